@@ -1,0 +1,5 @@
+"""The one exception for what a user can mend: it is shown as a single line, never as a traceback."""
+
+
+class UserError(Exception):
+    """Bad input: what is wrong, in which file and row, what was expected and how to mend it."""

@@ -1,0 +1,55 @@
+"""Atomic writes and the house's table format: TSV with a header, missing values as NaN."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from tumorseg.errors import UserError
+
+
+def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
+    """Calls write(temporary path) beside `path`, then renames: readers never see half a file.
+
+    The temporary name keeps the suffix, because image and weight writers choose the format by it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        prefix=".tmp-", suffix="".join(path.suffixes[-2:]), dir=path.parent
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes UTF-8 text atomically."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Writes a TSV with a header, full float precision and NaN for what is undefined."""
+    write_text(path, table.to_csv(sep="\t", index=False, na_rep="NaN", lineterminator="\n"))
+
+
+def read_table(path: str | Path, text_columns: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Reads a TSV; `case`, `patient` and `text_columns` stay text (case 0012 is not 12).
+
+    Raises UserError where the file is missing, empty or not a table.
+    """
+    text = {name: str for name in ("case", "patient", *text_columns)}
+    try:
+        return pd.read_csv(path, sep="\t", dtype=text, na_values=["NaN"], keep_default_na=False)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{path}: not a tab-separated table ({reason})") from None

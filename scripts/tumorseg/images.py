@@ -1,0 +1,74 @@
+"""Reading and writing slices: greyscale PNG, JPEG and TIFF, 8 or 16 bit, never changed in value."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tumorseg.errors import UserError
+from tumorseg.files import write_atomically
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+_END_MARKS = {".png": b"IEND", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """One slice as a (height, width) array in the file's own type, uint8 or uint16.
+
+    Colour files of a grey picture (three equal channels) become grey; real colour is refused.
+    Raises UserError for a missing, unreadable, truncated or colour file.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UserError(f"{path}: unknown image type, expected one of {' '.join(SUFFIXES)}")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such image file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    mark = _END_MARKS.get(suffix)
+    if mark and mark not in content[-4096:]:
+        raise UserError(f"{path}: image file is truncated or damaged; copy it again")
+    image = None
+    if content:
+        try:
+            image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        except cv2.error:
+            image = None
+    if image is None:
+        raise UserError(f"{path}: image file is unreadable; copy it again or convert it to PNG")
+    if image.ndim == 3:
+        image = _grey(image, path)
+    if image.dtype not in (np.uint8, np.uint16):
+        raise UserError(f"{path}: pixels are {image.dtype}, expected 8- or 16-bit unsigned integers")
+    return image
+
+
+def _grey(image: np.ndarray, path: Path) -> np.ndarray:
+    colour = image[..., :3].astype(np.int32)
+    # JPEG stores colour differences at lower precision: allow 3 grey levels of rounding.
+    if np.abs(colour - colour[..., :1]).max() > 3:
+        raise UserError(f"{path}: a colour picture, expected greyscale")
+    return np.ascontiguousarray(image[..., 1])
+
+
+def write_png(path: str | Path, image: np.ndarray) -> None:
+    """Writes a (height, width) uint8 or uint16 array as PNG, atomically."""
+
+    def write(temporary: Path) -> None:
+        if not cv2.imwrite(str(temporary), image, [cv2.IMWRITE_PNG_COMPRESSION, 3]):
+            raise OSError(f"{path}: could not be written")
+
+    write_atomically(path, write)
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """A stored mask as (height, width) uint8 of 0 and 1; any non-zero pixel is foreground."""
+    return (read_image(path) > 0).astype(np.uint8)
+
+
+def write_mask(path: str | Path, mask: np.ndarray) -> None:
+    """Writes a 0/1 mask as PNG with 0 and 255, so that people can look at it."""
+    write_png(path, (mask > 0).astype(np.uint8) * 255)

@@ -1,0 +1,71 @@
+"""Runs a stage's main() inside a Snakemake job: log file, one-line user errors, exit status."""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+from tumorseg.errors import UserError
+
+
+class _Tee:
+    """Writes to the terminal and to the job's log."""
+
+    def __init__(self, *streams: TextIO) -> None:
+        self.streams = streams
+
+    def write(self, text: str) -> int:
+        for stream in self.streams:
+            stream.write(text)
+            stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        for stream in self.streams:
+            stream.flush()
+
+
+def named(items: Any) -> dict[str, Any]:
+    """The named members of a Snakemake list (input, output or params) as plain Python objects."""
+    plain = {}
+    for name in items.keys():  # noqa: SIM118 - Snakemake's Namedlist iterates over values
+        value = items[name]
+        if isinstance(value, str):
+            plain[name] = str(value)
+        elif isinstance(value, Iterable) and not isinstance(value, dict):
+            plain[name] = [str(v) if isinstance(v, str) else v for v in value]
+        else:
+            plain[name] = value
+    return plain
+
+
+def run(main: Callable[..., None], snakemake: Any) -> None:
+    """Calls main with the job's named input, output and params; `code` serves Snakemake alone.
+
+    A UserError ends the job with its one line; anything else is a fault of ours and keeps its
+    traceback. Both end up in the rule's log as well.
+    """
+    arguments = named(snakemake.input) | named(snakemake.output) | named(snakemake.params)
+    arguments.pop("code", None)
+    log_path = Path(str(snakemake.log[0]))
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with log_path.open("w", encoding="utf-8") as log:
+        terminal = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = _Tee(terminal[0], log), _Tee(terminal[1], log)
+        started = time.perf_counter()
+        try:
+            main(**arguments)
+            print(f"# finished in {time.perf_counter() - started:.1f} s", file=log)
+        except UserError as error:
+            print(f"ERROR in rule {snakemake.rule}: {error}", file=sys.stderr)
+            sys.stderr.flush()
+            os._exit(1)  # no traceback, and no Snakemake wrapper text, around a user's mistake
+        except Exception:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+        finally:
+            sys.stdout, sys.stderr = terminal
