@@ -1,0 +1,96 @@
+"""Measures every skull-stripping method on every case: how much tumour it cuts away."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+
+from tumorseg.files import read_table, write_table
+from tumorseg.images import read_image, read_mask
+from tumorseg.skull_strip import brain_mask, mask_dice
+
+KEPT_SHARE = 0.99  # a case is harmed where a method keeps less of the tumour than this
+
+
+def compare_case(
+    image_path: Path, mask_path: Path, brain_path: Path | None, methods: list[str]
+) -> list[dict]:
+    """One line a method: tumour pixels, those outside the brain mask, Dice with a known brain."""
+    image, tumour = read_image(image_path), read_mask(mask_path) > 0
+    true_brain = read_mask(brain_path) if brain_path else None
+    lines = []
+    for method in methods:
+        brain = brain_mask(image, method)
+        total, lost = int(tumour.sum()), int((tumour & ~brain).sum())
+        lines.append(
+            {
+                "method": method,
+                "tumour_px": total,
+                "tumour_lost_px": lost,
+                "tumour_kept": 1 - lost / total if total else float("nan"),
+                "true_brain_dice": mask_dice(brain, true_brain) if brain_path else float("nan"),
+            }
+        )
+    return lines
+
+
+def summary(table: pd.DataFrame, planes: pd.Series) -> list[str]:
+    """One line a method: share of cases that keep KEPT_SHARE of the tumour, all and by plane."""
+    measured = table.dropna(subset="tumour_kept")
+    measured = measured.assign(unharmed=measured.tumour_kept >= KEPT_SHARE)
+    measured["plane"] = measured.case.map(planes).to_numpy()
+    lines = []
+    for method, rows in measured.groupby("method", sort=False):
+        by_plane = rows.groupby("plane").unharmed.mean()
+        parts = ", ".join(f"{plane} {share:.1%}" for plane, share in by_plane.items())
+        lines.append(
+            f"{method}: {rows.unharmed.mean():.1%} of {len(rows)} cases keep {KEPT_SHARE:.0%} of "
+            f"the tumour or more ({parts}); {rows.tumour_kept.mean():.1%} kept on average"
+        )
+    return lines
+
+
+def main(
+    *,
+    cases_table: str,
+    cases_dir: str,
+    masks_table: str,
+    masks_dir: str,
+    strip_methods_table: str,
+    methods: list[str],
+    method: str,
+    threads: int = 1,
+) -> None:
+    """Writes strip_methods_table; names each case that the method in use (`method`) harms.
+
+    Evaluation only: nothing of it flows back into stripping. Cases are those of masks_table.
+    """
+    methods = list(dict.fromkeys([*methods, method]))
+    cases = read_table(cases_table, text_columns=("true_brain",)).set_index("case")
+    names = list(read_table(masks_table)["case"])
+    results = Path(cases_table).parent
+
+    def one(case: str) -> list[dict]:
+        known = cases.at[case, "true_brain"]
+        brain_path = results / known if isinstance(known, str) else None
+        image_path, mask_path = (Path(d) / f"{case}.png" for d in (cases_dir, masks_dir))
+        lines = compare_case(image_path, mask_path, brain_path, methods)
+        return [{"case": case, **line} for line in lines]
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        table = pd.DataFrame([line for lines in pool.map(one, names) for line in lines])
+    write_table(table, strip_methods_table)
+    print("\n".join(summary(table, cases["plane"])))
+    for row in table[(table.method == method) & (table.tumour_kept < KEPT_SHARE)].itertuples():
+        lost = f"cuts {row.tumour_lost_px} of {row.tumour_px} tumour pixels"
+        print(
+            f"WARNING case {row.case}: {method} {lost} ({row.tumour_kept:.1%} kept)",
+            file=sys.stderr,
+        )
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

@@ -1,0 +1,62 @@
+"""Strips every case by one method: brain masks, stripped images and a table with warnings."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+
+from tumorseg.files import read_table, write_table
+from tumorseg.images import read_image, read_mask, write_mask, write_png
+from tumorseg.skull_strip import brain_mask, mask_dice, size_warning, strip
+
+
+def main(
+    *,
+    cases_table: str,
+    cases_dir: str,
+    strip_table: str,
+    brain_dir: str,
+    stripped_dir: str,
+    method: str,
+    threads: int = 1,
+) -> None:
+    """Writes <brain_dir>/<case>.png, <stripped_dir>/<case>.png and strip_table.
+
+    Known brains (column true_brain, relative to the folder of cases_table) only measure the result;
+    annotations are not read at all. The result does not depend on `threads`.
+    """
+    cases = read_table(cases_table, text_columns=("true_brain",))
+    results = Path(cases_table).parent
+    for folder in (brain_dir, stripped_dir):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+
+    def one(case: str, true_brain: str | float) -> dict:
+        image = read_image(Path(cases_dir) / f"{case}.png")
+        brain = brain_mask(image, method)
+        write_mask(Path(brain_dir) / f"{case}.png", brain)
+        write_png(Path(stripped_dir) / f"{case}.png", strip(image, brain))
+        dice = float("nan")
+        if isinstance(true_brain, str):
+            dice = mask_dice(brain, read_mask(results / true_brain))
+        return {
+            "case": case,
+            "method": method,
+            "brain_px": int(brain.sum()),
+            "brain_fraction": float(brain.mean()),
+            "true_brain_dice": dice,
+            "warning": size_warning(brain, method),
+        }
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        table = pd.DataFrame(list(pool.map(one, cases["case"], cases["true_brain"])))
+    write_table(table, strip_table)
+    for row in table.dropna(subset="warning").itertuples():
+        print(f"WARNING case {row.case}: {row.warning} (method {method})", file=sys.stderr)
+    print(f"skull stripping by {method}: {len(table)} cases, {table.warning.count()} warnings")
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

@@ -1,0 +1,198 @@
+"""Skull stripping: brain masks of single slices from intensities alone, never from an annotation.
+
+All methods work on a copy of at most GRID_PX**2 pixels and with radii that are shares of the head's
+diameter, so that a picture twice as large gets the same mask twice as large. No pixel size needed.
+Which method harms which tumours, and how near it comes to a known brain: bench/skull_strip.py.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - the library's customary name
+
+from tumorseg.errors import UserError
+
+GRID_PX = 256
+# Shares of the head's diameter (of a disc with the head's area, about 190 mm in an adult).
+HEAD_RIM = 0.04  # scalp and outer table of the skull: no brain lies that near to the skin
+OTSU_RIM = 0.05  # scalp and skull; `otsu` may cut more closely than `head`
+OTSU_OPENING = 0.02  # cuts the bridges (vessels, dura, nerves) from the brain to skull and face
+OTSU_CLOSING = 0.03  # closes sulci and ventricles that open to the outside
+DEEP = 0.15  # pixels this far inside the head are mostly brain: they tell its intensity
+# Intensities are capped at this multiple of the brain's, so that bright fat and contrast agent do
+# not pull Otsu's threshold up into the brain; then the threshold is lowered to keep grey matter.
+INTENSITY_CAP = 1.3
+THRESHOLD_SHARE = 0.8
+SMALLEST_SHARE, LARGEST_SHARE = 0.05, 0.95  # of the picture: outside, a brain is implausible
+
+sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # slices, not pixels, run in parallel
+
+
+def brain_mask(image: np.ndarray, method: str) -> np.ndarray:
+    """The pixels that a method takes for brain, as a (height, width) bool array.
+
+    `image` is one slice, (height, width), of any integer or float type. A picture without any
+    structure (empty, constant) gives an empty mask. Raises UserError for an unknown method.
+    """
+    if method not in METHODS:
+        raise UserError(f"skull stripping: no method {method!r}; there are: {', '.join(METHODS)}")
+    if image.ndim != 2:
+        raise UserError(f"skull stripping: picture of shape {image.shape}, expected a 2-D slice")
+    if method == "none":
+        return np.ones(image.shape, bool)
+    small = _on_grid(image)
+    if small.max() <= small.min():
+        return np.zeros(image.shape, bool)
+    mask = METHODS[method](small).astype(np.float32)
+    height, width = image.shape
+    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
+
+
+def strip(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
+    """The image with 0 outside the brain; inside, not one value is changed."""
+    return np.where(brain, image, 0).astype(image.dtype)
+
+
+def size_warning(brain: np.ndarray, method: str) -> str | None:
+    """Why a brain mask is implausible by its size alone, or None; `none` keeps all by design."""
+    share = float(brain.mean())
+    if method == "none":
+        return None
+    if share == 0:
+        return "no brain found"
+    if share < SMALLEST_SHARE:
+        return f"brain is only {share:.1%} of the picture"
+    if share > LARGEST_SHARE:
+        return f"brain is {share:.1%} of the picture: nothing was stripped"
+    return None
+
+
+def mask_dice(mask: np.ndarray, truth: np.ndarray) -> float:
+    """Dice coefficient of two masks of one shape; NaN where both are empty."""
+    mask, truth = mask > 0, truth > 0
+    total = int(mask.sum()) + int(truth.sum())
+    return 2 * int((mask & truth).sum()) / total if total else float("nan")
+
+
+def _otsu(image: np.ndarray) -> np.ndarray:
+    """SimpleITK Otsu with morphology: the closest fit to the brain, the hardest on edge tumours.
+
+    Otsu (IEEE Trans. SMC 9:62, 1979) inside the head's rim; erosion; the one component with most
+    area and depth; dilation back; holes filled; closing. It cuts what skull-base air, bone or dark
+    oedema part from the brain, so it suits pictures whose tumours lie inside the brain.
+    """
+    smooth = cv2.GaussianBlur(image, (0, 0), 0.7)
+    head = _head_hull(smooth)
+    diameter = _diameter(head)
+    depth = _depth(head)
+    inside = depth > OTSU_RIM * diameter
+    deep = smooth[depth > DEEP * diameter]
+    if not deep.size or not inside.any():
+        return np.zeros(image.shape, bool)
+    capped = np.minimum(smooth, INTENSITY_CAP * float(np.median(deep)))
+    tissue = inside & (smooth > THRESHOLD_SHARE * _otsu_threshold(capped, inside))
+    core = _heaviest_component(_erode(tissue, OTSU_OPENING * diameter), depth)
+    brain = _fill(_dilate(core, OTSU_OPENING * diameter + 0.5) & tissue)
+    closing = OTSU_CLOSING * diameter
+    return _fill(~_dilate(~_dilate(brain, closing), closing)) & inside
+
+
+def _median_otsu(image: np.ndarray) -> np.ndarray:
+    """dipy's median_otsu, its published defaults, on the 2-D slice; islands and holes removed.
+
+    Made for diffusion images, where fat and skull are dark: on T1 it keeps most of the head.
+    """
+    from dipy.segment.mask import median_otsu  # here: dipy takes a second to load
+
+    _, mask = median_otsu(image, median_radius=4, numpass=4)
+    return _fill(_heaviest_component(mask, np.ones(image.shape, np.float32)))
+
+
+def _head(image: np.ndarray) -> np.ndarray:
+    """The convex hull of the head without its rim: removes air and scalp, nothing of the inside.
+
+    It keeps skull base, sinuses and face, and with them tumours of dura and pituitary gland.
+    """
+    head = _head_hull(cv2.GaussianBlur(image, (0, 0), 1.0))
+    return _depth(head) > HEAD_RIM * _diameter(head)
+
+
+def _none(image: np.ndarray) -> np.ndarray:
+    """Everything is kept."""
+    return np.ones(image.shape, bool)
+
+
+METHODS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "otsu": _otsu,
+    "median_otsu": _median_otsu,
+    "head": _head,
+    "none": _none,
+}
+
+
+def _on_grid(image: np.ndarray) -> np.ndarray:
+    """A float32 copy from 0, of GRID_PX**2 pixels at most and with the picture's proportions."""
+    image = image.astype(np.float32)
+    image -= image.min() if image.size else 0
+    scale = GRID_PX / np.sqrt(image.size)
+    if scale >= 1:
+        return image
+    height, width = (max(1, round(side * scale)) for side in image.shape)
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _head_hull(image: np.ndarray) -> np.ndarray:
+    """The convex hull of the largest piece brighter than air; roots tame the bright scalp."""
+    rooted = np.sqrt(np.minimum(image, np.percentile(image, 99)))
+    everywhere = np.ones(image.shape, bool)
+    bright = rooted > _otsu_threshold(rooted, everywhere)
+    bright = _heaviest_component(bright, everywhere.astype(np.float32))
+    hull = np.zeros(image.shape, np.uint8)
+    if bright.any():
+        cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(bright.astype(np.uint8))), 1)
+    return hull > 0
+
+
+def _otsu_threshold(image: np.ndarray, where: np.ndarray) -> float:
+    """Otsu's threshold of the pixels `where`; their maximum if they are all alike."""
+    values = image[where]
+    if values.max() <= values.min():
+        return float(values.max())
+    otsu = sitk.OtsuThresholdImageFilter()
+    otsu.SetNumberOfHistogramBins(256)
+    # SimpleITK takes masks of the image's own size only; one row of values needs none.
+    otsu.Execute(sitk.GetImageFromArray(values[np.newaxis]))
+    return float(otsu.GetThreshold())
+
+
+def _heaviest_component(mask: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The 4-connected component with the largest sum of weights."""
+    components = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)))
+    labels = sitk.GetArrayFromImage(components)
+    sums = np.bincount(labels.ravel(), weights=weight.ravel())
+    sums[0] = -1
+    return (labels == sums.argmax()) & mask.astype(bool)
+
+
+def _fill(mask: np.ndarray) -> np.ndarray:
+    filled = sitk.BinaryFillhole(sitk.GetImageFromArray(mask.astype(np.uint8)))
+    return sitk.GetArrayFromImage(filled) > 0
+
+
+def _diameter(mask: np.ndarray) -> float:
+    return 2 * float(np.sqrt(mask.sum() / np.pi))
+
+
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """Distance to the nearest pixel outside, px; the picture's frame is no outside."""
+    return cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+
+
+def _erode(mask: np.ndarray, radius: float) -> np.ndarray:
+    """Erosion by a disc, the frame being outside, so that neck and face at it are cut off."""
+    return _depth(np.pad(mask, 1))[1:-1, 1:-1] > radius
+
+
+def _dilate(mask: np.ndarray, radius: float) -> np.ndarray:
+    return _depth(~mask) <= radius if mask.any() else mask
