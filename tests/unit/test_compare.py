@@ -1,0 +1,185 @@
+"""Promises of the measuring and comparing scripts and of tumorseg.tables."""
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+import compare
+import measure
+import measure_background
+from tumorseg.errors import UserError
+from tumorseg.files import read_table, write_table
+from tumorseg.summary import published_check, verdict
+from tumorseg.tables import published_rows, table2
+
+FOLDS = (1, 2, 3)
+
+
+def write_png(path, image):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image)
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Three folds of two cases each; predictions are the truth, shifted by fold pixels."""
+    rows, folds = [], []
+    for fold in FOLDS:
+        for index in (1, 2):
+            case = f"0{fold}{index}"
+            truth = np.zeros((40, 60), np.uint8)
+            truth[10:20, 10 : 20 + index] = 255
+            write_png(tmp_path / f"masks/{case}.png", truth)
+            probability = np.roll(truth, fold, axis=1).astype(np.uint16) * 257
+            write_png(tmp_path / f"predictions/fold-{fold}/{case}.png", probability)
+            rows.append({"case": case, "spacing_mm": 0.5 if index == 1 else np.nan})
+            folds += [
+                {"case": case, "patient": f"p{fold}", "plane": "axial", "fold": other}
+                | {"role": "test" if other == fold else "train"}
+                for other in FOLDS
+            ]
+    write_table(pd.DataFrame(rows), tmp_path / "cases.tsv")
+    write_table(pd.DataFrame(folds), tmp_path / "folds.tsv")
+    return tmp_path
+
+
+def inputs(study):
+    return {
+        "masks_dir": str(study / "masks"),
+        "cases_table": str(study / "cases.tsv"),
+        "folds_table": str(study / "folds.tsv"),
+    }
+
+
+def measured(study, loss="focal"):
+    path = study / f"{loss}.tsv"
+    measure.main(
+        **inputs(study),
+        predictions=[str(study / f"predictions/fold-{fold}") for fold in FOLDS],
+        metrics_table=str(path),
+        recipe="robust",
+        loss=loss,
+    )
+    return path
+
+
+def background(study):
+    path = study / "background.tsv"
+    measure_background.main(**inputs(study), metrics_table=str(path))
+    return path
+
+
+def compared(study, *metrics):
+    names = ("table2", "table3", "summary", "published_check", "table_checks")
+    files = {f"{name}_file": str(study / f"{name}.tsv") for name in names}
+    compare.main(metrics=[str(path) for path in metrics], **files)
+    return {name: pd.read_csv(study / f"{name}.tsv", sep="\t", dtype=str) for name in names}
+
+
+def test_each_test_case_is_measured_once_at_native_resolution(study):
+    table = read_table(measured(study))
+    assert sorted(table["case"]) == ["011", "012", "021", "022", "031", "032"]
+    first = table.set_index("case").loc["031"]
+    assert (first["tp"], first["fp"], first["fn"]) == (80, 30, 30)
+    assert first["hausdorff_px"] == 3
+    assert first["hausdorff_mm"] == 1.5
+    assert np.isnan(table.set_index("case").loc["032", "hausdorff_mm"])
+
+
+def test_the_background_baseline_misses_every_tumour(study):
+    table = read_table(background(study))
+    assert (table["missed"] == 1).all()
+    assert table["precision"].isna().all()
+
+
+def test_a_fold_whose_training_failed_is_shown_as_failed_everywhere(study):
+    (study / "predictions/fold-2/FAILED").write_text("loss became NaN\n")
+    path = measured(study)
+    assert list(read_table(path)["status"]).count("failed") == 2
+    tables = compared(study, path, background(study))
+    row = tables["table2"].query("loss == 'focal' and fold == '2' and recipe == 'robust'").iloc[0]
+    assert row["dice_pct"] == row["accuracy_pct"] == row["status"] == "failed"
+    assert "failed" in set(tables["table3"].query("fold == '2'")["hausdorff_px"])
+    assert tables["summary"].iloc[0]["status"] == "1 of 3 folds failed"
+
+
+def test_a_set_up_that_failed_in_every_fold_still_stands_in_every_table(study):
+    for fold in FOLDS:
+        (study / f"predictions/fold-{fold}/FAILED").write_text("loss became NaN\n")
+    tables = compared(study, measured(study), background(study))
+    assert tables["summary"].iloc[0]["status"] == "failed"
+    assert tables["summary"].iloc[0]["dice_pooled_pct"] == "failed"
+
+
+def test_a_missing_prediction_is_one_line(study):
+    (study / "predictions/fold-2/021.png").unlink()
+    with pytest.raises(UserError, match=r"021\.png: no such image file"):
+        measured(study)
+
+
+def test_a_prediction_of_another_size_is_one_line(study):
+    write_png(study / "predictions/fold-2/021.png", np.zeros((40, 59), np.uint16))
+    with pytest.raises(UserError, match=r"021\.png: uint16 of \(40, 59\), expected"):
+        measured(study)
+
+
+def test_table_2_holds_folds_mean_and_all_cases_three_ways(study):
+    table = table2(read_table(measured(study)))
+    assert list(table["fold"].unique()) == ["1", "2", "3", "mean", "all"]
+    assert list(table["aggregation"].unique()) == ["pooled", "image", "patient"]
+    pooled = table[table["aggregation"] == "pooled"].set_index("fold")["dice"]
+    assert pooled["mean"] == pytest.approx(pooled[["1", "2", "3"]].mean())
+
+
+def test_table_3_gives_the_interval_over_folds_in_pixels_and_millimetres(study):
+    table = compared(study, measured(study))["table3"].set_index(["recipe", "fold"])
+    ours = table.loc["robust"]
+    assert list(ours["hausdorff_px"]) == ["1.00", "2.00", "3.00", "2.00", "-0.48", "4.48"]
+    assert list(ours["hausdorff_mm"][:3]) == ["0.50", "1.00", "1.50"]
+    assert list(ours["undefined_mm"][:3]) == ["1", "1", "1"]
+    published = table.loc["published"]["hausdorff_mm"]
+    assert (published["95 % low"], published["95 % high"]) == ("43.22", "52.93")
+    assert published["95 % high as printed"] == "52.92"
+
+
+def test_published_folds_give_the_exact_means_and_interval():
+    table = published_check()
+    assert list(table["recomputed"]) == [
+        *("99.446", "81.0", "82.92", "79.32", "99.28"),
+        *("99.03", "74.52", "76.16", "71.9", "98.92"),
+        *("43.22", "52.93"),
+    ]
+    assert list(table["printed"]) == [
+        *("99.44", "81", "82.92", "79.32", "99.2"),
+        *("99.03", "74.52", "76.16", "71.9", "98.9"),
+        *("43.22", "52.92"),
+    ]
+    assert list(table["printed_is"]).count("cut off, not rounded") == 3
+
+
+def test_published_rows_stand_in_table_2_as_printed():
+    rows = published_rows().set_index(["loss", "fold"])
+    assert rows.loc[("focal", "1"), "dice"] == pytest.approx(0.78)
+    assert rows.loc[("bce", "mean"), "dice"] == pytest.approx(0.7452)
+    assert set(rows["aggregation"]) == {"not stated"}
+
+
+@pytest.mark.parametrize(
+    ("recomputed", "printed", "expected"),
+    [
+        ("81.0", "81", "equal"),
+        ("99.446", "99.44", "cut off, not rounded"),
+        ("98.92", "98.9", "rounded"),
+        ("98.96", "99.0", "rounded"),
+        ("98.96", "97", "different"),
+    ],
+)
+def test_a_printed_number_is_told_rounded_from_cut_off(recomputed, printed, expected):
+    assert verdict(recomputed, printed) == expected
+
+
+def test_our_own_tables_pass_the_checks_that_the_published_one_fails(study):
+    checks = compared(study, measured(study), background(study))["table_checks"]
+    assert set(checks.query("table == 'ours'")["violated"]) == {"0"}
+    assert "10" in set(checks.query("table == 'published'")["violated"])

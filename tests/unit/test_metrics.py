@@ -1,0 +1,109 @@
+"""Promises of tumorseg.metrics and tumorseg.measuring."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from tumorseg.measuring import COLUMNS, failed, foreground, measured
+from tumorseg.metrics import Counts, count, overlap
+
+MASKS = arrays(bool, (6, 7))
+
+
+def mask(*pixels, shape=(4, 5)):
+    array = np.zeros(shape, np.uint8)
+    for row, column in pixels:
+        array[row, column] = 255
+    return array
+
+
+def test_counts_and_metrics_of_a_small_case_worked_by_hand():
+    truth, prediction = mask((0, 0), (0, 1), (0, 2)), mask((0, 1), (0, 2), (1, 1), (1, 2), (1, 3))
+    counts = count(truth, prediction)
+    assert counts == Counts(tp=2, fp=3, fn=1, tn=14)
+    found = overlap(counts)
+    expected = (16 / 20, 4 / 8, 2 / 5, 2 / 3, 14 / 17, 2 / 6)
+    assert tuple(found.values()) == pytest.approx(expected)
+
+
+EMPTY, TUMOUR = mask(), mask((1, 1), (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "expected"),
+    [
+        (EMPTY, EMPTY, {"dice": None, "iou": None, "precision": None, "recall": None}),
+        (EMPTY, TUMOUR, {"dice": 0, "iou": 0, "precision": 0, "recall": None}),
+        (TUMOUR, EMPTY, {"dice": 0, "iou": 0, "precision": None, "recall": 0}),
+    ],
+    ids=["both empty", "truth empty", "prediction empty"],
+)
+def test_empty_masks_follow_the_convention(truth, prediction, expected):
+    found = overlap(count(truth, prediction))
+    for name, value in expected.items():
+        assert math.isnan(found[name]) if value is None else found[name] == value
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "missed", "distance"),
+    [
+        (EMPTY, EMPTY, 0, math.nan),
+        (EMPTY, TUMOUR, 0, math.hypot(4, 5)),
+        (TUMOUR, EMPTY, 1, math.hypot(4, 5)),
+        (TUMOUR, mask((3, 4)), 1, math.hypot(2, 3)),
+        (TUMOUR, mask((1, 2)), 0, 1.0),
+    ],
+)
+def test_a_line_counts_missed_tumours_and_gives_the_diagonal_for_one_empty_mask(
+    truth, prediction, missed, distance
+):
+    line = measured(truth, prediction, spacing_mm=0.5)
+    assert line["missed"] == missed
+    np.testing.assert_allclose(line["hausdorff_px"], distance)
+    np.testing.assert_allclose(line["hausdorff_mm"], distance / 2)
+
+
+def test_unknown_spacing_leaves_millimetres_undefined_and_pixels_defined():
+    line = measured(TUMOUR, TUMOUR, spacing_mm=math.nan)
+    assert line["hausdorff_px"] == 0
+    assert math.isnan(line["hausdorff_mm"])
+
+
+def test_failed_lines_have_the_columns_of_measured_ones_and_no_result():
+    lost = failed(TUMOUR)
+    assert set(lost) == set(measured(TUMOUR, TUMOUR, 1.0)) <= set(COLUMNS)
+    assert lost["status"] == "failed"
+    assert math.isnan(lost["dice"])
+    assert lost["truth_px"] == 2
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7, 1.0])
+def test_the_threshold_is_compared_exactly_in_16_bit_steps(threshold):
+    steps = np.arange(65536, dtype=np.uint16)
+    number = round(threshold * 10)
+    expected = steps.astype(int) * 10 > number * 65535
+    assert np.array_equal(foreground(steps, threshold), expected)
+
+
+@given(MASKS, MASKS)
+def test_dice_and_iou_are_symmetric_and_fit_each_other(truth, prediction):
+    forth, back = overlap(count(truth, prediction)), overlap(count(prediction, truth))
+    np.testing.assert_equal(forth["dice"], back["dice"])
+    np.testing.assert_equal(forth["precision"], back["recall"])
+    np.testing.assert_allclose(forth["dice"], 2 * forth["iou"] / (1 + forth["iou"]))
+    assert sum(count(truth, prediction)) == truth.size
+
+
+@given(st.tuples(*[st.integers(0, 9)] * 4))
+def test_metrics_lie_between_0_and_1_or_are_undefined(counts):
+    for value in overlap(Counts(*counts)).values():
+        assert math.isnan(value) or 0 <= value <= 1
+
+
+def test_masks_of_different_shape_are_refused():
+    with pytest.raises(ValueError, match="differ in shape"):
+        count(np.zeros((2, 3)), np.zeros((3, 2)))
