@@ -14,6 +14,7 @@ import SimpleITK as sitk  # noqa: N813 - the library's customary name
 from tumorseg.errors import UserError
 
 GRID_PX = 256
+HEAD_PIECE = 0.1  # pieces of the head have at least this share of the largest piece's area
 # Shares of the head's diameter (of a disc with the head's area, about 190 mm in an adult).
 HEAD_RIM = 0.04  # scalp and outer table of the skull: no brain lies that near to the skin
 OTSU_RIM = 0.05  # scalp and skull; `otsu` may cut more closely than `head`
@@ -78,9 +79,9 @@ def mask_dice(mask: np.ndarray, truth: np.ndarray) -> float:
 def _otsu(image: np.ndarray) -> np.ndarray:
     """SimpleITK Otsu with morphology: the closest fit to the brain, the hardest on edge tumours.
 
-    Otsu (IEEE Trans. SMC 9:62, 1979) inside the head's rim; erosion; the one component with most
-    area and depth; dilation back; holes filled; closing. It cuts what skull-base air, bone or dark
-    oedema part from the brain, so it suits pictures whose tumours lie inside the brain.
+    Otsu (IEEE Trans. SMC 9:62, 1979) inside the head's rim; erosion; the one component largest by
+    area times squared depth (a long scalp lies flat); dilation back; holes filled; closing. It
+    cuts what air, bone or dark oedema parts from the brain: for tumours inside the brain only.
     """
     smooth = cv2.GaussianBlur(image, (0, 0), 0.7)
     head = _head_hull(smooth)
@@ -92,7 +93,7 @@ def _otsu(image: np.ndarray) -> np.ndarray:
         return np.zeros(image.shape, bool)
     capped = np.minimum(smooth, INTENSITY_CAP * float(np.median(deep)))
     tissue = inside & (smooth > THRESHOLD_SHARE * _otsu_threshold(capped, inside))
-    core = _heaviest_component(_erode(tissue, OTSU_OPENING * diameter), depth)
+    core = _heaviest_component(_erode(tissue, OTSU_OPENING * diameter), depth**2)
     brain = _fill(_dilate(core, OTSU_OPENING * diameter + 0.5) & tissue)
     closing = OTSU_CLOSING * diameter
     return _fill(~_dilate(~_dilate(brain, closing), closing)) & inside
@@ -105,7 +106,8 @@ def _median_otsu(image: np.ndarray) -> np.ndarray:
     """
     from dipy.segment.mask import median_otsu  # here: dipy takes a second to load
 
-    _, mask = median_otsu(image, median_radius=4, numpass=4)
+    with np.errstate(invalid="ignore"):  # its Otsu divides by the zero weight of empty bins
+        _, mask = median_otsu(image, median_radius=4, numpass=4)
     return _fill(_heaviest_component(mask, np.ones(image.shape, np.float32)))
 
 
@@ -143,14 +145,20 @@ def _on_grid(image: np.ndarray) -> np.ndarray:
 
 
 def _head_hull(image: np.ndarray) -> np.ndarray:
-    """The convex hull of the largest piece brighter than air; roots tame the bright scalp."""
+    """The convex hull of the large pieces brighter than air; roots tame the bright scalp.
+
+    Several pieces, because a dark skull can part the scalp, itself open where the frame cuts it,
+    from the brain; small ones (artefacts in the air, a headrest) are left out.
+    """
     rooted = np.sqrt(np.minimum(image, np.percentile(image, 99)))
-    everywhere = np.ones(image.shape, bool)
-    bright = rooted > _otsu_threshold(rooted, everywhere)
-    bright = _heaviest_component(bright, everywhere.astype(np.float32))
+    bright = _fill(rooted > _otsu_threshold(rooted, np.ones(image.shape, bool)))
+    labels = _components(bright)
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    large = (areas >= max(1, HEAD_PIECE * areas.max()))[labels]
     hull = np.zeros(image.shape, np.uint8)
-    if bright.any():
-        cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(bright.astype(np.uint8))), 1)
+    if large.any():
+        cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(large.astype(np.uint8))), 1)
     return hull > 0
 
 
@@ -168,11 +176,16 @@ def _otsu_threshold(image: np.ndarray, where: np.ndarray) -> float:
 
 def _heaviest_component(mask: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The 4-connected component with the largest sum of weights."""
-    components = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)))
-    labels = sitk.GetArrayFromImage(components)
+    labels = _components(mask)
     sums = np.bincount(labels.ravel(), weights=weight.ravel())
     sums[0] = -1
     return (labels == sums.argmax()) & mask.astype(bool)
+
+
+def _components(mask: np.ndarray) -> np.ndarray:
+    """4-connected pieces, numbered from 1; 0 outside."""
+    pieces = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)))
+    return sitk.GetArrayFromImage(pieces)
 
 
 def _fill(mask: np.ndarray) -> np.ndarray:
