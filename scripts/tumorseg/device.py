@@ -1,0 +1,119 @@
+"""Where the training runs: CPU, one or several GPUs, or a TPU. The only module that names a backend."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+BatchMaker = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
+
+
+@dataclass(frozen=True)
+class Device:
+    """What was found: kind (cpu, gpu, tpu), how many, and the precision it computes in."""
+
+    kind: str
+    count: int
+    precision: str
+    backend: str
+    strategy: Any = None
+
+    def scope(self) -> AbstractContextManager:
+        """Variables made inside live on every device of the strategy."""
+        return self.strategy.scope() if self.strategy else nullcontext()
+
+    def description(self) -> dict[str, str | int]:
+        """The plain facts, for settings.yaml."""
+        return {k: v for k, v in asdict(self).items() if k != "strategy"}
+
+
+def start(*, wanted: str, threads: int, seed: int) -> Device:
+    """Sets threads, determinism, seed and precision; call once, before any network is built.
+
+    wanted: auto (the best there is), cpu, gpu or tpu. Mixed precision is used only where the
+    hardware computes in it (GPU compute capability 7 and up: float16; TPU: bfloat16).
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if wanted == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        os.environ["JAX_PLATFORMS"] = "cpu"
+    import cv2
+    import keras
+
+    cv2.setNumThreads(1)
+    backend = keras.backend.backend()
+    device = _tensorflow(wanted, threads) if backend == "tensorflow" else _other(wanted, backend)
+    keras.config.set_dtype_policy(device.precision)
+    keras.utils.set_random_seed(seed)
+    return device
+
+
+def _tensorflow(wanted: str, threads: int) -> Device:
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    if wanted in ("auto", "tpu"):
+        try:
+            resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
+            strategy = tf.distribute.TPUStrategy(resolver)
+            count = strategy.num_replicas_in_sync
+            return Device("tpu", count, "mixed_bfloat16", "tensorflow", strategy)
+        except (ValueError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError):
+            if wanted == "tpu":
+                raise RuntimeError("device: tpu was asked for and none was found") from None
+    gpus = tf.config.list_physical_devices("GPU") if wanted != "cpu" else []
+    if not gpus:
+        if wanted == "gpu":
+            raise RuntimeError("device: gpu was asked for and none was found")
+        return Device("cpu", 1, "float32", "tensorflow")
+    tf.config.experimental.enable_op_determinism()  # on the CPU it would only forbid XLA
+    fast_half = all(
+        tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))[0] >= 7
+        for gpu in gpus
+    )
+    strategy = tf.distribute.MirroredStrategy() if len(gpus) > 1 else None
+    precision = "mixed_float16" if fast_half else "float32"
+    return Device("gpu", len(gpus), precision, "tensorflow", strategy)
+
+
+def _other(wanted: str, backend: str) -> Device:
+    """JAX and PyTorch: Keras places the work itself on the first device it finds."""
+    import keras
+
+    kinds = ["tpu", "gpu"] if wanted == "auto" else [wanted]
+    for kind in kinds:
+        count = len(keras.distribution.list_devices(kind)) if kind != "cpu" else 0
+        if count:
+            return Device(kind, 1, "mixed_bfloat16", backend)
+    if wanted not in ("auto", "cpu"):
+        raise RuntimeError(f"device: {wanted} was asked for and none was found")
+    return Device("cpu", 1, "float32", backend)
+
+
+def stream(make: BatchMaker, example: tuple[np.ndarray, np.ndarray]) -> Any:
+    """Batches for model.fit and model.predict, from a function that starts an iterator of them.
+
+    example: one batch (images, masks), for types and shapes; batches may differ in their length.
+    On TensorFlow this is tf.data without autotune, whose clean-up would stall every epoch.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return make()
+    import tensorflow as tf
+
+    signature = tuple(
+        tf.TensorSpec((None, *array.shape[1:]), tf.as_dtype(array.dtype)) for array in example
+    )
+    data = tf.data.Dataset.from_generator(make, output_signature=signature).prefetch(2)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.deterministic = True
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return data.with_options(options)

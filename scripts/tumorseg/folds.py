@@ -1,0 +1,65 @@
+"""Cross-validation folds: patients never split, stratified by plane and tumour size."""
+
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from tumorseg.errors import UserError
+
+ROLES = ("train", "validation", "test")
+
+
+def strata(masks: pd.DataFrame) -> pd.Series:
+    """One label a case: its plane and the third of tumour area (within its plane) it falls in."""
+    thirds = masks.groupby("plane")["tumour_px"].transform(
+        lambda area: (area.rank(method="first") - 1) * 3 // len(area)
+    )
+    return masks["plane"] + "-" + thirds.astype(int).astype(str)
+
+
+def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -> pd.DataFrame:
+    """Folds 1 to count, each case once a fold: case, patient, plane, fold, role.
+
+    masks: case, patient, plane, tumour_px, one line a case. Every case is test exactly once;
+    validation takes about validation_share of the patients that are not test.
+    Raises UserError where there are fewer patients than the folds need.
+    """
+    patients = masks["patient"].nunique()
+    if patients < count + 2:
+        raise UserError(
+            f"folds: {patients} patients cannot make {count} folds with train, validation and test;"
+            f" bring at least {count + 2} patients or lower folds.count"
+        )
+    masks = masks.sort_values("case", ignore_index=True)
+    label = strata(masks)
+    outer = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    tables = []
+    for fold, (rest, test) in enumerate(outer.split(masks, label, masks["patient"]), start=1):
+        parts = min(max(2, round(1 / validation_share)), masks["patient"][rest].nunique())
+        inner = StratifiedGroupKFold(parts, shuffle=True, random_state=seed + fold)
+        remaining = masks.iloc[rest]
+        _, chosen = next(inner.split(remaining, label.iloc[rest], remaining["patient"]))
+        role = pd.Series("train", index=masks.index)
+        role.iloc[test] = "test"
+        role.loc[remaining.index[chosen]] = "validation"
+        tables.append(masks[["case", "patient", "plane"]].assign(fold=fold, role=role))
+    folds = pd.concat(tables, ignore_index=True)
+    check(folds)
+    return folds
+
+
+def check(folds: pd.DataFrame) -> None:
+    """Raises UserError where a patient crosses roles in a fold, or a role is missing or repeated."""
+    for fold, rows in folds.groupby("fold"):
+        per_patient = rows.groupby("patient")["role"].nunique()
+        if (per_patient > 1).any():
+            patient = per_patient.idxmax()
+            raise UserError(f"folds: patient {patient} stands in several roles of fold {fold}")
+        if rows["case"].duplicated().any():
+            case = rows["case"][rows["case"].duplicated()].iloc[0]
+            raise UserError(f"folds: case {case} stands twice in fold {fold}")
+        missing = set(ROLES) - set(rows["role"])
+        if missing:
+            raise UserError(f"folds: fold {fold} has no {' and no '.join(sorted(missing))} case")
+    tests = folds.loc[folds["role"] == "test", "case"]
+    if tests.duplicated().any() or set(tests) != set(folds["case"]):
+        raise UserError("folds: every case must be test in exactly one fold")

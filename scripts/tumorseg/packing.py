@@ -1,0 +1,133 @@
+"""Native slices to network size and back: letterbox or plain resize, normalisation, masks."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a native slice lies inside the square network image; all in pixels.
+
+    Rows crop_top and on (crop_height of them; columns alike) of the native slice are resized to
+    (inner_height, inner_width) and put at (top, left) of the square. Both ways use OpenCV's
+    pixel-centre rule: native centre c inside the crop maps to (c + .5) * inner / crop - .5 + offset
+    and exactly back.
+    """
+
+    height: int
+    width: int
+    crop_top: int
+    crop_left: int
+    crop_height: int
+    crop_width: int
+    top: int
+    left: int
+    inner_height: int
+    inner_width: int
+    size: int
+
+    def forward(self, image: np.ndarray) -> np.ndarray:
+        """(height, width) to float32 (size, size); area-averaged when shrinking, 0 outside."""
+        shrinking = self.inner_height < self.crop_height or self.inner_width < self.crop_width
+        return self._resized(image.astype(np.float32), cv2.INTER_AREA if shrinking else 1)
+
+    def mask_forward(self, mask: np.ndarray, *, nearest: bool) -> np.ndarray:
+        """0/1 mask to uint8 0/1 at network size: nearest pixel, or the half-covered pixels."""
+        if nearest:
+            return self._resized(mask.astype(np.uint8), cv2.INTER_NEAREST_EXACT)
+        return (self.forward(mask) >= 0.5).astype(np.uint8)
+
+    def back(self, probability: np.ndarray) -> np.ndarray:
+        """(size, size) probabilities to native (height, width), bilinear; 0 outside the crop."""
+        inner = np.ascontiguousarray(probability[self._inner], dtype=np.float32)
+        native = np.zeros((self.height, self.width), np.float32)
+        native[self._crop] = cv2.resize(
+            inner, (self.crop_width, self.crop_height), interpolation=cv2.INTER_LINEAR
+        )
+        return np.clip(native, 0.0, 1.0)
+
+    def _resized(self, image: np.ndarray, method: int) -> np.ndarray:
+        square = np.zeros((self.size, self.size), image.dtype)
+        square[self._inner] = cv2.resize(
+            image[self._crop], (self.inner_width, self.inner_height), interpolation=method
+        )
+        return square
+
+    @property
+    def _inner(self) -> tuple[slice, slice]:
+        return (
+            slice(self.top, self.top + self.inner_height),
+            slice(self.left, self.left + self.inner_width),
+        )
+
+    @property
+    def _crop(self) -> tuple[slice, slice]:
+        return (
+            slice(self.crop_top, self.crop_top + self.crop_height),
+            slice(self.crop_left, self.crop_left + self.crop_width),
+        )
+
+
+Box = tuple[int, int, int, int]
+
+
+def head_box(image: np.ndarray) -> Box:
+    """(top, left, height, width) of what is not air, with a margin of 2 % of the longer side.
+
+    Not air: brighter than 8 % of the 99.5th percentile after a 5x5 median; rows and columns count
+    from the first with more than 1 % of such pixels. Looks at intensities only.
+    """
+    blurred = cv2.medianBlur(image, 5)
+    head = blurred > 0.08 * np.percentile(blurred, 99.5)
+    rows = np.flatnonzero(head.mean(axis=1) > 0.01)
+    columns = np.flatnonzero(head.mean(axis=0) > 0.01)
+    height, width = image.shape
+    if not len(rows) or not len(columns):
+        return 0, 0, height, width
+    margin = round(0.02 * max(height, width))
+    top, left = max(0, rows[0] - margin), max(0, columns[0] - margin)
+    bottom, right = min(height, rows[-1] + 1 + margin), min(width, columns[-1] + 1 + margin)
+    return int(top), int(left), int(bottom - top), int(right - left)
+
+
+def placement(
+    height: int, width: int, size: int, *, letterbox: bool, crop: Box | None = None
+) -> Placement:
+    """Letterboxed: the crop centred with its proportions kept. Otherwise stretched (paper)."""
+    crop_top, crop_left, crop_height, crop_width = crop or (0, 0, height, width)
+    inner_height = inner_width = size
+    if letterbox:
+        scale = size / max(crop_height, crop_width)
+        inner_height = max(1, round(crop_height * scale))
+        inner_width = max(1, round(crop_width * scale))
+    return Placement(
+        height=height,
+        width=width,
+        crop_top=crop_top,
+        crop_left=crop_left,
+        crop_height=crop_height,
+        crop_width=crop_width,
+        top=(size - inner_height) // 2,
+        left=(size - inner_width) // 2,
+        inner_height=inner_height,
+        inner_width=inner_width,
+        size=size,
+    )
+
+
+def normalise(square: np.ndarray, *, per_case: bool, full_scale: float) -> np.ndarray:
+    """Network-size intensities as the recipe wants them, float32.
+
+    per_case: z-score over the pixels brighter than 2 % of the case's 99.5th percentile (the head,
+    not the air), air and padding included in the shift; clipped to [-5, 5].
+    Otherwise divided by the largest value the file type can hold (paper: 255).
+    """
+    if not per_case:
+        return (square / full_scale).astype(np.float32)
+    head = square[square > 0.02 * np.percentile(square, 99.5)]
+    if head.size == 0:
+        return np.zeros_like(square)
+    spread = max(float(head.std()), 1e-6)
+    return np.clip((square - float(head.mean())) / spread, -5.0, 5.0).astype(np.float32)
