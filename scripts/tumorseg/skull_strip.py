@@ -42,12 +42,10 @@ def brain_mask(image: np.ndarray, method: str) -> np.ndarray:
         raise UserError(f"skull stripping: picture of shape {image.shape}, expected a 2-D slice")
     if method == "none":
         return np.ones(image.shape, bool)
-    small = _on_grid(image)
+    small = _on_grid(image, GRID_PX)
     if small.max() <= small.min():
         return np.zeros(image.shape, bool)
-    mask = METHODS[method](small).astype(np.float32)
-    height, width = image.shape
-    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
+    return _enlarged(METHODS[method](small), image.shape)
 
 
 def strip(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
@@ -102,13 +100,15 @@ def _otsu(image: np.ndarray) -> np.ndarray:
 def _median_otsu(image: np.ndarray) -> np.ndarray:
     """dipy's median_otsu, its published defaults, on the 2-D slice; islands and holes removed.
 
-    Made for diffusion images, where fat and skull are dark: on T1 it keeps most of the head.
+    Made for diffusion images, where fat and skull are dark: on T1 it keeps most of the head. The
+    default radius of 4 is meant for their pixels of about 2 mm, hence the coarser grid.
     """
     from dipy.segment.mask import median_otsu  # here: dipy takes a second to load
 
     with np.errstate(invalid="ignore"):  # its Otsu divides by the zero weight of empty bins
-        _, mask = median_otsu(image, median_radius=4, numpass=4)
-    return _fill(_heaviest_component(mask, np.ones(image.shape, np.float32)))
+        _, mask = median_otsu(_on_grid(image, GRID_PX // 2), median_radius=4, numpass=4)
+    mask = _fill(_heaviest_component(mask, np.ones(mask.shape, np.float32)))
+    return _enlarged(mask, image.shape)
 
 
 def _head(image: np.ndarray) -> np.ndarray:
@@ -133,15 +133,20 @@ METHODS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _on_grid(image: np.ndarray) -> np.ndarray:
-    """A float32 copy from 0, of GRID_PX**2 pixels at most and with the picture's proportions."""
+def _on_grid(image: np.ndarray, side: int) -> np.ndarray:
+    """A float32 copy from 0, of side**2 pixels at most and with the picture's proportions."""
     image = image.astype(np.float32)
-    image -= image.min() if image.size else 0
-    scale = GRID_PX / np.sqrt(image.size)
+    image -= image.min()
+    scale = side / np.sqrt(image.size)
     if scale >= 1:
         return image
-    height, width = (max(1, round(side * scale)) for side in image.shape)
+    height, width = (max(1, round(length * scale)) for length in image.shape)
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _enlarged(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    size = shape[1], shape[0]
+    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) >= 0.5
 
 
 def _head_hull(image: np.ndarray) -> np.ndarray:
