@@ -1,0 +1,145 @@
+"""The healthy head of the phantom: MNI brain, and around it CSF, skull, scalp, face and neck.
+
+Everything is a function of points in MNI millimetres (x right, y front, z up), so one slice costs
+the pixels of that slice and all slices of a patient cut the same three-dimensional head.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tumorseg.phantom_fields import ORIGIN_MM, Noise, inside, smooth_max, template
+
+# Ellipsoids in MNI mm: centre, radii. Mirrored ones stand on both sides of the head.
+FLESH = (
+    ((0, 36, -56), (66, 52, 76)),  # face
+    ((0, -6, -72), (76, 62, 66)),  # cheeks and jaw
+    ((0, 18, -18), (79, 66, 50)),  # temples
+    ((0, 62, -108), (36, 28, 28)),  # chin
+    ((0, 88, -50), (14, 19, 26)),  # nose
+    ((0, -28, -140), (75, 60, 115)),  # neck
+    ((85, -24, -44), (5, 13, 24)),  # ear
+    ((-85, -24, -44), (5, 13, 24)),
+)
+AIR = (
+    ((0, 66, -52), (11, 28, 20)),  # nose
+    ((0, 24, -38), (12, 11, 8)),  # sphenoid sinus
+    ((27, 56, -66), (13, 15, 15)),  # maxillary sinuses
+    ((-27, 56, -66), (13, 15, 15)),
+    ((54, -30, -46), (10, 14, 13)),  # mastoid cells
+    ((-54, -30, -46), (10, 14, 13)),
+    ((0, 4, -92), (13, 7, 40)),  # throat
+    ((0, 50, -96), (26, 26, 4)),  # mouth
+)
+BONE = (
+    ((54, 30, -100), (6, 30, 34)),  # jaw
+    ((-54, 30, -100), (6, 30, 34)),
+    ((0, 70, -92), (26, 12, 8)),  # teeth
+    ((58, 8, -38), (8, 24, 7)),  # cheek
+    ((-58, 8, -38), (8, 24, 7)),
+)
+ORBITS = (((32, 54, -30), (19, 25, 17)), ((-32, 54, -30), (19, 25, 17)))
+EYES = (((33, 68, -30), (12.5, 12, 12.5)), ((-33, 68, -30), (12.5, 12, 12.5)))
+# Healthy parts that take up contrast agent as a tumour does.
+GLANDS = (((0, 5, -32), (6, 5, 4.5)), ((0, -29, 2), (3.5, 4, 3.5)))  # pituitary, pineal
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """A patient's own head: layers in mm, intensities on the scale of an 8-bit picture."""
+
+    csf_mm: float
+    skull_mm: float
+    scalp_mm: float
+    atrophy: float  # 0 narrow sulci, 1 wide sulci
+    white: float
+    grey: float
+    csf: float
+    fat: float
+    muscle: float
+    vessel: float
+
+
+def soft(level: np.ndarray, width: float = 1.0) -> np.ndarray:
+    """How much of a pixel lies where level > 0: a ramp from 0 to 1, `width` wide in its unit."""
+    return np.clip(0.5 + level / width, 0.0, 1.0)
+
+
+def paint(canvas: np.ndarray, value: np.ndarray | float, share: np.ndarray) -> None:
+    """Mixes `value` into the canvas, in place, where `share` (0 to 1) is above 0."""
+    canvas += (value - canvas) * share
+
+
+def draw_head(points: np.ndarray, hull: np.ndarray, tissue: Tissue, noise: Noise) -> np.ndarray:
+    """Air, scalp, face, neck, skull and outer CSF: all but the brain, as (height, width).
+
+    `hull` is the template's distance at the points, (height, width) in mm, here and below.
+    """
+    crown = template().at("crown", points)
+    fine, coarse = noise(points, 7, 2), noise(points, 24, 3)
+    thickness = tissue.skull_mm * (1 + 0.15 * noise(points, 60, 1))
+    skull = thickness + tissue.csf_mm - crown  # depth in mm under the outside of the skull
+    depth = smooth_max(skull + tissue.scalp_mm, inside(points, FLESH))  # under the skin
+    skull = np.minimum(skull, 1.7 * thickness + tissue.csf_mm - hull)
+
+    canvas = np.full(hull.shape, 2.0, np.float32)
+    fascia = soft(0.10 - np.abs(coarse + 0.15 * fine), 0.14) + soft(coarse + 0.5 * fine - 1.5, 0.9)
+    flesh = tissue.muscle * (1 + 0.10 * fine + 0.15 * noise(points, 50, 9))
+    flesh += (tissue.fat * 0.75 - flesh) * np.minimum(fascia, 1)
+    paint(canvas, flesh, soft(depth))
+    fat = tissue.fat * (1 + 0.08 * fine)
+    paint(canvas, fat, soft(depth) * soft(tissue.scalp_mm * (1 + 0.2 * coarse) - depth, 2))
+    paint(canvas, tissue.fat * 0.55, soft(depth) * soft(1.6 - depth))
+    paint(canvas, tissue.fat * 0.8, soft(inside(points, ORBITS)))
+    paint(canvas, 25, soft(inside(points, EYES), 1.5))
+    paint(canvas, 14 + 25 * soft(fine - 1, 1), soft(depth - 6) * soft(inside(points, BONE) + fine))
+    air = np.minimum(inside(points, AIR) + 1.8 * fine, depth - 5)
+    paint(canvas, tissue.fat * 0.6, soft(air + 2.5))
+    paint(canvas, 6, soft(air))
+
+    middle = np.abs(skull / np.maximum(skull + hull - tissue.csf_mm, 1) - 0.5)
+    marrow = 10 + 0.36 * tissue.fat * soft(0.22 - middle, 0.2) * soft(coarse + 1, 2)
+    paint(canvas, marrow, soft(skull))
+    dura = tissue.white * (0.55 + 0.35 * coarse)
+    paint(canvas, dura, soft(tissue.csf_mm + 0.9 - hull, 0.8))
+    paint(canvas, tissue.csf, soft(tissue.csf_mm - hull, 0.8))
+    return canvas
+
+
+def draw_brain(
+    canvas: np.ndarray, points: np.ndarray, hull: np.ndarray, tissue: Tissue, noise: Noise
+) -> np.ndarray:
+    """Paints the brain and what enhances in health; returns the brain's share of each pixel."""
+    atlas = template()
+    grey, white, t1 = (atlas.at(name, points) for name in ("grey", "white", "t1"))
+    matter = soft(t1 - 0.50 - 0.07 * tissue.atrophy, 0.24)
+    whiteness = np.clip(0.65 * white / np.maximum(grey + white, 0.2) + 1.6 * (t1 - 0.72), 0, 1)
+    value = tissue.grey + (tissue.white - tissue.grey) * whiteness
+    value *= 1 + 0.025 * noise(points, 5, 4)
+    share = soft(atlas.at("brain", points) - 0.5, 0.8)
+    paint(canvas, tissue.csf + (value - tissue.csf) * matter, share)
+    _draw_vessels(canvas, points, hull, tissue, noise)
+    plexus = share * (1 - matter) * soft(-hull - 26, 4) * soft(noise(points, 12, 8) - 0.3, 0.8)
+    plexus *= soft(25 - np.abs(points[..., 1] + 28), 10) * soft(np.abs(points[..., 0]) - 6, 3)
+    paint(canvas, 0.9 * tissue.vessel, plexus)
+    return share * (points[..., 2] > ORIGIN_MM[2])  # further down the template has no brain
+
+
+def _draw_vessels(
+    canvas: np.ndarray, points: np.ndarray, hull: np.ndarray, tissue: Tissue, noise: Noise
+) -> None:
+    """Sinuses, falx, cortical vessels and glands: in health as bright as a tumour."""
+    x, y, z = np.moveaxis(points, -1, 0)
+    bright = tissue.vessel * (1 + 0.06 * noise(points, 9, 5))
+    sagittal = 4.2 - np.hypot(x, hull - 0.5) + 0.2 * np.minimum(np.maximum(z - 20, -y - 40), 0)
+    sagittal += 0.3 * np.minimum(z + 24, 0)
+    transverse = 4.0 - np.hypot(z + 24, hull) + 0.2 * np.minimum(-30 - y, 0)
+    paint(canvas, bright, soft(np.maximum(sagittal, transverse), 1.5))
+
+    falx = soft(0.7 - np.abs(x)) * soft(-hull) * soft(np.maximum(z - 35, -y - 70), 15)
+    paint(canvas, 0.62 * bright, 0.8 * falx * soft(38 + hull, 10))
+
+    first, second = noise(points, 44, 6), noise(points, 44, 7)
+    tube = 0.09 - np.hypot(first, second)  # two fields vanish together along curves in space
+    paint(canvas, bright, soft(tube, 0.08) * soft(hull + 24, 8) * soft(tissue.csf_mm - hull))
+    paint(canvas, bright, soft(inside(points, GLANDS)))
