@@ -1,0 +1,70 @@
+"""Shows the data before any training: Figs. 2, 3 and S1, skull stripping, and what folds hold."""
+
+from pathlib import Path
+
+from tumorseg.data_charts import ratio_figure, strip_methods_figure
+from tumorseg.data_tables import fold_table, harmed_table, ratio_table, strip_table
+from tumorseg.figures import save_svg
+from tumorseg.files import read_table, write_table
+from tumorseg.images import read_image, read_mask
+from tumorseg.pictures import Slice, annotation_figure, chosen_cases, strip_figure
+
+
+def read_slice(case: str, label: str, folders: dict[str, Path]) -> Slice:
+    """One case's image, stripped image, brain mask and tumour mask; folders by these names."""
+    return Slice(
+        label,
+        read_image(folders["cases"] / f"{case}.png"),
+        read_image(folders["stripped"] / f"{case}.png"),
+        read_mask(folders["brain"] / f"{case}.png"),
+        read_mask(folders["masks"] / f"{case}.png"),
+    )
+
+
+def main(
+    *,
+    cases_dir: str,
+    stripped_dir: str,
+    brain_dir: str,
+    masks_dir: str,
+    masks_table: str,
+    strip_methods_table: str,
+    folds_table: str,
+    annotation_svg: str,
+    strip_svg: str,
+    ratio_svg: str,
+    strip_methods_svg: str,
+    ratio_tsv: str,
+    strip_tsv: str,
+    harmed_tsv: str,
+    folds_tsv: str,
+    method: str,
+    large_ratio: float,
+) -> None:
+    """Writes four figures (*_svg) and four tables (*_tsv).
+
+    method: the skull-stripping method in use; large_ratio: where the size classes meet.
+    """
+    names = ("cases", "stripped", "brain", "masks")
+    places = (cases_dir, stripped_dir, brain_dir, masks_dir)
+    folders = {name: Path(place) for name, place in zip(names, places, strict=True)}
+    masks = read_table(masks_table)
+    planes = masks.set_index("case")["plane"]
+    methods = read_table(strip_methods_table)
+
+    slices = [read_slice(case, f"{case}\n{planes[case]}", folders) for case in chosen_cases(masks)]
+    save_svg(annotation_figure(slices), annotation_svg)
+    save_svg(strip_figure(slices, method), strip_svg)
+    save_svg(ratio_figure(masks, large_ratio), ratio_svg)
+    save_svg(strip_methods_figure(methods, planes, method), strip_methods_svg)
+
+    write_table(ratio_table(masks), ratio_tsv)
+    write_table(strip_table(methods, planes, method), strip_tsv)
+    write_table(harmed_table(methods, planes, method), harmed_tsv)
+    write_table(fold_table(read_table(folds_table), masks), folds_tsv)
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

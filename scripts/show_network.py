@@ -1,0 +1,38 @@
+"""Shows the network as it is built for training: Fig. 1."""
+
+import json
+
+from tumorseg.figures import save_svg
+from tumorseg.network_drawing import Layer, draw
+from tumorseg.registry import entry
+
+
+def described(model: object) -> list[Layer]:
+    """Name, kind, output shape, parameters and sources of each layer of a built Keras model."""
+    layers = []
+    for layer in model.layers:
+        kind = type(layer).__name__
+        output = layer.output
+        given = [] if kind == "InputLayer" else layer.input
+        tensors = given if isinstance(given, list) else [given]
+        sources = tuple(tensor._keras_history.operation.name for tensor in tensors)
+        shape = tuple(output.shape[1:])
+        layers.append(Layer(layer.name, kind, shape, layer.count_params(), sources))
+    return layers
+
+
+def main(*, network_svg: str, network: str, size_px: int, channels: int, settings: dict) -> None:
+    """Builds the network (no training, no weights read) and draws it.
+
+    settings: further arguments of the network's build().
+    """
+    print(f"builds {network} {size_px} px, {channels} channel(s), {json.dumps(settings)}")
+    model = entry("networks", network).build(size_px=size_px, channels=channels, **settings)
+    title = f"Fig. 1: the network ({network})"
+    save_svg(draw(described(model), title, model.count_params()), network_svg)
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

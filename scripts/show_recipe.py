@@ -1,0 +1,77 @@
+"""Shows one recipe from the inside: Fig. 5 (predictions) and the training curves."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from tumorseg.figures import save_svg
+from tumorseg.files import read_table
+from tumorseg.images import read_image, read_mask
+from tumorseg.pictures import Prediction, Slice, cases_by_dice, prediction_figure
+from tumorseg.result_charts import curve_figure
+
+SHOWN_LOSSES = 2  # more would not be legible in one figure
+
+
+def read_histories(paths: list[str]) -> pd.DataFrame:
+    """All folds' histories in one table; loss and fold from <loss>/fold-<k>/history.tsv."""
+    tables = []
+    for path in map(Path, paths):
+        fold = int(path.parent.name.removeprefix("fold-"))
+        tables.append(read_table(path).assign(loss_name=path.parent.parent.name, fold=fold))
+    return pd.concat(tables, ignore_index=True)
+
+
+def shown_losses(metrics: pd.DataFrame, reference_loss: str) -> list[str]:
+    """The reference loss (or the first trained one) and the next, SHOWN_LOSSES at most."""
+    losses = list(dict.fromkeys(metrics["loss"]))
+    trained = set(metrics.loc[metrics["status"] == "ok", "loss"])
+    losses.sort(key=lambda loss: (loss not in trained, loss != reference_loss))
+    return losses[:SHOWN_LOSSES]
+
+
+def main(
+    *,
+    histories: list[str],
+    metrics: list[str],
+    predictions: list[str],
+    cases_dir: str,
+    masks_dir: str,
+    predictions_svg: str,
+    curves_svg: str,
+    recipe: str,
+    reference_loss: str,
+    threshold: float = 0.5,
+) -> None:
+    """Writes two figures of one recipe.
+
+    metrics: its losses' tables; predictions: all its fold folders, <loss>/fold-<k>.
+    Cases of Fig. 5 are chosen by the rank of the reference loss's Dice, no other way.
+    """
+    table = pd.concat([read_table(path) for path in metrics], ignore_index=True)
+    folders = {(Path(path).parent.name, Path(path).name): Path(path) for path in predictions}
+    losses = shown_losses(table, reference_loss)
+    by_case = {loss: table[table["loss"] == loss].set_index("case") for loss in losses}
+    rows = []
+    for case in cases_by_dice(table[table["loss"] == losses[0]]):
+        image = read_image(Path(cases_dir) / f"{case}.png")
+        mask = read_mask(Path(masks_dir) / f"{case}.png")
+        answers = []
+        for loss in losses:
+            line = by_case[loss].loc[case]
+            answer = None
+            if line["status"] == "ok":
+                stored = read_image(folders[loss, f"fold-{line['fold']}"] / f"{case}.png")
+                answer = Prediction(loss, stored / 65535, line["dice"])
+            answers.append(answer)
+        label = f"{case}\n{by_case[losses[0]].loc[case, 'plane']}"
+        rows.append((Slice(label, image, image, mask, mask), answers))
+    figure = prediction_figure(rows, losses, recipe=recipe, threshold=threshold)
+    save_svg(figure, predictions_svg)
+    save_svg(curve_figure(read_histories(histories), recipe), curves_svg)
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

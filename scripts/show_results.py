@@ -1,0 +1,22 @@
+"""Shows the comparison over all set-ups: Fig. 4 and the Dice of every test case."""
+
+import pandas as pd
+
+from tumorseg.figures import save_svg
+from tumorseg.files import read_table
+from tumorseg.result_charts import bar_figure, case_figure
+from tumorseg.tables import published_rows, table2
+
+
+def main(*, metrics: list[str], bars_svg: str, cases_svg: str) -> None:
+    """Writes two figures from the metrics tables of all set-ups."""
+    cases = pd.concat([read_table(path) for path in metrics], ignore_index=True)
+    table = pd.concat([table2(cases), published_rows()], ignore_index=True)
+    save_svg(bar_figure(table), bars_svg)
+    save_svg(case_figure(cases), cases_svg)
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

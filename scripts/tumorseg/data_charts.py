@@ -1,0 +1,99 @@
+"""Figures of the data in numbers: tumour to brain ratio, and what skull stripping leaves."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from tumorseg import published
+from tumorseg.figures import PLANES, WIDTH_IN, palette, style, titled
+
+
+def ratio_figure(masks: pd.DataFrame, large_ratio: float) -> Figure:
+    """Fig. S1: histogram of tumour to brain area by plane, with the limit of the size classes."""
+    style()
+    ratios = masks.dropna(subset=["tumour_brain_ratio"])
+    planes = [plane for plane in PLANES if (ratios["plane"] == plane).any()]
+    figure, axis = plt.subplots(figsize=(WIDTH_IN, 4.0))
+    sns.histplot(
+        data=ratios,
+        x="tumour_brain_ratio",
+        hue="plane",
+        hue_order=planes,
+        palette=palette(planes),
+        multiple="stack",
+        binwidth=0.01,
+        binrange=(0, math.ceil(100 * ratios["tumour_brain_ratio"].max() + 1) / 100),
+        ax=axis,
+    )
+    values = ratios["tumour_brain_ratio"]
+    lines = [
+        (large_ratio, "-", f"size classes meet at {large_ratio:g}"),
+        (values.mean(), "--", f"mean here {values.mean():.3f}"),
+        (published.RATIO_MEAN, ":", f"published mean {published.RATIO_MEAN}"),
+    ]
+    handles, labels = axis.get_legend().legend_handles, planes
+    for place, dashes, label in lines:
+        handles = [*handles, axis.axvline(place, color="0.2", ls=dashes, lw=1.4)]
+        labels = [*labels, label]
+    axis.get_legend().remove()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    axis.set(xlabel="tumour area / brain area in the slice (no unit)", ylabel="cases")
+    large = int((values > large_ratio).sum())
+    subtitle = (
+        f"{len(values)} cases: mean {values.mean():.3f}, median {values.median():.3f} "
+        f"(published .22 and .19); {large} large, {len(values) - large} small (size, no diagnosis)"
+    )
+    titled(figure, "Fig. S1: tumour to brain ratio", subtitle)
+    return figure
+
+
+def strip_methods_figure(methods: pd.DataFrame, planes: pd.Series, used: str) -> Figure:
+    """Share of each tumour that every skull-stripping method keeps, by plane; `used` is marked.
+
+    methods: case, method, tumour_kept, true_brain_dice; planes: plane by case.
+    """
+    style()
+    table = methods.assign(
+        plane=methods["case"].map(planes).to_numpy(), kept_pct=100 * methods["tumour_kept"]
+    )
+    names = list(dict.fromkeys(table["method"]))
+    shown = [plane for plane in PLANES if (table["plane"] == plane).any()]
+    figure, axis = plt.subplots(figsize=(WIDTH_IN, 4.4))
+    np.random.seed(0)  # seaborn's jitter draws from the global generator
+    sns.stripplot(
+        data=table,
+        x="method",
+        y="kept_pct",
+        hue="plane",
+        order=names,
+        hue_order=shown,
+        palette=palette(shown),
+        dodge=True,
+        jitter=0.25,
+        size=3,
+        alpha=0.7,
+        ax=axis,
+    )
+    axis.axhline(99, color="0.2", lw=1, ls="--")
+    axis.text(-0.48, 97.6, "99 %", fontsize=8, va="top")
+    labels = [_method_label(table[table["method"] == name], name, name == used) for name in names]
+    axis.set_xticks(range(len(names)), labels)
+    axis.set(xlabel="skull-stripping method", ylabel="tumour pixels kept (% of a case)")
+    axis.set_ylim(-3, 103)
+    axis.legend(title=None, loc="lower left", frameon=True)
+    harmed = int((table.loc[table["method"] == used, "kept_pct"] < 99).sum())
+    cases = table["case"].nunique()
+    subtitle = f"{cases} cases; {used} is used here and keeps less than 99 % in {harmed} of them"
+    titled(figure, "Skull stripping: what is left of the tumour", subtitle)
+    return figure
+
+
+def _method_label(rows: pd.DataFrame, name: str, used: bool) -> str:
+    known = rows["true_brain_dice"].dropna()
+    brain = f"brain Dice {known.mean():.3f}" if len(known) else "brain not known"
+    fine = (rows["kept_pct"] >= 99).sum()
+    return f"{name}{' (used)' if used else ''}\n{fine} of {len(rows)} cases keep 99 %\n{brain}"

@@ -1,0 +1,109 @@
+"""How all figures look and are saved: colour-blind safe, the same bytes for the same numbers."""
+
+import base64
+import re
+from pathlib import Path
+
+import cv2
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tumorseg.files import write_atomically
+
+PLANES = ("axial", "coronal", "sagittal")
+TRUTH, PREDICTION = "#029E73", "#DE8F05"  # green and orange of the colour-blind palette
+WIDTH_IN = 9.0
+_INLINE_PNG = re.compile(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+?)(?=\")")
+
+
+def style() -> None:
+    """Sets fonts, grid and palette; every plotting function calls it first."""
+    mpl.use("Agg")
+    sns.set_theme(style="whitegrid", palette="colorblind", font="DejaVu Sans")
+    mpl.rcParams.update(
+        {
+            "svg.hashsalt": "tumorseg",
+            "svg.fonttype": "path",
+            "axes.titlesize": 10,
+            "axes.labelsize": 10,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "legend.fontsize": 9,
+            "figure.constrained_layout.use": True,
+        }
+    )
+
+
+def palette(names: list[str]) -> dict[str, tuple]:
+    """One colour a name, in the order given."""
+    return dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
+
+
+def titled(figure: Figure, title: str, subtitle: str) -> None:
+    """A title, and under it in lighter type the numbers that the figure shows."""
+    # The layout makes room for one heading only, so the title stands in its empty first line.
+    figure.suptitle(f"\n{subtitle}", fontsize=9.5, x=0.008, ha="left", color="0.25")
+    top = 1 - 0.04 / figure.get_figheight()
+    figure.text(0.008, top, title, fontsize=12, weight="bold", ha="left", va="top")
+
+
+def show(
+    axes: Axes, image: np.ndarray, *, width_px: int = 180, cmap: str = "gray", limit: float = 255
+) -> None:
+    """Draws an image on empty axes, reduced to at most `width_px` columns; values 0 to `limit`."""
+    image = image.astype(np.float32)
+    height, width = image.shape
+    if width > width_px:
+        size = (width_px, max(1, round(height * width_px / width)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    axes.imshow(
+        image,
+        cmap=cmap,
+        vmin=0,
+        vmax=limit,
+        extent=(-0.5, width - 0.5, height - 0.5, -0.5),
+        interpolation="none",
+    )
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+
+
+def outline(axes: Axes, mask: np.ndarray, colour: str, style: str = "-") -> None:
+    """Draws the border of a mask over an image of the same native size."""
+    # OpenCV keeps corners only: a tenth of the points that a contour plot would write.
+    kinds = cv2.RETR_LIST, cv2.CHAIN_APPROX_TC89_L1
+    for contour in cv2.findContours(mask.astype(np.uint8), *kinds)[0]:
+        points = np.vstack([contour[:, 0], contour[:1, 0]])
+        axes.plot(points[:, 0], points[:, 1], color=colour, lw=1.1, ls=style)
+
+
+def save_svg(figure: Figure, path: str | Path) -> None:
+    """Writes the figure as SVG without date, its images as small as they get, and closes it."""
+
+    def write(temporary: Path) -> None:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
+        text = temporary.read_text(encoding="utf-8")
+        temporary.write_text(_INLINE_PNG.sub(_smaller, text), encoding="utf-8")
+
+    write_atomically(path, write)
+    pyplot.close(figure)
+
+
+def _smaller(match: re.Match) -> str:
+    """An embedded PNG as grey PNG or JPEG, whichever is smallest; transparent ones stay."""
+    content = np.frombuffer(base64.b64decode(match[1]), np.uint8)
+    image = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+    if image.ndim == 3 and image.shape[2] == 4:
+        if (image[..., 3] < 255).any():
+            return match[0]
+        image = image[..., :3]
+    if image.ndim == 3 and (image == image[..., :1]).all():
+        image = image[..., 0]
+    jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+    png = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+    kind, data = ("jpeg", jpeg) if len(jpeg) < len(png) else ("png", png)
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,171 @@
+"""Figures of the results in numbers: losses compared, every case, training curves."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tumorseg import published
+from tumorseg.figures import WIDTH_IN, palette, style, titled
+from tumorseg.statistics import t_interval
+
+BAR_METRICS = ("precision", "dice", "recall")
+BAR_NAMES = {"precision": "precision", "dice": "F1 (Dice)", "recall": "recall"}
+
+
+def bar_figure(table: pd.DataFrame) -> Figure:
+    """Fig. 4: precision, F1 and recall by loss; bars over folds, a dot a fold, one panel a recipe.
+
+    table: tables.table2 and the published rows as fractions. Bars are means of the folds' pooled
+    values with a 95 % t interval, as in the published figure's table.
+    """
+    style()
+    folds = table[table["fold"].str.isdigit() & table["aggregation"].isin(["pooled", "not stated"])]
+    folds = folds[folds["recipe"] != "baseline"]
+    recipes = list(dict.fromkeys(folds["recipe"]))
+    ours = list(dict.fromkeys(folds["loss"]))
+    figure, axes = plt.subplots(
+        1, len(recipes), figsize=(WIDTH_IN, 4.2), sharey=True, squeeze=False
+    )
+    colours = palette(list(BAR_METRICS))
+    for axis, recipe in zip(axes[0], recipes, strict=True):
+        rows = folds[folds["recipe"] == recipe]
+        losses = [loss for loss in ours if loss in set(rows["loss"])] or list(published.TABLE2)
+        _bars(axis, rows, losses, colours)
+        axis.set(title="published, pooling not stated" if recipe == published.RECIPE else recipe)
+    axes[0, 0].set(ylabel="percent of pixels, pooled within a fold", ylim=(0, 105))
+    handles = [plt.Rectangle((0, 0), 1, 1, color=colours[name]) for name in BAR_METRICS]
+    figure.legend(handles, BAR_NAMES.values(), loc="outside lower center", ncols=3)
+    dice = folds.groupby(["recipe", "loss"], sort=False)["dice"].mean()
+    lines = [
+        f"{recipe}: "
+        + ", ".join(f"{loss} {100 * dice[recipe, loss]:.1f}" for loss in dice[recipe].index)
+        for recipe in recipes
+    ]
+    titled(figure, "Fig. 4: precision, F1 and recall by loss", "mean F1 in %: " + "; ".join(lines))
+    return figure
+
+
+def _bars(axis: Axes, folds: pd.DataFrame, losses: list[str], colours: dict[str, tuple]) -> None:
+    width = 0.26
+    for place, loss in enumerate(losses):
+        rows = folds[folds["loss"] == loss]
+        for index, name in enumerate(BAR_METRICS):
+            values = 100 * rows[name].to_numpy(float)
+            values = values[~np.isnan(values)]
+            x = place + (index - 1) * width
+            if not len(values):
+                axis.text(x, 1, "none", ha="center", va="bottom", rotation=90, fontsize=8)
+                continue
+            centre, low, high = t_interval(values)
+            axis.bar(x, centre, width * 0.92, color=colours[name], alpha=0.75)
+            axis.scatter(
+                x + np.linspace(-0.25, 0.25, len(values)) * width,
+                values,
+                s=9,
+                color="0.15",
+                zorder=3,
+            )
+            if not math.isnan(low):
+                ends = [[centre - max(low, 0)], [min(high, 100) - centre]]
+                axis.errorbar(x, centre, ends, color="0.15", capsize=3, lw=1)
+    labels = [_fold_label(folds[folds["loss"] == loss], loss) for loss in losses]
+    axis.set_xticks(range(len(losses)), labels, rotation=0 if len(losses) < 5 else 60)
+    axis.set_xlabel("loss")
+    axis.grid(axis="x", visible=False)
+
+
+def _fold_label(rows: pd.DataFrame, loss: str) -> str:
+    lost = int((rows["status"] == "failed").sum())
+    return f"{loss}\n{lost} of {len(rows)} folds failed" if lost else f"{loss}\n{len(rows)} folds"
+
+
+def case_figure(metrics: pd.DataFrame) -> Figure:
+    """Dice of every test case: a box and a dot a case, by loss, one panel a recipe."""
+    style()
+    cases = metrics[(metrics["status"] == "ok") & (metrics["recipe"] != "baseline")]
+    recipes = list(dict.fromkeys(metrics.loc[metrics["recipe"] != "baseline", "recipe"]))
+    losses = list(dict.fromkeys(metrics.loc[metrics["recipe"] != "baseline", "loss"]))
+    colours = palette(losses)
+    figure, axes = plt.subplots(
+        1, len(recipes), figsize=(WIDTH_IN, 4.4), sharey=True, squeeze=False
+    )
+    np.random.seed(0)  # seaborn's jitter draws from the global generator
+    for axis, recipe in zip(axes[0], recipes, strict=True):
+        rows = cases[cases["recipe"] == recipe]
+        look = {"data": rows, "x": "loss", "y": "dice", "order": losses, "ax": axis}
+        hue = {"hue": "loss", "hue_order": losses, "palette": colours, "legend": False}
+        sns.boxplot(**look, **hue, showfliers=False, width=0.5, boxprops={"alpha": 0.4})
+        sns.stripplot(**look, **hue, size=2.5, alpha=0.6, jitter=0.2)
+        axis.set(title=recipe, xlabel="loss", ylabel="Dice of a test case (0 to 1)")
+        axis.set_xticks(
+            range(len(losses)), [_case_label(rows[rows["loss"] == loss], loss) for loss in losses]
+        )
+    axes[0, 0].set_ylim(-0.03, 1.03)
+    subtitle = (
+        f"{metrics['case'].nunique()} cases, each tested once; under each loss what it missed"
+    )
+    titled(figure, "Dice of every test case", subtitle)
+    return figure
+
+
+def _case_label(rows: pd.DataFrame, loss: str) -> str:
+    if rows.empty:
+        return f"{loss}\nfailed"
+    tumours = int((rows["truth_px"] > 0).sum())
+    return (
+        f"{loss}\nmean {rows['dice'].mean():.3f}\nmedian {rows['dice'].median():.3f}\n"
+        f"{int(rows['missed'].sum())} of {tumours} missed"
+    )
+
+
+def curve_figure(history: pd.DataFrame, recipe: str) -> Figure:
+    """Validation Dice of all losses, then each loss's own training and validation values.
+
+    history: loss_name, fold, epoch, loss, val_loss, val_dice; a thin line a fold, thick the mean.
+    """
+    style()
+    losses = list(dict.fromkeys(history["loss_name"]))
+    columns = min(3, 1 + len(losses))
+    rows = math.ceil((1 + len(losses)) / columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(WIDTH_IN, 0.9 + 2.9 * rows), squeeze=False, sharex=True
+    )
+    axes = list(grid.flat)
+    colours = palette(losses)
+    for loss in losses:
+        _curves(axes[0], history[history["loss_name"] == loss], "val_dice", colours[loss], loss)
+    axes[0].set(title="all losses", xlabel="epoch", ylabel="validation Dice (0 to 1)", ylim=(0, 1))
+    axes[0].legend()
+    for axis, loss in zip(axes[1:], losses, strict=False):
+        of_loss = history[history["loss_name"] == loss]
+        _curves(axis, of_loss, "loss", colours[loss], "training")
+        _curves(axis, of_loss, "val_loss", "0.3", "validation", dashes="--")
+        axis.set(title=loss, xlabel="epoch", ylabel=f"{loss} loss (no unit)")
+        axis.legend()
+    for axis in axes[1 + len(losses) :]:
+        axis.remove()
+    titled(figure, f"Training curves ({recipe})", _best_epochs(history, losses))
+    return figure
+
+
+def _curves(
+    axis: Axes, rows: pd.DataFrame, name: str, colour: object, label: str, dashes: str = "-"
+) -> None:
+    for _, fold in rows.groupby("fold"):
+        axis.plot(fold["epoch"], fold[name], color=colour, lw=0.7, alpha=0.5, ls=dashes)
+    middle = rows.groupby("epoch")[name].mean()
+    axis.plot(middle.index, middle, color=colour, lw=2, label=label, ls=dashes)
+
+
+def _best_epochs(history: pd.DataFrame, losses: list[str]) -> str:
+    last = history[history["epoch"] == history["epoch"].max()]
+    last = last.groupby("loss_name")["val_dice"].mean()
+    best = history.groupby(["loss_name", "fold"])["val_dice"].max().groupby("loss_name").mean()
+    texts = [f"{loss} {last.get(loss, math.nan):.3f} (best {best[loss]:.3f})" for loss in losses]
+    epochs, folds = int(history["epoch"].max()), history["fold"].nunique()
+    return f"{epochs} epochs, {folds} folds; mean validation Dice at the end: " + ", ".join(texts)
