@@ -130,7 +130,7 @@ def _patient(seed: int, number: int) -> Patient:
         grey=white * rng.uniform(0.74, 0.86),
         csf=white * rng.uniform(0.22, 0.36),
         fat=rng.uniform(170, 215),
-        muscle=white * rng.uniform(0.6, 0.85),
+        muscle=white * rng.uniform(0.45, 0.65),
         vessel=white * rng.uniform(1.5, 2.0),
     )
     noise = Noise(rng)
@@ -188,8 +188,9 @@ def _slice(
     canvas, brain, level = (
         np.pad(part, ((0, 0), (beside, beside)), mode="edge") for part in (canvas, brain, level)
     )
-    image = _enlarge(_with_noise(canvas, patient), height_px, width_px)
-    tumour, polygons = outline(_enlarge(level, height_px, width_px), patient.rng)
+    rng = patient.rng.spawn(1)[0]  # so that other slices do not depend on the picture's size
+    image = _enlarge(_with_noise(canvas, patient.noise_level, rng), height_px, width_px)
+    tumour, polygons = outline(_enlarge(level, height_px, width_px), rng)
     return Slice(
         case=case,
         patient=patient.name,
@@ -214,9 +215,9 @@ def _grid(plane: str, position_mm: float, rows: int, columns: int, step_mm: floa
     return points
 
 
-def _with_noise(signal: np.ndarray, patient: Patient) -> np.ndarray:
+def _with_noise(signal: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
     """Rician noise: the magnitude of a complex signal with normal noise in both parts."""
-    real, imaginary = patient.rng.normal(0, patient.noise_level, (2, *signal.shape))
+    real, imaginary = rng.normal(0, level, (2, *signal.shape))
     return np.hypot(signal + real, imaginary).astype(np.float32)
 
 
