@@ -41,6 +41,7 @@ ARROWS = {
     "Concatenate": "skip, concatenated",
 }
 STRAIGHT = "next"
+SKIP = ARROWS["Concatenate"]
 
 
 def blocks(layers: list[Layer]) -> list[Block]:
@@ -88,6 +89,26 @@ def _box(axes: Axes, block: Block, x: float, y: float, colour: tuple) -> tuple[f
     return wide, high
 
 
+Point = tuple[float, float]
+
+
+def _path(start: Point, end: Point, source: Point, target: Point) -> tuple[list[Point], str]:
+    """Where an arrow begins and ends, and its bend; `source` and `target` are the boxes' sizes.
+
+    On one level: straight. Down: out of the side, in from above; up: out of the top, in from the
+    side. So no arrow crosses the text under a box.
+    """
+    (x0, y0), (x1, y1) = start, end
+    left, right = x1 - target[0] / 2, x0 + source[0] / 2
+    if y0 == y1:
+        return [(right, y0), (left, y1)], "arc3"
+    if y0 > y1:
+        ends = [(right, y0 - source[1] / 4), (x1 - target[0] / 4, y1 + target[1] / 2)]
+        return ends, "angle,angleA=0,angleB=90,rad=6"
+    ends = [(x0 + source[0] / 4, y0 + source[1] / 2), (left, y1 - target[1] / 4)]
+    return ends, "angle,angleA=90,angleB=0,rad=6"
+
+
 def draw(layers: list[Layer], title: str, total: int) -> Figure:
     """The network as a U: left to right in the order of computing, lower where resolution is less.
 
@@ -102,18 +123,15 @@ def draw(layers: list[Layer], title: str, total: int) -> Figure:
     colours = palette(kinds)
     figure, axes = plt.subplots(figsize=(WIDTH_IN, 1.5 + 1.15 * (1 + max(depth.values()))))
     sizes = {b.name: _box(axes, b, *place[b.name], (0.78, 0.86, 0.93)) for b in found}
-    used = set()
-    for block in found:
-        for source, kind in block.sources:
-            skip = kind == ARROWS["Concatenate"]
-            (x0, y0), (x1, y1) = place[source], place[block.name]
-            ends = (x0 + sizes[source][0] / 2, y0), (x1 - sizes[block.name][0] / 2, y1)
-            look = {"color": colours[kind], "ls": "--" if skip else "-", "lw": 1.5}
-            arrow = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 1, "shrinkB": 1}
-            axes.add_patch(FancyArrowPatch(*ends, **arrow, **look))
-            used.add(kind)
+    arrows = [(source, block.name, kind) for block in found for source, kind in block.sources]
+    for source, target, kind in arrows:
+        ends, bend = _path(place[source], place[target], sizes[source], sizes[target])
+        look = {"color": colours[kind], "ls": "--" if kind == SKIP else "-", "lw": 1.5}
+        tip = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 1}
+        axes.add_patch(FancyArrowPatch(*ends, connectionstyle=bend, **tip, **look))
+    used = {kind for _, _, kind in arrows}
     handles = [
-        Line2D([], [], color=colours[k], ls="--" if k == ARROWS["Concatenate"] else "-", label=k)
+        Line2D([], [], color=colours[k], ls="--" if k == SKIP else "-", label=k)
         for k in kinds
         if k in used
     ]
@@ -123,8 +141,8 @@ def draw(layers: list[Layer], title: str, total: int) -> Figure:
     axes.axis("off")
     height, width, channels = found[0].layers[0].shape
     subtitle = (
-        f"{total:,} parameters, {len(layers)} layers; input {height} x {width} px, "
-        f"{channels} channel(s); under each block height x width x channels of its output"
+        f"{total:,} parameters, {len(layers)} layers; input {height} x {width} x {channels}; "
+        "under each block: height x width x channels of its output"
     )
     titled(figure, title, subtitle)
     return figure

@@ -88,11 +88,11 @@ def _case_columns(slices: list[Slice], names: list[str]) -> tuple[Figure, np.nda
     style()
     shapes = [item.image.shape for item in slices]
     ratios = [width / height for height, width in shapes]
-    side = (WIDTH_IN - 1.0) / sum(ratios)
+    side = (WIDTH_IN - 1.4) / sum(ratios)
     figure, axes = plt.subplots(
         len(names),
         len(slices),
-        figsize=(WIDTH_IN, 1.5 + len(names) * (side + 0.08)),
+        figsize=(WIDTH_IN, 1.1 + len(names) * (side + 0.08)),
         squeeze=False,
         width_ratios=ratios,
     )
@@ -130,8 +130,8 @@ def strip_figure(slices: list[Slice], method: str) -> Figure:
         show(column[2], item.stripped, limit=limit)
         outline(column[2], item.mask, TRUTH)
         kept = (item.mask & item.brain).sum() / max(1, item.mask.sum())
-        column[2].set_xlabel(f"{kept:.1%} of tumour kept", fontsize=8)
-    subtitle = f"{len(slices)} cases, method {method}; grey values inside the brain mask unchanged"
+        column[2].set_xlabel(f"{100 * kept:.1f} % kept", fontsize=8)
+    subtitle = f"{len(slices)} cases, method {method}; % of tumour pixels inside the brain mask"
     titled(figure, "Fig. 3: from raw to stripped", subtitle)
     return figure
 

@@ -88,12 +88,11 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def compile_model(model: keras.Model, loss: CaseLoss, plan: Plan, steps_per_epoch: int) -> None:
-    """Adam with the plan's learning rate, warm-up and weight average; XLA where the plan says."""
+    """Adam with the plan's learning rate and warm-up; XLA where the plan says."""
     rate: Any = plan.learning_rate
     if plan.warmup_epochs:
         rate = WarmUp(plan.learning_rate, round(plan.warmup_epochs * steps_per_epoch))
-    average = {"use_ema": True, "ema_momentum": plan.weight_average} if plan.weight_average else {}
-    model.compile(keras.optimizers.Adam(rate, **average), loss, jit_compile=plan.xla)
+    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=plan.xla)
 
 
 def epoch_batches(
@@ -157,6 +156,8 @@ class _Epochs(keras.callbacks.Callback):
         self.plan, self.validation, self.loss = plan, validation, loss
         self.state, self.say = state, say
         self.outcome = Outcome()
+        self.average: list[np.ndarray] = []
+        self.steps = 0
 
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self.model.optimizer.variables]
@@ -168,13 +169,40 @@ class _Epochs(keras.callbacks.Callback):
         with np.load(self.state, allow_pickle=False) as stored:
             for index, variable in enumerate(self._variables()):
                 variable.assign(stored[f"variable_{index}"])
-            rows = stored["history"]
-            self.outcome.history = [dict(zip(HISTORY, row, strict=True)) for row in rows.tolist()]
-            count = int(stored["weights"])
-            self.outcome.weights = [stored[f"weight_{index}"] for index in range(count)]
+            rows = stored["history"].tolist()
+            self.outcome.history = [dict(zip(HISTORY, row, strict=True)) for row in rows]
             self.outcome.chosen_epoch = int(stored["chosen_epoch"])
+            self.steps = int(stored["steps"])
+            self.outcome.weights = [stored[f"weight_{i}"] for i in range(int(stored["weights"]))]
+            self.average = [stored[f"average_{i}"] for i in range(int(stored["averages"]))]
         self.say(f"goes on after epoch {len(self.outcome.history)} of an earlier run")
         return len(self.outcome.history)
+
+    def _store_state(self) -> None:
+        variables = [keras.ops.convert_to_numpy(variable) for variable in self._variables()]
+        arrays = {f"variable_{i}": value for i, value in enumerate(variables)}
+        arrays |= {f"weight_{i}": value for i, value in enumerate(self.outcome.weights)}
+        arrays |= {f"average_{i}": value for i, value in enumerate(self.average)}
+        rows = [[float(row[name]) for name in HISTORY] for row in self.outcome.history]
+        arrays["history"] = np.array(rows)
+        arrays["weights"] = np.array(len(self.outcome.weights))
+        arrays["averages"] = np.array(len(self.average))
+        arrays["chosen_epoch"] = np.array(self.outcome.chosen_epoch)
+        arrays["steps"] = np.array(self.steps)
+        _store(self.state, arrays)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Moves the average towards the weights, normalisation statistics included."""
+        if not self.plan.weight_average:
+            return
+        self.steps += 1
+        # The short memory at the start keeps the untrained weights out of the average.
+        decay = min(self.plan.weight_average, self.steps / (self.steps + 10))
+        weights = self.model.get_weights()
+        if not self.average:
+            self.average = [weight.copy() for weight in weights]
+        for average, weight in zip(self.average, weights, strict=True):
+            average += (1 - decay) * (weight - average)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.started = time.perf_counter()
@@ -185,43 +213,27 @@ class _Epochs(keras.callbacks.Callback):
             self.outcome.failure = f"the loss became {loss} in epoch {epoch + 1}"
             self.model.stop_training = True
             return
-        raw = [keras.ops.convert_to_numpy(v) for v in self.model.trainable_variables]
-        if self.plan.weight_average:
-            averages = self.model.optimizer._model_variables_moving_average
-            for variable, average in zip(self.model.trainable_variables, averages, strict=True):
-                variable.assign(average)
+        weights = self.model.get_weights()
+        chosen = self.average or weights
+        self.model.set_weights(chosen)
         found = predict(self.model, self.validation.images, self.plan.batch_size)
+        self.model.set_weights(weights)
         scores = validate(found, self.validation.masks, self.loss)
         best = max((row["val_iou"] for row in self.outcome.history), default=-1.0)
         if not self.plan.keep_best or scores["val_iou"] > best:
-            self.outcome.weights = self.model.get_weights()
+            self.outcome.weights = [weight.copy() for weight in chosen]
             self.outcome.chosen_epoch = epoch + 1
-        for variable, value in zip(self.model.trainable_variables, raw, strict=True):
-            variable.assign(value)
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         seconds = time.perf_counter() - self.started
         row = {"epoch": epoch + 1, "learning_rate": rate, "loss": loss, **scores}
         self.outcome.history.append(row | {"seconds": seconds})
-        left = (self.plan.epochs - epoch - 1) * seconds / 60
         self.say(
             f"epoch {epoch + 1}/{self.plan.epochs}  loss {loss:.4g}  val Dice "
             f"{scores['val_dice']:.3f}  val IoU {scores['val_iou']:.3f}  {seconds:.0f} s, "
-            f"{left:.1f} min to go"
+            f"{(self.plan.epochs - epoch - 1) * seconds / 60:.1f} min to go"
         )
         if self.state is not None:
             self._store_state()
-
-    def _store_state(self) -> None:
-        arrays = {
-            f"variable_{index}": keras.ops.convert_to_numpy(variable)
-            for index, variable in enumerate(self._variables())
-        }
-        rows = [[float(row[name]) for name in HISTORY] for row in self.outcome.history]
-        arrays["history"] = np.array(rows)
-        arrays["weights"] = np.array(len(self.outcome.weights))
-        arrays["chosen_epoch"] = np.array(self.outcome.chosen_epoch)
-        arrays |= {f"weight_{i}": w for i, w in enumerate(self.outcome.weights)}
-        _store(self.state, arrays)
 
 
 def train(

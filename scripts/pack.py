@@ -1,0 +1,69 @@
+"""Slices and masks at network size as one memory-mapped array a recipe, with the way back."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tumorseg.errors import UserError
+from tumorseg.files import read_table, write_atomically, write_table
+from tumorseg.images import read_image, read_mask
+from tumorseg.packing import head_box, normalise, placement
+
+
+def main(
+    *,
+    cases_table: str,
+    stripped_dir: str,
+    masks_dir: str,
+    images_file: str,
+    targets_file: str,
+    placement_table: str,
+    size_px: int,
+    preparation: str,
+) -> None:
+    """Writes images (n, size, size, 1) float32, targets alike as uint8 0/1, and the placements.
+
+    preparation `paper`: plain resize, divided by the type's full scale, nearest-neighbour masks.
+    `robust`: cropped to the head, letterboxed, z-score a case, masks by half coverage.
+    Cases stand in the order of cases.tsv in all three.
+    """
+    robust = preparation == "robust"
+    images, targets, places = [], [], []
+    for case in read_table(cases_table)["case"]:
+        image = read_image(Path(stripped_dir) / f"{case}.png")
+        mask = read_mask(Path(masks_dir) / f"{case}.png")
+        place = placement(
+            *image.shape, size_px, letterbox=robust, crop=head_box(image) if robust else None
+        )
+        full_scale = float(np.iinfo(image.dtype).max)
+        square = normalise(place.forward(image), per_case=robust, full_scale=full_scale)
+        target = place.mask_forward(mask, nearest=not robust)
+        if not np.isfinite(square).all() or target.max(initial=0) > 1:
+            raise UserError(f"case {case}: the packed image is not finite or its mask not 0/1")
+        images.append(square)
+        targets.append(target)
+        places.append({"case": case, **asdict(place)})
+    _save(images_file, np.stack(images)[..., None])
+    _save(targets_file, np.stack(targets)[..., None])
+    write_table(pd.DataFrame(places), placement_table)
+    gone = sum(int(target.max() == 0) for target in targets)
+    print(
+        f"packed {len(images)} cases at {size_px} px ({preparation}); "
+        f"{gone} have no tumour pixel at this size"
+    )
+
+
+def _save(path: str, array: np.ndarray) -> None:
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+
+    write_atomically(path, write)
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

@@ -1,0 +1,73 @@
+"""Annotations to masks at native resolution, with each tumour's area, perimeter and share."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from tumorseg import registry
+from tumorseg.files import read_table, write_table
+from tumorseg.images import read_image, write_mask
+
+LARGE = 0.1  # tumour/brain ratio above which the study's Fig. S1 calls a tumour large
+
+
+def brain_area(image: np.ndarray) -> int:
+    """Pixels of the study's Fig. S1 brain: Gaussian blur 5x5, Otsu, filled largest contour."""
+    scaled = cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    blurred = cv2.GaussianBlur(scaled, (5, 5), 0)
+    _, bright = cv2.threshold(blurred, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not contours:
+        return 0
+    largest = max(contours, key=cv2.contourArea)
+    return int(cv2.drawContours(np.zeros_like(bright), [largest], -1, 1, cv2.FILLED).sum())
+
+
+def perimeter(mask: np.ndarray) -> float:
+    """Length of all borders in pixels, through the border pixels' centres."""
+    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return float(sum(cv2.arcLength(contour, True) for contour in contours))
+
+
+def main(
+    *, cases_table: str, annotations_dir: str, stripped_dir: str, masks_table: str, masks_dir: str
+) -> None:
+    """Writes masks/<case>.png and masks.tsv, one line a case.
+
+    tumour_brain_ratio: tumour pixels over brain pixels, the brain measured on the stripped image as
+    in the study's Fig. S1; size_class is "large" above .1. It is a size, not a diagnosis.
+    """
+    lines = []
+    for row in read_table(cases_table).itertuples():
+        path = Path(annotations_dir) / Path(row.annotation).name
+        mask = registry.entry("annotations", row.form).read(path, row.height_px, row.width_px)
+        write_mask(Path(masks_dir) / f"{row.case}.png", mask)
+        brain_px = brain_area(read_image(Path(stripped_dir) / f"{row.case}.png"))
+        ratio = mask.sum() / brain_px if brain_px else np.nan
+        lines.append(
+            {
+                "case": row.case,
+                "patient": row.patient,
+                "plane": row.plane,
+                "tumour_px": int(mask.sum()),
+                "brain_px": brain_px,
+                "tumour_brain_ratio": ratio,
+                "size_class": "large" if ratio > LARGE else "small",
+                "perimeter_px": perimeter(mask),
+            }
+        )
+    table = pd.DataFrame(lines)
+    write_table(table, masks_table)
+    ratio = table["tumour_brain_ratio"]
+    print(
+        f"{len(table)} masks, {(table['tumour_px'] == 0).sum()} of them empty; tumour/brain ratio "
+        f"mean {ratio.mean():.3f}, median {ratio.median():.3f} (the study: .22 and .19)"
+    )
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

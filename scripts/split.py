@@ -1,0 +1,28 @@
+"""Makes the cross-validation folds."""
+
+from tumorseg.files import read_table, write_table
+from tumorseg.folds import split
+
+
+def main(
+    *, masks_table: str, folds_table: str, count: int, validation_share: float, seed: int
+) -> None:
+    """Writes folds.tsv: case, patient, plane, fold, role (train, validation, test)."""
+    folds = split(read_table(masks_table), count, validation_share, seed)
+    write_table(folds, folds_table)
+    sizes = folds.groupby(["fold", "role"])["case"].count().unstack()
+    patients = folds.groupby(["fold", "role"])["patient"].nunique().unstack()
+    for fold in sizes.index:
+        print(
+            f"fold {fold}: "
+            + ", ".join(
+                f"{role} {sizes.at[fold, role]} cases of {patients.at[fold, role]} patients"
+                for role in ("train", "validation", "test")
+            )
+        )
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821
