@@ -8,9 +8,9 @@ from tumorseg.result_charts import bar_figure, case_figure
 from tumorseg.tables import published_rows, table2
 
 
-def main(*, metrics: list[str], bars_svg: str, cases_svg: str) -> None:
-    """Writes two figures from the metrics tables of all set-ups."""
-    cases = pd.concat([read_table(path) for path in metrics], ignore_index=True)
+def main(*, metrics: list[str], background: str, bars_svg: str, cases_svg: str) -> None:
+    """Writes two figures from the metrics tables of all set-ups; the baseline has no bars."""
+    cases = pd.concat([read_table(path) for path in [*metrics, background]], ignore_index=True)
     table = pd.concat([table2(cases), published_rows()], ignore_index=True)
     save_svg(bar_figure(table), bars_svg)
     save_svg(case_figure(cases), cases_svg)

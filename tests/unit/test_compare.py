@@ -70,10 +70,10 @@ def background(study):
     return path
 
 
-def compared(study, *metrics):
+def compared(study, metrics):
     names = ("table2", "table3", "summary", "published_check", "table_checks")
     files = {f"{name}_file": str(study / f"{name}.tsv") for name in names}
-    compare.main(metrics=[str(path) for path in metrics], **files)
+    compare.main(metrics=[str(metrics)], background=str(background(study)), **files)
     return {name: pd.read_csv(study / f"{name}.tsv", sep="\t", dtype=str) for name in names}
 
 
@@ -97,7 +97,7 @@ def test_a_fold_whose_training_failed_is_shown_as_failed_everywhere(study):
     (study / "predictions/fold-2/FAILED").write_text("loss became NaN\n")
     path = measured(study)
     assert list(read_table(path)["status"]).count("failed") == 2
-    tables = compared(study, path, background(study))
+    tables = compared(study, path)
     row = tables["table2"].query("loss == 'focal' and fold == '2' and recipe == 'robust'").iloc[0]
     assert row["dice_pct"] == row["accuracy_pct"] == row["status"] == "failed"
     assert "failed" in set(tables["table3"].query("fold == '2'")["hausdorff_px"])
@@ -107,7 +107,7 @@ def test_a_fold_whose_training_failed_is_shown_as_failed_everywhere(study):
 def test_a_set_up_that_failed_in_every_fold_still_stands_in_every_table(study):
     for fold in FOLDS:
         (study / f"predictions/fold-{fold}/FAILED").write_text("loss became NaN\n")
-    tables = compared(study, measured(study), background(study))
+    tables = compared(study, measured(study))
     assert tables["summary"].iloc[0]["status"] == "failed"
     assert tables["summary"].iloc[0]["dice_pooled_pct"] == "failed"
 
@@ -180,6 +180,6 @@ def test_a_printed_number_is_told_rounded_from_cut_off(recomputed, printed, expe
 
 
 def test_our_own_tables_pass_the_checks_that_the_published_one_fails(study):
-    checks = compared(study, measured(study), background(study))["table_checks"]
+    checks = compared(study, measured(study))["table_checks"]
     assert set(checks.query("table == 'ours'")["violated"]) == {"0"}
     assert "10" in set(checks.query("table == 'published'")["violated"])

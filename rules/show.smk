@@ -1,0 +1,104 @@
+# Shows what goes into the training: slices, skull stripping, folds, and the network.
+
+
+rule show_data:
+    input:
+        cases_dir=f"{RESULTS}/cases",
+        stripped_dir=f"{RESULTS}/stripped",
+        brain_dir=f"{RESULTS}/brain",
+        masks_dir=f"{RESULTS}/masks",
+        masks_table=f"{RESULTS}/masks.tsv",
+        strip_methods_table=f"{RESULTS}/strip_methods.tsv",
+        folds_table=f"{RESULTS}/folds.tsv",
+    output:
+        annotation_svg=report(
+            f"{RESULTS}/figures/fig2.svg",
+            caption="../report/fig2.rst",
+            category="1. Data",
+            labels={"item": "Fig. 2, annotation to mask"},
+        ),
+        ratio_svg=report(
+            f"{RESULTS}/figures/figS1.svg",
+            caption="../report/figS1.rst",
+            category="1. Data",
+            labels={"item": "Fig. S1, tumour to brain ratio"},
+        ),
+        ratio_tsv=report(
+            f"{RESULTS}/tables/tumour_brain_ratio.tsv",
+            caption="../report/ratios.rst",
+            category="1. Data",
+            labels={"item": "Tumour to brain ratio (table)"},
+        ),
+        folds_tsv=report(
+            f"{RESULTS}/tables/folds.tsv",
+            caption="../report/folds.rst",
+            category="1. Data",
+            labels={"item": "Folds (table)"},
+        ),
+        strip_svg=report(
+            f"{RESULTS}/figures/fig3.svg",
+            caption="../report/fig3.rst",
+            category="2. Skull stripping",
+            labels={"item": "Fig. 3, raw to stripped"},
+        ),
+        strip_methods_svg=report(
+            f"{RESULTS}/figures/skull_stripping.svg",
+            caption="../report/strip_methods.rst",
+            category="2. Skull stripping",
+            labels={"item": "Tumour kept by method"},
+        ),
+        strip_tsv=report(
+            f"{RESULTS}/tables/skull_stripping.tsv",
+            caption="../report/skull_stripping.rst",
+            category="2. Skull stripping",
+            labels={"item": "Methods compared (table)"},
+        ),
+        harmed_tsv=report(
+            f"{RESULTS}/tables/harmed_cases.tsv",
+            caption="../report/harmed_cases.rst",
+            category="2. Skull stripping",
+            labels={"item": "Warnings: harmed cases (table)"},
+        ),
+    log:
+        f"logs/{config['experiment']}/show_data.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/show_data.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+    params:
+        code=code("show_data.py"),
+        method=lookup(within=config, dpath="skull_strip/method"),
+        large_ratio=lookup(within=config, dpath="masks/large_ratio"),
+    script:
+        "../scripts/show_data.py"
+
+
+# Every parameter is read from the recipe, so a recipe's own channels and layers are what is drawn.
+rule show_network:
+    output:
+        network_svg=report(
+            f"{RESULTS}/figures/fig1/{{recipe}}.svg",
+            caption="../report/fig1.rst",
+            category="3. Training",
+            labels={"figure": "Fig. 1, the network ({recipe})"},
+        ),
+    log:
+        f"logs/{config['experiment']}/show_network/{{recipe}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/show_network/{{recipe}}.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("show_network.py"),
+        network=lookup(within=config, dpath="network/name"),
+        size_px=lookup(within=config, dpath="network/size_px"),
+        channels=lookup(within=config, dpath="recipes/{recipe}/channels"),
+        settings=lookup(within=config, dpath="recipes/{recipe}/network"),
+    script:
+        "../scripts/show_network.py"
