@@ -32,17 +32,18 @@ class Prediction(NamedTuple):
 
 
 def chosen_cases(masks: pd.DataFrame, number: int = 6) -> list[str]:
-    """Cases for a figure, without looking at any result: per plane, the quantiles of tumour size.
+    """Cases for a figure, chosen by plane and tumour size, without looking at any result.
 
-    masks: case, plane, tumour_px. Two cases a plane are those at the 1/3 and 2/3 quantiles.
+    masks: case, plane, tumour_px. Of k cases a plane the i-th stands in the middle of the i-th
+    k-th of that plane's cases, small to large: with two, the lower and the upper quartile.
     """
     planes = [plane for plane in PLANES if (masks["plane"] == plane).any()]
     per_plane = max(1, number // max(1, len(planes)))
     chosen = []
     for plane in planes:
         ranked = masks[masks["plane"] == plane].sort_values(["tumour_px", "case"])
-        places = np.linspace(0, len(ranked) - 1, per_plane + 2)[1:-1].round().astype(int)
-        chosen += list(dict.fromkeys(ranked["case"].iloc[places]))
+        places = (np.arange(per_plane) + 0.5) / per_plane * len(ranked)
+        chosen += list(dict.fromkeys(ranked["case"].iloc[places.astype(int)]))
     return chosen
 
 

@@ -1,10 +1,12 @@
 """Figures of the results in numbers: losses compared, every case, training curves."""
 
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import MatplotlibDeprecationWarning
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -99,7 +101,9 @@ def case_figure(metrics: pd.DataFrame) -> Figure:
         rows = cases[cases["recipe"] == recipe]
         look = {"data": rows, "x": "loss", "y": "dice", "order": losses, "ax": axis}
         hue = {"hue": "loss", "hue_order": losses, "palette": colours, "legend": False}
-        sns.boxplot(**look, **hue, showfliers=False, width=0.5, boxprops={"alpha": 0.4})
+        with warnings.catch_warnings():  # seaborn 0.13 still calls matplotlib the old way
+            warnings.simplefilter("ignore", MatplotlibDeprecationWarning)
+            sns.boxplot(**look, **hue, showfliers=False, width=0.5, boxprops={"alpha": 0.4})
         sns.stripplot(**look, **hue, size=2.5, alpha=0.6, jitter=0.2)
         axis.set(title=recipe, xlabel="loss", ylabel="Dice of a test case (0 to 1)")
         axis.set_xticks(

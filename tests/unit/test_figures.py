@@ -1,0 +1,218 @@
+"""Promises of the figures: valid, deterministic SVG with the numbers in the subtitle."""
+
+import re
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from tumorseg import figures
+from tumorseg.data_charts import ratio_figure, strip_methods_figure
+from tumorseg.data_tables import fold_table, harmed_table, ratio_table, strip_table
+from tumorseg.measuring import failed, measured
+from tumorseg.network_drawing import Layer, blocks, draw
+from tumorseg.pictures import (
+    Prediction,
+    Slice,
+    annotation_figure,
+    cases_by_dice,
+    chosen_cases,
+    prediction_figure,
+    strip_figure,
+)
+from tumorseg.result_charts import bar_figure, case_figure, curve_figure
+from tumorseg.tables import published_rows, table2
+
+PLANES = ("axial", "coronal", "sagittal")
+
+
+def picture(seed):
+    """A round head of 60 x 90 px with a square tumour."""
+    generator = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:60, :90]
+    brain = (np.hypot(rows - 30, columns - 45) < 24).astype(np.uint8)
+    mask = np.zeros_like(brain)
+    mask[25:35, 40 : 48 + seed] = 1
+    noise = generator.integers(0, 30, brain.shape).astype(np.uint8)
+    image = brain * (100 + noise) + mask * 80
+    return Slice(f"case {seed}", image, image * brain, brain, mask)
+
+
+@pytest.fixture(scope="module")
+def metrics():
+    """Two recipes, two losses, two folds of two cases; one fold of paper/focal failed."""
+    rows = []
+    for recipe in ("paper", "robust"):
+        for loss in ("bce", "focal"):
+            for index in range(4):
+                truth = picture(index).mask
+                line = {"recipe": recipe, "loss": loss, "fold": 1 + index % 2}
+                line |= {"case": str(index), "patient": str(index), "plane": PLANES[index % 3]}
+                lost = (recipe, loss, line["fold"]) == ("paper", "focal", 2)
+                found = failed(truth) if lost else measured(truth, np.roll(truth, index, 1), 0.5)
+                rows.append(line | found)
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def masks():
+    return pd.DataFrame(
+        {
+            "case": [str(index) for index in range(9)],
+            "plane": [PLANES[index % 3] for index in range(9)],
+            "tumour_px": range(10, 100, 10),
+            "tumour_brain_ratio": np.linspace(0.01, 0.2, 9),
+            "size_class": ["small"] * 4 + ["large"] * 5,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def methods():
+    return pd.DataFrame(
+        {
+            "case": [str(index) for index in range(9)] * 2,
+            "method": ["otsu"] * 9 + ["none"] * 9,
+            "tumour_px": 100,
+            "tumour_lost_px": [20, *[0] * 17],
+            "tumour_kept": [0.8, *[1.0] * 17],
+            "true_brain_dice": [0.9] * 9 + [np.nan] * 9,
+        }
+    )
+
+
+def history():
+    epochs = np.arange(1, 4)
+    columns = {"epoch": epochs, "loss": 1 / epochs, "val_loss": 1.2 / epochs}
+    columns |= {"val_dice": epochs / 5}
+    tables = [
+        pd.DataFrame(columns).assign(loss_name=loss, fold=fold)
+        for loss in ("bce", "focal", "dice")
+        for fold in (1, 2)
+    ]
+    return pd.concat(tables)
+
+
+LAYERS = [
+    Layer("image", "InputLayer", (64, 64, 1), 0, ()),
+    Layer("encoder1_conv1", "Conv2D", (64, 64, 4), 40, ("image",)),
+    Layer("pool1", "MaxPooling2D", (32, 32, 4), 0, ("encoder1_conv1",)),
+    Layer("bottleneck_conv1", "Conv2D", (32, 32, 8), 296, ("pool1",)),
+    Layer("up1", "Conv2DTranspose", (64, 64, 4), 132, ("bottleneck_conv1",)),
+    Layer("concat1", "Concatenate", (64, 64, 8), 0, ("up1", "encoder1_conv1")),
+    Layer("decoder1_conv1", "Conv2D", (64, 64, 4), 292, ("concat1",)),
+    Layer("probability", "Conv2D", (64, 64, 1), 5, ("decoder1_conv1",)),
+]
+
+
+def fig5():
+    slices = [picture(index) for index in (1, 2)]
+    rows = [(item, [Prediction("focal", item.mask * 0.75, 0.9), None]) for item in slices]
+    return prediction_figure(rows, ["focal", "bce"], recipe="paper", threshold=0.5)
+
+
+FIGURES = {
+    "annotation": lambda data: annotation_figure([picture(1), picture(2)]),
+    "strip": lambda data: strip_figure([picture(1), picture(2)], "otsu"),
+    "prediction": lambda data: fig5(),
+    "bars": lambda data: bar_figure(
+        pd.concat([table2(data["metrics"]), published_rows()], ignore_index=True)
+    ),
+    "cases": lambda data: case_figure(data["metrics"]),
+    "ratio": lambda data: ratio_figure(data["masks"], 0.1),
+    "methods": lambda data: strip_methods_figure(
+        data["methods"], data["masks"].set_index("case")["plane"], "otsu"
+    ),
+    "curves": lambda data: curve_figure(history(), "paper"),
+    "network": lambda data: draw(LAYERS, "Fig. 1", 765),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_valid_small_svg_with_the_same_bytes_each_time(
+    name, metrics, masks, methods, tmp_path
+):
+    data = {"metrics": metrics, "masks": masks, "methods": methods}
+    for copy in ("first", "second"):
+        figures.save_svg(FIGURES[name](data), tmp_path / f"{copy}.svg")
+    content = (tmp_path / "first.svg").read_bytes()
+    assert content == (tmp_path / "second.svg").read_bytes()
+    assert ElementTree.fromstring(content).tag.endswith("svg")
+    assert len(content) < 300_000
+    assert b"dc:date" not in content
+
+
+def subtitle(figure):
+    text = figure.get_suptitle()
+    figures.pyplot.close(figure)
+    return text
+
+
+def test_the_numbers_stand_in_the_subtitle(metrics, masks, methods):
+    data = {"metrics": metrics, "masks": masks, "methods": methods}
+    assert "mean 0.105, median 0.105" in subtitle(FIGURES["ratio"](data))
+    assert "less than 99 % in 1 of them" in subtitle(FIGURES["methods"](data))
+    assert "published: focal 81.0, bce 74.5" in subtitle(FIGURES["bars"](data))
+    assert "focal Dice 0.90, 0.90" in subtitle(FIGURES["prediction"](data))
+    assert "bce 0.600 (best 0.600)" in subtitle(FIGURES["curves"](data))
+    assert "765 parameters, 8 layers" in subtitle(FIGURES["network"](data))
+
+
+def test_the_network_is_drawn_from_its_layers():
+    found = {block.name: block.sources for block in blocks(LAYERS)}
+    assert list(found) == ["image", "encoder1", "bottleneck", "decoder1", "probability"]
+    assert found["bottleneck"] == [("encoder1", "max-pooling")]
+    assert found["decoder1"] == [
+        ("bottleneck", "transposed convolution"),
+        ("encoder1", "skip, concatenated"),
+    ]
+
+
+def test_embedded_images_are_reduced_and_keep_their_look(tmp_path):
+    figures.style()
+    figure, axes = figures.pyplot.subplots()
+    image = np.tile(np.linspace(0, 255, 400), (300, 1))
+    figures.show(axes, image, width_px=100)
+    figures.save_svg(figure, tmp_path / "image.svg")
+    found = re.findall(r"data:image/(\w+);base64,([^\"]+)", (tmp_path / "image.svg").read_text())
+    assert len(found) == 1
+    content = np.frombuffer(figures.base64.b64decode(found[0][1]), np.uint8)
+    stored = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+    assert stored.shape == (75, 100)
+    assert np.abs(stored.astype(float) - np.linspace(0, 255, 100)).max() < 5
+
+
+def test_cases_to_show_are_chosen_by_rank_alone(masks):
+    assert chosen_cases(masks) == ["0", "6", "1", "7", "2", "8"]
+    cases = pd.DataFrame({"case": list("abcde"), "dice": [0.5, 0.5, np.nan, 0.9, 0.0]})
+    assert cases_by_dice(cases, 3) == ["e", "b", "d"]
+
+
+def test_a_case_with_missing_ratio_is_counted_as_undefined(masks):
+    table = ratio_table(masks.assign(tumour_brain_ratio=[np.nan, *masks["tumour_brain_ratio"][1:]]))
+    everything = table.set_index("plane").loc["all"]
+    assert (everything["cases"], everything["undefined"]) == ("9", "1")
+    assert table.iloc[-1]["mean_ratio"] == 0.22
+
+
+def test_harmed_cases_are_named_and_methods_compared_by_plane(masks, methods):
+    planes = masks.set_index("case")["plane"]
+    assert list(harmed_table(methods, planes, "otsu")["case"]) == ["0"]
+    assert harmed_table(methods, planes, "none").empty
+    table = strip_table(methods, planes, "otsu").set_index(["method", "plane"])
+    assert table.loc[("otsu", "all"), "cases_keeping_99_pct"] == 8
+    assert table.loc[("otsu", "axial"), "least_kept_pct"] == 80
+    assert np.isnan(table.loc[("none", "all"), "mean_brain_dice"])
+
+
+def test_the_fold_table_counts_cases_and_patients(masks):
+    folds = masks[["case", "plane"]].assign(
+        patient=["a", "a", "b", "b", "c", "c", "d", "d", "e"],
+        fold=1,
+        role=["test"] * 3 + ["train"] * 6,
+    )
+    table = fold_table(folds, masks).set_index("role")
+    assert (table.loc["test", "cases"], table.loc["test", "patients"]) == (3, 2)
+    assert table.loc["test", "median_tumour_px"] == 20
