@@ -51,6 +51,15 @@ def titled(figure: Figure, title: str, subtitle: str) -> None:
     figure.text(0.008, top, title, fontsize=12, weight="bold", ha="left", va="top")
 
 
+def empty_figure(title: str, reason: str) -> Figure:
+    """Stands where there is nothing to draw, and says why."""
+    style()
+    figure, axes = pyplot.subplots(figsize=(WIDTH_IN, 1.5))
+    axes.axis("off")
+    titled(figure, title, reason)
+    return figure
+
+
 def show(
     axes: Axes, image: np.ndarray, *, width_px: int = 180, cmap: str = "gray", limit: float = 255
 ) -> None:

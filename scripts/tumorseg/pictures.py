@@ -9,7 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tumorseg.figures import PLANES, PREDICTION, TRUTH, WIDTH_IN, outline, show, style, titled
+from tumorseg.figures import (
+    PLANES,
+    PREDICTION,
+    TRUTH,
+    WIDTH_IN,
+    empty_figure,
+    outline,
+    show,
+    style,
+    titled,
+)
 from tumorseg.packing import head_box
 
 
@@ -148,6 +158,9 @@ def prediction_figure(
 
     Pictures are cut to the head; a loss whose training failed leaves its two places marked.
     """
+    title = f"Fig. 5: image, truth, prediction, probability ({recipe})"
+    if not rows:
+        return empty_figure(title, "the training of every loss failed: there is no prediction")
     style()
     rows = [(item, head(item), answers) for item, answers in rows]
     ratios = [item.image[box].shape[0] / item.image[box].shape[1] for item, box, _ in rows]
@@ -183,7 +196,7 @@ def prediction_figure(
     subtitle = (
         f"{len(rows)} test cases in equal rank steps, worst to best; {losses[0]} Dice {scores}"
     )
-    titled(figure, f"Fig. 5: image, truth, prediction, probability ({recipe})", subtitle)
+    titled(figure, title, subtitle)
     return figure
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tumorseg import published
-from tumorseg.figures import WIDTH_IN, palette, style, titled
+from tumorseg.figures import WIDTH_IN, empty_figure, palette, style, titled
 from tumorseg.statistics import t_interval
 
 BAR_METRICS = ("precision", "dice", "recall")
@@ -132,6 +132,9 @@ def curve_figure(history: pd.DataFrame, recipe: str) -> Figure:
 
     history: loss_name, fold, epoch, loss, val_loss, val_dice; a thin line a fold, thick the mean.
     """
+    title = f"Training curves ({recipe})"
+    if history.empty:
+        return empty_figure(title, "every training failed in its first epoch")
     style()
     losses = list(dict.fromkeys(history["loss_name"]))
     columns = min(3, 1 + len(losses))
@@ -153,7 +156,7 @@ def curve_figure(history: pd.DataFrame, recipe: str) -> Figure:
         axis.legend()
     for axis in axes[1 + len(losses) :]:
         axis.remove()
-    titled(figure, f"Training curves ({recipe})", _best_epochs(history, losses))
+    titled(figure, title, _best_epochs(history, losses))
     return figure
 
 

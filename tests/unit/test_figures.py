@@ -144,6 +144,23 @@ def test_figures_are_valid_small_svg_with_the_same_bytes_each_time(
     assert b"dc:date" not in content
 
 
+def test_a_recipe_of_which_every_training_failed_is_still_shown(metrics, tmp_path):
+    lost = [
+        {**line, **failed(picture(int(line["case"])).mask)} for line in metrics.to_dict("records")
+    ]
+    lost = pd.DataFrame(lost)
+    nothing = history().iloc[:0]
+    drawn = [
+        bar_figure(pd.concat([table2(lost), published_rows()], ignore_index=True)),
+        case_figure(lost),
+        curve_figure(nothing, "paper"),
+        prediction_figure([], ["focal"], recipe="paper", threshold=0.5),
+    ]
+    for figure in drawn:
+        figures.save_svg(figure, tmp_path / "figure.svg")
+        ElementTree.parse(tmp_path / "figure.svg")
+
+
 def subtitle(figure):
     text = figure.get_suptitle()
     figures.pyplot.close(figure)
