@@ -10,8 +10,6 @@ from tumorseg import registry
 from tumorseg.files import read_table, write_table
 from tumorseg.images import read_image, write_mask
 
-LARGE = 0.1  # tumour/brain ratio above which the study's Fig. S1 calls a tumour large
-
 
 def brain_area(image: np.ndarray) -> int:
     """Pixels of the study's Fig. S1 brain: Gaussian blur 5x5, Otsu, filled largest contour."""
@@ -32,12 +30,18 @@ def perimeter(mask: np.ndarray) -> float:
 
 
 def main(
-    *, cases_table: str, annotations_dir: str, stripped_dir: str, masks_table: str, masks_dir: str
+    *,
+    cases_table: str,
+    annotations_dir: str,
+    stripped_dir: str,
+    masks_table: str,
+    masks_dir: str,
+    large_ratio: float,
 ) -> None:
     """Writes masks/<case>.png and masks.tsv, one line a case.
 
     tumour_brain_ratio: tumour pixels over brain pixels, the brain measured on the stripped image as
-    in the study's Fig. S1; size_class is "large" above .1. It is a size, not a diagnosis.
+    in the study's Fig. S1; size_class is "large" above large_ratio. It is a size, not a diagnosis.
     """
     lines = []
     for row in read_table(cases_table).itertuples():
@@ -54,7 +58,7 @@ def main(
                 "tumour_px": int(mask.sum()),
                 "brain_px": brain_px,
                 "tumour_brain_ratio": ratio,
-                "size_class": "large" if ratio > LARGE else "small",
+                "size_class": "large" if ratio > large_ratio else "small",
                 "perimeter_px": perimeter(mask),
             }
         )

@@ -5,10 +5,10 @@ from tumorseg.folds import split
 
 
 def main(
-    *, masks_table: str, folds_table: str, count: int, validation_share: float, seed: int
+    *, masks_table: str, folds_table: str, fold_count: int, validation_share: float, seed: int
 ) -> None:
     """Writes folds.tsv: case, patient, plane, fold, role (train, validation, test)."""
-    folds = split(read_table(masks_table), count, validation_share, seed)
+    folds = split(read_table(masks_table), fold_count, validation_share, seed)
     write_table(folds, folds_table)
     sizes = folds.groupby(["fold", "role"])["case"].count().unstack()
     patients = folds.groupby(["fold", "role"])["patient"].nunique().unstack()

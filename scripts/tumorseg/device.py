@@ -1,4 +1,4 @@
-"""Where the training runs: CPU, one or several GPUs, or a TPU. The only module that names a backend."""
+"""Where training runs: CPU, one or several GPUs, a TPU. The only module that names a backend."""
 
 import os
 from collections.abc import Callable, Iterator

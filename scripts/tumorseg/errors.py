@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend: it is shown as a single line, never as a traceback."""
+"""What a user can mend: shown as a single line, never as a traceback."""
 
 
 class UserError(Exception):

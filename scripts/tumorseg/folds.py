@@ -48,7 +48,7 @@ def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -
 
 
 def check(folds: pd.DataFrame) -> None:
-    """Raises UserError where a patient crosses roles in a fold, or a role is missing or repeated."""
+    """Raises UserError where a patient crosses roles or a role is missing or repeated."""
     for fold, rows in folds.groupby("fold"):
         per_patient = rows.groupby("patient")["role"].nunique()
         if (per_patient > 1).any():

@@ -42,7 +42,9 @@ def read_image(path: str | Path) -> np.ndarray:
     if image.ndim == 3:
         image = _grey(image, path)
     if image.dtype not in (np.uint8, np.uint16):
-        raise UserError(f"{path}: pixels are {image.dtype}, expected 8- or 16-bit unsigned integers")
+        raise UserError(
+            f"{path}: pixels are {image.dtype}, expected 8- or 16-bit unsigned integers"
+        )
     return image
 
 

@@ -1,5 +1,6 @@
 """Runs a stage's main() inside a Snakemake job: log file, one-line user errors, exit status."""
 
+import inspect
 import os
 import sys
 import time
@@ -43,13 +44,14 @@ def named(items: Any) -> dict[str, Any]:
 
 
 def run(main: Callable[..., None], snakemake: Any) -> None:
-    """Calls main with the job's named input, output and params; `code` serves Snakemake alone.
+    """Calls main with the job's named input, output and params (`code` only where it asks).
 
     A UserError ends the job with its one line; anything else is a fault of ours and keeps its
     traceback. Both end up in the rule's log as well.
     """
     arguments = named(snakemake.input) | named(snakemake.output) | named(snakemake.params)
-    arguments.pop("code", None)
+    if "code" not in inspect.signature(main).parameters:
+        arguments.pop("code", None)
     log_path = Path(str(snakemake.log[0]))
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("w", encoding="utf-8") as log:

@@ -95,9 +95,7 @@ def compile_model(model: keras.Model, loss: CaseLoss, plan: Plan, steps_per_epoc
     model.compile(keras.optimizers.Adam(rate), loss, jit_compile=plan.xla)
 
 
-def epoch_batches(
-    cases: Cases, plan: Plan, epoch: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def epoch_batches(cases: Cases, plan: Plan, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The shuffled, augmented batches of one epoch: a pure function of (seed, epoch)."""
     order = np.random.default_rng([plan.seed, epoch]).permutation(len(cases))
     for start in range(0, len(order), plan.batch_size):
@@ -274,5 +272,3 @@ def train(
         verbose=0,
     )
     return epochs.outcome
-
-

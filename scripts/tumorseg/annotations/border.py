@@ -1,4 +1,4 @@
-"""A bare border: a JSON list of x, y pairs, 1-based (the first pixel's centre is 1, 1), as MATLAB's.
+"""A bare border: a JSON list of x, y pairs, 1-based as MATLAB (first pixel centre 1, 1).
 
 Points may also stand in one flat list x1, y1, x2, y2, ...
 """

@@ -14,7 +14,7 @@ def bce(y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
     """-[y ln p + (1-y) ln(1-p)], averaged over each case's pixels: one value a case, (batch,).
 
     y_true: truth in {0, 1}; y_pred: probability in [0, 1]; both (batch, ..., 1).
-    Source: focal_vs_bce_2025, "Binary Cross-Entropy loss function", whose formula lacks the bracket.
+    Source: the 2025 study, "Binary Cross-Entropy loss function"; its formula lacks the bracket.
     """
     y = ops.cast(y_true, "float32")
     p = ops.cast(y_pred, "float32")

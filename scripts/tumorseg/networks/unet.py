@@ -11,7 +11,9 @@ from keras import layers
 DROPOUT = (0.1, 0.1, 0.2, 0.2, 0.3, 0.2, 0.2, 0.1, 0.1)
 
 
-def _block(x: keras.KerasTensor, width: int, rate: float, norm: bool, name: str) -> keras.KerasTensor:
+def _block(
+    x: keras.KerasTensor, width: int, rate: float, norm: bool, name: str
+) -> keras.KerasTensor:
     for index in (1, 2):
         x = layers.Conv2D(
             width,

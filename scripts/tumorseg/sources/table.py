@@ -99,9 +99,7 @@ def _check(rows: pd.DataFrame, path: Path, folder: Path, shared: dict | None) ->
         if not row["patient"]:
             raise UserError(f"{where}: no patient; folds need one for every case")
         if row["plane"] not in PLANES:
-            raise UserError(
-                f"{where}: plane {row['plane']!r}, expected one of {', '.join(PLANES)}"
-            )
+            raise UserError(f"{where}: plane {row['plane']!r}, expected one of {', '.join(PLANES)}")
         if row["spacing_mm"] not in UNKNOWN:
             _check_spacing(row["spacing_mm"], where)
         for name in ("image",) if shared is not None else ("image", "annotation"):

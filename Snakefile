@@ -1,0 +1,33 @@
+# tumorseg: raw slices and annotations in, a comparison of segmentation losses out.
+#   snakemake --cores all all                                          the demonstration (config.yaml)
+#   snakemake --cores all all --configfile experiments/<name>.yaml     another experiment
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+report: "report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/preprocess.smk"
+include: "rules/train.smk"
+include: "rules/evaluate.smk"
+include: "rules/compare.smk"
+include: "rules/show.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.compare.output,
+        rules.show_results.output,
+        rules.show_data.output,
+        rules.describe.output,
+        collect(rules.measure.output, recipe=RECIPES, loss=LOSSES),
+        collect(rules.show_recipe.output, recipe=RECIPES),
+        collect(rules.show_network.output, recipe=RECIPES),

@@ -1,0 +1,94 @@
+# Validation, the names every stage uses, and the code digest; nothing else.
+import sys
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+sys.path.insert(0, f"{workflow.basedir}/scripts")
+
+from tumorseg import registry
+from tumorseg.code_digest import code_digest as code
+
+
+def one_line(error):
+    """The schema validator's first complaint, as a line that names the key and what it allows."""
+    cause = error
+    while cause is not None and not hasattr(cause, "absolute_path"):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return str(error).strip().splitlines()[0]
+    key = ".".join(str(part) for part in cause.absolute_path) or "the top level"
+    return f"config: {key}: {cause.message} (see config.schema.yaml)"
+
+
+try:
+    validate(config, f"{workflow.basedir}/config.schema.yaml")
+except Exception as error:  # jsonschema's message spans pages; its user needs one line
+    raise WorkflowError(one_line(error)) from None
+
+RESULTS = f"results/{config['experiment']}"
+LOGS = f"logs/{config['experiment']}"
+LOSSES = list(config["losses"])
+RECIPES = list(config["use_recipes"])
+FOLDS = list(range(1, config["folds"]["count"] + 1))
+
+for name in LOSSES:
+    if name not in registry.names("losses"):
+        known = ", ".join(registry.names("losses"))
+        raise WorkflowError(f"config: losses: no {name!r}; there are: {known}")
+for name in RECIPES:
+    if name not in config["recipes"]:
+        known = ", ".join(config["recipes"])
+        raise WorkflowError(f"config: use_recipes: no {name!r}; there are: {known}")
+if config["reference_loss"] not in LOSSES:
+    raise WorkflowError(
+        f"config: reference_loss: {config['reference_loss']!r} is not among losses: "
+        + ", ".join(LOSSES)
+    )
+if config["source"]["kind"] == "table" and not config["data_dir"]:
+    raise WorkflowError("config: data_dir: say where the table lies, --config data_dir=<folder>")
+
+
+wildcard_constraints:
+    recipe="|".join(RECIPES),
+    loss="|".join(LOSSES),
+    fold="|".join(map(str, FOLDS)),
+
+
+def import_code(wildcards):
+    """The importer with the source and annotation form that the config names, and no other."""
+    form = config["source"].get("form", "labelme")
+    source = config["source"]["kind"]
+    return code("import_cases.py", f"tumorseg.sources.{source}", f"tumorseg.annotations.{form}")
+
+
+def rasterize_code(wildcards):
+    """The rasterizer with the annotation form in use."""
+    form = config["source"].get("form", "labelme")
+    return code("rasterize.py", f"tumorseg.annotations.{form}")
+
+
+def train_code(wildcards):
+    """The training script with one loss and the network in use: other losses do not re-train it."""
+    network = config["network"]["name"]
+    return code("train.py", f"tumorseg.losses.{wildcards.loss}", f"tumorseg.networks.{network}")
+
+
+def constants(wildcards):
+    """The constants that the config gives the loss."""
+    return dict(sorted((config["losses"][wildcards.loss] or {}).items()))
+
+
+def predict_code(wildcards):
+    """The prediction script with the network in use; no loss is part of it."""
+    return code("predict.py", f"tumorseg.networks.{config['network']['name']}")
+
+
+def fold_number(wildcards):
+    """The fold as a number."""
+    return int(wildcards.fold)
+
+
+def plan_recipes(wildcards):
+    """The settings of the recipes in use."""
+    return {name: config["recipes"][name] for name in RECIPES}

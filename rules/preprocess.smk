@@ -1,0 +1,125 @@
+# Cases to folds and packed arrays: skull stripping, masks, folds, network size.
+
+
+rule skull_strip:
+    input:
+        cases_table=f"{RESULTS}/cases.tsv",
+        cases_dir=f"{RESULTS}/cases",
+        true_brain_dir=f"{RESULTS}/true_brain",
+    output:
+        strip_table=f"{RESULTS}/strip.tsv",
+        brain_dir=directory(f"{RESULTS}/brain"),
+        stripped_dir=directory(f"{RESULTS}/stripped"),
+    log:
+        f"{LOGS}/skull_strip.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/skull_strip.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+    params:
+        code=code("skull_strip.py"),
+        method=lookup(within=config, dpath="skull_strip/method"),
+    script:
+        "../scripts/skull_strip.py"
+
+
+rule rasterize:
+    input:
+        cases_table=f"{RESULTS}/cases.tsv",
+        annotations_dir=f"{RESULTS}/annotations",
+        stripped_dir=f"{RESULTS}/stripped",
+    output:
+        masks_table=f"{RESULTS}/masks.tsv",
+        masks_dir=directory(f"{RESULTS}/masks"),
+    log:
+        f"{LOGS}/rasterize.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rasterize.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=rasterize_code,
+        large_ratio=lookup(within=config, dpath="masks/large_ratio"),
+    script:
+        "../scripts/rasterize.py"
+
+
+rule compare_strips:
+    input:
+        cases_table=f"{RESULTS}/cases.tsv",
+        cases_dir=f"{RESULTS}/cases",
+        true_brain_dir=f"{RESULTS}/true_brain",
+        masks_table=f"{RESULTS}/masks.tsv",
+        masks_dir=f"{RESULTS}/masks",
+    output:
+        strip_methods_table=f"{RESULTS}/strip_methods.tsv",
+    log:
+        f"{LOGS}/compare_strips.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_strips.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+    params:
+        code=code("compare_strips.py"),
+        methods=lookup(within=config, dpath="skull_strip/compare"),
+        method=lookup(within=config, dpath="skull_strip/method"),
+    script:
+        "../scripts/compare_strips.py"
+
+
+rule split:
+    input:
+        masks_table=f"{RESULTS}/masks.tsv",
+    output:
+        folds_table=f"{RESULTS}/folds.tsv",
+    log:
+        f"{LOGS}/split.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/split.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        code=code("split.py"),
+        fold_count=lookup(within=config, dpath="folds/count"),
+        validation_share=lookup(within=config, dpath="folds/validation_share"),
+        seed=lookup(within=config, dpath="seed"),
+    script:
+        "../scripts/split.py"
+
+
+rule pack:
+    input:
+        cases_table=f"{RESULTS}/cases.tsv",
+        stripped_dir=f"{RESULTS}/stripped",
+        masks_dir=f"{RESULTS}/masks",
+    output:
+        images_file=f"{RESULTS}/pack/{{recipe}}/images.npy",
+        targets_file=f"{RESULTS}/pack/{{recipe}}/targets.npy",
+        placement_table=f"{RESULTS}/pack/{{recipe}}/placement.tsv",
+    log:
+        f"{LOGS}/pack/{{recipe}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pack/{{recipe}}.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("pack.py"),
+        size_px=lookup(within=config, dpath="network/size_px"),
+        preparation=lookup(within=config, dpath="recipes/{recipe}/preparation"),
+    script:
+        "../scripts/pack.py"

@@ -1,0 +1,104 @@
+# Training and prediction of every cell: recipe x loss x fold.
+
+
+rule plan:
+    input:
+        folds_table=f"{RESULTS}/folds.tsv",
+    output:
+        plan_table=report(
+            f"{RESULTS}/plan.tsv",
+            caption="../report/plan.rst",
+            category="6. Cost",
+            labels={"table": "What was planned"},
+        ),
+    log:
+        f"{LOGS}/plan.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plan.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        code=code("plan.py"),
+        recipes=plan_recipes,
+        losses=LOSSES,
+        network=lookup(within=config, dpath="network"),
+        threads=lookup(within=config, dpath="training/threads"),
+    script:
+        "../scripts/plan.py"
+
+
+rule train:
+    input:
+        images_file=f"{RESULTS}/pack/{{recipe}}/images.npy",
+        targets_file=f"{RESULTS}/pack/{{recipe}}/targets.npy",
+        placement_table=f"{RESULTS}/pack/{{recipe}}/placement.tsv",
+        folds_table=f"{RESULTS}/folds.tsv",
+        plan_table=ancient(f"{RESULTS}/plan.tsv"),
+    output:
+        weights_file=f"{RESULTS}/models/{{recipe}}/{{loss}}/fold-{{fold}}/model.weights.h5",
+        history_table=f"{RESULTS}/models/{{recipe}}/{{loss}}/fold-{{fold}}/history.tsv",
+        settings_file=f"{RESULTS}/models/{{recipe}}/{{loss}}/fold-{{fold}}/settings.yaml",
+    log:
+        f"{LOGS}/train/{{recipe}}/{{loss}}/fold-{{fold}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train/{{recipe}}/{{loss}}/fold-{{fold}}.tsv"
+    conda:
+        "../envs/training.yaml"
+    # A fixed number, so that --cores 1 and --cores 8 give the same bytes.
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=3000,
+    params:
+        code=train_code,
+        recipe="{recipe}",
+        settings=lookup(within=config, dpath="recipes/{recipe}"),
+        loss="{loss}",
+        constants=constants,
+        network=lookup(within=config, dpath="network"),
+        fold=fold_number,
+        seed=lookup(within=config, dpath="seed"),
+        threads=lookup(within=config, dpath="training/threads"),
+        wanted_device=lookup(within=config, dpath="training/device"),
+        state_dir=f"{RESULTS}/.resume",
+    script:
+        "../scripts/train.py"
+
+
+rule predict:
+    input:
+        images_file=f"{RESULTS}/pack/{{recipe}}/images.npy",
+        placement_table=f"{RESULTS}/pack/{{recipe}}/placement.tsv",
+        folds_table=f"{RESULTS}/folds.tsv",
+        weights=collect(
+            f"{RESULTS}/models/{{{{recipe}}}}/{{{{loss}}}}/fold-{{fold}}/model.weights.h5",
+            fold=FOLDS,
+        ),
+        settings_files=collect(
+            f"{RESULTS}/models/{{{{recipe}}}}/{{{{loss}}}}/fold-{{fold}}/settings.yaml",
+            fold=FOLDS,
+        ),
+    output:
+        predictions=directory(
+            collect(f"{RESULTS}/predictions/{{{{recipe}}}}/{{{{loss}}}}/fold-{{fold}}", fold=FOLDS)
+        ),
+    log:
+        f"{LOGS}/predict/{{recipe}}/{{loss}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/predict/{{recipe}}/{{loss}}.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=2500,
+    params:
+        code=predict_code,
+        settings=lookup(within=config, dpath="recipes/{recipe}"),
+        network=lookup(within=config, dpath="network"),
+        seed=lookup(within=config, dpath="seed"),
+        threads=lookup(within=config, dpath="training/threads"),
+        wanted_device=lookup(within=config, dpath="training/device"),
+    script:
+        "../scripts/predict.py"

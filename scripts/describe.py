@@ -1,0 +1,101 @@
+"""Says what was run: data, folds, recipes, versions, seed, and where the time went."""
+
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from tumorseg.files import read_table, write_table
+
+WORK = ("skull_strip", "compare_strips", "train", "predict", "measure")
+
+
+def facts(cases: pd.DataFrame, folds: pd.DataFrame, cells: list[dict]) -> pd.DataFrame:
+    """One line a fact: what, value."""
+    first = cells[0]
+    planes = cases["plane"].value_counts()
+    sizes = folds.groupby(["role", "fold"])["case"].count().groupby("role").agg(["min", "max"])
+    spacing = cases["spacing_mm"].notna().sum()
+    lines = [
+        ("cases", str(len(cases))),
+        ("patients", str(cases["patient"].nunique())),
+        ("planes", ", ".join(f"{count} {plane}" for plane, count in planes.items())),
+        ("cases with a known pixel spacing", str(spacing)),
+        ("folds", str(folds["fold"].nunique())),
+        *((f"{role} cases a fold", f"{a} to {b}") for role, (a, b) in sizes.iterrows()),
+        ("seed", str(first["seed"])),
+        ("network", f"{first['network']['name']}, {first['network']['size_px']} px"),
+    ]
+    for name in dict.fromkeys(cell["recipe"] for cell in cells):
+        cell = next(cell for cell in cells if cell["recipe"] == name)
+        settings = cell["settings"]
+        plain = settings["network"] | settings["training"]
+        text = ", ".join(f"{key} {value}" for key, value in plain.items())
+        lines.append((f"recipe {name}", f"{settings['preparation']} preparation; {text}"))
+        lines.append((f"parameters of the network, {name}", f"{cell['network']['parameters']:,}"))
+    for cell in cells:
+        if cell["status"] == "failed":
+            where = f"{cell['recipe']}/{cell['loss']['name']} fold {cell['fold']}"
+            lines.append(("FAILED", f"{where}: {cell['failure']}"))
+    lines += [("device", f"{first['device']['kind']}, {first['threads']} thread(s) a training")]
+    lines += [(name, version) for name, version in first["versions"].items()]
+    lines += [("last training finished (UTC)", max(cell["finished"] for cell in cells))]
+    return pd.DataFrame(lines, columns=["what", "value"])
+
+
+def cost(benchmarks: list[str], cells: list[dict]) -> pd.DataFrame:
+    """Seconds and peak memory by stage, from Snakemake's benchmarks; start-up is the rest."""
+    lines = []
+    for path in map(Path, benchmarks):
+        row = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
+        parts = path.relative_to(path.parents[len(path.parts) - path.parts.index("benchmarks") - 2])
+        stage = parts.parts[0].removesuffix(".tsv")
+        lines.append({"stage": stage, "seconds": row["s"], "memory_mb": row["max_rss"]})
+    table = pd.DataFrame(lines)
+    table = table.groupby("stage").agg(
+        jobs=("seconds", "size"), seconds=("seconds", "sum"), peak_memory_mb=("memory_mb", "max")
+    )
+    table["share_percent"] = (100 * table["seconds"] / table["seconds"].sum()).round(1)
+    table["work"] = ["yes" if stage in WORK else "" for stage in table.index]
+    training = sum(cell["training_s"] for cell in cells)
+    table["of_it_start_up_s"] = 0.0
+    table.loc["train", "of_it_start_up_s"] = table.at["train", "seconds"] - training
+    return table.round(1).sort_values("seconds", ascending=False).reset_index()
+
+
+def loss_cost(cells: list[dict]) -> pd.DataFrame:
+    """Training seconds by recipe and loss."""
+    table = pd.DataFrame(
+        {
+            "recipe": [cell["recipe"] for cell in cells],
+            "loss": [cell["loss"]["name"] for cell in cells],
+            "training_s": [cell["training_s"] for cell in cells],
+            "epochs": [cell["settings"]["training"]["epochs"] for cell in cells],
+        }
+    )
+    table["s_per_epoch"] = table["training_s"] / table["epochs"]
+    grouped = table.groupby(["recipe", "loss"], sort=False)
+    return grouped.mean(numeric_only=True).round(2).reset_index()
+
+
+def main(
+    *,
+    cases_table: str,
+    folds_table: str,
+    settings_files: list[str],
+    benchmarks: list[str],
+    run_table: str,
+    cost_table: str,
+    loss_cost_table: str,
+) -> None:
+    """Writes run.tsv, cost.tsv (by stage) and loss_cost.tsv (by recipe and loss)."""
+    cells = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files]
+    write_table(facts(read_table(cases_table), read_table(folds_table), cells), run_table)
+    write_table(cost(benchmarks, cells), cost_table)
+    write_table(loss_cost(cells), loss_cost_table)
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

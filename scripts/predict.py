@@ -1,0 +1,71 @@
+"""Predicts the test cases of every fold of one recipe and loss, at native resolution."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from tumorseg import cells, device
+from tumorseg.files import read_table, write_text
+from tumorseg.images import write_png
+from tumorseg.packing import Placement
+
+
+def main(
+    *,
+    images_file: str,
+    placement_table: str,
+    folds_table: str,
+    weights: list[str],
+    settings_files: list[str],
+    predictions: list[str],
+    settings: dict[str, Any],
+    network: dict[str, Any],
+    seed: int,
+    threads: int,
+    wanted_device: str,
+    batch_size: int = 8,
+) -> None:
+    """Writes fold-<k>/<case>.png: 16 bit, probability = value / 65535, native height and width.
+
+    weights, settings_files, predictions: one a fold, in the same order. A fold whose training
+    failed gets a file FAILED with the reason instead. One job serves all folds of a loss, because
+    starting Keras takes longer than predicting.
+    """
+    folds = read_table(folds_table)
+    places = read_table(placement_table)
+    device.start(wanted=wanted_device, threads=threads, seed=seed)
+    from tumorseg import training  # Keras may only start after the device is set up
+
+    model = cells.build_network(network, settings)
+    model.compile(jit_compile=False)
+    images = np.load(images_file, mmap_mode="r")
+    for weight, settings_file, prediction in zip(weights, settings_files, predictions, strict=True):
+        started = time.perf_counter()
+        folder = Path(prediction)
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = yaml.safe_load(Path(settings_file).read_text(encoding="utf-8"))
+        if facts["status"] == "failed":
+            write_text(folder / "FAILED", facts["failure"] + "\n")
+            continue
+        model.load_weights(weight)
+        of_fold = folds[(folds["fold"] == facts["fold"]) & (folds["role"] == "test")]
+        rows = np.flatnonzero(places["case"].isin(of_fold["case"]))
+        inputs = cells.with_channels(images[rows], settings["channels"])
+        probabilities = training.predict(model, inputs, batch_size)[..., 0]
+        for row, probability in zip(rows, probabilities, strict=True):
+            line = places.iloc[row].to_dict()
+            case = line.pop("case")
+            native = Placement(**line).back(probability)
+            write_png(folder / f"{case}.png", np.rint(native * 65535).astype(np.uint16))
+        print(f"{folder}: {len(rows)} cases in {time.perf_counter() - started:.1f} s", flush=True)
+
+
+if "snakemake" in globals():
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

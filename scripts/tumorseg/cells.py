@@ -1,0 +1,41 @@
+"""What training and prediction of a cell share: its network, its input and its identity."""
+
+import hashlib
+import json
+import sys
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from tumorseg import registry
+
+
+def build_network(network: dict[str, Any], settings: dict[str, Any]) -> Any:
+    """The Keras model of a recipe: `network` names it and its size, `settings` its ingredients."""
+    build = registry.entry("networks", network["name"]).build
+    size = {"size_px": network["size_px"], "base_width": network["base_width"]}
+    return build(**size, channels=settings["channels"], **settings["network"])
+
+
+def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    """(n, size, size, 1) to (n, size, size, channels): the grey channel repeated, as the study."""
+    return np.ascontiguousarray(np.repeat(images, channels, axis=-1))
+
+
+def digest(*parts: Any) -> str:
+    """A short name for all that shapes a training's result, array contents included."""
+    seen = hashlib.sha256()
+    for part in parts:
+        if hasattr(part, "images"):
+            seen.update(np.ascontiguousarray(part.images).tobytes())
+            seen.update(np.ascontiguousarray(part.masks).tobytes())
+        else:
+            seen.update(json.dumps(part, sort_keys=True).encode())
+    return seen.hexdigest()[:20]
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that shape the numbers."""
+    names = ("keras", "tensorflow-cpu", "numpy", "opencv-python-headless")
+    return {"python": sys.version.split()[0]} | {name: version(name) for name in names}
