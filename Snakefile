@@ -19,6 +19,7 @@ include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/compare.smk"
 include: "rules/show.smk"
+include: "rules/describe.smk"
 
 
 rule all:

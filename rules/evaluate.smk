@@ -10,8 +10,9 @@ rule measure:
         cases_table=f"{RESULTS}/cases.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
     output:
-        metrics_table=report(
-            f"{RESULTS}/metrics/{{recipe}}/{{loss}}.tsv",
+        metrics_table=f"{RESULTS}/metrics/{{recipe}}/{{loss}}.tsv",
+        page=report(
+            f"{RESULTS}/metrics/{{recipe}}/{{loss}}.html",
             caption="../report/metrics.rst",
             category="4. Results",
             subcategory="Every test case",

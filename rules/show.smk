@@ -23,18 +23,6 @@ rule show_data:
             category="1. Data",
             labels={"item": "Fig. S1, tumour to brain ratio"},
         ),
-        ratio_tsv=report(
-            f"{RESULTS}/tables/tumour_brain_ratio.tsv",
-            caption="../report/ratios.rst",
-            category="1. Data",
-            labels={"item": "Tumour to brain ratio (table)"},
-        ),
-        folds_tsv=report(
-            f"{RESULTS}/tables/folds.tsv",
-            caption="../report/folds.rst",
-            category="1. Data",
-            labels={"item": "Folds (table)"},
-        ),
         strip_svg=report(
             f"{RESULTS}/figures/fig3.svg",
             caption="../report/fig3.rst",
@@ -47,18 +35,36 @@ rule show_data:
             category="2. Skull stripping",
             labels={"item": "Tumour kept by method"},
         ),
-        strip_tsv=report(
-            f"{RESULTS}/tables/skull_stripping.tsv",
-            caption="../report/skull_stripping.rst",
-            category="2. Skull stripping",
-            labels={"item": "Methods compared (table)"},
+        tables=collect(
+            f"{RESULTS}/tables/{{name}}.tsv",
+            name=["tumour_brain_ratio", "folds", "skull_stripping", "harmed_cases"],
         ),
-        harmed_tsv=report(
-            f"{RESULTS}/tables/harmed_cases.tsv",
-            caption="../report/harmed_cases.rst",
-            category="2. Skull stripping",
-            labels={"item": "Warnings: harmed cases (table)"},
-        ),
+        pages=[
+            report(
+                f"{RESULTS}/tables/tumour_brain_ratio.html",
+                caption="../report/ratios.rst",
+                category="1. Data",
+                labels={"item": "Tumour to brain ratio (table)"},
+            ),
+            report(
+                f"{RESULTS}/tables/folds.html",
+                caption="../report/folds.rst",
+                category="1. Data",
+                labels={"item": "Folds (table)"},
+            ),
+            report(
+                f"{RESULTS}/tables/skull_stripping.html",
+                caption="../report/skull_stripping.rst",
+                category="2. Skull stripping",
+                labels={"item": "Methods compared (table)"},
+            ),
+            report(
+                f"{RESULTS}/tables/harmed_cases.html",
+                caption="../report/harmed_cases.rst",
+                category="2. Skull stripping",
+                labels={"item": "Warnings: harmed cases (table)"},
+            ),
+        ],
     log:
         f"logs/{config['experiment']}/show_data.log",
     benchmark:
@@ -95,9 +101,10 @@ rule show_network:
     resources:
         mem_mb=2000,
     params:
-        code=code("show_network.py"),
+        code=code("show_network.py", f"tumorseg.networks.{config['network']['name']}"),
         network=lookup(within=config, dpath="network/name"),
         size_px=lookup(within=config, dpath="network/size_px"),
+        base_width=lookup(within=config, dpath="network/base_width"),
         channels=lookup(within=config, dpath="recipes/{recipe}/channels"),
         settings=lookup(within=config, dpath="recipes/{recipe}/network"),
     script:

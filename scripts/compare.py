@@ -4,7 +4,8 @@ import pandas as pd
 
 from tumorseg import published
 from tumorseg.checks import violations
-from tumorseg.files import read_table, write_table
+from tumorseg.files import read_table
+from tumorseg.pages import write_tables
 from tumorseg.summary import published_check, summary
 from tumorseg.tables import (
     distances,
@@ -45,26 +46,21 @@ def check_tables(ours: pd.DataFrame) -> pd.DataFrame:
     return found[["table", "rows_are", "check", "rows", "undefined", "violated", "where"]]
 
 
-def main(
-    *,
-    metrics: list[str],
-    background: str,
-    table2_file: str,
-    table3_file: str,
-    summary_file: str,
-    published_check_file: str,
-    table_checks_file: str,
-) -> None:
-    """Writes five tables from the metrics tables of all set-ups and of the background baseline."""
+def main(*, metrics: list[str], background: str, tables: list[str], pages: list[str]) -> None:
+    """Writes five tables from the metrics tables of all set-ups and of the background baseline.
+
+    tables, pages: <name>.tsv and <name>.html with the names that are listed below.
+    """
     cases = pd.concat([read_table(path) for path in [*metrics, background]], ignore_index=True)
     ours = table2(cases)
-    both = percent(pd.concat([ours, published_rows()], ignore_index=True))
-    write_table(both, table2_file)
-    of_folds = pd.concat([table3(cases), published_table3()], ignore_index=True)
-    write_table(distances(of_folds), table3_file)
-    write_table(summary(cases), summary_file)
-    write_table(published_check(), published_check_file)
-    write_table(check_tables(ours), table_checks_file)
+    built = {
+        "summary": summary(cases),
+        "table2": percent(pd.concat([ours, published_rows()], ignore_index=True)),
+        "table3": distances(pd.concat([table3(cases), published_table3()], ignore_index=True)),
+        "published_check": published_check(),
+        "table_checks": check_tables(ours),
+    }
+    write_tables(built, [*tables, *pages])
 
 
 if "snakemake" in globals():

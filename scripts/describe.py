@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from tumorseg.files import read_table, write_table
+from tumorseg.files import read_table
+from tumorseg.pages import write_tables
 
 WORK = ("skull_strip", "compare_strips", "train", "predict", "measure")
 
@@ -84,15 +85,17 @@ def main(
     folds_table: str,
     settings_files: list[str],
     benchmarks: list[str],
-    run_table: str,
-    cost_table: str,
-    loss_cost_table: str,
+    tables: list[str],
+    pages: list[str],
 ) -> None:
-    """Writes run.tsv, cost.tsv (by stage) and loss_cost.tsv (by recipe and loss)."""
+    """Writes run, cost (by stage) and loss_cost (by recipe and loss), as TSV and as pages."""
     cells = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files]
-    write_table(facts(read_table(cases_table), read_table(folds_table), cells), run_table)
-    write_table(cost(benchmarks, cells), cost_table)
-    write_table(loss_cost(cells), loss_cost_table)
+    built = {
+        "run": facts(read_table(cases_table), read_table(folds_table), cells),
+        "cost": cost(benchmarks, cells),
+        "loss_cost": loss_cost(cells),
+    }
+    write_tables(built, [*tables, *pages])
 
 
 if "snakemake" in globals():

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from tumorseg.errors import UserError
-from tumorseg.files import read_table, write_table
+from tumorseg.files import read_table
 from tumorseg.images import read_image, read_mask
 from tumorseg.measuring import COLUMNS, failed, foreground, measured
+from tumorseg.pages import write_tables
 
 
 def read_prediction(path: Path, truth: np.ndarray) -> np.ndarray:
@@ -49,11 +50,12 @@ def main(
     cases_table: str,
     folds_table: str,
     metrics_table: str,
+    page: str,
     recipe: str,
     loss: str,
     threshold: float = 0.5,
 ) -> None:
-    """Writes one line a test case to `metrics_table` (columns: tumorseg.measuring.COLUMNS).
+    """Writes one line a test case to `metrics_table` (tumorseg.measuring.COLUMNS) and `page`.
 
     predictions: the fold folders, each named fold-<k> and holding <case>.png.
     threshold: tumour is where the probability lies above it.
@@ -68,7 +70,7 @@ def main(
         of_fold = tests[tests["fold"] == fold]
         lines += measure_fold(folder, of_fold, Path(masks_dir), spacing_mm, threshold)
     table = pd.DataFrame(lines).assign(recipe=recipe, loss=loss, threshold=threshold)
-    write_table(table[list(COLUMNS)], metrics_table)
+    write_tables({Path(metrics_table).stem: table[list(COLUMNS)]}, [metrics_table, page])
     found = table[table["status"] == "ok"]
     print(
         f"{recipe}/{loss}: {len(table)} cases, mean Dice {found['dice'].mean():.3f}, "

@@ -5,8 +5,9 @@ from pathlib import Path
 from tumorseg.data_charts import ratio_figure, strip_methods_figure
 from tumorseg.data_tables import fold_table, harmed_table, ratio_table, strip_table
 from tumorseg.figures import save_svg
-from tumorseg.files import read_table, write_table
+from tumorseg.files import read_table
 from tumorseg.images import read_image, read_mask
+from tumorseg.pages import write_tables
 from tumorseg.pictures import Slice, annotation_figure, chosen_cases, strip_figure
 
 
@@ -34,14 +35,12 @@ def main(
     strip_svg: str,
     ratio_svg: str,
     strip_methods_svg: str,
-    ratio_tsv: str,
-    strip_tsv: str,
-    harmed_tsv: str,
-    folds_tsv: str,
+    tables: list[str],
+    pages: list[str],
     method: str,
     large_ratio: float,
 ) -> None:
-    """Writes four figures (*_svg) and four tables (*_tsv).
+    """Writes four figures (*_svg) and four tables, each as <name>.tsv and <name>.html.
 
     method: the skull-stripping method in use; large_ratio: where the size classes meet.
     """
@@ -58,10 +57,13 @@ def main(
     save_svg(ratio_figure(masks, large_ratio), ratio_svg)
     save_svg(strip_methods_figure(methods, planes, method), strip_methods_svg)
 
-    write_table(ratio_table(masks), ratio_tsv)
-    write_table(strip_table(methods, planes, method), strip_tsv)
-    write_table(harmed_table(methods, planes, method), harmed_tsv)
-    write_table(fold_table(read_table(folds_table), masks), folds_tsv)
+    built = {
+        "tumour_brain_ratio": ratio_table(masks),
+        "skull_stripping": strip_table(methods, planes, method),
+        "harmed_cases": harmed_table(methods, planes, method),
+        "folds": fold_table(read_table(folds_table), masks),
+    }
+    write_tables(built, [*tables, *pages])
 
 
 if "snakemake" in globals():

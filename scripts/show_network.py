@@ -21,13 +21,22 @@ def described(model: object) -> list[Layer]:
     return layers
 
 
-def main(*, network_svg: str, network: str, size_px: int, channels: int, settings: dict) -> None:
+def main(
+    *,
+    network_svg: str,
+    network: str,
+    size_px: int,
+    base_width: int,
+    channels: int,
+    settings: dict,
+) -> None:
     """Builds the network (no training, no weights read) and draws it.
 
     settings: further arguments of the network's build().
     """
-    print(f"builds {network} {size_px} px, {channels} channel(s), {json.dumps(settings)}")
-    model = entry("networks", network).build(size_px=size_px, channels=channels, **settings)
+    build = {"size_px": size_px, "base_width": base_width, "channels": channels, **settings}
+    print(f"builds {network}: {json.dumps(build)}")
+    model = entry("networks", network).build(**build)
     title = f"Fig. 1: the network ({network})"
     save_svg(draw(described(model), title, model.count_params()), network_svg)
 

@@ -10,6 +10,7 @@ import measure
 import measure_background
 from tumorseg.errors import UserError
 from tumorseg.files import read_table, write_table
+from tumorseg.pages import page
 from tumorseg.summary import published_check, verdict
 from tumorseg.tables import published_rows, table2
 
@@ -58,6 +59,7 @@ def measured(study, loss="focal"):
         **inputs(study),
         predictions=[str(study / f"predictions/fold-{fold}") for fold in FOLDS],
         metrics_table=str(path),
+        page=str(path.with_suffix(".html")),
         recipe="robust",
         loss=loss,
     )
@@ -72,8 +74,12 @@ def background(study):
 
 def compared(study, metrics):
     names = ("table2", "table3", "summary", "published_check", "table_checks")
-    files = {f"{name}_file": str(study / f"{name}.tsv") for name in names}
-    compare.main(metrics=[str(metrics)], background=str(background(study)), **files)
+    compare.main(
+        metrics=[str(metrics)],
+        background=str(background(study)),
+        tables=[str(study / f"{name}.tsv") for name in names],
+        pages=[str(study / f"{name}.html") for name in names],
+    )
     return {name: pd.read_csv(study / f"{name}.tsv", sep="\t", dtype=str) for name in names}
 
 
@@ -183,3 +189,13 @@ def test_our_own_tables_pass_the_checks_that_the_published_one_fails(study):
     checks = compared(study, measured(study))["table_checks"]
     assert set(checks.query("table == 'ours'")["violated"]) == {"0"}
     assert "10" in set(checks.query("table == 'published'")["violated"])
+
+
+def test_pages_hold_the_same_text_as_the_tables_and_escape_it(study):
+    table = compared(study, measured(study))["summary"]
+    content = (study / "summary.html").read_text()
+    assert all(f">{value}<" in content for value in table["dice_pooled_pct"])
+    odd = page(pd.DataFrame([{"case": "<b>", "fold": "mean", "dice": 0.123456}]), "odd")
+    assert '<tr class="mean">' in odd
+    assert "&lt;b&gt;" in odd
+    assert ">0.1235<" in odd

@@ -1,0 +1,69 @@
+# Says what was run and what it cost.
+
+
+rule describe:
+    input:
+        cases_table=f"{RESULTS}/cases.tsv",
+        folds_table=f"{RESULTS}/folds.tsv",
+        settings_files=collect(
+            f"{RESULTS}/models/{{recipe}}/{{loss}}/fold-{{fold}}/settings.yaml",
+            recipe=RECIPES,
+            loss=LOSSES,
+            fold=FOLDS,
+        ),
+        benchmarks=[
+            f"{RESULTS}/benchmarks/import_cases.tsv",
+            f"{RESULTS}/benchmarks/skull_strip.tsv",
+            f"{RESULTS}/benchmarks/compare_strips.tsv",
+            f"{RESULTS}/benchmarks/rasterize.tsv",
+            f"{RESULTS}/benchmarks/split.tsv",
+            f"{RESULTS}/benchmarks/compare.tsv",
+            f"{RESULTS}/benchmarks/show_data.tsv",
+            f"{RESULTS}/benchmarks/show_results.tsv",
+            *collect(f"{RESULTS}/benchmarks/pack/{{recipe}}.tsv", recipe=RECIPES),
+            *collect(
+                f"{RESULTS}/benchmarks/train/{{recipe}}/{{loss}}/fold-{{fold}}.tsv",
+                recipe=RECIPES,
+                loss=LOSSES,
+                fold=FOLDS,
+            ),
+            *collect(
+                f"{RESULTS}/benchmarks/{{stage}}/{{recipe}}/{{loss}}.tsv",
+                stage=["predict", "measure"],
+                recipe=RECIPES,
+                loss=LOSSES,
+            ),
+        ],
+    output:
+        tables=collect(f"{RESULTS}/tables/{{name}}.tsv", name=["run", "cost", "loss_cost"]),
+        pages=[
+            report(
+                f"{RESULTS}/tables/run.html",
+                caption="../report/run.rst",
+                category="0. What was run",
+                labels={"table": "Data, folds, recipes, versions"},
+            ),
+            report(
+                f"{RESULTS}/tables/cost.html",
+                caption="../report/cost.rst",
+                category="6. Cost",
+                labels={"table": "Seconds and memory by stage"},
+            ),
+            report(
+                f"{RESULTS}/tables/loss_cost.html",
+                caption="../report/loss_cost.rst",
+                category="6. Cost",
+                labels={"table": "Training seconds by loss"},
+            ),
+        ],
+    log:
+        f"{LOGS}/describe.log",
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        code=code("describe.py"),
+    script:
+        "../scripts/describe.py"

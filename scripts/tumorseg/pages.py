@@ -1,0 +1,86 @@
+"""Tables as web pages for the report, which offers TSV files only as downloads."""
+
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from tumorseg.files import write_table, write_text
+
+_STYLE = """
+body { font: 13px/1.4 system-ui, sans-serif; color: #222; background: #fff; margin: 12px; }
+input { padding: 4px 8px; margin-bottom: 8px; width: 22em; font: inherit; }
+table { border-collapse: collapse; }
+th, td { padding: 3px 9px; border-bottom: 1px solid #ddd; white-space: nowrap; text-align: left; }
+th { position: sticky; top: 0; background: #eef2f6; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.long { white-space: normal; min-width: 18em; }
+tr:hover td { background: #f6f8fa; }
+tr.mean td { font-weight: 600; background: #f3f6ea; }
+td.failed { color: #a33b00; font-weight: 600; }
+"""
+_FILTER = """
+const rows = [...document.querySelectorAll("tbody tr")];
+document.querySelector("input").addEventListener("input", (event) => {
+  const words = event.target.value.toLowerCase().split(/\\s+/);
+  for (const row of rows) {
+    const text = row.textContent.toLowerCase();
+    row.hidden = !words.every((word) => text.includes(word));
+  }
+});
+"""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _text(value: object) -> str:
+    if pd.isna(value):
+        return "NaN"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value == int(value) else f"{value:.4g}"
+    return str(value)
+
+
+def _cell(value: object) -> str:
+    text = _text(value)
+    if text == "failed" or text.endswith("folds failed"):
+        kind = "failed"
+    else:
+        kind = "number" if _is_number(text.split(" (")[0]) else "long" if len(text) > 40 else ""
+    return f'<td class="{kind}">{escape(text)}</td>'
+
+
+def page(table: pd.DataFrame, title: str) -> str:
+    """A web page of its own with the table and a field that filters its rows by words.
+
+    Undefined values read NaN; rows of means stand out.
+    """
+    head = "".join(f"<th>{escape(str(name)).replace('_', ' ')}</th>" for name in table.columns)
+    body = []
+    for row in table.to_dict("records"):
+        mean = ' class="mean"' if str(row.get("fold", "")).startswith("mean") else ""
+        body.append(f"<tr{mean}>{''.join(map(_cell, row.values()))}</tr>")
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
+        f"</title><style>{_STYLE}</style></head><body>\n"
+        '<input type="search" placeholder="show rows with these words" aria-label="filter">\n'
+        f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(body) + "\n</tbody></table>"
+        f"<script>{_FILTER}</script></body></html>\n"
+    )
+
+
+def write_tables(tables: dict[str, pd.DataFrame], paths: Iterable[str]) -> None:
+    """Writes each path's table, found by the file's name without suffix, as TSV or as a page."""
+    for path in map(Path, paths):
+        table = tables[path.stem]
+        if path.suffix == ".html":
+            write_text(path, page(table, path.stem.replace("_", " ")))
+        else:
+            write_table(table, path)
