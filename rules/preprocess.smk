@@ -3,9 +3,10 @@
 
 rule skull_strip:
     input:
+        # Read through the table's column true_brain.
+        f"{RESULTS}/true_brain",
         cases_table=f"{RESULTS}/cases.tsv",
         cases_dir=f"{RESULTS}/cases",
-        true_brain_dir=f"{RESULTS}/true_brain",
     output:
         strip_table=f"{RESULTS}/strip.tsv",
         brain_dir=directory(f"{RESULTS}/brain"),
@@ -52,9 +53,10 @@ rule rasterize:
 
 rule compare_strips:
     input:
+        # Read through the table's column true_brain.
+        f"{RESULTS}/true_brain",
         cases_table=f"{RESULTS}/cases.tsv",
         cases_dir=f"{RESULTS}/cases",
-        true_brain_dir=f"{RESULTS}/true_brain",
         masks_table=f"{RESULTS}/masks.tsv",
         masks_dir=f"{RESULTS}/masks",
     output:

@@ -16,6 +16,14 @@ def strata(masks: pd.DataFrame) -> pd.Series:
     return masks["plane"] + "-" + thirds.astype(int).astype(str)
 
 
+def _labels(masks: pd.DataFrame, parts: int) -> pd.Series:
+    """The finest strata of which at least one can stand in every part: few cases allow only few."""
+    for labels in (strata(masks), masks["plane"]):
+        if labels.value_counts().max() >= parts:
+            return labels
+    return pd.Series("all", index=masks.index)
+
+
 def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -> pd.DataFrame:
     """Folds 1 to count, each case once a fold: case, patient, plane, fold, role.
 
@@ -30,14 +38,16 @@ def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -
             f" bring at least {count + 2} patients or lower folds.count"
         )
     masks = masks.sort_values("case", ignore_index=True)
-    label = strata(masks)
     outer = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     tables = []
-    for fold, (rest, test) in enumerate(outer.split(masks, label, masks["patient"]), start=1):
+    for fold, (rest, test) in enumerate(
+        outer.split(masks, _labels(masks, count), masks["patient"]), start=1
+    ):
         parts = min(max(2, round(1 / validation_share)), masks["patient"][rest].nunique())
         inner = StratifiedGroupKFold(parts, shuffle=True, random_state=seed + fold)
         remaining = masks.iloc[rest]
-        _, chosen = next(inner.split(remaining, label.iloc[rest], remaining["patient"]))
+        labels = _labels(remaining, parts)
+        _, chosen = next(inner.split(remaining, labels, remaining["patient"]))
         role = pd.Series("train", index=masks.index)
         role.iloc[test] = "test"
         role.loc[remaining.index[chosen]] = "validation"

@@ -1,6 +1,7 @@
 """Runs a stage's main() inside a Snakemake job: log file, one-line user errors, exit status."""
 
 import inspect
+import io
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ from typing import Any, TextIO
 from tumorseg.errors import UserError
 
 
-class _Tee:
+class _Tee(io.TextIOBase):
     """Writes to the terminal and to the job's log."""
 
     def __init__(self, *streams: TextIO) -> None:

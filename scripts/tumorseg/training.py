@@ -269,6 +269,7 @@ def train(
         epochs=plan.epochs,
         steps_per_epoch=steps,
         callbacks=[epochs],
+        shuffle=False,  # the stream is shuffled already
         verbose=0,
     )
     return epochs.outcome
