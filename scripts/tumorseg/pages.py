@@ -8,17 +8,18 @@ import pandas as pd
 
 from tumorseg.files import write_table, write_text
 
+LABELS = ("case", "patient", "fold", "what", "value")
 _STYLE = """
 body { font: 13px/1.4 system-ui, sans-serif; color: #222; background: #fff; margin: 12px; }
 input { padding: 4px 8px; margin-bottom: 8px; width: 22em; font: inherit; }
 table { border-collapse: collapse; }
 th, td { padding: 3px 9px; border-bottom: 1px solid #ddd; white-space: nowrap; text-align: left; }
-th { position: sticky; top: 0; background: #eef2f6; }
+th { position: sticky; top: 0; background: #eef2f6; white-space: normal; vertical-align: bottom; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.long { white-space: normal; min-width: 18em; }
 tr:hover td { background: #f6f8fa; }
 tr.mean td { font-weight: 600; background: #f3f6ea; }
-td.failed { color: #a33b00; font-weight: 600; }
+td.failed { text-align: right; color: #a33b00; font-weight: 600; }
 """
 _FILTER = """
 const rows = [...document.querySelectorAll("tbody tr")];
@@ -48,12 +49,17 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _cell(value: object) -> str:
+def _head(name: object) -> str:
+    return f"<th>{escape(str(name)).replace('_pct', ' %').replace('_', ' ')}</th>"
+
+
+def _cell(name: object, value: object) -> str:
     text = _text(value)
     if text == "failed" or text.endswith("folds failed"):
         kind = "failed"
     else:
-        kind = "number" if _is_number(text.split(" (")[0]) else "long" if len(text) > 40 else ""
+        number = name not in LABELS and _is_number(text.split(" (")[0])
+        kind = "number" if number else "long" if len(text) > 40 else ""
     return f'<td class="{kind}">{escape(text)}</td>'
 
 
@@ -62,11 +68,11 @@ def page(table: pd.DataFrame, title: str) -> str:
 
     Undefined values read NaN; rows of means stand out.
     """
-    head = "".join(f"<th>{escape(str(name)).replace('_', ' ')}</th>" for name in table.columns)
+    head = "".join(map(_head, table.columns))
     body = []
     for row in table.to_dict("records"):
         mean = ' class="mean"' if str(row.get("fold", "")).startswith("mean") else ""
-        body.append(f"<tr{mean}>{''.join(map(_cell, row.values()))}</tr>")
+        body.append(f"<tr{mean}>{''.join(_cell(*item) for item in row.items())}</tr>")
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
         f"</title><style>{_STYLE}</style></head><body>\n"
