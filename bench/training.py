@@ -1,0 +1,178 @@
+"""Images/s of the workflow's training against a bare Keras loop and plain PyTorch, as ratios.
+
+    make bench            (builds .venv-torch from PyTorch's CPU wheel, then runs this file)
+
+All three train the study's U-Net (base 16, 128x128, batch 8, float32, same threads) on the same
+random arrays; each runs in its own process, in turn for several rounds, compilation not counted.
+PyTorch lives in a venv of its own, given as --torch-python; without it that row is left out.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+BATCH, SIZE, STEPS = 8, 128, 12
+SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+
+
+def arrays():
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    images = random.random((BATCH * STEPS, SIZE, SIZE, 1), np.float32)
+    masks = (random.random((BATCH * STEPS, SIZE, SIZE, 1)) > 0.95).astype(np.uint8)
+    return images, masks
+
+
+def workflow(threads: int, normalisation: bool, xla: bool) -> float:
+    """The workflow's own training loop: tf.data stream, callbacks, weight average, augmentation."""
+    sys.path.insert(0, str(SCRIPTS))
+    from tumorseg import device
+
+    device.start(wanted="cpu", threads=threads, seed=1)
+    from tumorseg import training
+    from tumorseg.networks import unet
+
+    images, masks = arrays()
+    model = unet.build(normalisation=normalisation, dropout=0.0 if normalisation else 1.0)
+    plan = training.Plan(3, BATCH, 1e-3, 0, 0.97, 1.0, True, 1, xla)
+    cases = training.Cases(images, masks)
+    one = training.Cases(images[:BATCH], masks[:BATCH])
+    loss = training.CaseLoss("bce", {})
+    outcome = training.train(model, loss, plan, cases, one, say=lambda text: None)
+    return len(images) / min(row["seconds"] for row in outcome.history[1:])
+
+
+def keras_loop(threads: int, normalisation: bool, xla: bool) -> float:
+    """A bare loop: train_on_batch on NumPy arrays, Keras' own binary cross-entropy."""
+    sys.path.insert(0, str(SCRIPTS))
+    from tumorseg import device
+
+    device.start(wanted="cpu", threads=threads, seed=1)
+    import keras
+
+    from tumorseg.networks import unet
+
+    images, masks = arrays()
+    masks = masks.astype("float32")
+    model = unet.build(normalisation=normalisation, dropout=0.0 if normalisation else 1.0)
+    model.compile(keras.optimizers.Adam(), "binary_crossentropy", jit_compile=xla)
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        for i in range(0, len(images), BATCH):
+            model.train_on_batch(images[i : i + BATCH], masks[i : i + BATCH])
+        seconds.append(time.perf_counter() - started)
+    return len(images) / min(seconds[1:])
+
+
+def torch_loop(threads: int, normalisation: bool, xla: bool) -> float:
+    """The same network in plain PyTorch, channels_last."""
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    rates = (0.1, 0.1, 0.2, 0.2, 0.3, 0.2, 0.2, 0.1, 0.1)
+
+    def block(inputs: int, width: int, rate: float) -> nn.Sequential:
+        parts = []
+        for index, entering in enumerate((inputs, width)):
+            parts.append(nn.Conv2d(entering, width, 3, padding=1, bias=not normalisation))
+            parts += [nn.BatchNorm2d(width)] if normalisation else []
+            parts.append(nn.ReLU())
+            if not index and not normalisation:
+                parts.append(nn.Dropout(rate))
+        return nn.Sequential(*parts)
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            widths = [16, 32, 64, 128, 256]
+            pairs = zip([1, *widths[:-1]], widths, strict=True)
+            self.down = nn.ModuleList(block(a, b, rates[i]) for i, (a, b) in enumerate(pairs))
+            self.up = nn.ModuleList(
+                nn.ConvTranspose2d(widths[i + 1], widths[i], 2, 2) for i in range(4)
+            )
+            self.decode = nn.ModuleList(
+                block(2 * widths[i], widths[i], rates[8 - i]) for i in range(4)
+            )
+            self.last = nn.Conv2d(16, 1, 1)
+
+        def forward(self, x):
+            skips = []
+            for level, part in enumerate(self.down):
+                x = part(x)
+                if level < 4:
+                    skips.append(x)
+                    x = nn.functional.max_pool2d(x, 2)
+            for level in reversed(range(4)):
+                x = torch.cat([self.up[level](x), skips[level]], 1)
+                x = self.decode[level](x)
+            return self.last(x)
+
+    images, masks = arrays()
+    to = {"memory_format": torch.channels_last}
+    images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(**to)
+    masks = torch.from_numpy(masks).float().permute(0, 3, 1, 2).contiguous(**to)
+    model = Net().to(**to)
+    optimizer = torch.optim.Adam(model.parameters())
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        for i in range(0, len(images), BATCH):
+            optimizer.zero_grad()
+            found = model(images[i : i + BATCH])
+            nn.functional.binary_cross_entropy_with_logits(found, masks[i : i + BATCH]).backward()
+            optimizer.step()
+        seconds.append(time.perf_counter() - started)
+    return len(images) / min(seconds[1:])
+
+
+KINDS = {
+    "workflow": (workflow, False),
+    "workflow, XLA": (workflow, True),
+    "bare Keras loop": (keras_loop, False),
+    "PyTorch": (torch_loop, False),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--torch-python", default="")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        kind, threads, normalisation = json.loads(options.one)
+        function, xla = KINDS[kind]
+        print(json.dumps(function(threads, normalisation, xla)))
+        return
+    kinds = [kind for kind in KINDS if kind != "PyTorch" or options.torch_python]
+    for normalisation in (False, True):
+        rates: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for _ in range(options.rounds):
+            for kind in kinds:
+                python = options.torch_python if kind == "PyTorch" else sys.executable
+                one = json.dumps([kind, options.threads, normalisation])
+                command = [python, __file__, "--one", one]
+                done = subprocess.run(command, capture_output=True, text=True, check=True)
+                rates[kind].append(json.loads(done.stdout.splitlines()[-1]))
+        print(f"\n{'batch' if normalisation else 'no'} normalisation, {options.threads} threads")
+        print(f"{'':18} {'images/s':>9} {'to Keras loop':>14} {'to PyTorch':>11}")
+        for kind in kinds:
+            line = f"{kind:18} {statistics.median(rates[kind]):9.1f}"
+            for other in ("bare Keras loop", "PyTorch"):
+                pairs = zip(rates[kind], rates.get(other, []), strict=False)
+                ratios = [mine / theirs for mine, theirs in pairs]
+                line += f" {statistics.median(ratios):13.2f}" if ratios else f" {'-':>13}"
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
