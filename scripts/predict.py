@@ -60,7 +60,7 @@ def main(
             line = places.iloc[row].to_dict()
             case = line.pop("case")
             native = Placement(**line).back(probability)
-            write_png(folder / f"{case}.png", np.rint(native * 65535).astype(np.uint16))
+            write_png(folder / f"{case}.png", np.floor(native * 65535).astype(np.uint16))
         print(f"{folder}: {len(rows)} cases in {time.perf_counter() - started:.1f} s", flush=True)
 
 
