@@ -2,6 +2,8 @@
 
 
 rule import_cases:
+    input:
+        source_files,
     output:
         cases_table=f"{RESULTS}/cases.tsv",
         cases_dir=directory(f"{RESULTS}/cases"),
