@@ -1,4 +1,4 @@
-# From a data source to cases in the house's form.
+# From a data source to cases in the house's form, and how they are divided into folds.
 
 
 rule import_cases:
@@ -25,3 +25,26 @@ rule import_cases:
         seed=lookup(within=config, dpath="seed"),
     script:
         "../scripts/import_cases.py"
+
+
+rule split:
+    input:
+        masks_table=f"{RESULTS}/masks.tsv",
+    output:
+        folds_table=f"{RESULTS}/folds.tsv",
+    log:
+        f"{LOGS}/split.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/split.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        code=code("split.py"),
+        fold_count=lookup(within=config, dpath="folds/count"),
+        validation_share=lookup(within=config, dpath="folds/validation_share"),
+        seed=lookup(within=config, dpath="seed"),
+    script:
+        "../scripts/split.py"

@@ -1,4 +1,4 @@
-# Cases to folds and packed arrays: skull stripping, masks, folds, network size.
+# Cases to packed arrays: skull stripping, masks, network size.
 
 
 rule skull_strip:
@@ -76,29 +76,6 @@ rule compare_strips:
         method=lookup(within=config, dpath="skull_strip/method"),
     script:
         "../scripts/compare_strips.py"
-
-
-rule split:
-    input:
-        masks_table=f"{RESULTS}/masks.tsv",
-    output:
-        folds_table=f"{RESULTS}/folds.tsv",
-    log:
-        f"{LOGS}/split.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/split.tsv"
-    conda:
-        "../envs/imaging.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-    params:
-        code=code("split.py"),
-        fold_count=lookup(within=config, dpath="folds/count"),
-        validation_share=lookup(within=config, dpath="folds/validation_share"),
-        seed=lookup(within=config, dpath="seed"),
-    script:
-        "../scripts/split.py"
 
 
 rule pack:
