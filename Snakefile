@@ -22,8 +22,7 @@ include: "rules/show.smk"
 include: "rules/describe.smk"
 
 
-rule all:
-    default_target: True
+rule study:
     input:
         rules.compare.output,
         rules.show_results.output,
@@ -32,3 +31,13 @@ rule all:
         collect(rules.measure.output, recipe=RECIPES, loss=LOSSES),
         collect(rules.show_recipe.output, recipe=RECIPES),
         collect(rules.show_network.output, recipe=RECIPES),
+
+
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.study.input,
+        rules.write_report.output,

@@ -1,5 +1,9 @@
 # Validation, the names every stage uses, and the code digest; nothing else.
+import os
+import csv
 import sys
+from pathlib import Path
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
@@ -30,6 +34,7 @@ RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"
 LOSSES = list(config["losses"])
 RECIPES = list(config["use_recipes"])
+CAPTIONS = sorted(map(os.path.relpath, Path(workflow.basedir, "report").glob("*.rst")))
 FOLDS = list(range(1, config["folds"]["count"] + 1))
 
 for name in LOSSES:
@@ -53,6 +58,28 @@ wildcard_constraints:
     recipe="|".join(RECIPES),
     loss="|".join(LOSSES),
     fold="|".join(map(str, FOLDS)),
+
+
+def source_files(wildcards):
+    """The user's table and what it names, so that a changed image is imported again.
+
+    Files that are missing are left to the importer, whose message names the row.
+    """
+    source = config["source"]
+    if source["kind"] != "table":
+        return []
+    folder = Path(config["data_dir"]).expanduser()
+    table = folder / source.get("table", "cases.tsv")
+    found = [table]
+    if source.get("annotation_file"):
+        found.append(folder / source["annotation_file"])
+    if table.is_file():
+        columns = source.get("columns", {})
+        names = [columns.get(name, name) for name in ("image", "annotation")]
+        with table.open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines, delimiter="\t"):
+                found += [folder / row[name] for name in names if row.get(name)]
+    return [str(path) for path in found if path.is_file()]
 
 
 def import_code(wildcards):
@@ -92,3 +119,8 @@ def fold_number(wildcards):
 def plan_recipes(wildcards):
     """The settings of the recipes in use."""
     return {name: config["recipes"][name] for name in RECIPES}
+
+
+def settings_in_force(wildcards):
+    """The whole config, as the report prints it."""
+    return dict(config)

@@ -1,0 +1,22 @@
+# Gathers all results in one page. A rule and not --report-after-run, so that the page lies beside
+# its experiment's results and is made again when a result or a caption is newer, and only then.
+
+
+rule write_report:
+    input:
+        rules.study.input,
+        CAPTIONS,
+    output:
+        settings_file=f"{RESULTS}/config.yaml",
+        report_file=f"{RESULTS}/report.html",
+    log:
+        f"{LOGS}/write_report.log",
+    localrule: True
+    # Runs Snakemake itself, hence in Snakemake's own environment and without `conda`.
+    handover: True
+    params:
+        code=code("write_report.py"),
+        config=settings_in_force,
+        target="study",
+    script:
+        "../scripts/write_report.py"

@@ -1,0 +1,44 @@
+"""Gathers every result into one self-contained page, with Snakemake's own reporter."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tumorseg.code_digest import SCRIPTS
+from tumorseg.files import write_atomically, write_text
+
+
+def main(*, config: dict[str, Any], target: str, settings_file: str, report_file: str) -> None:
+    """Writes the settings in force as YAML and report.html from all that `target` asks for.
+
+    A second Snakemake reads the records of the finished jobs. It gets the settings in force as its
+    --configfile, and no lock and no profile, because the first one still holds and uses them.
+    Raises RuntimeError with Snakemake's words if the report cannot be made.
+    """
+    write_text(settings_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    command = [sys.executable, "-m", "snakemake", target]
+    command += ["--snakefile", str(SCRIPTS.parent / "Snakefile"), "--configfile", settings_file]
+    command += ["--nolock", "--workflow-profile", "none", "--nocolor", "--report"]
+
+    def build(path: Path) -> None:
+        done = subprocess.run(
+            [*command, str(path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"snakemake --report failed:\n{done.stdout}")
+
+    write_atomically(report_file, build)
+    print(f"The report: {report_file}", flush=True)
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821
