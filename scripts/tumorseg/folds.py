@@ -1,7 +1,10 @@
 """Cross-validation folds: patients never split, stratified by plane and tumour size."""
 
+import warnings
+
+import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from tumorseg.errors import UserError
 
@@ -24,11 +27,31 @@ def _labels(masks: pd.DataFrame, parts: int) -> pd.Series:
     return pd.Series("all", index=masks.index)
 
 
+def _parts(masks: pd.DataFrame, count: int, seed: int, remaining: int) -> list[np.ndarray]:
+    """The cases' positions in each of `count` parts, patients whole, strata balanced.
+
+    No part is empty and at least `remaining` patients stand outside each: where the balanced parts
+    break that (few patients with many slices each), patients are dealt out evenly instead.
+    """
+    patients = masks["patient"]
+    for parts in (
+        StratifiedGroupKFold(count, shuffle=True, random_state=seed),
+        GroupKFold(count, shuffle=True, random_state=seed),
+    ):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class")
+            found = [part for _, part in parts.split(masks, _labels(masks, count), patients)]
+        most = patients.nunique() - remaining
+        if all(1 <= patients.iloc[part].nunique() <= most for part in found):
+            break
+    return found
+
+
 def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -> pd.DataFrame:
     """Folds 1 to count, each case once a fold: case, patient, plane, fold, role.
 
     masks: case, patient, plane, tumour_px, one line a case. Every case is test exactly once;
-    validation takes about validation_share of the patients that are not test.
+    validation takes about validation_share of the cases that are not test.
     Raises UserError where there are fewer patients than the folds need.
     """
     patients = masks["patient"].nunique()
@@ -38,19 +61,14 @@ def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -
             f" bring at least {count + 2} patients or lower folds.count"
         )
     masks = masks.sort_values("case", ignore_index=True)
-    outer = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     tables = []
-    for fold, (rest, test) in enumerate(
-        outer.split(masks, _labels(masks, count), masks["patient"]), start=1
-    ):
-        parts = min(max(2, round(1 / validation_share)), masks["patient"][rest].nunique())
-        inner = StratifiedGroupKFold(parts, shuffle=True, random_state=seed + fold)
-        remaining = masks.iloc[rest]
-        labels = _labels(remaining, parts)
-        _, chosen = next(inner.split(remaining, labels, remaining["patient"]))
+    for fold, test in enumerate(_parts(masks, count, seed, remaining=2), start=1):
+        rest = masks.drop(index=masks.index[test])
+        count_inside = min(max(2, round(1 / validation_share)), rest["patient"].nunique())
+        validation = _parts(rest, count_inside, seed + fold, remaining=1)[0]
         role = pd.Series("train", index=masks.index)
         role.iloc[test] = "test"
-        role.loc[remaining.index[chosen]] = "validation"
+        role.loc[rest.index[validation]] = "validation"
         tables.append(masks[["case", "patient", "plane"]].assign(fold=fold, role=role))
     folds = pd.concat(tables, ignore_index=True)
     check(folds)

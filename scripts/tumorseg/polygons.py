@@ -32,13 +32,16 @@ def fill(points: np.ndarray, height: int, width: int) -> np.ndarray:
     """
     x, y = np.asarray(points, float).T
     next_x, next_y = np.roll(x, -1), np.roll(y, -1)
+    # Every edge from its upper end down, so that neighbours find the same crossing to the last bit.
+    turned = next_y < y
+    x, next_x = np.where(turned, next_x, x), np.where(turned, x, next_x)
+    y, next_y = np.where(turned, next_y, y), np.where(turned, y, next_y)
     mask = np.zeros((height, width), np.uint8)
-    first, last = max(0, int(np.ceil(y.min()))), min(height - 1, int(np.floor(y.max())))
+    first, last = max(0, int(np.ceil(y.min()))), min(height - 1, int(np.floor(next_y.max())))
     rows = np.arange(first, last + 1)[:, None]
-    crosses = (np.minimum(y, next_y) <= rows) & (rows < np.maximum(y, next_y))
-    row, edge = np.nonzero(crosses)
-    slope = (next_x[edge] - x[edge]) / (next_y[edge] - y[edge])
-    crossing = x[edge] + (rows[row, 0] - y[edge]) * slope
+    row, edge = np.nonzero((y <= rows) & (rows < next_y))
+    share = (rows[row, 0] - y[edge]) / (next_y[edge] - y[edge])
+    crossing = x[edge] + share * (next_x[edge] - x[edge])
     starts = np.clip(np.ceil(crossing), 0, width).astype(int)
     # A pixel is inside where an odd number of borders lies at or left of its centre.
     toggles = np.zeros((height, width + 1), np.int64)

@@ -19,20 +19,25 @@ def read(path: Path, height: int, width: int) -> np.ndarray:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        shapes = content["shapes"]
         size = content.get("imageHeight", height), content.get("imageWidth", width)
+        kinds = [shape.get("shape_type", "polygon") for shape in content["shapes"]]
+        polygons = [
+            np.array(shape["points"] if kind == "polygon" else (), float)
+            for shape, kind in zip(content["shapes"], kinds, strict=True)
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise UserError("not a LabelMe file: expected JSON with a list `shapes`") from None
+        raise UserError(
+            "not a LabelMe file: expected JSON with a list `shapes`, each with `points` of x and y"
+        ) from None
     if size != (height, width):
         raise UserError(
             f"annotation is for an image {size[1]} wide and {size[0]} high, "
             f"the image is {width} wide and {height} high"
         )
     mask = np.zeros((height, width), np.uint8)
-    for shape in shapes:
-        if shape.get("shape_type", "polygon") != "polygon":
-            raise UserError(f"shape of type {shape.get('shape_type')!r}, expected polygon")
-        points = np.array(shape["points"], float)
+    for kind, points in zip(kinds, polygons, strict=True):
+        if kind != "polygon":
+            raise UserError(f"shape of type {kind!r}, expected polygon")
         check_inside(points, height, width)
         mask |= fill(points, height, width)
     return mask

@@ -61,7 +61,10 @@ def _read(path: Path, columns: dict[str, str], with_annotation: bool) -> pd.Data
     except FileNotFoundError:
         raise UserError(f"{path}: no such table; set data_dir and source.table") from None
     except (ValueError, pd.errors.EmptyDataError) as error:
-        raise UserError(f"{path}: not a tab-separated table ({error})") from None
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{path}: not a tab-separated table ({reason})") from None
+    replaced = [ours for ours, theirs in columns.items() if ours != theirs and ours in rows]
+    rows = rows.drop(columns=[name for name in replaced if name not in columns.values()])
     rows = rows.rename(columns={theirs: ours for ours, theirs in columns.items()})
     if "spacing_mm" not in rows:
         rows["spacing_mm"] = "NA"
@@ -93,9 +96,10 @@ def _check(rows: pd.DataFrame, path: Path, folder: Path, shared: dict | None) ->
         case = row["case"]
         if not case or "/" in case or case.startswith("."):
             raise UserError(f"{where}: case {case!r} cannot name a file; use letters and digits")
-        if case in seen:
-            raise UserError(f"{where}: case {case!r} stands already in row {seen[case]}")
-        seen[case] = number
+        # Some file systems do not tell capitals apart, and every case becomes a file.
+        earlier = seen.setdefault(case.casefold(), number)
+        if earlier != number:
+            raise UserError(f"{where}: case {case!r} stands already in row {earlier}")
         if not row["patient"]:
             raise UserError(f"{where}: no patient; folds need one for every case")
         if row["plane"] not in PLANES:
