@@ -1,0 +1,129 @@
+"""The conda environments hold the lock's pins and all that their scripts import.
+
+Conda itself is not needed: each environment's pins, and nothing else, go into a fresh virtual
+environment, where every module that one of its scripts can reach is imported.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tumorseg import registry
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "scripts"
+ROLES = sorted(path.stem for path in (ROOT / "envs").glob("*.in"))
+PIN = re.compile(r"^([a-z0-9._-]+)==(\S+)", re.MULTILINE)
+
+UV = Path(sys.executable).with_name("uv")
+
+
+def pins(role: str) -> dict[str, str]:
+    """Package to version, as the environment's file says."""
+    content = yaml.safe_load((ROOT / f"envs/{role}.yaml").read_text(encoding="utf-8"))
+    assert content["channels"] == ["conda-forge", "nodefaults"]
+    assert content["dependencies"][:2] == ["python=3.11", "pip"]
+    return dict(PIN.fullmatch(line).groups() for line in content["dependencies"][2]["pip"])
+
+
+def scripts_by_role() -> dict[str, list[str]]:
+    """Environment to the scripts of the rules that name it."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "rules").glob("*.smk")):
+        for rule in re.split(r"^rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            script = re.search(r"script:\s*\"\.\./scripts/(\w+)\.py\"", rule)
+            role = re.search(r"conda:\s*\"\.\./envs/(\w+)\.yaml\"", rule)
+            if role:
+                assert script, f"a rule with an environment but no script: {rule[:40]}"
+                found.setdefault(role.group(1), []).append(script.group(1))
+            else:  # only a rule that starts Snakemake itself needs no environment
+                assert "handover: True" in rule, f"no environment: {rule[:40]}"
+    return found
+
+
+def file_of(module: str) -> Path | None:
+    """The project's file of a module, or None for any other module."""
+    path = SCRIPTS.joinpath(*module.split(".")).with_suffix(".py")
+    return path if module.startswith("tumorseg.") and path.is_file() else None
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, at its top or inside a function, with registry entries."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            below = {f"{node.module}.{alias.name}" for alias in node.names}
+            ours = {name for name in below if file_of(name)}
+            found |= ours or {node.module}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "registry.entry":
+            folder = ast.literal_eval(node.args[0])
+            found |= {f"tumorseg.{folder}.{name}" for name in registry.names(folder)}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "registry.loss_function":
+            found |= {f"tumorseg.losses.{name}" for name in registry.names("losses")}
+    return found
+
+
+def reached(script: str) -> set[str]:
+    """The script, and every module, ours or not, that it may import in any of its calls."""
+    waiting, found = {script, "tumorseg.job"}, set()
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        path = SCRIPTS / f"{script}.py" if module == script else file_of(module)
+        waiting |= imports(path) - found if path else set()
+    return found
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_pins_are_those_of_the_lock(role):
+    lock = dict(PIN.findall((ROOT / "requirements.lock").read_text(encoding="utf-8")))
+    ours = pins(role)
+    assert ours and ours.items() <= lock.items()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_file_has_every_package_that_its_list_names(role):
+    wanted = (ROOT / f"envs/{role}.in").read_text(encoding="utf-8").splitlines()
+    names = {line.lower() for line in wanted if line and not line.startswith("#")}
+    assert names <= set(pins(role))
+
+
+def test_every_environment_is_used_and_every_used_one_is_there():
+    assert sorted(scripts_by_role()) == ROLES
+
+
+def test_imports_inside_functions_and_registry_entries_are_reached():
+    found = reached("import_cases")
+    assert {"tumorseg.sources.phantom", "tumorseg.annotations.border"} <= found
+    assert "tumorseg.losses.focal" in reached("train")
+    assert {"keras", "tensorflow"} <= reached("train")
+    assert "keras" not in reached("measure")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_its_pins_alone_import_every_script_that_uses_it(role, tmp_path):
+    python = tmp_path / "venv/bin/python"
+    subprocess.run(
+        [UV, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True
+    )
+    packages = [f"{name}=={version}" for name, version in pins(role).items()]
+    install = [UV, "pip", "install", "--quiet", "--no-deps", "--python", python]
+    subprocess.run([*install, *packages], check=True)
+    subprocess.run([UV, "pip", "check", "--quiet", "--python", python], check=True)
+    modules = sorted(set().union(*map(reached, scripts_by_role()[role])))
+    code = "import sys, importlib\nfor name in sys.argv[1:]: importlib.import_module(name)"
+    done = subprocess.run(
+        [python, "-c", code, *modules],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SCRIPTS), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
