@@ -30,13 +30,19 @@ class Placement:
 
     def forward(self, image: np.ndarray) -> np.ndarray:
         """(height, width) to float32 (size, size); area-averaged when shrinking, 0 outside."""
-        shrinking = self.inner_height < self.crop_height or self.inner_width < self.crop_width
-        return self._resized(image.astype(np.float32), cv2.INTER_AREA if shrinking else 1)
+        # Shrunk first and enlarged then: in one step OpenCV averages only where both sides shrink.
+        shrunk_size = (
+            min(self.inner_width, self.crop_width),
+            min(self.inner_height, self.crop_height),
+        )
+        cropped = image[self._crop].astype(np.float32)
+        shrunk = cv2.resize(cropped, shrunk_size, interpolation=cv2.INTER_AREA)
+        return self._placed(shrunk, cv2.INTER_LINEAR)
 
     def mask_forward(self, mask: np.ndarray, *, nearest: bool) -> np.ndarray:
         """0/1 mask to uint8 0/1 at network size: nearest pixel, or the half-covered pixels."""
         if nearest:
-            return self._resized(mask.astype(np.uint8), cv2.INTER_NEAREST_EXACT)
+            return self._placed(mask[self._crop].astype(np.uint8), cv2.INTER_NEAREST_EXACT)
         return (self.forward(mask) >= 0.5).astype(np.uint8)
 
     def back(self, probability: np.ndarray) -> np.ndarray:
@@ -48,10 +54,10 @@ class Placement:
         )
         return np.clip(native, 0.0, 1.0)
 
-    def _resized(self, image: np.ndarray, method: int) -> np.ndarray:
-        square = np.zeros((self.size, self.size), image.dtype)
+    def _placed(self, cropped: np.ndarray, method: int) -> np.ndarray:
+        square = np.zeros((self.size, self.size), cropped.dtype)
         square[self._inner] = cv2.resize(
-            image[self._crop], (self.inner_width, self.inner_height), interpolation=method
+            cropped, (self.inner_width, self.inner_height), interpolation=method
         )
         return square
 

@@ -1,0 +1,91 @@
+"""Promises of the augmentation: image and mask move together, masks stay 0/1, seeded."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tumorseg.augmentation import augment
+
+SIZE = 48
+
+
+def case(seed: int = 0, channels: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """A smooth bright ellipse off the centre on a dark ground, and its mask."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    y, x = random.uniform(17, 30, 2)
+    mask = (((rows - y) / 9) ** 2 + ((columns - x) / 6) ** 2 <= 1).astype(np.uint8)
+    image = np.repeat(mask[..., None].astype(np.float32), channels, axis=-1) * 2 - 1
+    return image, mask
+
+
+class Unflipped:
+    """A generator whose coin says: do not mirror."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+        self.uniform = self._random.uniform
+
+    def random(self) -> float:
+        return 0.9
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), strength=st.floats(0, 2), channels=st.integers(1, 4))
+def test_mask_stays_0_and_1_and_follows_the_image(seed, strength, channels):
+    image, mask = case(seed, channels)
+    moved, moved_mask = augment(image, mask, strength, np.random.default_rng(seed))
+    assert moved.shape == image.shape
+    assert moved.dtype == np.float32
+    assert moved_mask.shape == mask.shape
+    assert moved_mask.dtype == np.uint8
+    assert set(np.unique(moved_mask)) <= {0, 1}
+    # The bright part of the moved image is the moved mask: halfway between its two levels.
+    level = (moved.min() + moved.max()) / 2
+    for channel in range(channels):
+        clear = np.abs(moved[..., channel] - level) > 0.1  # OpenCV rounds weights to 1/32
+        np.testing.assert_array_equal((moved[..., channel] > level)[clear], moved_mask[clear] == 1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_strength_0_without_a_flip_changes_nothing(seed):
+    image, mask = case(seed)
+    image += np.random.default_rng(seed).normal(0, 1, image.shape).astype(np.float32)
+    moved, moved_mask = augment(image, mask, 0.0, Unflipped(seed))
+    np.testing.assert_allclose(moved, image, atol=1e-6)
+    np.testing.assert_array_equal(moved_mask, mask)
+
+
+def test_strength_0_mirrors_exactly_half_of_the_time():
+    image, mask = case(3)
+    flips = 0
+    for seed in range(60):
+        moved, moved_mask = augment(image, mask, 0.0, np.random.default_rng(seed))
+        if np.array_equal(moved_mask, mask):
+            np.testing.assert_allclose(moved, image, atol=1e-6)
+        else:
+            np.testing.assert_array_equal(moved_mask, mask[:, ::-1])
+            np.testing.assert_allclose(moved, image[:, ::-1], atol=1e-6)
+            flips += 1
+    assert 15 <= flips <= 45
+
+
+def test_same_generator_same_bytes_and_the_inputs_stay_as_they_were():
+    image, mask = case(1)
+    before = image.tobytes(), mask.tobytes()
+    first, second = (augment(image, mask, 1.0, np.random.default_rng(5)) for _ in range(2))
+    assert [part.tobytes() for part in first] == [part.tobytes() for part in second]
+    other = augment(image, mask, 1.0, np.random.default_rng(6))
+    assert other[0].tobytes() != first[0].tobytes()
+    assert (image.tobytes(), mask.tobytes()) == before
+
+
+def test_what_moves_in_is_background():
+    """A corner that the rotated image leaves free takes the image's darkest value, not 0."""
+    image = np.full((SIZE, SIZE, 1), -3.0, np.float32)
+    mask = np.ones((SIZE, SIZE), np.uint8)
+    for seed in range(8):
+        moved, moved_mask = augment(image, mask, 1.0, np.random.default_rng(seed))
+        assert np.ptp(moved) < 1e-5
+        assert moved_mask.mean() > 0.6
