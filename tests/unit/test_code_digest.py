@@ -1,0 +1,136 @@
+"""Promises of the code digest: what runs counts; comments, docstrings and neighbours do not."""
+
+import pytest
+
+from tumorseg import code_digest
+
+FILES = {
+    "train.py": '''
+"""The script."""
+from tumorseg import metrics
+from tumorseg.files import read
+
+def main(path):
+    """Does it."""
+    return metrics.dice(read(path))
+
+if "snakemake" in globals():
+    main(1)
+''',
+    "tumorseg/metrics.py": '''
+"""Metrics."""
+import numpy as np
+import tumorseg.deep
+
+class Dice:
+    """A class."""
+    half = 0.5
+
+def dice(x):
+    """The metric."""
+    # a comment
+    return np.mean(x)
+''',
+    "tumorseg/files.py": "def read(path):\n    return path\n",
+    "tumorseg/deep.py": "VALUE = 1\n",
+    "tumorseg/unrelated.py": "VALUE = 2\n",
+    "tumorseg/losses/bce.py": "def bce(p):\n    return p\n",
+    "tumorseg/losses/focal.py": "from tumorseg.losses.bce import bce\nALPHA = 0.6\n",
+}
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A small tree of scripts; returns a function that edits it and gives the digest."""
+    monkeypatch.setattr(code_digest, "SCRIPTS", tmp_path)
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def digest(script="train.py", *modules, edit=None):
+        if edit:
+            name, old, new = edit
+            path = tmp_path / name
+            text = path.read_text(encoding="utf-8")
+            assert old in text
+            path.write_text(text.replace(old, new), encoding="utf-8")
+        code_digest._parsed.cache_clear()
+        return code_digest.code_digest(script, *modules)
+
+    return digest
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("train.py", '"""The script."""', '"""Another text."""'),
+        ("train.py", '    """Does it."""\n', ""),
+        ("train.py", "main(1)", "main(2)"),  # the glue, which differs for nobody
+        ("tumorseg/metrics.py", "# a comment", "# another one\n\n"),
+        ("tumorseg/metrics.py", '"""A class."""', '"""The class."""'),
+        ("tumorseg/metrics.py", "np.mean(x)", "np.mean(\n        x,\n    )"),
+        ("tumorseg/unrelated.py", "2", "3"),
+        ("tumorseg/losses/bce.py", "return p", "return p + 1"),  # a registry entry nobody named
+    ],
+)
+def test_what_does_not_run_does_not_count(house, edit):
+    assert house() == house(edit=edit)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("train.py", "metrics.dice", "1 + metrics.dice"),
+        ("tumorseg/metrics.py", "np.mean", "np.sum"),
+        ("tumorseg/metrics.py", "half = 0.5", "half = 0.25"),
+        ("tumorseg/files.py", "return path", "return str(path)"),
+        ("tumorseg/deep.py", "1", "2"),  # reached through another module
+    ],
+)
+def test_what_runs_counts(house, edit):
+    assert house() != house(edit=edit)
+
+
+def test_a_named_module_counts_with_all_that_it_imports(house):
+    loss = "tumorseg.losses.focal"
+    plain, before = house(), house("train.py", loss)
+    assert before != plain
+    assert (
+        house("train.py", loss, edit=("tumorseg/losses/bce.py", "return p", "return p + 1"))
+        != before
+    )
+    assert house("train.py") == plain
+    before = house("train.py", "tumorseg.losses.bce")
+    edit = ("tumorseg/losses/focal.py", "0.6", "0.7")
+    assert house("train.py", "tumorseg.losses.bce", edit=edit) == before
+
+
+def test_a_module_that_moves_counts(house, tmp_path):
+    before = house()
+    (tmp_path / "tumorseg" / "deep.py").rename(tmp_path / "tumorseg" / "low.py")
+    assert house(edit=("tumorseg/metrics.py", "tumorseg.deep", "tumorseg.low")) != before
+
+
+def test_unknown_modules_and_scripts_are_errors(house):
+    with pytest.raises(FileNotFoundError, match=r"tumorseg\.losses\.dice"):
+        house("train.py", "tumorseg.losses.dice")
+    with pytest.raises(FileNotFoundError):
+        house("nothing.py")
+
+
+def test_the_real_training_reaches_its_loss_network_and_augmentation_only():
+    script = code_digest.SCRIPTS / "train.py"
+    seen, waiting = set(), [script]
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting += code_digest._parsed(path)[1]
+    names = {
+        path.relative_to(code_digest.SCRIPTS / "tumorseg").as_posix() for path in seen - {script}
+    }
+    assert {"training.py", "augmentation.py", "device.py", "folds.py", "cells.py"} <= names
+    unwanted = {"metrics.py", "figures.py", "pages.py", "skull_strip.py", "statistics.py"}
+    assert not names & unwanted
+    assert not {name for name in names if "/" in name}  # registries are named by the rules
