@@ -34,7 +34,7 @@ lint: .venv/developed  ## style of Python and of rules, and Snakemake's own chec
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/snakemake --lint
 
-bench: .venv/developed  ## training speed against a bare Keras loop and plain PyTorch
+bench: venv  ## training speed against a bare Keras loop and plain PyTorch
 	@PYTHONPATH=scripts $(BIN)/python bench/training.py $(ARGS)
 
 lock: .venv/developed  ## renews the pins (UPGRADE=1: takes newer versions)

@@ -23,7 +23,7 @@ mkdir -p .snakemake
 if command -v flock >/dev/null && [ -r /proc/self/comm ]; then
     exec 9>>"$mark"
     if ! flock -n 9; then
-        echo "make: another 'make all' is at work in this folder: wait for it or end it" >&2
+        echo "make: another 'make all', or a step of a killed one, is at work in this folder: wait or end it" >&2
         exit 1
     fi
     if [ "$(cat "$mark")" = "$(uname -n)" ] && ls .snakemake/locks/*.lock >/dev/null 2>&1; then
