@@ -10,6 +10,8 @@ BIN := .venv/bin
 CONFIGFILE := $(if $(filter-out config.yaml,$(EXPERIMENT)),--configfile $(EXPERIMENT))
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 $(if $(UPGRADE),--upgrade)
+# PyTorch is an extra of the benchmark alone; bench/training.py says how to set it up.
+TORCH := $(if $(wildcard .venv-torch/bin/python),--torch-python .venv-torch/bin/python)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -35,7 +37,7 @@ lint: .venv/developed  ## style of Python and of rules, and Snakemake's own chec
 	@$(BIN)/snakemake --lint
 
 bench: venv  ## training speed against a bare Keras loop and plain PyTorch
-	@PYTHONPATH=scripts $(BIN)/python bench/training.py $(ARGS)
+	@PYTHONPATH=scripts $(BIN)/python bench/training.py $(TORCH) $(ARGS)
 
 lock: .venv/developed  ## renews the pins (UPGRADE=1: takes newer versions)
 	$(COMPILE) requirements.in -o requirements.lock

@@ -1,10 +1,12 @@
 """Images/s of the workflow's training against a bare Keras loop and plain PyTorch, as ratios.
 
-    make bench            (builds .venv-torch from PyTorch's CPU wheel, then runs this file)
+    make bench
 
 All three train the study's U-Net (base 16, 128x128, batch 8, float32, same threads) on the same
 random arrays; each runs in its own process, in turn for several rounds, compilation not counted.
-PyTorch lives in a venv of its own, given as --torch-python; without it that row is left out.
+PyTorch lives in a venv of its own, .venv-torch; without it that row is left out. To set it up:
+`python3.11 -m venv .venv-torch`, then `.venv-torch/bin/pip install numpy torch==2.13.0`, with the
+package index that PyTorch's own page names for CPU builds (plain PyPI brings several GB of CUDA).
 """
 
 import argparse

@@ -41,7 +41,7 @@ def main(
     from tumorseg import training  # Keras may only start after the device is set up
 
     model = cells.build_network(network, settings)
-    model.compile(jit_compile=False)
+    model.compile(optimizer=None, jit_compile=False)  # XLA would compile longer than it saves
     images = np.load(images_file, mmap_mode="r")
     for weight, settings_file, prediction in zip(weights, settings_files, predictions, strict=True):
         started = time.perf_counter()

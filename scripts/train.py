@@ -84,8 +84,9 @@ def main(
         print(f"WARNING {name}: training failed: {outcome.failure}; shown as failed in the report")
         write_text(weights_file, "")
     else:
-        model.set_weights(outcome.weights)
-        write_atomically(weights_file, lambda path: model.save_weights(path))
+        plain = cells.build_network(network, settings)  # without the optimizer's state
+        plain.set_weights(outcome.weights)
+        write_atomically(weights_file, lambda path: plain.save_weights(path))
     facts = {
         "status": "failed" if outcome.failure else "ok",
         "failure": outcome.failure or "",

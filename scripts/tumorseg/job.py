@@ -53,12 +53,14 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     arguments = named(snakemake.input) | named(snakemake.output) | named(snakemake.params)
     if "code" not in inspect.signature(main).parameters:
         arguments.pop("code", None)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on its own build
     log_path = Path(str(snakemake.log[0]))
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("w", encoding="utf-8") as log:
         terminal = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = _Tee(terminal[0], log), _Tee(terminal[1], log)
         started = time.perf_counter()
+        print(f"{snakemake.rule} {' '.join(map(str, snakemake.wildcards))}".strip(), flush=True)
         try:
             main(**arguments)
             print(f"# finished in {time.perf_counter() - started:.1f} s", file=log)
