@@ -1,0 +1,241 @@
+"""Promises of the training: bit-identical twice over and after a kill, failures told and survived.
+
+The U-Net of 32 px and base width 4, or two convolutions where it does not matter, on twelve made
+cases; runs are compared by every weight and every number of the history but the seconds.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tumorseg import device, training
+from tumorseg.networks.unet import build
+from tumorseg.training import Cases, Outcome, Plan
+
+SIZE = 32
+PLAN = Plan(
+    epochs=3,
+    batch_size=4,
+    learning_rate=2e-3,
+    warmup_epochs=1,
+    weight_average=0.9,
+    augmentation=1.0,
+    keep_best=True,
+    seed=5,
+    xla=False,
+)
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def unet() -> keras.Model:
+    return build(size_px=SIZE, base_width=4, dropout=1.0, normalisation=True, foreground_prior=0.01)
+
+
+def convolutions() -> keras.Model:
+    """The least network with all that a state must hold: dropout seeds and running statistics."""
+    return keras.Sequential(
+        [
+            keras.Input((SIZE, SIZE, 1)),
+            layers.Conv2D(4, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Dropout(0.2),
+            layers.Conv2D(1, 3, padding="same", activation="sigmoid", dtype="float32"),
+        ]
+    )
+
+
+def cases(count: int, seed: int) -> Cases:
+    """Noise with a bright disc, and the disc."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    images, masks = [], []
+    for _ in range(count):
+        y, x, radius = *random.uniform(9, 23, 2), random.uniform(3, 8)
+        disc = (rows - y) ** 2 + (columns - x) ** 2 < radius**2
+        images.append(random.normal(0, 0.3, disc.shape) + 2 * disc)
+        masks.append(disc)
+    return Cases(
+        np.array(images, np.float32)[..., None], np.array(masks).astype(np.uint8)[..., None]
+    )
+
+
+def run(
+    plan: Plan = PLAN,
+    *,
+    network: Callable[[], keras.Model] = convolutions,
+    loss: str = "bce",
+    state: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+    training_cases: Cases | None = None,
+) -> Outcome:
+    """One training from the start, as scripts/train.py does it."""
+    device.start(wanted="cpu", threads=1, seed=plan.seed)
+    return training.train(
+        network(),
+        training.CaseLoss(loss, {}),
+        plan,
+        training_cases or cases(10, 1),
+        cases(2, 2),
+        state=state,
+        say=say,
+    )
+
+
+def numbers(outcome: Outcome) -> list[list[float]]:
+    """The history without the seconds, which nobody can repeat."""
+    return [[row[name] for name in training.HISTORY[:-1]] for row in outcome.history]
+
+
+def assert_same(first: Outcome, second: Outcome) -> None:
+    assert numbers(first) == numbers(second)
+    assert first.chosen_epoch == second.chosen_epoch
+    assert len(first.weights) == len(second.weights) > 0
+    for one, other in zip(first.weights, second.weights, strict=True):
+        assert one.dtype == other.dtype
+        assert one.tobytes() == other.tobytes()
+
+
+PLANS = {
+    "robust": PLAN,
+    "paper": replace(PLAN, augmentation=0, weight_average=0, warmup_epochs=0, keep_best=False),
+    "xla": replace(PLAN, xla=True),
+}
+
+
+@pytest.fixture(scope="module", params=PLANS)
+def uninterrupted(request):
+    """A training by each plan that was left alone."""
+    plan = PLANS[request.param]
+    return plan, run(plan)
+
+
+def test_two_runs_are_bit_identical(uninterrupted):
+    plan, first = uninterrupted
+    assert len(first.history) == plan.epochs
+    assert_same(first, run(plan))
+
+
+class KilledError(Exception):
+    """Stands for a power cut."""
+
+
+def killer(after: int) -> Callable[[str], None]:
+    """A `say` that dies as an epoch is reported, when only the ones before it are stored."""
+
+    def say(text: str) -> None:
+        if text.startswith(f"epoch {after + 1}/"):
+            raise KilledError
+
+    return say
+
+
+def test_a_stopped_run_goes_on_and_ends_bit_identical(uninterrupted, tmp_path):
+    plan, whole = uninterrupted
+    after = 2
+    state = tmp_path / "state.npz"
+    with pytest.raises(KilledError):
+        run(plan, state=state, say=killer(after))
+    said = []
+    resumed = run(plan, state=state, say=said.append)
+    assert said[0] == f"goes on after epoch {after} of an earlier run"
+    assert len(said) == 1 + plan.epochs - after
+    assert_same(whole, resumed)
+
+
+def test_a_unet_killed_with_9_goes_on_and_ends_bit_identical(tmp_path):
+    """The kill comes from outside, at any moment after the first epoch is stored."""
+    state = tmp_path / "state.npz"
+    code = (
+        f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
+        "import test_training as t\n"
+        f"t.run(network=t.unet, state=t.Path({str(state)!r}), say=lambda x: print(x, flush=True))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    try:
+        told = [child.stdout.readline(), child.stdout.readline()]
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    assert told[1].startswith("epoch 2/3")
+    assert child.returncode == -signal.SIGKILL
+    said = []
+    resumed = run(network=unet, state=state, say=said.append)
+    assert "goes on after epoch" in said[0]
+    assert_same(run(network=unet), resumed)
+
+
+def test_a_finished_state_is_not_trained_again(tmp_path):
+    state = tmp_path / "state.npz"
+    whole = run(state=state)
+    said = []
+    assert_same(whole, run(state=state, say=said.append))
+    assert said == [f"goes on after epoch {PLAN.epochs} of an earlier run"]
+
+
+def test_the_network_learns_the_discs():
+    plan = replace(PLAN, epochs=12, augmentation=0, learning_rate=5e-3)
+    outcome = run(plan)
+    assert outcome.history[-1]["loss"] < outcome.history[0]["loss"] / 2
+    assert max(row["val_dice"] for row in outcome.history) > 0.7
+
+
+def test_best_epoch_is_the_first_of_the_highest_validation_iou_and_last_is_last():
+    best = run(replace(PLAN, epochs=4))
+    ious = [row["val_iou"] for row in best.history]
+    assert best.chosen_epoch == 1 + int(np.argmax(ious))
+    assert run(replace(PLAN, keep_best=False, epochs=2)).chosen_epoch == 2
+
+
+def test_learning_rate_rises_over_the_warm_up_and_stays():
+    rates = [row["learning_rate"] for row in run().history]
+    assert rates == pytest.approx([2e-3] * 3)
+    slow = [row["learning_rate"] for row in run(replace(PLAN, warmup_epochs=2)).history]
+    assert slow[0] < slow[1] == slow[2] == pytest.approx(2e-3)
+
+
+@pytest.mark.parametrize("weight_average", [0.0, 0.9])
+def test_a_loss_that_stops_being_finite_is_a_failure_and_no_crash(weight_average):
+    broken = cases(10, 1)
+    broken.images[3] = np.nan
+    plan = replace(PLAN, weight_average=weight_average, augmentation=0)
+    outcome = run(plan, training_cases=broken)
+    assert outcome.failure == "the loss became nan in epoch 1"
+    assert outcome.history == []
+
+
+def test_another_seed_is_another_training():
+    assert numbers(run()) != numbers(run(replace(PLAN, seed=6)))
+
+
+def test_epochs_are_shuffled_differently_and_hold_every_case_once():
+    part = Cases(np.arange(10, dtype=np.float32).reshape(10, 1, 1, 1), np.zeros((10, 1, 1, 1)))
+    plan = replace(PLAN, augmentation=0)
+    orders = []
+    for epoch in (0, 1, 0):
+        batches = [images.ravel() for images, _ in training.epoch_batches(part, plan, epoch)]
+        assert [len(batch) for batch in batches] == [4, 4, 2]
+        assert sorted(np.concatenate(batches)) == list(range(10))
+        orders.append([set(batch) for batch in batches])
+    assert orders[0] == orders[2] != orders[1]
+
+
+def test_prediction_does_not_depend_on_the_batch():
+    model = build(size_px=SIZE, base_width=2)
+    model.compile(jit_compile=False)
+    images = cases(5, 3).images
+    found = training.predict(model, images, 3)
+    assert found.shape == (5, SIZE, SIZE, 1)
+    np.testing.assert_allclose(training.predict(model, images, 1), found, atol=1e-6)
