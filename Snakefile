@@ -24,6 +24,7 @@ include: "rules/describe.smk"
 
 rule study:
     input:
+        rules.plan.output,
         rules.compare.output,
         rules.show_results.output,
         rules.show_data.output,

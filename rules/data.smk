@@ -36,6 +36,8 @@ rule split:
         f"{LOGS}/split.log",
     benchmark:
         f"{RESULTS}/benchmarks/split.tsv"
+    # Before packing, so that the plan is printed early.
+    priority: 100
     conda:
         "../envs/imaging.yaml"
     threads: 1

@@ -21,7 +21,6 @@ def main(
     targets_file: str,
     placement_table: str,
     folds_table: str,
-    plan_table: str,
     weights_file: str,
     history_table: str,
     settings_file: str,
