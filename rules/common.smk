@@ -41,6 +41,10 @@ for name in LOSSES:
     if name not in registry.names("losses"):
         known = ", ".join(registry.names("losses"))
         raise WorkflowError(f"config: losses: no {name!r}; there are: {known}")
+    for constant in config["losses"][name] or {}:
+        if constant not in registry.loss_constants(name):
+            known = ", ".join(registry.loss_constants(name)) or "none"
+            raise WorkflowError(f"config: losses.{name}: no {constant!r}; its constants: {known}")
 for name in RECIPES:
     if name not in config["recipes"]:
         known = ", ".join(config["recipes"])

@@ -1,0 +1,220 @@
+"""The whole study at small size: complete, every case once, reported; bad input refused early."""
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tumorseg import folds
+from tumorseg.files import read_table
+from tumorseg.images import read_image, read_mask
+
+RECIPES, LOSSES = ("robust", "paper"), ("bce", "focal")
+RESULTS = Path("results/tiny")
+
+
+@pytest.fixture
+def results(study) -> Path:
+    return study.folder / RESULTS
+
+
+@pytest.mark.parametrize("table", ["background", *(f"{r}/{n}" for r in RECIPES for n in LOSSES)])
+def test_every_case_is_measured_once_in_the_fold_that_tests_it(results, table):
+    metrics = read_table(results / "metrics" / f"{table}.tsv")
+    cases = read_table(results / "cases.tsv")
+    assert sorted(metrics["case"]) == sorted(cases["case"])
+    assert (metrics["status"] == "ok").all()
+    tests = read_table(results / "folds.tsv").query("role == 'test'")
+    assert dict(zip(metrics["case"], metrics["fold"], strict=True)) == dict(
+        zip(tests["case"], tests["fold"], strict=True)
+    )
+    size = cases.set_index("case")["height_px"] * cases.set_index("case")["width_px"]
+    counted = metrics.set_index("case")[["tp", "fp", "fn", "tn"]].sum(axis=1)
+    assert counted.sort_index().astype(int).equals(size.sort_index().astype(int))
+
+
+def test_patients_never_cross(results):
+    table = read_table(results / "folds.tsv")
+    folds.check(table)
+    assert set(table["patient"]) == set(read_table(results / "cases.tsv")["patient"])
+
+
+def test_every_training_leaves_weights_history_and_settings(results):
+    for recipe, epochs in (("robust", 2), ("paper", 1)):
+        for folder in (results / "models" / recipe / loss for loss in LOSSES):
+            for cell in (folder / "fold-1", folder / "fold-2"):
+                assert (cell / "model.weights.h5").stat().st_size > 10_000
+                assert list(read_table(cell / "history.tsv")["epoch"]) == [*range(1, epochs + 1)]
+                facts = yaml.safe_load((cell / "settings.yaml").read_text(encoding="utf-8"))
+                assert facts["status"] == "ok"
+                assert facts["seed"] == 1
+                assert {"python", "keras", "numpy"} <= set(facts["versions"])
+    assert not list((results / ".resume").glob("*"))
+
+
+def test_plan_is_printed_before_the_first_training(study):
+    told = (study.folder / "run.log").read_text(encoding="utf-8")
+    assert "robust: 4 trainings (2 losses x 2 folds)" in told
+    assert told.index("What is to come") < told.index("epoch 1/")
+
+
+def test_tables_have_their_rows(results):
+    names = "summary table2 table3 published_check table_checks run cost loss_cost folds"
+    tables = {name: read_table(results / "tables" / f"{name}.tsv") for name in names.split()}
+    assert all(len(table) for table in tables.values())
+    summary = tables["summary"]
+    pairs = set(zip(summary["recipe"], summary["loss"], strict=True))
+    assert {(recipe, loss) for recipe in RECIPES for loss in LOSSES} <= pairs
+    assert set(tables["table2"]["fold"].astype(str)) >= {"1", "2"}
+
+
+def test_figures_are_drawings_without_the_word_nan(results):
+    figures = sorted((results / "figures").rglob("*.svg"))
+    assert len(figures) >= 11
+    for path in figures:
+        drawing = ElementTree.parse(path).getroot()
+        assert drawing.tag.endswith("svg")
+        assert "NaN" not in " ".join(drawing.itertext())
+
+
+def test_report_holds_every_figure_and_table_and_needs_no_network(study, results):
+    page = (results / "report.html").read_text(encoding="utf-8")
+    items = re.findall(r'"(?:figure|table|item)": "([^"{]+)', page)
+    wanted = ["Fig. 1,", "Fig. 2,", "Fig. 3,", "Fig. 4,", "Fig. 5,", "Fig. S1,", "Training curves"]
+    wanted += ["Table 2,", "Table 3,", "Summary,", "What was planned", "Seconds and memory"]
+    for label in wanted:
+        assert any(item.startswith(label) for item in items), f"not in the report: {label}"
+    assert not re.search(r'<(script|link|img)[^>]+(src|href)="https?://', page)
+
+
+def test_a_second_run_does_nothing_and_changes_nothing(study, results):
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
+    done = study.run("--cores", "2", "all")
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
+
+
+BAD_CONFIG = {
+    "unknown key": ("colour: blue", "config: the top level: .*'colour' was unexpected"),
+    "unknown inner key": ("folds: {number: 5}", "config: folds: .*'number' was unexpected"),
+    "unknown key of a recipe": (
+        "recipes: {robust: {training: {rate: 1}}}",
+        "config: recipes.robust.training: .*'rate' was unexpected",
+    ),
+    "too small": ("folds: {count: 1}", "config: folds.count: 1 is less than the minimum of 2"),
+    "too large": (
+        "measure: {threshold: 1.5}",
+        "config: measure.threshold: 1.5 is greater than or equal to the maximum of 1",
+    ),
+    "no multiple of 16": (
+        "network: {size_px: 100}",
+        "config: network.size_px: 100 is not a multiple of 16",
+    ),
+    "wrong type": ("seed: one", "config: seed: 'one' is not of type 'integer'"),
+    "unknown choice": (
+        "skull_strip: {method: knife}",
+        "config: skull_strip.method: 'knife' is not one of",
+    ),
+    "unknown loss": ("losses: {bce: {}, dise: {}}", "config: losses: no 'dise'; there are: bce, "),
+    "unknown constant": (
+        "losses: {bce: {}, focal: {beta: 2}}",
+        "config: losses.focal: no 'beta'; its constants: alpha, gamma",
+    ),
+    "unknown recipe": ("use_recipes: [strong]", "config: use_recipes: no 'strong'; there are: "),
+    "unknown reference": (
+        "reference_loss: dice",
+        "config: reference_loss: 'dice' is not among losses: bce, focal",
+    ),
+    "no data_dir": ("source: {kind: table}", "config: data_dir: say where the table lies"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CONFIG)
+def test_bad_config_is_one_line_before_anything_starts(study, name):
+    text, complaint = BAD_CONFIG[name]
+    study.write("bad.yaml", f"experiment: bad\n{text}\n")
+    done = study.run("--cores", "1", "all", configfile="bad.yaml")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    assert len(re.findall(f"^.*{complaint}.*$", done.stdout, re.MULTILINE)) == 1, done.stdout
+    assert len(done.stdout.splitlines()) < 12, done.stdout
+    assert not (study.folder / "results" / "bad").exists()
+
+
+FILES = ["1.png", "2.jpg", "3.tif", "4.png", "5.tiff", "6.jpeg", "7.png"]
+SQUARE = [(60.5, 50.5), (90.5, 50.5), (90.5, 80.5), (60.5, 80.5)]
+
+
+def make_table(folder: Path, form: str) -> None:
+    """Seven made heads of 8 and 16 bit in three file types, their annotations in one form."""
+    folder.mkdir()
+    rows, columns = np.mgrid[:128, :160]
+    head = ((rows - 64) / 55) ** 2 + ((columns - 80) / 60) ** 2 <= 1
+    lines = []
+    for number, name in enumerate(FILES, start=1):
+        grey = np.random.default_rng(number).normal(110, 8, head.shape) * head
+        grey[51:81, 61:91] += 70
+        deep = name in ("4.png", "5.tiff")
+        image = grey.clip(0, 255) * (200 if deep else 1)
+        cv2.imwrite(str(folder / name), image.astype(np.uint16 if deep else np.uint8))
+        annotation = f"{number}.json" if form != "mask" else f"{number}_mask.png"
+        if form == "mask":
+            mask = np.zeros(head.shape, np.uint8)
+            mask[51:81, 61:91] = 255
+            cv2.imwrite(str(folder / annotation), mask)
+        else:
+            border = [[x + 1, y + 1] for x, y in SQUARE]
+            shapes = [{"label": "t", "shape_type": "polygon", "points": [list(p) for p in SQUARE]}]
+            content = border if form == "border" else {"shapes": shapes}
+            (folder / annotation).write_text(json.dumps(content), encoding="utf-8")
+        lines.append((f"c{number}", name, annotation, f"p{number}", "axial", "NA"))
+    names = ["id", "image", "annotation", "patient", "plane", "spacing_mm"]
+    pd.DataFrame(lines, columns=names).to_csv(folder / "cases.tsv", sep="\t", index=False)
+
+
+def table_config(form: str) -> str:
+    source = f"source: {{kind: table, form: {form}, columns: {{case: id}}}}\n"
+    return f"experiment: {form}\ndata_dir: data_{form}\n{source}network: {{size_px: 32}}\n"
+
+
+@pytest.mark.parametrize("form", ["labelme", "border", "mask"])
+def test_own_slices_of_any_type_and_form_are_packed(study, form):
+    make_table(study.folder / f"data_{form}", form)
+    study.write(f"{form}.yaml", table_config(form))
+    target = f"results/{form}/pack/robust/images.npy"
+    done = study.run("--cores", "2", target, configfile=f"{form}.yaml")
+    assert done.returncode == 0, done.stdout
+    results = study.folder / "results" / form
+    assert list(read_table(results / "cases.tsv")["case"]) == [f"c{n}" for n in range(1, 8)]
+    expected = np.zeros((128, 160), np.uint8)
+    expected[51:81, 61:91] = 1
+    for number, name in enumerate(FILES, start=1):
+        np.testing.assert_array_equal(read_mask(results / f"masks/c{number}.png"), expected)
+        given = read_image(study.folder / f"data_{form}" / name)
+        np.testing.assert_array_equal(read_image(results / f"cases/c{number}.png"), given)
+    assert np.load(study.folder / target).shape == (7, 32, 32, 1)
+    targets = np.load(results / "pack/robust/targets.npy")
+    assert (targets.sum(axis=(1, 2, 3)) > 0).all()
+
+
+def test_a_bad_image_stops_the_import_with_one_line_that_names_its_row(study):
+    make_table(study.folder / "data_bad_image", "labelme")
+    image = study.folder / "data_bad_image" / "3.tif"
+    image.write_bytes(image.read_bytes()[:5000])
+    config = table_config("labelme").replace("experiment: labelme", "experiment: bad_image")
+    study.write("bad.yaml", config.replace("data_labelme", "data_bad_image"))
+    done = study.run("--cores", "2", "all", configfile="bad.yaml")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    line = "ERROR in rule import_cases: data_bad_image/cases.tsv row 3: data_bad_image/3.tif: "
+    assert done.stdout.count(line) == 1, done.stdout
+    log = (study.folder / "logs/bad_image/import_cases.log").read_text(encoding="utf-8")
+    assert log.strip().splitlines()[-1].startswith(line)
+    assert not list((study.folder / "results/bad_image").glob("*.tsv"))
