@@ -13,7 +13,7 @@ import pytest
 
 from tumorseg.files import read_table
 
-from .conftest import House
+from conftest import House
 
 CELL = "results/tiny/models/robust/focal/fold-1"
 TARGET = f"{CELL}/model.weights.h5"
