@@ -10,10 +10,9 @@ from shutil import copytree
 import h5py
 import numpy as np
 import pytest
+from conftest import House
 
 from tumorseg.files import read_table
-
-from conftest import House
 
 CELL = "results/tiny/models/robust/focal/fold-1"
 TARGET = f"{CELL}/model.weights.h5"
