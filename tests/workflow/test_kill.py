@@ -10,7 +10,7 @@ from shutil import copytree
 import h5py
 import numpy as np
 import pytest
-from conftest import House
+from house import House
 
 from tumorseg.files import read_table
 

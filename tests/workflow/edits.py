@@ -1,0 +1,185 @@
+"""The table of edits: which file, what in it, and the jobs that must follow.
+
+Jobs are written as `rule recipe/loss/fold`; `*` stands for any part.
+"""
+
+from dataclasses import dataclass
+
+DATA = ["import_cases", "skull_strip", "rasterize", "compare_strips", "split", "show_data", "plan"]
+REPORT = ["write_report"]
+# Results of all losses: the tables, the figures, what it cost.
+RESULTS = ["compare", "show_results", "describe", *REPORT]
+LIBRARY = "scripts/tumorseg"
+
+
+def cells(recipe: str, loss: str, first: str = "train") -> list[str]:
+    """What follows for these cells, from training, prediction or measuring on."""
+    steps = [f"train {recipe}/{loss}/*", f"predict {recipe}/{loss}", f"measure {recipe}/{loss}"]
+    begin = ["train", "predict", "measure"].index(first)
+    return [*steps[begin:], f"show_recipe {recipe}", *RESULTS]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """In `file`, `old` becomes `new`; `jobs` follow. An empty `old` adds to the file's end."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    jobs: tuple[str, ...] = ()
+
+    def apply(self, text: str) -> str:
+        assert self.old in text, f"{self.file} has changed: this test edits {self.old!r}"
+        return text.replace(self.old, self.new, 1) if self.old else text + self.new
+
+
+def edit(name: str, file: str, old: str, new: str, *jobs: str) -> Edit:
+    return Edit(name, file, old, new, jobs)
+
+
+EDITS = [
+    # Nothing that runs changes.
+    edit("comment in a loss", f"{LIBRARY}/losses/bce.py", "", "\n# Another comment.\n"),
+    edit("docstring of a loss", f"{LIBRARY}/losses/focal.py", '"""Focal loss."""', '"""Focal."""'),
+    edit("comment in a script", "scripts/train.py", "", "# Another comment.\n"),
+    edit(
+        "docstring of metrics",
+        f"{LIBRARY}/metrics.py",
+        '"""',
+        '"""Edited. ',
+    ),
+    edit("a comment in the config", "tiny.yaml", "", "# Another comment.\n"),
+    # Losses.
+    edit(
+        "focal.py",
+        f"{LIBRARY}/losses/focal.py",
+        "-alpha_t *",
+        "-1.0 * alpha_t *",
+        *cells("*", "focal"),
+    ),
+    edit(
+        "bce.py, which focal.py imports from",
+        f"{LIBRARY}/losses/bce.py",
+        "EPSILON = 1e-7",
+        "EPSILON = 2e-7",
+        *cells("*", "*"),
+    ),
+    edit(
+        "a constant of focal in the config",
+        "tiny.yaml",
+        "",
+        "losses: {bce: {}, focal: {alpha: 0.7, gamma: 2.0}}\n",
+        *cells("*", "focal"),
+    ),
+    # Training.
+    edit(
+        "augmentation.py",
+        f"{LIBRARY}/augmentation.py",
+        "(-15, 15)",
+        "(-20, 20)",
+        *cells("*", "*"),
+    ),
+    edit(
+        "a recipe's epochs",
+        "tiny.yaml",
+        "{epochs: 2}",
+        "{epochs: 3}",
+        "plan",
+        *cells("robust", "*"),
+    ),
+    edit(
+        "a recipe's learning rate",
+        "tiny.yaml",
+        "epochs: 1,",
+        "epochs: 1, learning_rate: 0.01,",
+        "plan",
+        *cells("paper", "*"),
+    ),
+    edit(
+        "networks/unet.py",
+        f"{LIBRARY}/networks/unet.py",
+        'name="unet"',
+        'name="net"',
+        "show_network *",
+        *cells("*", "*"),
+    ),
+    # Measuring and showing: nothing is trained.
+    edit(
+        "metrics.py",
+        f"{LIBRARY}/metrics.py",
+        "\ndef ",
+        "\nEDITED = True\n\n\ndef ",
+        "measure_background",
+        *cells("*", "*", "measure"),
+    ),
+    edit(
+        "measure.threshold",
+        "tiny.yaml",
+        "",
+        "measure: {threshold: 0.4}\n",
+        "measure_background",
+        *cells("*", "*", "measure"),
+    ),
+    edit("predict.py", "scripts/predict.py", "* 65535", "* 65535.0", *cells("*", "*", "predict")),
+    edit(
+        "result_charts.py (figures)",
+        f"{LIBRARY}/result_charts.py",
+        "",
+        "\nEDITED = True\n",
+        "show_results",
+        "show_recipe *",
+        "describe",
+        *REPORT,
+    ),
+    edit(
+        "data_charts.py (figures)",
+        f"{LIBRARY}/data_charts.py",
+        "",
+        "\nEDITED = True\n",
+        "show_data",
+        "describe",
+        *REPORT,
+    ),
+    edit(
+        "network_drawing.py (figure)",
+        f"{LIBRARY}/network_drawing.py",
+        "",
+        "\nEDITED = True\n",
+        "show_network *",
+        *REPORT,
+    ),
+    edit("tables.py", f"{LIBRARY}/tables.py", "", "\nEDITED = True\n", *RESULTS),
+    edit("a caption of the report", "report/fig4.rst", "", "\nMore.\n", *REPORT),
+    # Data.
+    edit(
+        "skull_strip.method",
+        "tiny.yaml",
+        "",
+        "skull_strip: {method: none}\n",
+        *(job for job in DATA if job != "import_cases"),
+        "measure_background",
+        "pack *",
+        *cells("*", "*"),
+    ),
+    edit(
+        "seed",
+        "tiny.yaml",
+        "",
+        "seed: 2\n",
+        *DATA,
+        "measure_background",
+        "pack *",
+        *cells("*", "*"),
+    ),
+    edit(
+        "network.size_px",
+        "tiny.yaml",
+        "size_px: 32",
+        "size_px: 48",
+        "pack *",
+        "plan",
+        "show_network *",
+        *cells("*", "*"),
+    ),
+]

@@ -1,0 +1,90 @@
+"""Copies of the project's tree in which the real workflow runs; the tree itself is left alone."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Both recipes and both losses in two folds, at a size at which a training takes a second.
+TINY = """\
+experiment: tiny
+source: {patients: 8, height_px: 128, width_px: 200}
+folds: {count: 2}
+network: {size_px: 32, base_width: 4}
+use_recipes: [robust, paper]
+recipes:
+  robust: {training: {epochs: 2}}
+  paper: {training: {epochs: 1, xla: false}}
+"""
+
+
+@dataclass(frozen=True)
+class House:
+    """A copy of the tree."""
+
+    folder: Path
+
+    def command(self, *arguments: str, configfile: str = "tiny.yaml") -> list[str]:
+        base = [sys.executable, "-m", "snakemake", *arguments]
+        return [*base, "--nocolor", "--configfile", configfile]
+
+    def environment(self) -> dict[str, str]:
+        """Without what pytest or a developer's shell may add to the import path."""
+        return {k: v for k, v in os.environ.items() if not k.startswith(("PYTHONPATH", "KERAS"))}
+
+    def run(self, *arguments: str, **options: str) -> subprocess.CompletedProcess:
+        """Snakemake with these arguments, to its end; both streams as text in stdout."""
+        return subprocess.run(
+            self.command(*arguments, **options),
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+
+    def jobs(self, **options: str) -> set[str]:
+        """What a dry run would do: `train robust/focal/2` for a job with wildcards."""
+        done = self.run("--dry-run", "--quiet", "host", "all", **options)
+        assert done.returncode == 0, done.stdout
+        found, rule = [], None
+        for line in done.stdout.splitlines():
+            words = line.split()
+            if words[:1] in (["rule"], ["localrule"]):
+                rule = words[1].rstrip(":")
+                found.append(rule)
+            elif words[:1] == ["wildcards:"] and rule:
+                values = [word.split("=")[1].rstrip(",") for word in words[1:]]
+                found[-1] = f"{rule} {'/'.join(values)}"
+        assert len(found) == len(set(found))
+        return set(found) - {"all"}
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+def copy_tree(folder: Path) -> House:
+    """Every file of the working tree that git tracks or would track, and the tiny experiment."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    house = House(folder)
+    house.write("tiny.yaml", TINY)
+    return house
