@@ -168,7 +168,8 @@ class _Epochs(keras.callbacks.Callback):
             for index, variable in enumerate(self._variables()):
                 variable.assign(stored[f"variable_{index}"])
             rows = stored["history"].tolist()
-            self.outcome.history = [dict(zip(HISTORY, row, strict=True)) for row in rows]
+            history = [dict(zip(HISTORY, row, strict=True)) for row in rows]
+            self.outcome.history = [row | {"epoch": int(row["epoch"])} for row in history]
             self.outcome.chosen_epoch = int(stored["chosen_epoch"])
             self.steps = int(stored["steps"])
             self.outcome.weights = [stored[f"weight_{i}"] for i in range(int(stored["weights"]))]
