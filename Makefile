@@ -15,7 +15,7 @@ TORCH := $(if $(wildcard .venv-torch/bin/python),--torch-python .venv-torch/bin/
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv all test lint bench lock
+.PHONY: help venv all test lint bench docs lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -38,6 +38,9 @@ lint: .venv/developed  ## style of Python and of rules, and Snakemake's own chec
 
 bench: venv  ## training speed against a bare Keras loop and plain PyTorch
 	@PYTHONPATH=scripts $(BIN)/python bench/training.py $(TORCH) $(ARGS)
+
+docs: venv  ## renews docs/config.md from config.schema.yaml
+	@$(BIN)/python docs/write_config.py
 
 lock: .venv/developed  ## renews the pins (UPGRADE=1: takes newer versions)
 	$(COMPILE) requirements.in -o requirements.lock

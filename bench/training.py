@@ -3,7 +3,8 @@
     make bench
 
 All three train the study's U-Net (base 16, 128x128, batch 8, float32, same threads) on the same
-random arrays; each runs in its own process, in turn for several rounds, compilation not counted.
+random arrays, in turn for several rounds, start-up not counted: in one process of all threads, and
+in as many processes of one thread at once, which is how the workflow uses a machine.
 PyTorch lives in a venv of its own, .venv-torch; without it that row is left out. To set it up:
 `python3.11 -m venv .venv-torch`, then `.venv-torch/bin/pip install numpy torch==2.13.0`, with the
 package index that PyTorch's own page names for CPU builds (plain PyPI brings several GB of CUDA).
@@ -30,26 +31,26 @@ def arrays():
     return images, masks
 
 
-def workflow(threads: int, normalisation: bool, xla: bool) -> float:
-    """The workflow's own training loop: tf.data stream, callbacks, weight average, augmentation."""
+def workflow(threads: int, normalisation: bool) -> float:
+    """The workflow's own training: augmentation, steps, weight average, validation of one batch."""
     sys.path.insert(0, str(SCRIPTS))
     from tumorseg import device
 
-    device.start(wanted="cpu", threads=threads, seed=1)
+    machine = device.start(wanted="cpu", threads=threads, seed=1)
     from tumorseg import training
     from tumorseg.networks import unet
 
     images, masks = arrays()
     model = unet.build(normalisation=normalisation, dropout=0.0 if normalisation else 1.0)
-    plan = training.Plan(3, BATCH, 1e-3, 0, 0.97, 1.0, True, 1, xla)
+    plan = training.Plan(3, BATCH, 1e-3, 0, 0.97, 1.0, True, 1)
     cases = training.Cases(images, masks)
     one = training.Cases(images[:BATCH], masks[:BATCH])
     loss = training.CaseLoss("bce", {})
-    outcome = training.train(model, loss, plan, cases, one, say=lambda text: None)
+    outcome = training.train(model, loss, plan, cases, one, machine=machine, say=lambda text: None)
     return len(images) / min(row["seconds"] for row in outcome.history[1:])
 
 
-def keras_loop(threads: int, normalisation: bool, xla: bool) -> float:
+def keras_loop(threads: int, normalisation: bool) -> float:
     """A bare loop: train_on_batch on NumPy arrays, Keras' own binary cross-entropy."""
     sys.path.insert(0, str(SCRIPTS))
     from tumorseg import device
@@ -62,7 +63,7 @@ def keras_loop(threads: int, normalisation: bool, xla: bool) -> float:
     images, masks = arrays()
     masks = masks.astype("float32")
     model = unet.build(normalisation=normalisation, dropout=0.0 if normalisation else 1.0)
-    model.compile(keras.optimizers.Adam(), "binary_crossentropy", jit_compile=xla)
+    model.compile(keras.optimizers.Adam(), "binary_crossentropy", jit_compile=False)
     seconds = []
     for _ in range(3):
         started = time.perf_counter()
@@ -72,7 +73,7 @@ def keras_loop(threads: int, normalisation: bool, xla: bool) -> float:
     return len(images) / min(seconds[1:])
 
 
-def torch_loop(threads: int, normalisation: bool, xla: bool) -> float:
+def torch_loop(threads: int, normalisation: bool) -> float:
     """The same network in plain PyTorch, channels_last."""
     import torch
     from torch import nn
@@ -135,12 +136,20 @@ def torch_loop(threads: int, normalisation: bool, xla: bool) -> float:
     return len(images) / min(seconds[1:])
 
 
-KINDS = {
-    "workflow": (workflow, False),
-    "workflow, XLA": (workflow, True),
-    "bare Keras loop": (keras_loop, False),
-    "PyTorch": (torch_loop, False),
-}
+KINDS = {"workflow": workflow, "bare Keras loop": keras_loop, "PyTorch": torch_loop}
+
+
+def show(how: str, normalisation: bool, rates: dict[str, list[float]]) -> None:
+    """Prints the medians, and the medians of the ratios within a round."""
+    print(f"\n{how}, {'batch' if normalisation else 'no'} normalisation")
+    print(f"{'':18} {'images/s':>9} {'to Keras loop':>14} {'to PyTorch':>11}")
+    for kind, mine in rates.items():
+        line = f"{kind:18} {statistics.median(mine):9.1f}"
+        for other in ("bare Keras loop", "PyTorch"):
+            pairs = zip(mine, rates.get(other, []), strict=False)
+            ratios = [one / theirs for one, theirs in pairs]
+            line += f" {statistics.median(ratios):13.2f}" if ratios else f" {'-':>13}"
+        print(line, flush=True)
 
 
 def main() -> None:
@@ -152,28 +161,24 @@ def main() -> None:
     options = parser.parse_args()
     if options.one:
         kind, threads, normalisation = json.loads(options.one)
-        function, xla = KINDS[kind]
-        print(json.dumps(function(threads, normalisation, xla)))
+        print(json.dumps(KINDS[kind](threads, normalisation)))
         return
     kinds = [kind for kind in KINDS if kind != "PyTorch" or options.torch_python]
-    for normalisation in (False, True):
-        rates: dict[str, list[float]] = {kind: [] for kind in kinds}
-        for _ in range(options.rounds):
-            for kind in kinds:
-                python = options.torch_python if kind == "PyTorch" else sys.executable
-                one = json.dumps([kind, options.threads, normalisation])
-                command = [python, __file__, "--one", one]
-                done = subprocess.run(command, capture_output=True, text=True, check=True)
-                rates[kind].append(json.loads(done.stdout.splitlines()[-1]))
-        print(f"\n{'batch' if normalisation else 'no'} normalisation, {options.threads} threads")
-        print(f"{'':18} {'images/s':>9} {'to Keras loop':>14} {'to PyTorch':>11}")
-        for kind in kinds:
-            line = f"{kind:18} {statistics.median(rates[kind]):9.1f}"
-            for other in ("bare Keras loop", "PyTorch"):
-                pairs = zip(rates[kind], rates.get(other, []), strict=False)
-                ratios = [mine / theirs for mine, theirs in pairs]
-                line += f" {statistics.median(ratios):13.2f}" if ratios else f" {'-':>13}"
-            print(line, flush=True)
+    for processes, threads in ((1, options.threads), (options.threads, 1)):
+        for normalisation in (False, True):
+            rates: dict[str, list[float]] = {kind: [] for kind in kinds}
+            for _ in range(options.rounds):
+                for kind in kinds:
+                    python = options.torch_python if kind == "PyTorch" else sys.executable
+                    one = json.dumps([kind, threads, normalisation])
+                    command = [python, __file__, "--one", one]
+                    running = [
+                        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                        for _ in range(processes)
+                    ]
+                    said = [process.communicate()[0] for process in running]
+                    rates[kind].append(sum(json.loads(text.splitlines()[-1]) for text in said))
+            show(f"{processes} x {threads} thread(s)", normalisation, rates)
 
 
 if __name__ == "__main__":

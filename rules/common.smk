@@ -1,8 +1,7 @@
 # Validation, the names every stage uses, and the code digest; nothing else.
-import os
 import csv
+import os
 import sys
-from pathlib import Path
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError

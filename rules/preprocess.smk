@@ -46,7 +46,6 @@ rule rasterize:
         mem_mb=1000,
     params:
         code=rasterize_code,
-        large_ratio=lookup(within=config, dpath="masks/large_ratio"),
     script:
         "../scripts/rasterize.py"
 

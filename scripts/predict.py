@@ -10,6 +10,7 @@ import yaml
 
 from tumorseg import cells, device
 from tumorseg.files import read_table, write_text
+from tumorseg.folds import positions
 from tumorseg.images import write_png
 from tumorseg.packing import Placement
 
@@ -52,8 +53,7 @@ def main(
             write_text(folder / "FAILED", facts["failure"] + "\n")
             continue
         model.load_weights(weight)
-        of_fold = folds[(folds["fold"] == facts["fold"]) & (folds["role"] == "test")]
-        rows = np.flatnonzero(places["case"].isin(of_fold["case"]))
+        rows = positions(folds, facts["fold"], "test", places["case"])
         inputs = cells.with_channels(images[rows], settings["channels"])
         probabilities = training.predict(model, inputs, batch_size)[..., 0]
         for row, probability in zip(rows, probabilities, strict=True):

@@ -36,12 +36,11 @@ def main(
     stripped_dir: str,
     masks_table: str,
     masks_dir: str,
-    large_ratio: float,
 ) -> None:
     """Writes masks/<case>.png and masks.tsv, one line a case.
 
     tumour_brain_ratio: tumour pixels over brain pixels, the brain measured on the stripped image as
-    in the study's Fig. S1; size_class is "large" above large_ratio. It is a size, not a diagnosis.
+    in the study's Fig. S1.
     """
     lines = []
     for row in read_table(cases_table).itertuples():
@@ -58,7 +57,6 @@ def main(
                 "tumour_px": int(mask.sum()),
                 "brain_px": brain_px,
                 "tumour_brain_ratio": ratio,
-                "size_class": "large" if ratio > large_ratio else "small",
                 "perimeter_px": perimeter(mask),
             }
         )

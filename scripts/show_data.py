@@ -58,7 +58,7 @@ def main(
     save_svg(strip_methods_figure(methods, planes, method), strip_methods_svg)
 
     built = {
-        "tumour_brain_ratio": ratio_table(masks),
+        "tumour_brain_ratio": ratio_table(masks, large_ratio),
         "skull_stripping": strip_table(methods, planes, method),
         "harmed_cases": harmed_table(methods, planes, method),
         "folds": fold_table(read_table(folds_table), masks),

@@ -46,39 +46,35 @@ def main(
     table = read_table(folds_table)
     folds.check(table)
     order = read_table(placement_table)["case"]
-    roles = table[table["fold"] == fold].set_index("case")["role"].reindex(order)
     machine = device.start(wanted=wanted_device, threads=threads, seed=seed + fold)
     from tumorseg import training  # Keras may only start after the device is set up
+    from tumorseg.resume import HISTORY
 
     with machine.scope():
         model = cells.build_network(network, settings)
     function = training.CaseLoss(loss, constants)
+    images = np.load(images_file, mmap_mode="r")
+    targets = np.load(targets_file, mmap_mode="r")
     parts = {}
     for role in ("train", "validation"):
-        rows = np.flatnonzero(roles == role)
-        parts[role] = training.Cases(
-            cells.with_channels(np.load(images_file, mmap_mode="r")[rows], settings["channels"]),
-            np.load(targets_file, mmap_mode="r")[rows],
-        )
+        rows = folds.positions(table, fold, role, order)
+        channels = cells.with_channels(images[rows], settings["channels"])
+        parts[role] = training.Cases(channels, targets[rows])
     plan = training.Plan(**settings["training"], seed=seed + fold)
-    key = cells.digest(
-        code, settings, loss, constants, network, fold, seed, machine.description(), *parts.values()
-    )
+    shaped_by = (code, settings, loss, constants, network, fold, seed, machine.description())
+    key = cells.digest(*shaped_by, *parts.values())
     state = Path(state_dir) / f"{key}.npz"
     state.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     name = f"{recipe}/{loss} fold {fold}"
     outcome = training.train(
-        model,
-        function,
-        plan,
-        parts["train"],
-        parts["validation"],
+        *(model, function, plan, parts["train"], parts["validation"]),
+        machine=machine,
         state=state,
         say=lambda text: print(f"{name}  {text}", flush=True),
     )
     seconds = sum(row["seconds"] for row in outcome.history)
-    write_table(pd.DataFrame(outcome.history, columns=training.HISTORY), history_table)
+    write_table(pd.DataFrame(outcome.history, columns=HISTORY), history_table)
     if outcome.failure:
         print(f"WARNING {name}: training failed: {outcome.failure}; shown as failed in the report")
         write_text(weights_file, "")

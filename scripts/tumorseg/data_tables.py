@@ -15,8 +15,11 @@ def _by_plane(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [("all", table), *((plane, rows) for plane, rows in planes if len(rows))]
 
 
-def ratio_table(masks: pd.DataFrame) -> pd.DataFrame:
-    """Tumour to brain area: mean, median and size classes, all and by plane; the published last."""
+def ratio_table(masks: pd.DataFrame, large_ratio: float) -> pd.DataFrame:
+    """Tumour to brain area: mean, median and size classes, all and by plane; the published last.
+
+    A tumour is large above large_ratio (the study's Fig. S1): a size class, never a diagnosis.
+    """
     lines = []
     for plane, rows in _by_plane(masks):
         ratio = rows["tumour_brain_ratio"]
@@ -27,8 +30,8 @@ def ratio_table(masks: pd.DataFrame) -> pd.DataFrame:
                 "undefined": str(int(ratio.isna().sum())),
                 "mean_ratio": round(ratio.mean(), 4),
                 "median_ratio": round(ratio.median(), 4),
-                "large": str(int((rows["size_class"] == "large").sum())),
-                "small": str(int((rows["size_class"] == "small").sum())),
+                "large": str(int((ratio > large_ratio).sum())),
+                "small": str(int((ratio <= large_ratio).sum())),
             }
         )
     gaps = dict.fromkeys(("cases", "undefined", "large", "small"), "not stated")

@@ -4,11 +4,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
-BatchMaker = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
+Batches = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,36 @@ class Device:
     def scope(self) -> AbstractContextManager:
         """Variables made inside live on every device of the strategy."""
         return self.strategy.scope() if self.strategy else nullcontext()
+
+    @property
+    def xla(self) -> bool | str:
+        """Keras' jit_compile. On a TensorFlow CPU XLA compiles longer than it saves."""
+        return False if (self.backend, self.kind) == ("tensorflow", "cpu") else "auto"
+
+    def train_epoch(
+        self, model: Any, batches: Batches, steps: int, after_step: Callable[[], None]
+    ) -> float:
+        """One pass of a compiled Keras model over the `steps` batches(); returns the mean loss.
+
+        One device is fed batch by batch: on the CPU this is twice as fast as Keras' fit, whose
+        iterator inside the graph slows the convolutions (bench/training.py). Several devices share
+        every batch, which only fit over tf.data can split. Ends early at a loss that is not finite.
+        """
+        if self.strategy is not None:
+            from keras.callbacks import LambdaCallback
+
+            step = LambdaCallback(on_train_batch_end=lambda batch, logs: after_step())
+            # Without the number of steps Keras takes an empty one at the end of each pass.
+            how = {"steps_per_epoch": steps, "shuffle": False, "verbose": 0}
+            return model.fit(_dataset(batches), callbacks=[step], **how).history["loss"][-1]
+        total = cases = 0.0
+        for images, masks in batches():
+            total += len(images) * float(model.train_on_batch(images, masks))
+            cases += len(images)
+            if not isfinite(total):
+                break
+            after_step()
+        return total / cases
 
     def description(self) -> dict[str, str | int]:
         """The plain facts, for settings.yaml."""
@@ -72,7 +103,7 @@ def _tensorflow(wanted: str, threads: int) -> Device:
         if wanted == "gpu":
             raise RuntimeError("device: gpu was asked for and none was found")
         return Device("cpu", 1, "float32", "tensorflow")
-    tf.config.experimental.enable_op_determinism()  # on the CPU it would only forbid XLA
+    tf.config.experimental.enable_op_determinism()  # the CPU is bit-identical without
     fast_half = all(
         tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))[0] >= 7
         for gpu in gpus
@@ -96,24 +127,17 @@ def _other(wanted: str, backend: str) -> Device:
     return Device("cpu", 1, "float32", backend)
 
 
-def stream(make: BatchMaker, example: tuple[np.ndarray, np.ndarray]) -> Any:
-    """Batches for model.fit and model.predict, from a function that starts an iterator of them.
-
-    example: one batch (images, masks), for types and shapes; batches may differ in their length.
-    On TensorFlow this is tf.data without autotune, whose clean-up would stall every epoch.
-    """
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return make()
+def _dataset(batches: Batches) -> Any:
+    """Batches of one pass as tf.data; without autotune, whose clean-up would stall every epoch."""
     import tensorflow as tf
 
     signature = tuple(
-        tf.TensorSpec((None, *array.shape[1:]), tf.as_dtype(array.dtype)) for array in example
+        tf.TensorSpec((None, *array.shape[1:]), tf.as_dtype(array.dtype))
+        for array in next(batches())
     )
-    data = tf.data.Dataset.from_generator(make, output_signature=signature).prefetch(2)
+    data = tf.data.Dataset.from_generator(batches, output_signature=signature)
     options = tf.data.Options()
     options.autotune.enabled = False
     options.deterministic = True
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return data.with_options(options)
+    return data.prefetch(2).with_options(options)

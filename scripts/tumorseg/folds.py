@@ -75,6 +75,12 @@ def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -
     return folds
 
 
+def positions(folds: pd.DataFrame, fold: int, role: str, cases: pd.Series) -> np.ndarray:
+    """Where in `cases` those stand that have the role in the fold, in the order of `cases`."""
+    chosen = folds[(folds["fold"] == fold) & (folds["role"] == role)]
+    return np.flatnonzero(cases.isin(chosen["case"]))
+
+
 def check(folds: pd.DataFrame) -> None:
     """Raises UserError where a patient crosses roles or a role is missing or repeated."""
     for fold, rows in folds.groupby("fold"):

@@ -1,4 +1,4 @@
-"""Training of one cell (recipe, loss, fold): batches, callbacks, resumption; Keras only.
+"""Training of one cell (recipe, loss, fold): batches, epochs, resumption; Keras only.
 
 Everything random is a function of (seed, fold, epoch), never of what ran before, and the whole
 state is stored after each epoch: a killed run goes on and ends bit-identical to one left alone.
@@ -6,7 +6,8 @@ state is stored after each epoch: a killed run goes on and ends bit-identical to
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,8 @@ import numpy as np
 
 from tumorseg import registry
 from tumorseg.augmentation import augment
-from tumorseg.device import stream
-from tumorseg.files import write_atomically
-
-HISTORY = ("epoch", "learning_rate", "loss", "val_loss", "val_iou", "val_dice", "seconds")
+from tumorseg.device import Device
+from tumorseg.resume import Average, Outcome, restore, store
 
 
 class CaseLoss(keras.losses.Loss):
@@ -59,17 +58,6 @@ class Plan:
     augmentation: float
     keep_best: bool
     seed: int
-    xla: bool = True
-
-
-@dataclass
-class Outcome:
-    """What a training leaves: one history row an epoch, the weights to use, and why it failed."""
-
-    history: list[dict[str, float]] = field(default_factory=list)
-    weights: list[np.ndarray] = field(default_factory=list)
-    chosen_epoch: int = 0
-    failure: str | None = None
 
 
 @keras.saving.register_keras_serializable("tumorseg")
@@ -87,12 +75,14 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "steps": self.steps}
 
 
-def compile_model(model: keras.Model, loss: CaseLoss, plan: Plan, steps_per_epoch: int) -> None:
-    """Adam with the plan's learning rate and warm-up; XLA where the plan says."""
+def compile_model(
+    model: keras.Model, loss: CaseLoss, plan: Plan, steps_per_epoch: int, machine: Device
+) -> None:
+    """Adam with the plan's learning rate and warm-up; XLA where the machine gains by it."""
     rate: Any = plan.learning_rate
     if plan.warmup_epochs:
         rate = WarmUp(plan.learning_rate, round(plan.warmup_epochs * steps_per_epoch))
-    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=plan.xla)
+    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=machine.xla)
 
 
 def epoch_batches(cases: Cases, plan: Plan, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -136,105 +126,6 @@ def validate(probability: np.ndarray, masks: np.ndarray, loss: CaseLoss) -> dict
     }
 
 
-def _store(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-
-    write_atomically(path, write)
-
-
-class _Epochs(keras.callbacks.Callback):
-    """At each epoch's end: validate with the averaged weights, choose, report, store the state."""
-
-    def __init__(
-        self, plan: Plan, validation: Cases, loss: CaseLoss, state: Path | None, say: Callable
-    ) -> None:
-        super().__init__()
-        self.plan, self.validation, self.loss = plan, validation, loss
-        self.state, self.say = state, say
-        self.outcome = Outcome()
-        self.average: list[np.ndarray] = []
-        self.steps = 0
-
-    def _variables(self) -> list[Any]:
-        return [*self.model.variables, *self.model.optimizer.variables]
-
-    def resume(self) -> int:
-        """Loads the stored state, if there is one; returns the number of finished epochs."""
-        if self.state is None or not self.state.is_file():
-            return 0
-        with np.load(self.state, allow_pickle=False) as stored:
-            for index, variable in enumerate(self._variables()):
-                variable.assign(stored[f"variable_{index}"])
-            rows = stored["history"].tolist()
-            history = [dict(zip(HISTORY, row, strict=True)) for row in rows]
-            self.outcome.history = [row | {"epoch": int(row["epoch"])} for row in history]
-            self.outcome.chosen_epoch = int(stored["chosen_epoch"])
-            self.steps = int(stored["steps"])
-            self.outcome.weights = [stored[f"weight_{i}"] for i in range(int(stored["weights"]))]
-            self.average = [stored[f"average_{i}"] for i in range(int(stored["averages"]))]
-        self.say(f"goes on after epoch {len(self.outcome.history)} of an earlier run")
-        return len(self.outcome.history)
-
-    def _store_state(self) -> None:
-        variables = [keras.ops.convert_to_numpy(variable) for variable in self._variables()]
-        arrays = {f"variable_{i}": value for i, value in enumerate(variables)}
-        arrays |= {f"weight_{i}": value for i, value in enumerate(self.outcome.weights)}
-        arrays |= {f"average_{i}": value for i, value in enumerate(self.average)}
-        rows = [[float(row[name]) for name in HISTORY] for row in self.outcome.history]
-        arrays["history"] = np.array(rows)
-        arrays["weights"] = np.array(len(self.outcome.weights))
-        arrays["averages"] = np.array(len(self.average))
-        arrays["chosen_epoch"] = np.array(self.outcome.chosen_epoch)
-        arrays["steps"] = np.array(self.steps)
-        _store(self.state, arrays)
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Moves the average towards the weights, normalisation statistics included."""
-        if not self.plan.weight_average:
-            return
-        self.steps += 1
-        # The short memory at the start keeps the untrained weights out of the average.
-        decay = min(self.plan.weight_average, self.steps / (self.steps + 10))
-        weights = self.model.get_weights()
-        if not self.average:
-            self.average = [weight.copy() for weight in weights]
-        for average, weight in zip(self.average, weights, strict=True):
-            average += (1 - decay) * (weight - average)
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.started = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        loss = float((logs or {}).get("loss", np.nan))
-        if not np.isfinite(loss):
-            self.outcome.failure = f"the loss became {loss} in epoch {epoch + 1}"
-            self.model.stop_training = True
-            return
-        weights = self.model.get_weights()
-        chosen = self.average or weights
-        self.model.set_weights(chosen)
-        found = predict(self.model, self.validation.images, self.plan.batch_size)
-        self.model.set_weights(weights)
-        scores = validate(found, self.validation.masks, self.loss)
-        best = max((row["val_iou"] for row in self.outcome.history), default=-1.0)
-        if not self.plan.keep_best or scores["val_iou"] > best:
-            self.outcome.weights = [weight.copy() for weight in chosen]
-            self.outcome.chosen_epoch = epoch + 1
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        seconds = time.perf_counter() - self.started
-        row = {"epoch": epoch + 1, "learning_rate": rate, "loss": loss, **scores}
-        self.outcome.history.append(row | {"seconds": seconds})
-        self.say(
-            f"epoch {epoch + 1}/{self.plan.epochs}  loss {loss:.4g}  val Dice "
-            f"{scores['val_dice']:.3f}  val IoU {scores['val_iou']:.3f}  {seconds:.0f} s, "
-            f"{(self.plan.epochs - epoch - 1) * seconds / 60:.1f} min to go"
-        )
-        if self.state is not None:
-            self._store_state()
-
-
 def train(
     model: keras.Model,
     loss: CaseLoss,
@@ -242,6 +133,7 @@ def train(
     training: Cases,
     validation: Cases,
     *,
+    machine: Device,
     state: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> Outcome:
@@ -252,25 +144,46 @@ def train(
     A loss that is not finite ends the training with Outcome.failure set.
     """
     steps = -(-len(training) // plan.batch_size)
-    compile_model(model, loss, plan, steps)
-    model.optimizer.build(model.trainable_variables)
-    epochs = _Epochs(plan, validation, loss, state, say)
-    epochs.set_model(model)
-    first = epochs.resume()
-    if first >= plan.epochs:
-        return epochs.outcome
+    with machine.scope():  # the optimizer's variables, too, live on every device
+        compile_model(model, loss, plan, steps, machine)
+        model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    outcome, average = Outcome(), Average(plan.weight_average)
+    if state is not None and state.is_file():
+        restore(state, variables, outcome, average)
+        say(f"goes on after epoch {len(outcome.history)} of an earlier run")
 
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for epoch in range(first, plan.epochs):
-            yield from epoch_batches(training, plan, epoch)
+    def after_step() -> None:
+        if plan.weight_average:
+            average.update(model.get_weights())
 
-    model.fit(
-        stream(batches, next(epoch_batches(training, plan, first))),
-        initial_epoch=first,
-        epochs=plan.epochs,
-        steps_per_epoch=steps,
-        callbacks=[epochs],
-        shuffle=False,  # the stream is shuffled already
-        verbose=0,
-    )
-    return epochs.outcome
+    for epoch in range(len(outcome.history), plan.epochs):
+        started = time.perf_counter()
+        value = machine.train_epoch(
+            model, partial(epoch_batches, training, plan, epoch), steps, after_step
+        )
+        if not np.isfinite(value):
+            outcome.failure = f"the loss became {value} in epoch {epoch + 1}"
+            break
+        weights = model.get_weights()
+        chosen = average.values or weights
+        model.set_weights(chosen)
+        found = predict(model, validation.images, plan.batch_size)
+        model.set_weights(weights)
+        scores = validate(found, validation.masks, loss)
+        best = max((row["val_iou"] for row in outcome.history), default=-1.0)
+        if not plan.keep_best or scores["val_iou"] > best:
+            outcome.weights = [weight.copy() for weight in chosen]
+            outcome.chosen_epoch = epoch + 1
+        rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+        seconds = time.perf_counter() - started
+        row = {"epoch": epoch + 1, "learning_rate": rate, "loss": value, **scores}
+        outcome.history.append(row | {"seconds": seconds})
+        say(
+            f"epoch {epoch + 1}/{plan.epochs}  loss {value:.4g}  val Dice "
+            f"{scores['val_dice']:.3f}  val IoU {scores['val_iou']:.3f}  {seconds:.0f} s, "
+            f"{(plan.epochs - epoch - 1) * seconds / 60:.1f} min to go"
+        )
+        if state is not None:
+            store(state, variables, outcome, average)
+    return outcome

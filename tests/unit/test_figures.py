@@ -64,7 +64,6 @@ def masks():
             "plane": [PLANES[index % 3] for index in range(9)],
             "tumour_px": range(10, 100, 10),
             "tumour_brain_ratio": np.linspace(0.01, 0.2, 9),
-            "size_class": ["small"] * 4 + ["large"] * 5,
         }
     )
 
@@ -208,9 +207,11 @@ def test_cases_to_show_are_chosen_by_rank_alone(masks):
 
 
 def test_a_case_with_missing_ratio_is_counted_as_undefined(masks):
-    table = ratio_table(masks.assign(tumour_brain_ratio=[np.nan, *masks["tumour_brain_ratio"][1:]]))
+    holed = masks.assign(tumour_brain_ratio=[np.nan, *masks["tumour_brain_ratio"][1:]])
+    table = ratio_table(holed, 0.1)
     everything = table.set_index("plane").loc["all"]
     assert (everything["cases"], everything["undefined"]) == ("9", "1")
+    assert (everything["small"], everything["large"]) == ("3", "5")
     assert table.iloc[-1]["mean_ratio"] == 0.22
 
 

@@ -19,7 +19,8 @@ from keras import layers
 
 from tumorseg import device, training
 from tumorseg.networks.unet import build
-from tumorseg.training import Cases, Outcome, Plan
+from tumorseg.resume import HISTORY, Outcome
+from tumorseg.training import Cases, Plan
 
 SIZE = 32
 PLAN = Plan(
@@ -31,7 +32,6 @@ PLAN = Plan(
     augmentation=1.0,
     keep_best=True,
     seed=5,
-    xla=False,
 )
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -49,6 +49,17 @@ def convolutions() -> keras.Model:
             layers.BatchNormalization(),
             layers.ReLU(),
             layers.Dropout(0.2),
+            layers.Conv2D(1, 3, padding="same", activation="sigmoid", dtype="float32"),
+        ]
+    )
+
+
+def plain() -> keras.Model:
+    """Two convolutions and nothing that depends on how a batch is split."""
+    return keras.Sequential(
+        [
+            keras.Input((SIZE, SIZE, 1)),
+            layers.Conv2D(4, 3, padding="same", activation="relu"),
             layers.Conv2D(1, 3, padding="same", activation="sigmoid", dtype="float32"),
         ]
     )
@@ -79,13 +90,14 @@ def run(
     training_cases: Cases | None = None,
 ) -> Outcome:
     """One training from the start, as scripts/train.py does it."""
-    device.start(wanted="cpu", threads=1, seed=plan.seed)
+    machine = device.start(wanted="cpu", threads=1, seed=plan.seed)
     return training.train(
         network(),
         training.CaseLoss(loss, {}),
         plan,
         training_cases or cases(10, 1),
         cases(2, 2),
+        machine=machine,
         state=state,
         say=say,
     )
@@ -93,7 +105,7 @@ def run(
 
 def numbers(outcome: Outcome) -> list[list[float]]:
     """The history without the seconds, which nobody can repeat."""
-    return [[row[name] for name in training.HISTORY[:-1]] for row in outcome.history]
+    return [[row[name] for name in HISTORY[:-1]] for row in outcome.history]
 
 
 def assert_same(first: Outcome, second: Outcome) -> None:
@@ -108,7 +120,6 @@ def assert_same(first: Outcome, second: Outcome) -> None:
 PLANS = {
     "robust": PLAN,
     "paper": replace(PLAN, augmentation=0, weight_average=0, warmup_epochs=0, keep_best=False),
-    "xla": replace(PLAN, xla=True),
 }
 
 
@@ -239,3 +250,34 @@ def test_prediction_does_not_depend_on_the_batch():
     found = training.predict(model, images, 3)
     assert found.shape == (5, SIZE, SIZE, 1)
     np.testing.assert_allclose(training.predict(model, images, 1), found, atol=1e-6)
+
+
+def test_several_devices_share_every_batch_and_learn_what_one_learns():
+    """Two made CPUs stand for two GPUs; TensorFlow makes them only in a process of its own."""
+    code = (
+        "import tensorflow as tf\n"
+        "one = tf.config.LogicalDeviceConfiguration()\n"
+        "cpu = tf.config.list_physical_devices('CPU')[0]\n"
+        "tf.config.set_logical_device_configuration(cpu, [one, one])\n"
+        f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
+        "import test_training as t\n"
+        "strategy = tf.distribute.MirroredStrategy(['/cpu:0', '/cpu:1'])\n"
+        "for shared in (None, strategy):\n"
+        "    t.keras.utils.set_random_seed(5)\n"
+        "    machine = t.device.Device('cpu', 2, 'float32', 'tensorflow', shared)\n"
+        "    with machine.scope():\n"
+        "        model = t.plain()\n"
+        "    plan = t.replace(t.PLAN, augmentation=0)\n"
+        "    made = (t.cases(10, 1), t.cases(2, 2))\n"
+        "    outcome = t.training.train(model, t.training.CaseLoss('bce', {}), plan, *made,\n"
+        "        machine=machine, say=lambda text: None)\n"
+        "    print('losses', *[row['loss'] for row in outcome.history])\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    lines = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("losses")]
+    alone, shared = np.array(lines, float)
+    assert len(alone) == PLAN.epochs
+    np.testing.assert_allclose(shared, alone, rtol=1e-4)

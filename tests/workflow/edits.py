@@ -149,6 +149,15 @@ EDITS = [
         "show_network *",
         *REPORT,
     ),
+    edit(
+        "masks.large_ratio",
+        "tiny.yaml",
+        "",
+        "masks: {large_ratio: 0.05}\n",
+        "show_data",
+        "describe",
+        *REPORT,
+    ),
     edit("tables.py", f"{LIBRARY}/tables.py", "", "\nEDITED = True\n", *RESULTS),
     edit("a caption of the report", "report/fig4.rst", "", "\nMore.\n", *REPORT),
     # Data.

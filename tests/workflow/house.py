@@ -18,7 +18,7 @@ network: {size_px: 32, base_width: 4}
 use_recipes: [robust, paper]
 recipes:
   robust: {training: {epochs: 2}}
-  paper: {training: {epochs: 1, xla: false}}
+  paper: {training: {epochs: 1}}
 """
 
 

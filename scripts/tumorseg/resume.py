@@ -1,0 +1,79 @@
+"""The state of a training after an epoch, and its file: what a killed run goes on from."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tumorseg.files import write_atomically
+
+HISTORY = ("epoch", "learning_rate", "loss", "val_loss", "val_iou", "val_dice", "seconds")
+
+
+@dataclass
+class Outcome:
+    """What a training leaves: one history row an epoch, the weights to use, and why it failed."""
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    weights: list[np.ndarray] = field(default_factory=list)
+    chosen_epoch: int = 0
+    failure: str | None = None
+
+
+@dataclass
+class Average:
+    """Exponential moving average of all weights, normalisation statistics included.
+
+    decay: what a step keeps of the average; 0 averages nothing. Its memory grows from short to
+    1 / (1 - decay) steps, which keeps the untrained weights out of it.
+    """
+
+    decay: float
+    steps: int = 0
+    values: list[np.ndarray] = field(default_factory=list)
+
+    def update(self, weights: list[np.ndarray]) -> None:
+        """Moves the average towards the weights after one more step."""
+        self.steps += 1
+        decay = min(self.decay, self.steps / (self.steps + 10))
+        if not self.values:
+            self.values = [weight.copy() for weight in weights]
+        for value, weight in zip(self.values, weights, strict=True):
+            value += (1 - decay) * (weight - value)
+
+
+def store(path: Path, variables: list[Any], outcome: Outcome, average: Average) -> None:
+    """Writes all of it (variables: the model's and the optimizer's), in one rename."""
+    groups = {
+        "variable": [keras.ops.convert_to_numpy(variable) for variable in variables],
+        "weight": outcome.weights,
+        "average": average.values,
+    }
+    arrays = {f"{name}_{i}": a for name, group in groups.items() for i, a in enumerate(group)}
+    rows = [[float(row[name]) for name in HISTORY] for row in outcome.history]
+    arrays["history"] = np.array(rows)
+    arrays["weights"] = np.array(len(outcome.weights))
+    arrays["averages"] = np.array(len(average.values))
+    arrays["chosen_epoch"] = np.array(outcome.chosen_epoch)
+    arrays["steps"] = np.array(average.steps)
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+    write_atomically(path, write)
+
+
+def restore(path: Path, variables: list[Any], outcome: Outcome, average: Average) -> None:
+    """Puts back what `store` wrote, bit for bit."""
+    with np.load(path, allow_pickle=False) as stored:
+        for index, variable in enumerate(variables):
+            variable.assign(stored[f"variable_{index}"])
+        rows = [dict(zip(HISTORY, row, strict=True)) for row in stored["history"].tolist()]
+        outcome.history = [row | {"epoch": int(row["epoch"])} for row in rows]
+        outcome.chosen_epoch = int(stored["chosen_epoch"])
+        outcome.weights = [stored[f"weight_{i}"] for i in range(int(stored["weights"]))]
+        average.steps = int(stored["steps"])
+        average.values = [stored[f"average_{i}"] for i in range(int(stored["averages"]))]
