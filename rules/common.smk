@@ -11,6 +11,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from tumorseg import registry
 from tumorseg.code_digest import code_digest as code
+from tumorseg.errors import UserError
 
 
 def one_line(error):
@@ -36,14 +37,10 @@ RECIPES = list(config["use_recipes"])
 CAPTIONS = sorted(map(os.path.relpath, Path(workflow.basedir, "report").glob("*.rst")))
 FOLDS = list(range(1, config["folds"]["count"] + 1))
 
-for name in LOSSES:
-    if name not in registry.names("losses"):
-        known = ", ".join(registry.names("losses"))
-        raise WorkflowError(f"config: losses: no {name!r}; there are: {known}")
-    for constant in config["losses"][name] or {}:
-        if constant not in registry.loss_constants(name):
-            known = ", ".join(registry.loss_constants(name)) or "none"
-            raise WorkflowError(f"config: losses.{name}: no {constant!r}; its constants: {known}")
+try:
+    FUNCTIONS = registry.configured_losses(config["losses"])
+except UserError as error:
+    raise WorkflowError(f"config: {error}") from None
 for name in RECIPES:
     if name not in config["recipes"]:
         known = ", ".join(config["recipes"])
@@ -101,12 +98,18 @@ def rasterize_code(wildcards):
 def train_code(wildcards):
     """The training script with one loss and the network in use: other losses do not re-train it."""
     network = config["network"]["name"]
-    return code("train.py", f"tumorseg.losses.{wildcards.loss}", f"tumorseg.networks.{network}")
+    loss = loss_function(wildcards)
+    return code("train.py", f"tumorseg.losses.{loss}", f"tumorseg.networks.{network}")
+
+
+def loss_function(wildcards):
+    """The file in losses/ that a name of the config stands for."""
+    return FUNCTIONS[wildcards.loss][0]
 
 
 def constants(wildcards):
     """The constants that the config gives the loss."""
-    return dict(sorted((config["losses"][wildcards.loss] or {}).items()))
+    return FUNCTIONS[wildcards.loss][1]
 
 
 def predict_code(wildcards):

@@ -58,6 +58,7 @@ rule train:
         recipe="{recipe}",
         settings=lookup(within=config, dpath="recipes/{recipe}"),
         loss="{loss}",
+        loss_function=loss_function,
         constants=constants,
         network=lookup(within=config, dpath="network"),
         fold=fold_number,

@@ -55,7 +55,8 @@ def main(
         model.load_weights(weight)
         rows = positions(folds, facts["fold"], "test", places["case"])
         inputs = cells.with_channels(images[rows], settings["channels"])
-        probabilities = training.predict(model, inputs, batch_size)[..., 0]
+        mirrored = settings["training"]["mirrored"]
+        probabilities = training.predict(model, inputs, batch_size, mirrored)[..., 0]
         for row, probability in zip(rows, probabilities, strict=True):
             line = places.iloc[row].to_dict()
             case = line.pop("case")

@@ -27,6 +27,7 @@ def main(
     recipe: str,
     settings: dict[str, Any],
     loss: str,
+    loss_function: str,
     constants: dict[str, float],
     network: dict[str, Any],
     fold: int,
@@ -48,11 +49,11 @@ def main(
     order = read_table(placement_table)["case"]
     machine = device.start(wanted=wanted_device, threads=threads, seed=seed + fold)
     from tumorseg import training  # Keras may only start after the device is set up
+    from tumorseg.case_loss import CaseLoss
     from tumorseg.resume import HISTORY
 
     with machine.scope():
         model = cells.build_network(network, settings)
-    function = training.CaseLoss(loss, constants)
     images = np.load(images_file, mmap_mode="r")
     targets = np.load(targets_file, mmap_mode="r")
     parts = {}
@@ -60,9 +61,10 @@ def main(
         rows = folds.positions(table, fold, role, order)
         channels = cells.with_channels(images[rows], settings["channels"])
         parts[role] = training.Cases(channels, targets[rows])
+    function = CaseLoss.fitted(loss_function, constants, parts["train"].masks)
     plan = training.Plan(**settings["training"], seed=seed + fold)
-    shaped_by = (code, settings, loss, constants, network, fold, seed, machine.description())
-    key = cells.digest(*shaped_by, *parts.values())
+    asked = (settings, loss_function, constants, network, fold, seed)
+    key = cells.digest(code, *asked, machine.description(), *parts.values())
     state = Path(state_dir) / f"{key}.npz"
     state.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
@@ -86,7 +88,7 @@ def main(
         "status": "failed" if outcome.failure else "ok",
         "failure": outcome.failure or "",
         "recipe": recipe,
-        "loss": {"name": loss, "constants": constants},
+        "loss": {"name": loss, "function": loss_function, "constants": function.constants},
         "network": network | {"parameters": int(model.count_params())},
         "settings": settings,
         "fold": fold,

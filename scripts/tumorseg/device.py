@@ -141,3 +141,38 @@ def _dataset(batches: Batches) -> Any:
     options.deterministic = True
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return data.prefetch(2).with_options(options)
+
+
+def value_and_gradient(
+    function: Callable[[Any], Any], at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A keras.ops function's values at an array, and the slope of their sum there.
+
+    Keras itself has no call for slopes; each backend has its own.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        x = tf.convert_to_tensor(at)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            values = function(x)
+        slope = tape.gradient(values, x)
+    elif backend == "jax":
+        import jax
+
+        if at.dtype == np.float64:
+            jax.config.update("jax_enable_x64", True)
+        values = function(at)
+        slope = jax.grad(lambda x: function(x).sum())(at)
+    else:
+        import torch
+
+        x = torch.tensor(at, requires_grad=True)
+        values = function(x)
+        (slope,) = torch.autograd.grad(values.sum(), x)
+    to_numpy = keras.ops.convert_to_numpy
+    return to_numpy(values), to_numpy(slope)

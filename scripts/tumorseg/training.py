@@ -14,25 +14,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from tumorseg import registry
 from tumorseg.augmentation import augment
+from tumorseg.case_loss import CaseLoss
 from tumorseg.device import Device
 from tumorseg.resume import Average, Outcome, restore, store
-
-
-class CaseLoss(keras.losses.Loss):
-    """A pure loss function (one value a case) as Keras wants it; the batch mean is taken here."""
-
-    def __init__(self, name: str, constants: dict[str, float]) -> None:
-        super().__init__(name=name, reduction="mean_with_sample_weight")
-        self.constants = dict(constants)
-        self._function = registry.loss_function(name)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return self._function(y_true, y_pred, **self.constants)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "constants": self.constants}
 
 
 @dataclass(frozen=True)
@@ -57,6 +42,7 @@ class Plan:
     weight_average: float
     augmentation: float
     keep_best: bool
+    mirrored: bool
     seed: int
 
 
@@ -85,7 +71,9 @@ def compile_model(
     model.compile(keras.optimizers.Adam(rate), loss, jit_compile=machine.xla)
 
 
-def epoch_batches(cases: Cases, plan: Plan, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def epoch_batches(
+    cases: Cases, loss: CaseLoss, plan: Plan, epoch: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The shuffled, augmented batches of one epoch: a pure function of (seed, epoch)."""
     order = np.random.default_rng([plan.seed, epoch]).permutation(len(cases))
     for start in range(0, len(order), plan.batch_size):
@@ -99,11 +87,19 @@ def epoch_batches(cases: Cases, plan: Plan, epoch: int) -> Iterator[tuple[np.nda
             ]
             images = np.stack([image for image, _ in pairs])
             masks = np.stack([mask for _, mask in pairs])[..., None]
-        yield np.ascontiguousarray(images), masks.astype(np.float32)
+        yield np.ascontiguousarray(images), loss.targets(masks)
 
 
-def predict(model: keras.Model, images: np.ndarray, batch_size: int) -> np.ndarray:
-    """Probabilities (n, size, size, 1) float32, in batches of equal size (one compilation)."""
+def predict(
+    model: keras.Model, images: np.ndarray, batch_size: int, mirrored: bool = False
+) -> np.ndarray:
+    """Probabilities (n, size, size, 1) float32, in batches of equal size (one compilation).
+
+    mirrored: the mean of what the network says of an image and of its left-right mirror image.
+    """
+    if mirrored:
+        other = predict(model, images[:, :, ::-1], batch_size)[:, :, ::-1]
+        return (predict(model, images, batch_size) + other) / 2
     padding = -len(images) % batch_size
     padded = np.concatenate([images, np.zeros((padding, *images.shape[1:]), images.dtype)])
     parts = [
@@ -118,7 +114,7 @@ def validate(probability: np.ndarray, masks: np.ndarray, loss: CaseLoss) -> dict
     truth, found = masks > 0, probability > 0.5
     axes = tuple(range(1, truth.ndim))
     both, total = (truth & found).sum(axes), truth.sum(axes) + found.sum(axes)
-    values = loss.call(masks.astype(np.float32), probability)
+    values = loss.call(loss.targets(masks), probability)
     return {
         "val_loss": float(keras.ops.convert_to_numpy(values).mean()),
         "val_iou": float(both.sum() / max(1, (truth | found).sum())),
@@ -160,7 +156,7 @@ def train(
     for epoch in range(len(outcome.history), plan.epochs):
         started = time.perf_counter()
         value = machine.train_epoch(
-            model, partial(epoch_batches, training, plan, epoch), steps, after_step
+            model, partial(epoch_batches, training, loss, plan, epoch), steps, after_step
         )
         if not np.isfinite(value):
             outcome.failure = f"the loss became {value} in epoch {epoch + 1}"
@@ -168,7 +164,7 @@ def train(
         weights = model.get_weights()
         chosen = average.values or weights
         model.set_weights(chosen)
-        found = predict(model, validation.images, plan.batch_size)
+        found = predict(model, validation.images, plan.batch_size, plan.mirrored)
         model.set_weights(weights)
         scores = validate(found, validation.masks, loss)
         best = max((row["val_iou"] for row in outcome.history), default=-1.0)

@@ -18,6 +18,7 @@ import pytest
 from keras import layers
 
 from tumorseg import device, training
+from tumorseg.case_loss import CaseLoss
 from tumorseg.networks.unet import build
 from tumorseg.resume import HISTORY, Outcome
 from tumorseg.training import Cases, Plan
@@ -31,6 +32,7 @@ PLAN = Plan(
     weight_average=0.9,
     augmentation=1.0,
     keep_best=True,
+    mirrored=True,
     seed=5,
 )
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -93,7 +95,7 @@ def run(
     machine = device.start(wanted="cpu", threads=1, seed=plan.seed)
     return training.train(
         network(),
-        training.CaseLoss(loss, {}),
+        CaseLoss(loss),
         plan,
         training_cases or cases(10, 1),
         cases(2, 2),
@@ -119,7 +121,9 @@ def assert_same(first: Outcome, second: Outcome) -> None:
 
 PLANS = {
     "robust": PLAN,
-    "paper": replace(PLAN, augmentation=0, weight_average=0, warmup_epochs=0, keep_best=False),
+    "paper": replace(
+        PLAN, augmentation=0, weight_average=0, warmup_epochs=0, keep_best=False, mirrored=False
+    ),
 }
 
 
@@ -236,7 +240,10 @@ def test_epochs_are_shuffled_differently_and_hold_every_case_once():
     plan = replace(PLAN, augmentation=0)
     orders = []
     for epoch in (0, 1, 0):
-        batches = [images.ravel() for images, _ in training.epoch_batches(part, plan, epoch)]
+        batches = [
+            images.ravel()
+            for images, _ in training.epoch_batches(part, CaseLoss("bce"), plan, epoch)
+        ]
         assert [len(batch) for batch in batches] == [4, 4, 2]
         assert sorted(np.concatenate(batches)) == list(range(10))
         orders.append([set(batch) for batch in batches])
@@ -269,7 +276,7 @@ def test_several_devices_share_every_batch_and_learn_what_one_learns():
         "        model = t.plain()\n"
         "    plan = t.replace(t.PLAN, augmentation=0)\n"
         "    made = (t.cases(10, 1), t.cases(2, 2))\n"
-        "    outcome = t.training.train(model, t.training.CaseLoss('bce', {}), plan, *made,\n"
+        "    outcome = t.training.train(model, t.CaseLoss('bce'), plan, *made,\n"
         "        machine=machine, say=lambda text: None)\n"
         "    print('losses', *[row['loss'] for row in outcome.history])\n"
     )
@@ -281,3 +288,12 @@ def test_several_devices_share_every_batch_and_learn_what_one_learns():
     alone, shared = np.array(lines, float)
     assert len(alone) == PLAN.epochs
     np.testing.assert_allclose(shared, alone, rtol=1e-4)
+
+
+def test_a_mirrored_prediction_is_the_mean_of_both_views():
+    model = build(size_px=SIZE, base_width=2)
+    model.compile(jit_compile=False)
+    images = cases(3, 4).images
+    plain, other = (training.predict(model, view, 2) for view in (images, images[:, :, ::-1]))
+    found = training.predict(model, images, 2, mirrored=True)
+    np.testing.assert_allclose(found, (plain + other[:, :, ::-1]) / 2, atol=1e-7)

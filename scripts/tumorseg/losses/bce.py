@@ -1,22 +1,16 @@
-"""Binary cross-entropy."""
+"""Cross-entropy: binary, and categorical for several classes."""
 
-from keras import KerasTensor, ops
+from keras import KerasTensor
 
-EPSILON = 1e-7
-
-
-def log_probability(p: KerasTensor) -> KerasTensor:
-    """ln p, finite at p = 0 with a non-zero gradient there, and exactly 0 at p = 1."""
-    return ops.log((1.0 - EPSILON) * p + EPSILON)
+from tumorseg.loss_parts import case_loss, case_mean, true_class_and_log
 
 
-def bce(y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
-    """-[y ln p + (1-y) ln(1-p)], averaged over each case's pixels: one value a case, (batch,).
+@case_loss
+def bce(y_true: KerasTensor, y_pred: KerasTensor, from_logits: bool = False) -> KerasTensor:
+    """-ln p_t, averaged over each case's pixels: -[y ln p + (1-y) ln(1-p)] of a binary mask.
 
-    y_true: truth in {0, 1}; y_pred: probability in [0, 1]; both (batch, ..., 1).
-    Source: the 2025 study, "Binary Cross-Entropy loss function"; its formula lacks the bracket.
+    y_true: 0 and 1 (one-hot), y_pred: probabilities or logits, both (batch, ..., channels).
+    Returns (batch,). Source: the 2025 study's BCE, whose printed formula lacks the bracket; 2021
+    paper, eqs. 1, 2 and 5 (eq. 2 sums over classes, and one of its terms is not zero).
     """
-    y = ops.cast(y_true, "float32")
-    p = ops.cast(y_pred, "float32")
-    values = -(y * log_probability(p) + (1.0 - y) * log_probability(1.0 - p))
-    return ops.mean(ops.reshape(values, (ops.shape(values)[0], -1)), axis=1)
+    return case_mean(-true_class_and_log(y_true, y_pred, from_logits)[1])

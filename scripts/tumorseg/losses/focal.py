@@ -1,22 +1,27 @@
 """Focal loss."""
 
-from keras import KerasTensor, ops
+from keras import KerasTensor
 
-from tumorseg.losses.bce import log_probability
+from tumorseg.loss_constants import ClassShare, Focus
+from tumorseg.loss_parts import case_loss, case_mean, class_weight, safe_power, true_class_and_log
 
 
+@case_loss
 def focal(
-    y_true: KerasTensor, y_pred: KerasTensor, alpha: float = 0.25, gamma: float = 2.0
+    y_true: KerasTensor,
+    y_pred: KerasTensor,
+    alpha: ClassShare = 0.25,
+    gamma: Focus = 2.0,
+    from_logits: bool = False,
 ) -> KerasTensor:
-    """-alpha_t (1-p_t)^gamma ln p_t, averaged over each case's pixels: one value a case, (batch,).
+    """-alpha_t (1-p_t)^gamma ln p_t, averaged over each case's pixels.
 
-    alpha_t = alpha where y = 1, else 1 - alpha; p_t = p where y = 1, else 1 - p.
-    y_true: truth in {0, 1}; y_pred: probability in [0, 1]; both (batch, ..., 1).
-    Source: Lin et al. 2017, eq. 5; the 2025 study uses alpha .6. gamma 0 and alpha .5 is bce / 2.
+    alpha_t: binary, alpha where y = 1, else 1 - alpha; several classes, one number for all or one a
+    class. p_t: the probability of the true class.
+    y_true: 0 and 1 (one-hot), y_pred: probabilities or logits, both (batch, ..., channels).
+    Returns (batch,). Source: Lin et al. 2017, eq. 5; the 2025 study uses alpha .6. The 2021 paper's
+    eq. 6 has alpha for alpha_t, its eq. 7 one alpha a class. gamma 0 with alpha .5 is bce / 2.
     """
-    y = ops.cast(y_true, "float32")
-    p = ops.cast(y_pred, "float32")
-    p_t = y * p + (1.0 - y) * (1.0 - p)
-    alpha_t = y * alpha + (1.0 - y) * (1.0 - alpha)
-    values = -alpha_t * ops.power(1.0 - p_t, gamma) * log_probability(p_t)
-    return ops.mean(ops.reshape(values, (ops.shape(values)[0], -1)), axis=1)
+    p_t, log_p_t = true_class_and_log(y_true, y_pred, from_logits)
+    weight = class_weight(y_true, alpha)
+    return case_mean(-weight * safe_power(1.0 - p_t, gamma) * log_p_t)

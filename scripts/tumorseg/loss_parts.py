@@ -1,0 +1,192 @@
+"""What losses are made of: checks, logarithms, powers and sums a case; keras.ops only.
+
+y is the truth, p the probability of the same shape (batch, ..., channels): one channel is binary
+(sigmoid), several are classes (one-hot, softmax; class 0 is the background).
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from keras import KerasTensor, backend, ops
+
+from tumorseg import loss_constants
+
+EPSILON = 1e-7  # below it logarithms and roots go on as straight lines
+SMOOTH = 1e-6  # keeps the index of an empty mask defined
+
+
+def case_loss(function: Callable | None = None, *, targets: int = 0) -> Callable:
+    """Makes a function of (y, p, constants) a public loss: checked input, one value a case.
+
+    Constants are held against the range that their type names; shapes always; values (NaN, labels
+    other than 0 and 1, probabilities outside [0, 1]) where the call is eager. Computes in float32,
+    in float64 where p is float64. targets: channels of y_true beside those of y_pred.
+    Raises ValueError.
+    """
+    if function is None:
+        return lambda given: case_loss(given, targets=targets)
+    signature = inspect.signature(function)
+    name = function.__name__
+
+    @wraps(function)
+    def loss(y_true: Any, y_pred: Any, *positional: Any, **constants: Any) -> KerasTensor:
+        bound = signature.bind(y_true, y_pred, *positional, **constants)
+        for constant, value in list(bound.arguments.items())[2:]:
+            allowed = loss_constants.kind(signature.parameters[constant].annotation)
+            refusal = allowed.refusal(value) if allowed else None
+            if refusal:
+                raise ValueError(f"{name}: {constant} {refusal}")
+        p = ops.convert_to_tensor(y_pred)
+        dtype = "float64" if backend.standardize_dtype(p.dtype) == "float64" else "float32"
+        p = _widened(p) if backend.standardize_dtype(p.dtype) == "float16" else ops.cast(p, dtype)
+        y = ops.cast(ops.convert_to_tensor(y_true), dtype)
+        _check_shapes(name, y.shape, p.shape, targets)
+        _check_values(name, y, p, targets, bound.arguments.get("from_logits", False))
+        return function(y, p, *positional, **constants)
+
+    return loss
+
+
+@ops.custom_gradient
+def _widened(p: KerasTensor) -> tuple[KerasTensor, Callable]:
+    """float16 to float32; a slope beyond float16's range comes back as its largest number."""
+
+    def slope(*given: KerasTensor, upstream: KerasTensor | None = None) -> KerasTensor:
+        back = given[0] if upstream is None else upstream
+        return ops.cast(ops.clip(back, -65504.0, 65504.0), "float16")
+
+    return ops.cast(p, "float32"), slope
+
+
+def _check_shapes(name: str, y: Sequence, p: Sequence, targets: int) -> None:
+    wanted = (*p[:-1], None if p[-1] is None else p[-1] + targets)
+    same = len(y) == len(p) >= 3 and all(
+        None in pair or pair[0] == pair[1] for pair in zip(y, wanted, strict=True)
+    )
+    if not same:
+        extra = f" with {targets} more channel(s)" if targets else ""
+        raise ValueError(
+            f"{name}: y_pred must be (batch, ..., channels) and y_true of its shape{extra}; "
+            f"they are {tuple(p)} and {tuple(y)}"
+        )
+
+
+def _value(tensor: Any) -> np.ndarray | None:
+    """The numbers of an eager tensor; None while a graph is traced."""
+    if isinstance(tensor, KerasTensor):
+        return None
+    try:
+        return np.asarray(ops.convert_to_numpy(tensor))
+    except (NotImplementedError, TypeError, AttributeError):
+        return None
+
+
+def _check_values(name: str, y: Any, p: Any, targets: int, from_logits: bool) -> None:
+    truth, found = _value(y), _value(p)
+    if truth is None or found is None:
+        return
+    if not (np.isfinite(truth).all() and np.isfinite(found).all()):
+        raise ValueError(f"{name}: y_true or y_pred holds NaN or infinity")
+    labels = truth[..., : truth.shape[-1] - targets]
+    wrong = labels[(labels != 0) & (labels != 1)]
+    if wrong.size:
+        raise ValueError(
+            f"{name}: y_true must hold 0 and 1 alone, it holds {wrong[0]:g}"
+            + ("; divide a 0/255 mask by 255" if labels.max() == 255 else "")
+        )
+    if labels.shape[-1] > 1 and not (labels.sum(-1) == 1).all():
+        raise ValueError(f"{name}: y_true of several classes must be one-hot: one 1 a pixel")
+    if not from_logits and found.size and not (found.min() >= 0 and found.max() <= 1):
+        bad = found.min() if found.min() < 0 else found.max()
+        raise ValueError(f"{name}: y_pred must lie in [0, 1], it holds {bad:g}")
+
+
+def safe_log(x: KerasTensor) -> KerasTensor:
+    """ln x, exact from EPSILON up; below it the tangent there: finite at 0, and still pulling."""
+    return ops.log(ops.maximum(x, EPSILON)) + ops.minimum(x / EPSILON - 1.0, 0.0)
+
+
+def safe_power(x: KerasTensor, exponent: Any) -> KerasTensor:
+    """x^exponent for x >= 0, exact from EPSILON up and at 0; below EPSILON the chord to 0.
+
+    So a root's slope stays finite where its base is 0. exponent: a number or a tensor, at least 0.
+    """
+    if isinstance(exponent, int | float) and (exponent >= 1 or exponent == 0):
+        return ops.power(x, exponent) if exponent else ops.ones_like(x)
+    return ops.power(ops.maximum(x, EPSILON), exponent) * ops.minimum(x / EPSILON, 1.0)
+
+
+def probability(y_pred: KerasTensor, from_logits: bool) -> KerasTensor:
+    """Probabilities of what a network gives: itself, or sigmoid (one channel), or softmax."""
+    if not from_logits:
+        return y_pred
+    return ops.sigmoid(y_pred) if y_pred.shape[-1] == 1 else ops.softmax(y_pred, axis=-1)
+
+
+def of_true_class(y: KerasTensor, p: KerasTensor) -> KerasTensor:
+    """p_t, the probability of each pixel's true class, (batch, ..., 1)."""
+    if p.shape[-1] == 1:
+        return y * p + (1.0 - y) * (1.0 - p)
+    return ops.sum(y * p, axis=-1, keepdims=True)
+
+
+def true_class_and_log(
+    y: KerasTensor, y_pred: KerasTensor, from_logits: bool
+) -> tuple[KerasTensor, KerasTensor]:
+    """p_t and ln p_t, both (batch, ..., 1); from logits without ever rounding p_t to 0."""
+    p_t = of_true_class(y, probability(y_pred, from_logits))
+    if not from_logits:
+        return p_t, safe_log(p_t)
+    if y_pred.shape[-1] == 1:
+        return p_t, ops.log_sigmoid((2.0 * y - 1.0) * y_pred)
+    return p_t, ops.sum(y * ops.log_softmax(y_pred, axis=-1), axis=-1, keepdims=True)
+
+
+def class_weight(y: KerasTensor, weights: Any) -> KerasTensor:
+    """Each pixel's weight, (batch, ..., 1).
+
+    Binary: a number a weighs y = 1 by a and y = 0 by 1 - a. Classes: a number weighs all alike, a
+    sequence gives one a class. Raises ValueError where the sequence does not fit.
+    """
+    channels = y.shape[-1]
+    if isinstance(weights, Sequence):
+        if len(weights) != max(2, channels):
+            raise ValueError(f"{len(weights)} class weights for {max(2, channels)} classes")
+        if channels == 1:
+            return y * weights[1] + (1.0 - y) * weights[0]
+        return ops.sum(y * ops.cast(list(weights), y.dtype), axis=-1, keepdims=True)
+    if channels == 1:
+        return y * weights + (1.0 - y) * (1.0 - weights)
+    return weights * ops.sum(y, axis=-1, keepdims=True)
+
+
+def case_mean(values: KerasTensor) -> KerasTensor:
+    """(batch, ...) to (batch,): the mean over all but the batch."""
+    return ops.mean(values, axis=list(range(1, len(values.shape))))
+
+
+def case_sum(values: KerasTensor) -> KerasTensor:
+    """(batch, ..., channels) to (batch, channels): the sum over a case's pixels."""
+    return ops.sum(values, axis=list(range(1, len(values.shape) - 1)))
+
+
+def tversky_gap(y: KerasTensor, p: KerasTensor, miss: float, false: float) -> KerasTensor:
+    """1 - (TP + s)/(TP + miss FN + false FP + s) of each case and channel, (batch, channels).
+
+    Computed as (miss FN + false FP) / (...): the same, and neither negative nor cancelled near 0.
+    """
+    wrong = miss * case_sum(y * (1.0 - p)) + false * case_sum((1.0 - y) * p)
+    return wrong / (case_sum(y * p) + wrong + SMOOTH)
+
+
+def over_classes(values: KerasTensor, background: bool, class_sum: bool) -> KerasTensor:
+    """(batch, channels) to (batch,): the mean over classes, or the sum as the papers print it.
+
+    background: whether class 0 counts; a single channel always does.
+    """
+    if values.shape[-1] > 1 and not background:
+        values = values[:, 1:]
+    return ops.sum(values, axis=1) if class_sum else ops.mean(values, axis=1)

@@ -1,0 +1,28 @@
+"""Boundary loss: Dice plus the predicted tumour's distance from the true border."""
+
+import numpy as np
+from keras import KerasTensor
+
+from tumorseg.distances import signed_distance
+from tumorseg.loss_constants import Weight
+from tumorseg.loss_parts import case_loss, case_mean
+from tumorseg.losses.dice import dice
+
+
+def targets(masks: np.ndarray) -> np.ndarray:
+    """Masks (n, ..., 1) to the y_true of this loss, (n, ..., 2): each mask and its distances."""
+    distances = [signed_distance(mask[..., 0])[..., None] for mask in masks]
+    return np.concatenate([masks, np.stack(distances)], axis=-1).astype(np.float32)
+
+
+@case_loss(targets=1)
+def boundary(y_true: KerasTensor, y_pred: KerasTensor, weight: Weight = 0.01) -> KerasTensor:
+    """dice + w mean(p sd), sd the signed distance to the true border in px, negative inside.
+
+    y_true: (batch, ..., 2), the mask of 0 and 1 and sd (targets() makes it of masks); y_pred:
+    probabilities (batch, ..., 1), 2-D or 3-D. Returns (batch,); may be negative.
+    weight: w, fixed through the training. Source: Kervadec et al. 2019, eq. 5, with the Dice loss
+    as its regional part.
+    """
+    mask, distance = y_true[..., :1], y_true[..., 1:]
+    return dice(mask, y_pred) + weight * case_mean(y_pred * distance)

@@ -1,0 +1,37 @@
+"""Combo loss: weighted cross-entropy against the Dice coefficient."""
+
+from keras import KerasTensor
+
+from tumorseg.loss_constants import Share, Switch
+from tumorseg.loss_parts import (
+    case_loss,
+    case_mean,
+    class_weight,
+    probability,
+    true_class_and_log,
+)
+from tumorseg.losses.dice import dice
+
+
+@case_loss
+def combo(
+    y_true: KerasTensor,
+    y_pred: KerasTensor,
+    alpha: Share = 0.5,
+    beta: Share = 0.5,
+    background: Switch = True,
+    from_logits: Switch = False,
+) -> KerasTensor:
+    """alpha mCE - (1-alpha) DSC, mCE = -mean[beta y ln p + (1-beta)(1-y) ln(1-p)]; may be negative.
+
+    alpha: weight of the cross-entropy; beta: of the foreground in it (several classes: of all but
+    class 0). background: whether class 0 counts in DSC = 1 - dice, the mean over classes.
+    y_true: 0 and 1 (one-hot), y_pred: probabilities or logits, both (batch, ..., channels).
+    Returns (batch,). Source: Taghanaki et al. 2019, eq. 3; 2021 paper, eqs. 16 and 17: eq. 17
+    prints t - ln p where t ln p is meant, and its minus sign belongs to both terms.
+    """
+    others = y_true.shape[-1] - 1
+    weight = class_weight(y_true, beta if not others else [1.0 - beta] + [beta] * others)
+    cross_entropy = case_mean(-weight * true_class_and_log(y_true, y_pred, from_logits)[1])
+    gap = dice(y_true, probability(y_pred, from_logits), background)
+    return alpha * cross_entropy - (1.0 - alpha) * (1.0 - gap)

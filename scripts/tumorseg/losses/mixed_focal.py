@@ -1,0 +1,47 @@
+"""Mixed focal loss: modified focal and modified focal Dice."""
+
+from keras import KerasTensor
+
+from tumorseg.loss_constants import Focus, Root, Share, Switch
+from tumorseg.loss_parts import (
+    case_loss,
+    case_mean,
+    class_weight,
+    probability,
+    safe_power,
+    true_class_and_log,
+)
+from tumorseg.losses.focal_tversky import focal_tversky
+
+
+@case_loss
+def mixed_focal(
+    y_true: KerasTensor,
+    y_pred: KerasTensor,
+    lamda: Share = 0.5,
+    alpha: Share = 0.25,
+    beta: Share = 0.5,
+    delta: Share = 0.7,
+    gamma_focal: Focus = 2.0,
+    gamma_dice: Root = 4 / 3,
+    background: Switch = True,
+    class_sum: Switch = False,
+    from_logits: Switch = False,
+) -> KerasTensor:
+    """lambda mF + (1-lambda) mFD.
+
+    mF = mean[beta_t alpha (1-p_t)^gamma_focal (-ln p_t)], beta_t = beta where y = 1, else 1 - beta
+    (several classes: 1 - beta for class 0, beta for the others); mFD = (1 - mDSC)^(1/gamma_dice),
+    which is focal_tversky with delta on the false negatives.
+    lamda, beta and delta have no value in the paper: these defaults are ours.
+    y_true: 0 and 1 (one-hot), y_pred: probabilities or logits, both (batch, ..., channels).
+    Returns (batch,). Source: 2021 paper, eqs. 19 to 23: eq. 21 negates what is negated already, and
+    eq. 22 has mD for mDSC.
+    """
+    others = y_true.shape[-1] - 1
+    weight = class_weight(y_true, beta if not others else [1.0 - beta] + [beta] * others)
+    p_t, log_p_t = true_class_and_log(y_true, y_pred, from_logits)
+    focal_part = case_mean(-alpha * weight * safe_power(1.0 - p_t, gamma_focal) * log_p_t)
+    region = probability(y_pred, from_logits)
+    dice_part = focal_tversky(y_true, region, delta, gamma_dice, background, class_sum)
+    return lamda * focal_part + (1.0 - lamda) * dice_part

@@ -1,0 +1,27 @@
+"""Weighted cross-entropy: a weight on the tumour."""
+
+import numpy as np
+from keras import KerasTensor
+
+from tumorseg.loss_constants import Weight
+from tumorseg.loss_parts import case_loss, case_mean, true_class_and_log
+
+
+def constants_from(masks: np.ndarray) -> dict[str, float]:
+    """The default weight: background over foreground pixels of the training masks (0/1)."""
+    foreground = int(np.count_nonzero(masks))
+    return {"weight": (masks.size - foreground) / max(1, foreground)}
+
+
+@case_loss
+def wbce(
+    y_true: KerasTensor, y_pred: KerasTensor, weight: Weight = 1.0, from_logits: bool = False
+) -> KerasTensor:
+    """-[w y ln p + (1-y) ln(1-p)], averaged over each case's pixels; binary.
+
+    weight: w; the workflow sets it to background over foreground of the training cases unless the
+    config names one. y_true: 0 and 1, y_pred: probabilities or logits, both (batch, ..., 1).
+    Returns (batch,). Source: Xie & Tu 2015, eq. 2; Ho & Wookey 2019, eq. 3. weight 1 is bce.
+    """
+    log_p_t = true_class_and_log(y_true, y_pred, from_logits)[1]
+    return case_mean(-(1.0 + (weight - 1.0) * y_true) * log_p_t)
