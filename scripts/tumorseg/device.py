@@ -164,8 +164,6 @@ def value_and_gradient(
     elif backend == "jax":
         import jax
 
-        if at.dtype == np.float64:
-            jax.config.update("jax_enable_x64", True)
         values = function(at)
         slope = jax.grad(lambda x: function(x).sum())(at)
     else:

@@ -72,22 +72,29 @@ def perfect_is_the_minimum(loss: CaseLoss) -> None:
         best = _values(loss, masks, masks)
         for share in (0.0, 0.5, 0.99, 0.9999):
             other = _values(loss, masks, share * masks + (1 - share) * p)
-            _demand(best <= other + 1e-12, f"{other} costs less than the truth's {best}")
+            _demand(best <= other + 1e-7, f"{other} costs less than the truth's {best}")
 
 
 def slope_is_the_derivative(loss: CaseLoss) -> None:
-    """Autodiff equals central differences in float64, 1e-5 relative to the largest slope."""
+    """Autodiff equals central differences in float64, to 1e-5 of the largest slope.
+
+    Keras rounds float64 to float32 on every backend but TensorFlow: to 2e-2 there.
+    """
+    exact = keras.backend.backend() == "tensorflow"
+    width, tolerance = (1e-6, 1e-5) if exact else (5e-3, 2e-2)
     for shape in SHAPES.values():
         masks, p = _case(3, (2, *shape[1:]))
+        p = p if exact else 0.2 + 0.6 * p
         truth = _truth(loss, masks, p.dtype)
         slope = value_and_gradient(lambda x, y=truth: loss.call(y, x), p)[1]
         random = np.random.default_rng(4)
         for index in map(tuple, random.integers(0, p.shape, (12, p.ndim))):
             step = np.zeros_like(p)
-            step[index] = 1e-6
-            rise = _values(loss, masks, p + step).sum() - _values(loss, masks, p - step).sum()
-            error = abs(rise / 2e-6 - slope[index]) / np.abs(slope).max()
-            _demand(error < 1e-5, f"slope {slope[index]:.8g}, difference {rise / 2e-6:.8g}")
+            step[index] = width
+            above, below = _values(loss, masks, p + step), _values(loss, masks, p - step)
+            rise = (above - below).sum() / (2 * width)
+            error = abs(rise - slope[index]) / np.abs(slope).max()
+            _demand(error < tolerance, f"slope {slope[index]:.8g}, difference {rise:.8g}")
 
 
 def order_of_cases_is_nothing(loss: CaseLoss) -> None:
@@ -102,14 +109,14 @@ def cases_do_not_see_each_other(loss: CaseLoss) -> None:
     """Each case alone has the value that it has in a batch."""
     masks, p = _case(6)
     alone = [_values(loss, masks[i : i + 1], p[i : i + 1])[0] for i in range(len(p))]
-    _demand(np.isclose(alone, _values(loss, masks, p), rtol=1e-12), "a case saw its neighbours")
+    _demand(np.isclose(alone, _values(loss, masks, p), rtol=1e-6), "a case saw its neighbours")
 
 
 def worse_never_scores_better(loss: CaseLoss) -> None:
     """Along the straight path from the truth to its opposite the loss does not fall."""
     masks, _ = _case(7)
     path = [_values(loss, masks, (1 - t) * masks + t * (1 - masks)) for t in np.linspace(0, 1, 41)]
-    _demand(np.diff(path, axis=0) >= -1e-12, "the loss falls as the prediction gets worse")
+    _demand(np.diff(path, axis=0) >= -1e-6, "the loss falls as the prediction gets worse")
     _demand(path[-1] > path[0], "the opposite of the truth costs no more than the truth")
 
 
@@ -129,10 +136,11 @@ def finite_at_the_ends(loss: CaseLoss) -> None:
                 values, slope = value_and_gradient(function, p.astype(np.float32))
                 _demand(np.isfinite(values), f"value {values} in {kind}")
                 _demand(np.isfinite(slope), f"a slope is not finite in {kind}")
-    masks, _ = _case(9)
-    truth, wrong = _truth(loss, masks), (1 - masks).astype(np.float32)
-    slope = value_and_gradient(lambda x: loss.call(truth, x), wrong)[1]
-    _demand((slope * (1 - 2 * masks)).sum() > 0, "nothing pulls a wholly wrong answer back")
+    masks, p = _case(9)
+    wrong = p > 0.7
+    found = np.where(wrong, 1 - masks, masks).astype(np.float32)
+    slope = value_and_gradient(lambda x: loss.call(_truth(loss, masks), x), found)[1]
+    _demand((slope * (1 - 2 * masks))[wrong] > 0, "nothing pulls a wrong 0 or 1 back")
 
 
 def large_images_are_exact(loss: CaseLoss) -> None:

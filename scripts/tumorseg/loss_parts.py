@@ -15,6 +15,7 @@ from keras import KerasTensor, backend, ops
 from tumorseg import loss_constants
 
 EPSILON = 1e-7  # below it logarithms and roots go on as straight lines
+INFINITY = float("inf")
 SMOOTH = 1e-6  # keeps the index of an empty mask defined
 
 
@@ -39,10 +40,11 @@ def case_loss(function: Callable | None = None, *, targets: int = 0) -> Callable
             refusal = allowed.refusal(value) if allowed else None
             if refusal:
                 raise ValueError(f"{name}: {constant} {refusal}")
-        p = ops.convert_to_tensor(y_pred)
-        dtype = "float64" if backend.standardize_dtype(p.dtype) == "float64" else "float32"
-        p = _widened(p) if backend.standardize_dtype(p.dtype) == "float16" else ops.cast(p, dtype)
-        y = ops.cast(ops.convert_to_tensor(y_true), dtype)
+        given = backend.standardize_dtype(getattr(y_pred, "dtype", "float32"))
+        dtype = "float64" if given == "float64" else "float32"
+        p = ops.convert_to_tensor(y_pred, dtype=given)
+        p = _widened(p) if given == "float16" else ops.cast(p, dtype)
+        y = ops.cast(ops.convert_to_tensor(y_true, dtype=dtype), dtype)
         _check_shapes(name, y.shape, p.shape, targets)
         _check_values(name, y, p, targets, bound.arguments.get("from_logits", False))
         return function(y, p, *positional, **constants)
@@ -106,7 +108,7 @@ def _check_values(name: str, y: Any, p: Any, targets: int, from_logits: bool) ->
 
 def safe_log(x: KerasTensor) -> KerasTensor:
     """ln x, exact from EPSILON up; below it the tangent there: finite at 0, and still pulling."""
-    return ops.log(ops.maximum(x, EPSILON)) + ops.minimum(x / EPSILON - 1.0, 0.0)
+    return ops.log(ops.clip(x, EPSILON, INFINITY)) + ops.clip(x / EPSILON - 1.0, -INFINITY, 0.0)
 
 
 def safe_power(x: KerasTensor, exponent: Any) -> KerasTensor:
@@ -116,7 +118,7 @@ def safe_power(x: KerasTensor, exponent: Any) -> KerasTensor:
     """
     if isinstance(exponent, int | float) and (exponent >= 1 or exponent == 0):
         return ops.power(x, exponent) if exponent else ops.ones_like(x)
-    return ops.power(ops.maximum(x, EPSILON), exponent) * ops.minimum(x / EPSILON, 1.0)
+    return ops.power(ops.clip(x, EPSILON, INFINITY), exponent) * ops.clip(x / EPSILON, -INFINITY, 1.0)
 
 
 def probability(y_pred: KerasTensor, from_logits: bool) -> KerasTensor:
@@ -157,7 +159,8 @@ def class_weight(y: KerasTensor, weights: Any) -> KerasTensor:
             raise ValueError(f"{len(weights)} class weights for {max(2, channels)} classes")
         if channels == 1:
             return y * weights[1] + (1.0 - y) * weights[0]
-        return ops.sum(y * ops.cast(list(weights), y.dtype), axis=-1, keepdims=True)
+        known = ops.convert_to_tensor(np.array(weights, float), dtype=y.dtype)
+        return ops.sum(y * known, axis=-1, keepdims=True)
     if channels == 1:
         return y * weights + (1.0 - y) * (1.0 - weights)
     return weights * ops.sum(y, axis=-1, keepdims=True)

@@ -19,6 +19,7 @@ def cosine_tversky(
 ) -> KerasTensor:
     """cos^gamma(pi/2 TI), TI as in tversky; computed as sin^gamma(pi/2 (1 - TI)).
 
+    Flat where nothing is right (TI = 0) as where all is: a training may not get away from there.
     y_true: 0 and 1 (one-hot), y_pred: probabilities, both (batch, ..., channels). Returns (batch,).
     Source: 2021 paper, eq. 15. The authors' first code was inverted: it fell with the error.
     """

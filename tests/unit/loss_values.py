@@ -1,0 +1,43 @@
+"""Prints every loss's value, slope and battery on one Keras backend as JSON.
+
+    KERAS_BACKEND=jax python tests/unit/loss_values.py
+
+Run by test_loss_backends.py, once a backend: Keras takes a backend only at its start.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+import keras
+import numpy as np
+
+from tumorseg import registry
+from tumorseg.case_loss import CaseLoss
+from tumorseg.device import value_and_gradient
+from tumorseg.loss_check import check_loss
+
+
+def values() -> dict[str, dict[str, list]]:
+    """Loss -> values and slopes at fixed float32 probabilities, 0 and 1 among them."""
+    random = np.random.default_rng(1)
+    masks = (random.random((3, 9, 8, 1)) < 0.3).astype(np.float32)
+    p = random.uniform(0.001, 0.999, masks.shape).astype(np.float32)
+    p[0, 0, :4, 0] = [0, 1, 0, 1]
+    masks[0, 0, :4, 0] = [0, 1, 1, 0]
+    found = {}
+    for name in registry.names("losses"):
+        loss = CaseLoss(name)
+        truth = loss.targets(masks)
+        value, slope = value_and_gradient(lambda x, y=truth, f=loss: f.call(y, x), p)
+        found[name] = {"value": value.tolist(), "slope": slope.ravel().tolist()}
+    return found
+
+
+if __name__ == "__main__":
+    battery = {name: check_loss(name) for name in registry.names("losses")}
+    print(json.dumps({"keras": keras.backend.backend(), "battery": battery, "values": values()}))

@@ -1,0 +1,53 @@
+"""Promise: every loss has the same value and slope on TensorFlow, JAX and PyTorch.
+
+PyTorch lives in a venv of its own (`make torch`); without it its rows are skipped.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import loss_values
+import numpy as np
+import pytest
+
+from tumorseg import registry
+
+ROOT = Path(__file__).resolve().parents[2]
+TORCH = ROOT / ".venv-torch" / "bin" / "python"
+PYTHONS = {"jax": Path(sys.executable), "torch": TORCH}
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(scope="module", params=PYTHONS)
+def other(request):
+    """What another backend printed."""
+    if request.param == "torch" and not TORCH.is_file():
+        pytest.skip("PyTorch is not here: `make torch` sets up its venv; losses NOT compared on it")
+    command = [PYTHONS[request.param], ROOT / "tests" / "unit" / "loss_values.py"]
+    environment = os.environ | {"KERAS_BACKEND": request.param, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["keras"] == request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def here():
+    return loss_values.values()
+
+
+@pytest.mark.parametrize("name", registry.names("losses"))
+def test_value_and_slope_are_the_same_on_every_backend(here, other, name):
+    for part in ("value", "slope"):
+        one, two = np.array(here[name][part]), np.array(other["values"][name][part])
+        np.testing.assert_allclose(two, one, rtol=1e-5, atol=1e-5 * max(1, np.abs(one).max()))
+
+
+@pytest.mark.parametrize("name", registry.names("losses"))
+def test_the_battery_passes_on_every_backend(other, name):
+    wrong = {check: said for check, said in other["battery"][name].items() if said != "passed"}
+    assert not wrong
