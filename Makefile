@@ -10,16 +10,15 @@ BIN := .venv/bin
 CONFIGFILE := $(if $(filter-out config.yaml,$(EXPERIMENT)),--configfile $(EXPERIMENT))
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 $(if $(UPGRADE),--upgrade)
-# PyTorch is an extra of the benchmark alone; bench/training.py says how to set it up.
 TORCH := $(if $(wildcard .venv-torch/bin/python),--torch-python .venv-torch/bin/python)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv all test lint bench docs lock
+.PHONY: help venv all test lint bench bench-losses torch docs lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 venv: .venv/installed  ## sets up .venv from requirements.lock
 
@@ -38,6 +37,15 @@ lint: .venv/developed  ## style of Python and of rules, and Snakemake's own chec
 
 bench: venv  ## training speed against a bare Keras loop and plain PyTorch
 	@PYTHONPATH=scripts $(BIN)/python bench/training.py $(TORCH) $(ARGS)
+
+bench-losses: venv  ## each loss's cost, beside a training step and MONAI's losses
+	@$(BIN)/python bench/losses.py $(TORCH) $(ARGS)
+
+# PyTorch serves tests and benchmarks alone. Plain PyPI gives its CUDA build (several GB); for the CPU
+# build, PIP_INDEX_URL may name the index that PyTorch's own "get started" page gives for CPU.
+torch:  ## sets up .venv-torch: PyTorch and MONAI, to compare losses and speed with
+	@$(PYTHON) -m venv .venv-torch
+	@.venv-torch/bin/python -m pip install --quiet -r requirements-torch.txt
 
 docs: venv  ## renews docs/config.md from config.schema.yaml
 	@$(BIN)/python docs/write_config.py

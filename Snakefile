@@ -27,6 +27,7 @@ rule study:
         rules.plan.output,
         rules.compare.output,
         rules.show_results.output,
+        rules.show_losses.output,
         rules.show_data.output,
         rules.describe.output,
         collect(rules.measure.output, recipe=RECIPES, loss=LOSSES),

@@ -5,9 +5,7 @@
 All three train the study's U-Net (base 16, 128x128, batch 8, float32, same threads) on the same
 random arrays, in turn for several rounds, start-up not counted: in one process of all threads, and
 in as many processes of one thread at once, which is how the workflow uses a machine.
-PyTorch lives in a venv of its own, .venv-torch; without it that row is left out. To set it up:
-`python3.11 -m venv .venv-torch`, then `.venv-torch/bin/pip install numpy torch==2.13.0`, with the
-package index that PyTorch's own page names for CPU builds (plain PyPI brings several GB of CUDA).
+PyTorch lives in .venv-torch (`make torch`); without it that row is left out.
 """
 
 import argparse

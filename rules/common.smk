@@ -112,6 +112,12 @@ def constants(wildcards):
     return FUNCTIONS[wildcards.loss][1]
 
 
+def all_losses_code(wildcards):
+    """The figure of losses, with every loss of the folder that it draws."""
+    known = registry.names("losses")
+    return code("show_losses.py", *(f"tumorseg.losses.{name}" for name in known))
+
+
 def predict_code(wildcards):
     """The prediction script with the network in use; no loss is part of it."""
     return code("predict.py", f"tumorseg.networks.{config['network']['name']}")

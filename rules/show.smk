@@ -109,3 +109,27 @@ rule show_network:
         settings=lookup(within=config, dpath="recipes/{recipe}/network"),
     script:
         "../scripts/show_network.py"
+
+
+rule show_losses:
+    output:
+        losses_svg=report(
+            f"{RESULTS}/figures/losses.svg",
+            caption="../report/losses.rst",
+            category="3. Training",
+            labels={"figure": "The losses and their pull"},
+        ),
+    log:
+        f"{LOGS}/show_losses.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/show_losses.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=all_losses_code,
+        losses=FUNCTIONS,
+    script:
+        "../scripts/show_losses.py"

@@ -118,7 +118,8 @@ def safe_power(x: KerasTensor, exponent: Any) -> KerasTensor:
     """
     if isinstance(exponent, int | float) and (exponent >= 1 or exponent == 0):
         return ops.power(x, exponent) if exponent else ops.ones_like(x)
-    return ops.power(ops.clip(x, EPSILON, INFINITY), exponent) * ops.clip(x / EPSILON, -INFINITY, 1.0)
+    chord = ops.clip(x / EPSILON, -INFINITY, 1.0)
+    return ops.power(ops.clip(x, EPSILON, INFINITY), exponent) * chord
 
 
 def probability(y_pred: KerasTensor, from_logits: bool) -> KerasTensor:

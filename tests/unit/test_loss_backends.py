@@ -51,3 +51,30 @@ def test_value_and_slope_are_the_same_on_every_backend(here, other, name):
 def test_the_battery_passes_on_every_backend(other, name):
     wrong = {check: said for check, said in other["battery"][name].items() if said != "passed"}
     assert not wrong
+
+
+@pytest.fixture(scope="module")
+def monai():
+    """Name -> our values and MONAI's."""
+    if not TORCH.is_file():
+        pytest.skip("MONAI is not here: `make torch` sets up its venv; losses NOT compared with it")
+    command = [TORCH, ROOT / "tests" / "unit" / "monai_values.py"]
+    environment = os.environ | {"KERAS_BACKEND": "torch", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", ["dice", "iou", "tversky", "focal"])
+def test_monai_agrees_where_it_computes_the_same(monai, name):
+    ours, theirs = monai[name]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_monai_differs_in_these_ways(monai):
+    ours, theirs = monai["dice, empty mask (MONAI's defaults)"]
+    assert max(theirs) < min(ours)  # it smooths with 1e-5: an empty mask costs a little less
+    ours, theirs = monai["dice (MONAI's batch=True)"]
+    assert len(theirs) == 1 < len(ours)  # one Dice for the batch
+    ours, theirs = monai["focal (MONAI's default alpha)"]
+    assert np.min(np.array(theirs) / ours) > 1.3  # no alpha unless it is given

@@ -1,0 +1,22 @@
+"""Shows the losses themselves: value and slope against the probability of the true class."""
+
+import os
+from typing import Any
+
+from tumorseg import device
+from tumorseg.figures import save_svg
+
+
+def main(*, losses_svg: str, losses: dict[str, list[Any]]) -> None:
+    """Draws every loss of the experiment. losses: name -> [function, constants]."""
+    device.start(wanted="cpu", threads=1, seed=0)
+    from tumorseg.loss_charts import loss_figure  # Keras may only start after the device is set up
+
+    save_svg(loss_figure({name: tuple(given) for name, given in losses.items()}), losses_svg)
+
+
+if "snakemake" in globals():
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

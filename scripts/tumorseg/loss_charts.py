@@ -1,0 +1,83 @@
+"""Losses drawn from their own code: value and slope against the true class's probability."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import seaborn as sns
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+from tumorseg.case_loss import CaseLoss
+from tumorseg.device import value_and_gradient
+from tumorseg.figures import WIDTH_IN, style, titled
+
+SIDE, TUMOUR = 20, 5  # a made case: 20 x 20 pixels, a tumour of 5 x 4 of them (5 %)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A loss over p_t: (points,) probabilities, values and slopes."""
+
+    name: str
+    p_t: np.ndarray
+    value: np.ndarray
+    slope: np.ndarray
+
+
+def curve(name: str, function: str, constants: dict[str, Any], points: int = 99) -> Curve:
+    """The loss of a made case in which every pixel's true class has the probability p_t.
+
+    The slope is that along this line: of the loss, per unit of p_t in all pixels at once.
+    """
+    p_t = np.linspace(0.01, 0.99, points)
+    masks = np.zeros((points, SIDE, SIDE, 1), np.float32)
+    masks[:, 8 : 8 + TUMOUR, 8:12] = 1
+    loss = CaseLoss.fitted(function, constants, masks)
+    truth = loss.targets(masks)
+    level = p_t[:, None, None, None]
+    p = (masks * level + (1 - masks) * (1 - level)).astype(np.float32)
+    value, slope = value_and_gradient(lambda x: loss.call(truth, x), p)
+    return Curve(name, p_t, value, (slope * (2 * masks - 1)).sum((1, 2, 3)))
+
+
+FAMILIES = {
+    "focal": ("focal", "gamma", (0.0, 0.5, 1.0, 2.0, 5.0)),
+    "focal Tversky": ("focal_tversky", "gamma", (0.75, 1.0, 4 / 3, 2.0, 3.0)),
+    "cosine Tversky": ("cosine_tversky", "gamma", (0.5, 1.0, 2.0)),
+    "unified focal": ("unified_focal", "gamma", (0.0, 0.25, 0.5, 0.75)),
+}
+
+
+def loss_figure(losses: dict[str, tuple[str, dict[str, Any]]]) -> Figure:
+    """The experiment's losses in the first column, then what gamma does to four families.
+
+    losses: name -> (function, constants), as the config gives them.
+    """
+    style()
+    columns = {
+        "this experiment": [curve(name, *given) for name, given in losses.items()],
+        **{
+            title: [curve(f"{key} {x:.3g}", function, {key: x}) for x in values]
+            for title, (function, key, values) in FAMILIES.items()
+        },
+    }
+    figure, axes = pyplot.subplots(2, len(columns), figsize=(1.5 * WIDTH_IN, 6), sharex=True)
+    for (above, below), (title, curves) in zip(axes.T, columns.items(), strict=True):
+        colours = sns.color_palette("colorblind", 10)
+        for index, one in enumerate(curves):
+            dashes = ("-", "--", ":")[index // 10 % 3]
+            look = {"color": colours[index % 10], "lw": 1.6, "ls": dashes, "label": one.name}
+            above.plot(one.p_t, one.value, **look)
+            below.plot(one.p_t, -one.slope, **look)
+        above.set(title=title)
+        below.set(yscale="log", xlabel="p_t, probability of the true class")
+        above.legend(fontsize=7, handlelength=1.6)
+    axes[0, 0].set(ylabel="loss of the case (no unit)")
+    axes[1, 0].set(ylabel="pull: minus the slope (per unit of p_t)")
+    cost = ", ".join(
+        f"{one.name} {np.interp(0.5, one.p_t, one.value):.3f}"
+        for one in columns["this experiment"][:6]
+    )
+    titled(figure, "Losses and their pull, drawn from their code", f"at p_t = .5: {cost}")
+    return figure
