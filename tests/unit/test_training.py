@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tumorseg import device, training
+from tumorseg import device, registry, training
 from tumorseg.case_loss import CaseLoss
 from tumorseg.networks.unet import build
 from tumorseg.resume import HISTORY, Outcome
@@ -297,3 +297,18 @@ def test_a_mirrored_prediction_is_the_mean_of_both_views():
     plain, other = (training.predict(model, view, 2) for view in (images, images[:, :, ::-1]))
     found = training.predict(model, images, 2, mirrored=True)
     np.testing.assert_allclose(found, (plain + other[:, :, ::-1]) / 2, atol=1e-7)
+
+
+@pytest.mark.parametrize("loss", registry.names("losses"))
+def test_every_loss_of_the_folder_trains(loss):
+    """Also those that want more than the mask (boundary) or learn a constant from it (wbce)."""
+    made = cases(6, 1)
+    machine = device.start(wanted="cpu", threads=1, seed=1)
+    function = CaseLoss.fitted(loss, {}, made.masks)
+    how = {"epochs": 8, "learning_rate": 0.01, "augmentation": 0, "mirrored": False}
+    plan = replace(PLAN, **how)
+    outcome = training.train(
+        plain(), function, plan, made, cases(2, 2), machine=machine, say=lambda text: None
+    )
+    assert outcome.failure is None
+    assert outcome.history[-1]["loss"] < outcome.history[0]["loss"]
