@@ -30,24 +30,32 @@ def bar_figure(table: pd.DataFrame) -> Figure:
     folds = folds[folds["recipe"] != "baseline"]
     recipes = list(dict.fromkeys(folds["recipe"]))
     ours = list(dict.fromkeys(folds["loss"]))
+    named = {recipe: set(folds.loc[folds["recipe"] == recipe, "loss"]) for recipe in recipes}
+    shown = {recipe: [loss for loss in ours if loss in named[recipe]] for recipe in recipes}
+    many = sum(map(len, shown.values()))
     figure, axes = plt.subplots(
-        1, len(recipes), figsize=(WIDTH_IN, 4.2), sharey=True, squeeze=False
+        1,
+        len(recipes),
+        figsize=(max(WIDTH_IN, 0.7 * many), 4.2),
+        sharey=True,
+        squeeze=False,
+        width_ratios=[len(shown[recipe]) for recipe in recipes],
     )
     colours = palette(list(BAR_METRICS))
     for axis, recipe in zip(axes[0], recipes, strict=True):
-        rows = folds[folds["recipe"] == recipe]
-        losses = [loss for loss in ours if loss in set(rows["loss"])] or list(published.TABLE2)
-        _bars(axis, rows, losses, colours)
+        _bars(axis, folds[folds["recipe"] == recipe], shown[recipe], colours)
         axis.set(title="published, pooling not stated" if recipe == published.RECIPE else recipe)
     axes[0, 0].set(ylabel="percent of pixels, pooled within a fold", ylim=(0, 105))
     handles = [plt.Rectangle((0, 0), 1, 1, color=colours[name]) for name in BAR_METRICS]
     figure.legend(handles, BAR_NAMES.values(), loc="outside lower center", ncols=3)
     dice = folds.groupby(["recipe", "loss"], sort=False)["dice"].mean()
-    lines = [
-        f"{recipe}: "
-        + ", ".join(f"{loss} {100 * dice[recipe, loss]:.1f}" for loss in dice[recipe].index)
-        for recipe in recipes
-    ]
+    lines = []
+    for recipe in recipes:
+        best = dice[recipe] if len(shown[recipe]) <= 4 else dice[recipe].nlargest(3)
+        which = "" if len(best) == len(shown[recipe]) else f"best 3 of {len(shown[recipe])}: "
+        lines.append(
+            f"{recipe}: {which}" + ", ".join(f"{k} {100 * v:.1f}" for k, v in best.items())
+        )
     titled(figure, "Fig. 4: precision, F1 and recall by loss", "mean F1 in %: " + "; ".join(lines))
     return figure
 
@@ -94,22 +102,22 @@ def case_figure(metrics: pd.DataFrame) -> Figure:
     losses = list(dict.fromkeys(metrics.loc[metrics["recipe"] != "baseline", "loss"]))
     colours = palette(losses)
     figure, axes = plt.subplots(
-        1, len(recipes), figsize=(WIDTH_IN, 4.4), sharey=True, squeeze=False
+        1, len(recipes), figsize=(WIDTH_IN, 1.6 + 0.62 * len(losses)), sharex=True, squeeze=False
     )
     np.random.seed(0)  # seaborn's jitter draws from the global generator
     for axis, recipe in zip(axes[0], recipes, strict=True):
         rows = cases[cases["recipe"] == recipe]
-        look = {"data": rows, "x": "loss", "y": "dice", "order": losses, "ax": axis}
+        look = {"data": rows, "x": "dice", "y": "loss", "order": losses, "ax": axis}
         hue = {"hue": "loss", "hue_order": losses, "palette": colours, "legend": False}
         with warnings.catch_warnings():  # seaborn 0.13 still calls matplotlib the old way
             warnings.simplefilter("ignore", MatplotlibDeprecationWarning)
             sns.boxplot(**look, **hue, showfliers=False, width=0.5, boxprops={"alpha": 0.4})
         sns.stripplot(**look, **hue, size=2.5, alpha=0.6, jitter=0.2)
-        axis.set(title=recipe, xlabel="loss", ylabel="Dice of a test case (0 to 1)")
-        axis.set_xticks(
+        axis.set(title=recipe, xlabel="Dice of a test case (0 to 1)", ylabel="loss")
+        axis.set_yticks(
             range(len(losses)), [_case_label(rows[rows["loss"] == loss], loss) for loss in losses]
         )
-    axes[0, 0].set_ylim(-0.03, 1.03)
+    axes[0, 0].set_xlim(-0.03, 1.03)
     subtitle = (
         f"{metrics['case'].nunique()} cases, each tested once; under each loss what it missed"
     )
@@ -122,7 +130,7 @@ def _case_label(rows: pd.DataFrame, loss: str) -> str:
         return f"{loss}\nfailed"
     tumours = int((rows["truth_px"] > 0).sum())
     return (
-        f"{loss}\nmean {rows['dice'].mean():.3f}\nmedian {rows['dice'].median():.3f}\n"
+        f"{loss}\nmean {rows['dice'].mean():.3f}, median {rows['dice'].median():.3f}\n"
         f"{int(rows['missed'].sum())} of {tumours} missed"
     )
 
@@ -147,7 +155,7 @@ def curve_figure(history: pd.DataFrame, recipe: str) -> Figure:
     for loss in losses:
         _curves(axes[0], history[history["loss_name"] == loss], "val_dice", colours[loss], loss)
     axes[0].set(title="all losses", xlabel="epoch", ylabel="validation Dice (0 to 1)", ylim=(0, 1))
-    axes[0].legend()
+    axes[0].legend(**({"fontsize": 6, "ncols": 2} if len(losses) > 6 else {}))
     for axis, loss in zip(axes[1:], losses, strict=False):
         of_loss = history[history["loss_name"] == loss]
         _curves(axis, of_loss, "loss", colours[loss], "training")
@@ -173,6 +181,9 @@ def _best_epochs(history: pd.DataFrame, losses: list[str]) -> str:
     last = history[history["epoch"] == history["epoch"].max()]
     last = last.groupby("loss_name")["val_dice"].mean()
     best = history.groupby(["loss_name", "fold"])["val_dice"].max().groupby("loss_name").mean()
-    texts = [f"{loss} {last.get(loss, math.nan):.3f} (best {best[loss]:.3f})" for loss in losses]
+    shown = losses if len(losses) <= 4 else sorted(losses, key=lambda loss: -best[loss])[:3]
+    texts = [f"{loss} {last.get(loss, math.nan):.3f} (best {best[loss]:.3f})" for loss in shown]
+    which = "" if shown == losses else f" of the best 3 of {len(losses)}"
     epochs, folds = int(history["epoch"].max()), history["fold"].nunique()
-    return f"{epochs} epochs, {folds} folds; mean validation Dice at the end: " + ", ".join(texts)
+    said = f"{epochs} epochs, {folds} folds; mean validation Dice at the end{which}: "
+    return said + ", ".join(texts)
