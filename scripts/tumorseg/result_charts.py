@@ -45,7 +45,7 @@ def bar_figure(table: pd.DataFrame) -> Figure:
     for axis, recipe in zip(axes[0], recipes, strict=True):
         _bars(axis, folds[folds["recipe"] == recipe], shown[recipe], colours)
         axis.set(title="published, pooling not stated" if recipe == published.RECIPE else recipe)
-    axes[0, 0].set(ylabel="percent of pixels, pooled within a fold", ylim=(0, 105))
+    axes[0, 0].set(ylabel="% of pixels, pooled in a fold", ylim=(0, 105))
     handles = [plt.Rectangle((0, 0), 1, 1, color=colours[name]) for name in BAR_METRICS]
     figure.legend(handles, BAR_NAMES.values(), loc="outside lower center", ncols=3)
     dice = folds.groupby(["recipe", "loss"], sort=False)["dice"].mean()
@@ -119,7 +119,7 @@ def case_figure(metrics: pd.DataFrame) -> Figure:
         )
     axes[0, 0].set_xlim(-0.03, 1.03)
     subtitle = (
-        f"{metrics['case'].nunique()} cases, each tested once; under each loss what it missed"
+        f"{metrics['case'].nunique()} cases, each tested once; beside each loss what it missed"
     )
     titled(figure, "Dice of every test case", subtitle)
     return figure
