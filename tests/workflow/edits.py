@@ -102,8 +102,8 @@ EDITS = [
     edit(
         "a recipe's learning rate",
         "tiny.yaml",
-        "epochs: 1,",
-        "epochs: 1, learning_rate: 0.01,",
+        "{epochs: 1}",
+        "{epochs: 1, learning_rate: 0.01}",
         "plan",
         *cells("paper", "*"),
     ),

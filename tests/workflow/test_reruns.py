@@ -75,7 +75,11 @@ def test_a_new_loss_trains_that_loss_alone(study, every_job):
     cell = [f"{step} {recipe}/squared" for step in ("predict", "measure") for recipe in RECIPES]
     cell += [f"train {recipe}/squared/{fold}" for recipe in RECIPES for fold in (1, 2)]
     print(f"a new loss in the config: {', '.join(sorted(found))}")
-    assert found == {*cell, "plan", *matching(["show_recipe *", *RESULTS], every_job)}
+    assert found == {
+        *cell,
+        "plan",
+        *matching(["show_recipe *", "show_losses", *RESULTS], every_job),
+    }
 
 
 RECIPES = ("robust", "paper")

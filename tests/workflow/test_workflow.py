@@ -122,10 +122,21 @@ BAD_CONFIG = {
         "skull_strip: {method: knife}",
         "config: skull_strip.method: 'knife' is not one of",
     ),
-    "unknown loss": ("losses: {bce: {}, dise: {}}", "config: losses: no 'dise'; there are: bce, "),
+    "unknown loss": (
+        "losses: {bce: {}, dise: {}}",
+        "config: losses: no 'dise'; there are: afl_balanced, ",
+    ),
     "unknown constant": (
         "losses: {bce: {}, focal: {beta: 2}}",
-        "config: losses.focal: no 'beta'; its constants: alpha, gamma",
+        "config: loss focal: no 'beta'; its constants: alpha, gamma",
+    ),
+    "constant out of range": (
+        "losses: {bce: {}, focal: {alpha: 1.5}}",
+        "config: loss focal: alpha must lie from 0 to 1, not 1.5",
+    ),
+    "one training under two names": (
+        "losses: {bce: {}, dice_ce: {}, combo_simple: {}}",
+        "config: losses: dice_ce and combo_simple are one and the same training; keep one",
     ),
     "unknown recipe": ("use_recipes: [strong]", "config: use_recipes: no 'strong'; there are: "),
     "unknown reference": (
