@@ -167,6 +167,12 @@ def class_weight(y: KerasTensor, weights: Any) -> KerasTensor:
     return weights * ops.sum(y, axis=-1, keepdims=True)
 
 
+def foreground_weight(y: KerasTensor, weight: float) -> KerasTensor:
+    """Each pixel's weight, (batch, ..., 1): `weight` on all but class 0, 1 - `weight` on that."""
+    others = y.shape[-1] - 1
+    return class_weight(y, [1.0 - weight] + [weight] * others if others else weight)
+
+
 def case_mean(values: KerasTensor) -> KerasTensor:
     """(batch, ...) to (batch,): the mean over all but the batch."""
     return ops.mean(values, axis=list(range(1, len(values.shape))))

@@ -81,6 +81,8 @@ def configured_losses(losses: dict[str, dict | None]) -> dict[str, tuple[str, di
         constants = dict(sorted((given or {}).items()))
         function = constants.pop("loss", name)
         check_constants(function, constants)
+        if "from_logits" in constants:
+            raise UserError(f"loss {name}: no 'from_logits' here; networks give probabilities")
         training = f"{same_training_as(function)} {constants}"
         if training in trainings:
             raise UserError(

@@ -166,6 +166,9 @@ def train(
         model.set_weights(chosen)
         found = predict(model, validation.images, plan.batch_size, plan.mirrored)
         model.set_weights(weights)
+        if not np.isfinite(found).all():  # the last step broke the weights, the loss was finite yet
+            outcome.failure = f"the predictions stopped being finite in epoch {epoch + 1}"
+            break
         scores = validate(found, validation.masks, loss)
         best = max((row["val_iou"] for row in outcome.history), default=-1.0)
         if not plan.keep_best or scores["val_iou"] > best:

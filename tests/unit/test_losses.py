@@ -372,6 +372,7 @@ def test_variants_of_a_loss_stand_under_their_own_names():
         ({"focl": {}}, "no 'focl'; there are: .*focal"),
         ({"mine": {"loss": "focl"}}, "no 'focl'"),
         ({"focal": {"alpha": 2}}, "alpha must lie from 0 to 1"),
+        ({"bce": {"from_logits": True}}, "networks give probabilities"),
         ({"dice_ce": {}, "combo_simple": {}}, "dice_ce and combo_simple are one and the same"),
         ({"focal": {"gamma": 1}, "f": {"loss": "focal", "gamma": 1}}, "focal and f are one"),
     ],

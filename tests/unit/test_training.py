@@ -231,6 +231,13 @@ def test_a_loss_that_stops_being_finite_is_a_failure_and_no_crash(weight_average
     assert outcome.history == []
 
 
+def test_predictions_that_are_not_finite_are_a_failure_and_no_crash(monkeypatch):
+    monkeypatch.setattr(training, "predict", lambda *given: np.full((2, SIZE, SIZE, 1), np.nan))
+    outcome = run(PLAN)
+    assert outcome.failure == "the predictions stopped being finite in epoch 1"
+    assert outcome.history == []
+
+
 def test_another_seed_is_another_training():
     assert numbers(run()) != numbers(run(replace(PLAN, seed=6)))
 

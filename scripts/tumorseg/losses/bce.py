@@ -2,11 +2,12 @@
 
 from keras import KerasTensor
 
+from tumorseg.loss_constants import Switch
 from tumorseg.loss_parts import case_loss, case_mean, true_class_and_log
 
 
 @case_loss
-def bce(y_true: KerasTensor, y_pred: KerasTensor, from_logits: bool = False) -> KerasTensor:
+def bce(y_true: KerasTensor, y_pred: KerasTensor, from_logits: Switch = False) -> KerasTensor:
     """-ln p_t, averaged over each case's pixels: -[y ln p + (1-y) ln(1-p)] of a binary mask.
 
     y_true: 0 and 1 (one-hot), y_pred: probabilities or logits, both (batch, ..., channels).

@@ -6,7 +6,7 @@ from tumorseg.loss_constants import Share, Switch
 from tumorseg.loss_parts import (
     case_loss,
     case_mean,
-    class_weight,
+    foreground_weight,
     probability,
     true_class_and_log,
 )
@@ -30,8 +30,7 @@ def combo(
     Returns (batch,). Source: Taghanaki et al. 2019, eq. 3; 2021 paper, eqs. 16 and 17: eq. 17
     prints t - ln p where t ln p is meant, and its minus sign belongs to both terms.
     """
-    others = y_true.shape[-1] - 1
-    weight = class_weight(y_true, beta if not others else [1.0 - beta] + [beta] * others)
+    weight = foreground_weight(y_true, beta)
     cross_entropy = case_mean(-weight * true_class_and_log(y_true, y_pred, from_logits)[1])
     gap = dice(y_true, probability(y_pred, from_logits), background)
     return alpha * cross_entropy - (1.0 - alpha) * (1.0 - gap)

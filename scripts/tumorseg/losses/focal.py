@@ -2,7 +2,7 @@
 
 from keras import KerasTensor
 
-from tumorseg.loss_constants import ClassShare, Focus
+from tumorseg.loss_constants import ClassShare, Focus, Switch
 from tumorseg.loss_parts import case_loss, case_mean, class_weight, safe_power, true_class_and_log
 
 
@@ -12,7 +12,7 @@ def focal(
     y_pred: KerasTensor,
     alpha: ClassShare = 0.25,
     gamma: Focus = 2.0,
-    from_logits: bool = False,
+    from_logits: Switch = False,
 ) -> KerasTensor:
     """-alpha_t (1-p_t)^gamma ln p_t, averaged over each case's pixels.
 

@@ -6,7 +6,7 @@ from tumorseg.loss_constants import Focus, Root, Share, Switch
 from tumorseg.loss_parts import (
     case_loss,
     case_mean,
-    class_weight,
+    foreground_weight,
     probability,
     safe_power,
     true_class_and_log,
@@ -38,8 +38,7 @@ def mixed_focal(
     Returns (batch,). Source: 2021 paper, eqs. 19 to 23: eq. 21 negates what is negated already, and
     eq. 22 has mD for mDSC.
     """
-    others = y_true.shape[-1] - 1
-    weight = class_weight(y_true, beta if not others else [1.0 - beta] + [beta] * others)
+    weight = foreground_weight(y_true, beta)
     p_t, log_p_t = true_class_and_log(y_true, y_pred, from_logits)
     focal_part = case_mean(-alpha * weight * safe_power(1.0 - p_t, gamma_focal) * log_p_t)
     region = probability(y_pred, from_logits)

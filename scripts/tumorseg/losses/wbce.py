@@ -3,7 +3,7 @@
 import numpy as np
 from keras import KerasTensor
 
-from tumorseg.loss_constants import Weight
+from tumorseg.loss_constants import Switch, Weight
 from tumorseg.loss_parts import case_loss, case_mean, true_class_and_log
 
 
@@ -15,7 +15,7 @@ def constants_from(masks: np.ndarray) -> dict[str, float]:
 
 @case_loss
 def wbce(
-    y_true: KerasTensor, y_pred: KerasTensor, weight: Weight = 1.0, from_logits: bool = False
+    y_true: KerasTensor, y_pred: KerasTensor, weight: Weight = 1.0, from_logits: Switch = False
 ) -> KerasTensor:
     """-[w y ln p + (1-y) ln(1-p)], averaged over each case's pixels; binary.
 
