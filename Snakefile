@@ -15,6 +15,7 @@ report: "report/workflow.rst"
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/preprocess.smk"
+include: "rules/tune.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/compare.smk"
@@ -28,6 +29,7 @@ rule study:
         rules.compare.output,
         rules.show_results.output,
         rules.show_losses.output,
+        rules.show_tuning.output if SCOPES else [],
         rules.show_data.output,
         rules.describe.output,
         collect(rules.measure.output, recipe=RECIPES, loss=LOSSES),

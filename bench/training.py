@@ -41,11 +41,12 @@ def workflow(threads: int, normalisation: bool) -> float:
 
     images, masks = arrays()
     model = unet.build(normalisation=normalisation, dropout=0.0 if normalisation else 1.0)
-    plan = training.Plan(3, BATCH, 1e-3, 0, 0.97, 1.0, True, False, 1)
+    plan = training.Plan(3, BATCH, 1e-3, "constant", 0, 0.0, 0.97, 1.0, True, False, 1)
     cases = training.Cases(images, masks)
     one = training.Cases(images[:BATCH], masks[:BATCH])
     loss = CaseLoss("bce")
-    outcome = training.train(model, loss, plan, cases, one, machine=machine, say=lambda text: None)
+    ready = training.Training(model, loss, plan, cases, one, machine=machine)
+    outcome = ready.run(say=lambda text: None)
     return len(images) / min(row["seconds"] for row in outcome.history[1:])
 
 

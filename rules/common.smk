@@ -4,12 +4,14 @@ import os
 import sys
 from pathlib import Path
 
+import yaml
+
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from tumorseg import registry
+from tumorseg import registry, search_space
 from tumorseg.code_digest import code_digest as code
 from tumorseg.errors import UserError
 
@@ -52,9 +54,27 @@ if config["reference_loss"] not in LOSSES:
     )
 if config["source"]["kind"] == "table" and not config["data_dir"]:
     raise WorkflowError("config: data_dir: say where the table lies, --config data_dir=<folder>")
+SCHEMA = yaml.safe_load(Path(workflow.basedir, "config.schema.yaml").read_text(encoding="utf-8"))
+TRAINING_KEYS = SCHEMA["properties"]["recipes"]["additionalProperties"]["properties"]["training"]
+TUNING = config["tuning"]
+if TUNING["preset"] not in TUNING["presets"]:
+    known = ", ".join(TUNING["presets"])
+    raise WorkflowError(f"config: tuning.preset: no {TUNING['preset']!r}; there are: {known}")
+PRESET = TUNING["presets"][TUNING["preset"]]
+if TUNING["scope"] != "none":
+    where = f"config: tuning.presets.{TUNING['preset']}"
+    try:
+        for name, (function, _) in FUNCTIONS.items():
+            search_space.check(PRESET, name, function, TRAINING_KEYS["properties"], where)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+# The searches of each recipe and loss: one for all folds, or one inside every fold.
+SCOPES = {"none": [], "shared": ["shared"], "nested": [f"fold-{fold}" for fold in FOLDS]}
+SCOPES = SCOPES[TUNING["scope"]]
 
 
 wildcard_constraints:
+    scope="|".join(["shared", *(f"fold-{fold}" for fold in FOLDS)]),
     recipe="|".join(RECIPES),
     loss="|".join(LOSSES),
     fold="|".join(map(str, FOLDS)),
@@ -105,6 +125,51 @@ def train_code(wildcards):
 def loss_function(wildcards):
     """The file in losses/ that a name of the config stands for."""
     return FUNCTIONS[wildcards.loss][0]
+
+
+def search_of(wildcards):
+    """What is tuned of a loss with a recipe."""
+    recipe = config["recipes"][wildcards.recipe]
+    name = wildcards.loss
+    return search_space.resolve(PRESET, name, FUNCTIONS[name][0], recipe["training"])
+
+
+def settings_for_tuning(wildcards):
+    """The recipe with a trial's length: where that is set apart, the recipe's own changes nothing."""
+    recipe = config["recipes"][wildcards.recipe]
+    return recipe | {"training": recipe["training"] | {"epochs": search_of(wildcards)["epochs"]}}
+
+
+def searches(wildcards):
+    """The searches of every recipe and loss, for the plan."""
+    return {
+        recipe: {
+            name: search_space.resolve(
+                PRESET, name, function, config["recipes"][recipe]["training"]
+            )
+            for name, (function, _) in FUNCTIONS.items()
+        }
+        for recipe in (RECIPES if SCOPES else [])
+    }
+
+
+def tuning_fold(wildcards):
+    """The fold whose training patients a search uses; tuned once, it is the first fold's."""
+    return 1 if wildcards.scope == "shared" else int(wildcards.scope.removeprefix("fold-"))
+
+
+def tuned(wildcards):
+    """What tuning chose for a training; nothing where nothing is tuned."""
+    scope = {"none": None, "shared": "shared", "nested": f"fold-{wildcards.fold}"}[TUNING["scope"]]
+    folder = f"{RESULTS}/tuning/{wildcards.recipe}/{wildcards.loss}/{scope}"
+    return f"{folder}/best.yaml" if scope else []
+
+
+def tune_code(wildcards):
+    """The tuning script with one loss and the network in use."""
+    network = config["network"]["name"]
+    loss = loss_function(wildcards)
+    return code("tune.py", f"tumorseg.losses.{loss}", f"tumorseg.networks.{network}")
 
 
 def constants(wildcards):

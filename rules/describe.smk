@@ -22,6 +22,12 @@ rule describe:
             f"{RESULTS}/benchmarks/show_results.tsv",
             *collect(f"{RESULTS}/benchmarks/pack/{{recipe}}.tsv", recipe=RECIPES),
             *collect(
+                f"{RESULTS}/benchmarks/tune/{{recipe}}/{{loss}}/{{scope}}.tsv",
+                recipe=RECIPES,
+                loss=LOSSES,
+                scope=SCOPES,
+            ),
+            *collect(
                 f"{RESULTS}/benchmarks/train/{{recipe}}/{{loss}}/fold-{{fold}}.tsv",
                 recipe=RECIPES,
                 loss=LOSSES,

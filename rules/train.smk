@@ -26,6 +26,8 @@ rule plan:
     params:
         code=code("plan.py"),
         recipes=plan_recipes,
+        searches=searches,
+        scopes=len(SCOPES),
         losses=LOSSES,
         network=lookup(within=config, dpath="network"),
         threads=lookup(within=config, dpath="training/threads"),
@@ -39,6 +41,7 @@ rule train:
         targets_file=f"{RESULTS}/pack/{{recipe}}/targets.npy",
         placement_table=f"{RESULTS}/pack/{{recipe}}/placement.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
+        best_file=tuned,
     output:
         weights_file=f"{RESULTS}/models/{{recipe}}/{{loss}}/fold-{{fold}}/model.weights.h5",
         history_table=f"{RESULTS}/models/{{recipe}}/{{loss}}/fold-{{fold}}/history.tsv",

@@ -8,7 +8,7 @@ import yaml
 from tumorseg.files import read_table
 from tumorseg.pages import write_tables
 
-WORK = ("skull_strip", "compare_strips", "train", "predict", "measure")
+WORK = ("skull_strip", "compare_strips", "tune", "train", "predict", "measure")
 
 
 def facts(cases: pd.DataFrame, folds: pd.DataFrame, cells: list[dict]) -> pd.DataFrame:

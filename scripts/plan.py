@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tumorseg.files import read_table, write_table
+from tumorseg.search_space import planned_epochs
 
 GFLOP_128_16 = 4.52  # one training image through the U-Net, base width 16, 128x128: measured
 SHARE_OF_PEAK = 0.36  # of a single-precision matrix product's speed that training reaches: measured
@@ -30,11 +31,15 @@ def main(
     folds_table: str,
     plan_table: str,
     recipes: dict[str, Any],
+    searches: dict[str, dict[str, Any]],
+    scopes: int,
     losses: list[str],
     network: dict[str, Any],
     threads: int,
 ) -> None:
     """Writes plan.tsv (recipe, cells, epochs, images, estimated minutes, memory) and prints it.
+
+    searches: recipe -> loss -> what is tuned; scopes: how often (once, or once a fold).
 
     Minutes are for the CPU: arithmetic over this machine's measured speed. On a GPU or TPU it takes
     far less; a cluster divides by the jobs it runs at once.
@@ -46,10 +51,14 @@ def main(
     lines = []
     for name, recipe in recipes.items():
         epochs = recipe["training"]["epochs"]
+        tuned = searches.get(name, {}).values()
+        tuning_epochs = scopes * sum(planned_epochs(search) for search in tuned)
         images = int(training * epochs * len(losses))
+        images += int(training / folds["fold"].nunique() * tuning_epochs)
         batch = recipe["training"]["batch_size"]
         cells = folds["fold"].nunique() * len(losses)
-        beside = cells * START_S + images / batch * STEP_S
+        starts = cells + scopes * len(tuned)
+        beside = starts * START_S + images / batch * STEP_S
         seconds = images * GFLOP_128_16 * size / speed
         seconds += beside * threads / max(threads, os.cpu_count() or 1)
         lines.append(
@@ -59,6 +68,7 @@ def main(
                 "folds": folds["fold"].nunique(),
                 "cells": cells,
                 "epochs": epochs,
+                "tuning_epochs": tuning_epochs,
                 "images_passed": images,
                 "estimated_min": round(seconds / 60, 1),
                 "memory_mb_a_cell": round(1100 + 60 * batch * size),
@@ -70,7 +80,8 @@ def main(
     for row in table.itertuples():
         print(
             f"  {row.recipe}: {row.cells} trainings ({row.losses} losses x {row.folds} folds), "
-            f"{row.epochs} epochs each, about {row.estimated_min:.0f} min on this CPU "
+            f"{row.epochs} epochs each, {row.tuning_epochs} epochs of tuning, "
+            f"about {row.estimated_min:.0f} min on this CPU "
             f"({threads} thread(s) a training), {row.memory_mb_a_cell} MB a training"
         )
     print(f"  together about {table['estimated_min'].sum():.0f} min\n", flush=True)

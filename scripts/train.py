@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 
-from tumorseg import cells, device, folds
-from tumorseg.files import read_table, write_atomically, write_table, write_text
+from tumorseg import cell_training, cells
+from tumorseg.files import write_atomically, write_table, write_text
 
 
 def main(
@@ -36,45 +35,40 @@ def main(
     wanted_device: str,
     state_dir: str,
     code: str,
+    best_file: str | list = "",
 ) -> None:
     """Writes the weights, the history (a row an epoch) and all settings of the cell.
 
-    Test cases are not read here at all. A loss that stops being finite is not an error of the run:
-    settings.yaml then says status failed and why, and the weights file is empty.
-    state_dir holds what a killed run needs to go on; a digest of all that shapes the result names
-    the file, so a state of other settings is never used.
+    best_file: what tuning chose, which goes before the config's values; empty without tuning.
+    A loss that stops being finite is not an error of the run: settings.yaml then says status failed
+    and why, and the weights file is empty.
     """
-    table = read_table(folds_table)
-    folds.check(table)
-    order = read_table(placement_table)["case"]
-    machine = device.start(wanted=wanted_device, threads=threads, seed=seed + fold)
-    from tumorseg import training  # Keras may only start after the device is set up
-    from tumorseg.case_loss import CaseLoss
-    from tumorseg.resume import HISTORY
+    best = yaml.safe_load(Path(best_file).read_text(encoding="utf-8")) if best_file else {}
+    settings = settings | {"training": settings["training"] | best.get("training", {})}
+    constants = constants | best.get("constants", {})
+    ready = cell_training.prepare(
+        cell_training.Cell(
+            images_file=images_file,
+            targets_file=targets_file,
+            placement_table=placement_table,
+            folds_table=folds_table,
+            settings=settings,
+            loss_function=loss_function,
+            constants=constants,
+            network=network,
+            fold=fold,
+            seed=seed + fold,
+            threads=threads,
+            wanted_device=wanted_device,
+            state_dir=state_dir,
+            code=code,
+        )
+    )
+    from tumorseg.resume import HISTORY  # Keras may only start after the device is set up
 
-    with machine.scope():
-        model = cells.build_network(network, settings)
-    images = np.load(images_file, mmap_mode="r")
-    targets = np.load(targets_file, mmap_mode="r")
-    parts = {}
-    for role in ("train", "validation"):
-        rows = folds.positions(table, fold, role, order)
-        channels = cells.with_channels(images[rows], settings["channels"])
-        parts[role] = training.Cases(channels, targets[rows])
-    function = CaseLoss.fitted(loss_function, constants, parts["train"].masks)
-    plan = training.Plan(**settings["training"], seed=seed + fold)
-    asked = (settings, loss_function, constants, network, fold, seed)
-    key = cells.digest(code, *asked, machine.description(), *parts.values())
-    state = Path(state_dir) / f"{key}.npz"
-    state.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     name = f"{recipe}/{loss} fold {fold}"
-    outcome = training.train(
-        *(model, function, plan, parts["train"], parts["validation"]),
-        machine=machine,
-        state=state,
-        say=lambda text: print(f"{name}  {text}", flush=True),
-    )
+    outcome = ready.run(say=lambda text: print(f"{name}  {text}", flush=True))
     seconds = sum(row["seconds"] for row in outcome.history)
     write_table(pd.DataFrame(outcome.history, columns=HISTORY), history_table)
     if outcome.failure:
@@ -88,24 +82,25 @@ def main(
         "status": "failed" if outcome.failure else "ok",
         "failure": outcome.failure or "",
         "recipe": recipe,
-        "loss": {"name": loss, "function": loss_function, "constants": function.constants},
-        "network": network | {"parameters": int(model.count_params())},
+        "loss": {"name": loss, "function": loss_function, "constants": ready.loss.constants},
+        "network": network | {"parameters": int(ready.model.count_params())},
         "settings": settings,
+        "tuned": best,
         "fold": fold,
         "seed": seed,
-        "cases": {role: len(part) for role, part in parts.items()},
+        "cases": {"train": len(ready.training), "validation": len(ready.validation)},
         "chosen_epoch": outcome.chosen_epoch,
         "training_s": round(seconds, 1),
         "wall_s": round(time.perf_counter() - started, 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "threads": threads,
         "machine": platform.machine(),
-        "device": machine.description(),
+        "device": ready.machine.description(),
         "versions": cells.versions(),
         "code": code,
     }
     write_text(settings_file, yaml.safe_dump(facts, sort_keys=False))
-    state.unlink(missing_ok=True)
+    ready.state.unlink(missing_ok=True)
     print(f"{name}  done: epoch {outcome.chosen_epoch} chosen, {seconds:.0f} s", flush=True)
 
 

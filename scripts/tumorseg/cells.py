@@ -24,12 +24,14 @@ def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
 
 
 def digest(*parts: Any) -> str:
-    """A short name for all that shapes a training's result, array contents included."""
+    """A short name for all that shapes a training's result, the contents of arrays included."""
     seen = hashlib.sha256()
     for part in parts:
         if hasattr(part, "images"):
             seen.update(np.ascontiguousarray(part.images).tobytes())
             seen.update(np.ascontiguousarray(part.masks).tobytes())
+        elif isinstance(part, np.ndarray):
+            seen.update(np.ascontiguousarray(part).tobytes())
         else:
             seen.update(json.dumps(part, sort_keys=True).encode())
     return seen.hexdigest()[:20]

@@ -18,6 +18,7 @@ from tumorseg.augmentation import augment
 from tumorseg.case_loss import CaseLoss
 from tumorseg.device import Device
 from tumorseg.resume import Average, Outcome, restore, store
+from tumorseg.schedules import has_horizon
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Plan:
     epochs: int
     batch_size: int
     learning_rate: float
+    schedule: str
     warmup_epochs: float
+    weight_decay: float
     weight_average: float
     augmentation: float
     keep_best: bool
@@ -47,28 +50,39 @@ class Plan:
 
 
 @keras.saving.register_keras_serializable("tumorseg")
-class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up, then constant: the rate at a step does not depend on how many will follow."""
+class Rate(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up, then constant; or, with a horizon, down a half cosine to 0 at its step.
 
-    def __init__(self, rate: float, steps: int) -> None:
-        self.rate, self.steps = rate, steps
+    Without a horizon the rate at a step does not depend on how many will follow: a run of 30 epochs
+    passes through the very weights that a run of 10 ends with.
+    """
+
+    def __init__(self, rate: float, warmup_steps: int, horizon_steps: int = 0) -> None:
+        self.rate, self.warmup_steps, self.horizon_steps = rate, warmup_steps, horizon_steps
 
     def __call__(self, step: Any) -> Any:
-        progress = (keras.ops.cast(step, "float32") + 1.0) / max(1, self.steps)
-        return self.rate * keras.ops.minimum(1.0, progress)
+        step = keras.ops.cast(step, "float32")
+        rate = self.rate * keras.ops.minimum(1.0, (step + 1.0) / max(1, self.warmup_steps))
+        if self.horizon_steps:
+            share = keras.ops.minimum(1.0, step / self.horizon_steps)
+            rate = rate * (1.0 + keras.ops.cos(share * np.pi)) / 2.0
+        return rate
 
     def get_config(self) -> dict[str, Any]:
-        return {"rate": self.rate, "steps": self.steps}
+        names = ("rate", "warmup_steps", "horizon_steps")
+        return {name: getattr(self, name) for name in names}
 
 
 def compile_model(
     model: keras.Model, loss: CaseLoss, plan: Plan, steps_per_epoch: int, machine: Device
 ) -> None:
-    """Adam with the plan's learning rate and warm-up; XLA where the machine gains by it."""
+    """Adam with the plan's schedule and decoupled weight decay (Loshchilov & Hutter 2019)."""
     rate: Any = plan.learning_rate
-    if plan.warmup_epochs:
-        rate = WarmUp(plan.learning_rate, round(plan.warmup_epochs * steps_per_epoch))
-    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=machine.xla)
+    if plan.warmup_epochs or has_horizon(plan.schedule):
+        horizon = plan.epochs * steps_per_epoch if has_horizon(plan.schedule) else 0
+        rate = Rate(plan.learning_rate, round(plan.warmup_epochs * steps_per_epoch), horizon)
+    optimizer = keras.optimizers.Adam(rate, weight_decay=plan.weight_decay or None)
+    model.compile(optimizer, loss, jit_compile=machine.xla)
 
 
 def epoch_batches(
@@ -122,67 +136,86 @@ def validate(probability: np.ndarray, masks: np.ndarray, loss: CaseLoss) -> dict
     }
 
 
-def train(
-    model: keras.Model,
-    loss: CaseLoss,
-    plan: Plan,
-    training: Cases,
-    validation: Cases,
-    *,
-    machine: Device,
-    state: Path | None = None,
-    say: Callable[[str], None] = print,
-) -> Outcome:
-    """Trains the model by the plan; returns the history and the weights of the chosen epoch.
+class Training:
+    """One training as it goes on: `epoch()` does the next one, `outcome` holds what there is.
 
     keep_best chooses the epoch of the best pooled validation IoU, otherwise the last one.
     state: a file that is written after each epoch and read at the start; None stores nothing.
-    A loss that is not finite ends the training with Outcome.failure set.
+    A loss that is not finite ends the training with outcome.failure set.
     """
-    steps = -(-len(training) // plan.batch_size)
-    with machine.scope():  # the optimizer's variables, too, live on every device
-        compile_model(model, loss, plan, steps, machine)
-        model.optimizer.build(model.trainable_variables)
-    variables = [*model.variables, *model.optimizer.variables]
-    outcome, average = Outcome(), Average(plan.weight_average)
-    if state is not None and state.is_file():
-        restore(state, variables, outcome, average)
-        say(f"goes on after epoch {len(outcome.history)} of an earlier run")
 
-    def after_step() -> None:
-        if plan.weight_average:
-            average.update(model.get_weights())
+    def __init__(
+        self,
+        model: keras.Model,
+        loss: CaseLoss,
+        plan: Plan,
+        training: Cases,
+        validation: Cases,
+        *,
+        machine: Device,
+        state: Path | None = None,
+    ) -> None:
+        self.model, self.loss, self.plan, self.machine = model, loss, plan, machine
+        self.training, self.validation, self.state = training, validation, state
+        self.steps = -(-len(training) // plan.batch_size)
+        with machine.scope():  # the optimizer's variables, too, live on every device
+            compile_model(model, loss, plan, self.steps, machine)
+            model.optimizer.build(model.trainable_variables)
+        self.variables = [*model.variables, *model.optimizer.variables]
+        self.outcome, self.average = Outcome(), Average(plan.weight_average)
+        if state is not None and state.is_file():
+            restore(state, self.variables, self.outcome, self.average)
 
-    for epoch in range(len(outcome.history), plan.epochs):
-        started = time.perf_counter()
-        value = machine.train_epoch(
-            model, partial(epoch_batches, training, loss, plan, epoch), steps, after_step
-        )
+    @property
+    def finished(self) -> bool:
+        """Whether there is no epoch left to do."""
+        return bool(self.outcome.failure) or len(self.outcome.history) >= self.plan.epochs
+
+    def epoch(self) -> dict[str, float] | None:
+        """Trains and validates once more; the epoch's row of the history, None where it failed."""
+        model, plan, outcome = self.model, self.plan, self.outcome
+        started, epoch = time.perf_counter(), len(outcome.history)
+        batches = partial(epoch_batches, self.training, self.loss, plan, epoch)
+        value = self.machine.train_epoch(model, batches, self.steps, self._after_step)
         if not np.isfinite(value):
             outcome.failure = f"the loss became {value} in epoch {epoch + 1}"
-            break
+            return None
         weights = model.get_weights()
-        chosen = average.values or weights
+        chosen = self.average.values or weights
         model.set_weights(chosen)
-        found = predict(model, validation.images, plan.batch_size, plan.mirrored)
+        found = predict(model, self.validation.images, plan.batch_size, plan.mirrored)
         model.set_weights(weights)
         if not np.isfinite(found).all():  # the last step broke the weights, the loss was finite yet
             outcome.failure = f"the predictions stopped being finite in epoch {epoch + 1}"
-            break
-        scores = validate(found, validation.masks, loss)
+            return None
+        scores = validate(found, self.validation.masks, self.loss)
         best = max((row["val_iou"] for row in outcome.history), default=-1.0)
         if not plan.keep_best or scores["val_iou"] > best:
             outcome.weights = [weight.copy() for weight in chosen]
             outcome.chosen_epoch = epoch + 1
         rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
-        seconds = time.perf_counter() - started
         row = {"epoch": epoch + 1, "learning_rate": rate, "loss": value, **scores}
-        outcome.history.append(row | {"seconds": seconds})
-        say(
-            f"epoch {epoch + 1}/{plan.epochs}  loss {value:.4g}  val Dice "
-            f"{scores['val_dice']:.3f}  val IoU {scores['val_iou']:.3f}  {seconds:.0f} s, "
-            f"{(plan.epochs - epoch - 1) * seconds / 60:.1f} min to go"
-        )
-        if state is not None:
-            store(state, variables, outcome, average)
-    return outcome
+        outcome.history.append(row | {"seconds": time.perf_counter() - started})
+        if self.state is not None:
+            store(self.state, self.variables, outcome, self.average)
+        return outcome.history[-1]
+
+    def _after_step(self) -> None:
+        if self.plan.weight_average:
+            self.average.update(self.model.get_weights())
+
+    def run(self, say: Callable[[str], None] = print) -> Outcome:
+        """Does all epochs that are left and says a line after each."""
+        if self.outcome.history:
+            say(f"goes on after epoch {len(self.outcome.history)} of an earlier run")
+        while not self.finished:
+            row = self.epoch()
+            if row is None:
+                break
+            left = (self.plan.epochs - row["epoch"]) * row["seconds"] / 60
+            say(
+                f"epoch {row['epoch']}/{self.plan.epochs}  loss {row['loss']:.4g}  val Dice "
+                f"{row['val_dice']:.3f}  val IoU {row['val_iou']:.3f}  {row['seconds']:.0f} s, "
+                f"{left:.1f} min to go"
+            )
+        return self.outcome

@@ -21,14 +21,16 @@ from tumorseg import device, registry, training
 from tumorseg.case_loss import CaseLoss
 from tumorseg.networks.unet import build
 from tumorseg.resume import HISTORY, Outcome
-from tumorseg.training import Cases, Plan
+from tumorseg.training import Cases, Plan, Training
 
 SIZE = 32
 PLAN = Plan(
     epochs=3,
     batch_size=4,
     learning_rate=2e-3,
+    schedule="constant",
     warmup_epochs=1,
+    weight_decay=0.0,
     weight_average=0.9,
     augmentation=1.0,
     keep_best=True,
@@ -93,16 +95,9 @@ def run(
 ) -> Outcome:
     """One training from the start, as scripts/train.py does it."""
     machine = device.start(wanted="cpu", threads=1, seed=plan.seed)
-    return training.train(
-        network(),
-        CaseLoss(loss),
-        plan,
-        training_cases or cases(10, 1),
-        cases(2, 2),
-        machine=machine,
-        state=state,
-        say=say,
-    )
+    parts = (training_cases or cases(10, 1), cases(2, 2))
+    how = {"machine": machine, "state": state}
+    return Training(network(), CaseLoss(loss), plan, *parts, **how).run(say)
 
 
 def numbers(outcome: Outcome) -> list[list[float]]:
@@ -145,10 +140,10 @@ class KilledError(Exception):
 
 
 def killer(after: int) -> Callable[[str], None]:
-    """A `say` that dies as an epoch is reported, when only the ones before it are stored."""
+    """A `say` that dies as an epoch is reported, when it has just been stored."""
 
     def say(text: str) -> None:
-        if text.startswith(f"epoch {after + 1}/"):
+        if text.startswith(f"epoch {after}/"):
             raise KilledError
 
     return say
@@ -221,6 +216,51 @@ def test_learning_rate_rises_over_the_warm_up_and_stays():
     assert slow[0] < slow[1] == slow[2] == pytest.approx(2e-3)
 
 
+def test_a_cosine_falls_from_the_rate_to_zero_at_its_last_step():
+    rate = training.Rate(1.0, 2, 10)
+    found = [float(rate(step)) for step in range(11)]
+    wanted = [min(1, (s + 1) / 2) * (1 + np.cos(np.pi * s / 10)) / 2 for s in range(11)]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    rates = [row["learning_rate"] for row in run(replace(PLAN, schedule="cosine")).history]
+    assert rates[0] > rates[1] > rates[2]
+
+
+def every_weight(ready: Training) -> list[np.ndarray]:
+    """Network, optimizer and average: all that the next epoch starts from."""
+    arrays = [keras.ops.convert_to_numpy(variable) for variable in ready.variables]
+    return [*(array.copy() for array in arrays), *(v.copy() for v in ready.average.values)]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_long_run_passes_through_the_weights_of_a_short_one_bit_for_bit(name):
+    """Epoch 3 of 5 against 3 of 3: why tuning trains each value once for all numbers of epochs."""
+    found = []
+    for epochs in (5, 3):
+        machine = device.start(wanted="cpu", threads=1, seed=5)
+        plan = replace(PLANS[name], epochs=epochs)
+        parts = (cases(10, 1), cases(2, 2))
+        ready = Training(unet(), CaseLoss("bce"), plan, *parts, machine=machine)
+        for _ in range(3):
+            ready.epoch()
+        found.append((every_weight(ready), ready.outcome))
+    (long, long_outcome), (short, short_outcome) = found
+    assert len(long) == len(short) > 100
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(long, short, strict=True))
+    assert_same(long_outcome, short_outcome)
+
+
+def test_with_a_horizon_a_long_run_does_not_pass_through_a_short_one():
+    plan = replace(PLAN, schedule="cosine")
+    long, short = (run(replace(plan, epochs=epochs)) for epochs in (5, 3))
+    assert numbers(long)[2] != numbers(short)[2]
+
+
+def test_weight_decay_shrinks_the_weights():
+    plain, decayed = (run(replace(PLAN, weight_decay=decay)) for decay in (0.0, 0.5))
+    sizes = [sum(float(np.abs(w).sum()) for w in o.weights[:1]) for o in (plain, decayed)]
+    assert sizes[1] < sizes[0]
+
+
 @pytest.mark.parametrize("weight_average", [0.0, 0.9])
 def test_a_loss_that_stops_being_finite_is_a_failure_and_no_crash(weight_average):
     broken = cases(10, 1)
@@ -283,8 +323,8 @@ def test_several_devices_share_every_batch_and_learn_what_one_learns():
         "        model = t.plain()\n"
         "    plan = t.replace(t.PLAN, augmentation=0)\n"
         "    made = (t.cases(10, 1), t.cases(2, 2))\n"
-        "    outcome = t.training.train(model, t.CaseLoss('bce'), plan, *made,\n"
-        "        machine=machine, say=lambda text: None)\n"
+        "    ready = t.Training(model, t.CaseLoss('bce'), plan, *made, machine=machine)\n"
+        "    outcome = ready.run(say=lambda text: None)\n"
         "    print('losses', *[row['loss'] for row in outcome.history])\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -314,8 +354,7 @@ def test_every_loss_of_the_folder_trains(loss):
     function = CaseLoss.fitted(loss, {}, made.masks)
     how = {"epochs": 8, "learning_rate": 0.01, "augmentation": 0, "mirrored": False}
     plan = replace(PLAN, **how)
-    outcome = training.train(
-        plain(), function, plan, made, cases(2, 2), machine=machine, say=lambda text: None
-    )
+    ready = Training(plain(), function, plan, made, cases(2, 2), machine=machine)
+    outcome = ready.run(say=lambda text: None)
     assert outcome.failure is None
     assert outcome.history[-1]["loss"] < outcome.history[0]["loss"]

@@ -12,11 +12,13 @@ RESULTS = ["compare", "show_results", "describe", *REPORT]
 LIBRARY = "scripts/tumorseg"
 
 
-def cells(recipe: str, loss: str, first: str = "train") -> list[str]:
-    """What follows for these cells, from training, prediction or measuring on."""
-    steps = [f"train {recipe}/{loss}/*", f"predict {recipe}/{loss}", f"measure {recipe}/{loss}"]
-    begin = ["train", "predict", "measure"].index(first)
-    return [*steps[begin:], f"show_recipe {recipe}", *RESULTS]
+def cells(recipe: str, loss: str, first: str = "tune") -> list[str]:
+    """What follows for these cells, from tuning, training, prediction or measuring on."""
+    cell = f"{recipe}/{loss}"
+    steps = [f"tune {cell}/*", f"train {cell}/*", f"predict {cell}", f"measure {cell}"]
+    begin = ["tune", "train", "predict", "measure"].index(first)
+    shown = ["show_tuning"] if first == "tune" else []
+    return [*steps[begin:], *shown, f"show_recipe {recipe}", *RESULTS]
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ EDITS = [
         "{epochs: 2}",
         "{epochs: 3}",
         "plan",
-        *cells("robust", "*"),
+        *cells("robust", "*", "train"),
     ),
     edit(
         "a recipe's learning rate",
@@ -106,6 +108,38 @@ EDITS = [
         "{epochs: 1, learning_rate: 0.01}",
         "plan",
         *cells("paper", "*"),
+    ),
+    # Tuning.
+    edit(
+        "trials of the tuning",
+        "tiny.yaml",
+        "trials: 2",
+        "trials: 3",
+        "plan",
+        *cells("*", "*"),
+    ),
+    edit(
+        "what is tuned of focal",
+        "tiny.yaml",
+        "trials: 2",
+        "space: {focal: {alpha: {low: 0.4}}}, trials: 2",
+        "plan",
+        *cells("*", "focal"),
+    ),
+    edit(
+        "a preset that is not in use",
+        "tiny.yaml",
+        "presets: {",
+        "presets: {paper: {space: {focal: {alpha: [0.3, 0.4]}}}, ",
+        *REPORT,
+    ),
+    edit(
+        "tuning_charts.py (figures)",
+        f"{LIBRARY}/tuning_charts.py",
+        "",
+        "\nEDITED = True\n",
+        "show_tuning",
+        *REPORT,
     ),
     edit(
         "networks/unet.py",

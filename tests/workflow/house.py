@@ -19,6 +19,7 @@ use_recipes: [robust, paper]
 recipes:
   robust: {training: {epochs: 2}}
   paper: {training: {epochs: 1}}
+tuning: {presets: {robust: {trials: 2, trial_epochs: 1}}}
 """
 
 

@@ -1,0 +1,69 @@
+"""A training made ready from its files: what the rule train and every trial of tuning share."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tumorseg import cells, device, folds
+from tumorseg.files import read_table
+
+if TYPE_CHECKING:
+    from tumorseg.training import Training
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All that shapes one training; `settings` is a recipe, `state_dir` keeps what a kill needs.
+
+    Cases of the fold's test patients are not read at all.
+    """
+
+    images_file: str
+    targets_file: str
+    placement_table: str
+    folds_table: str
+    settings: dict[str, Any]
+    loss_function: str
+    constants: dict[str, Any]
+    network: dict[str, Any]
+    fold: int
+    seed: int
+    threads: int
+    wanted_device: str
+    state_dir: str
+    code: str
+
+
+FILES = ("images_file", "targets_file", "placement_table", "folds_table", "state_dir")
+
+
+def prepare(cell: Cell) -> "Training":
+    """Starts the device, reads the training and validation cases, builds network and loss.
+
+    A digest of all that shapes the result, the cases' pixels included, names the file of the
+    state, so a state of other settings is never used.
+    """
+    machine = device.start(wanted=cell.wanted_device, threads=cell.threads, seed=cell.seed)
+    from tumorseg import training  # Keras may only start after the device is set up
+    from tumorseg.case_loss import CaseLoss
+
+    with machine.scope():
+        model = cells.build_network(cell.network, cell.settings)
+    table = read_table(cell.folds_table)
+    folds.check(table)
+    order = read_table(cell.placement_table)["case"]
+    images = np.load(cell.images_file, mmap_mode="r")
+    targets = np.load(cell.targets_file, mmap_mode="r")
+    parts = []
+    for role in ("train", "validation"):
+        rows = folds.positions(table, cell.fold, role, order)
+        channels = cells.with_channels(images[rows], cell.settings["channels"])
+        parts.append(training.Cases(channels, targets[rows]))
+    loss = CaseLoss.fitted(cell.loss_function, cell.constants, parts[0].masks)
+    plan = training.Plan(**cell.settings["training"], seed=cell.seed)
+    asked = {name: value for name, value in asdict(cell).items() if name not in FILES}
+    state = Path(cell.state_dir) / f"{cells.digest(asked, machine.description(), *parts)}.npz"
+    state.parent.mkdir(parents=True, exist_ok=True)
+    return training.Training(model, loss, plan, *parts, machine=machine, state=state)

@@ -1,0 +1,82 @@
+"""One trial of tuning as Ray runs it: a training, an epoch a step, that stores where it stands."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from tumorseg import cell_training, cells, search_space
+from tumorseg.cell_training import Cell
+from tumorseg.files import write_text
+
+
+class Trial(tune.Trainable):
+    """Every step gives Ray one row of the history and the score so far.
+
+    An actor serves one trial after another, so Keras is started once for each CPU. A trial that an
+    earlier, killed search has finished gives its rows again at once; one that it began goes on.
+    Both make a search that is started again the same search.
+    """
+
+    def setup(self, config: dict[str, Any], cell: Cell, search: dict[str, Any], data: str) -> None:
+        """cell: the recipe's own training; search: as `search_space.resolve` gives it; data: a
+        digest of the cases."""
+        self.cell, self.search, self.data = cell, search, data
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Takes over another trial in the same process."""
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        chosen = search_space.rounded(config)
+        settings = self.cell.settings
+        length = {"epochs": chosen.get("epochs", self.search["epochs"])}
+        training, constants = search_space.applied(
+            settings["training"] | length, self.cell.constants, chosen
+        )
+        key = cells.digest(self.data, self.cell.code, training, constants)
+        self.record = Path(self.cell.state_dir) / f"{key}.json"
+        self.rows: list[dict[str, float]] = []
+        self.passed, self.training = 0, None
+        if self.record.is_file():
+            self.rows = json.loads(self.record.read_text(encoding="utf-8"))
+            return
+        self.training = _training(
+            replace(self.cell, settings=settings | {"training": training}, constants=constants)
+        )
+        self.rows = self.training.outcome.history
+
+    def step(self) -> dict[str, Any]:
+        """The next epoch; `done` where it was the last or the training failed."""
+        training, best = self.training, max((r["val_iou"] for r in self.rows), default=0.0)
+        if self.passed == len(self.rows) and training.epoch() is None:
+            return {"score": best, "failure": training.outcome.failure, "done": True}
+        row = self.rows[self.passed]
+        self.passed += 1
+        last = self.passed == len(self.rows) and (training is None or training.finished)
+        if last and training is not None:
+            write_text(self.record, json.dumps(self.rows))
+            training.state.unlink(missing_ok=True)
+        score = max(r["val_iou"] for r in self.rows[: self.passed])
+        if not (self.search["keep_best"] or self.search["epochs_searched"]):
+            score = row["val_iou"]
+        return row | {"score": score, "failure": "", "done": last}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        """Nothing: the training's own state is all there is to keep."""
+        return {}
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Nothing: see save_checkpoint."""
+
+
+def _training(cell: Cell) -> Any:
+    """A training that nothing of the process's earlier trials shapes."""
+    import keras
+
+    keras.backend.clear_session()
+    return cell_training.prepare(cell)

@@ -1,0 +1,177 @@
+"""Tuning shown: what was searched and won (Table 1), the trials by epoch, and what a value does."""
+
+import math
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tumorseg.figures import WIDTH_IN, empty_figure, style, titled
+from tumorseg.search_space import has_values
+from tumorseg.tuning import text_of, winner
+
+STAR = {"marker": "*", "s": 130, "color": "#D55E00", "edgecolor": "white", "zorder": 5}
+LEGEND = 8  # lines that a legend of a panel can name
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search as its files tell it: where, what was asked and won, its cells and its epochs."""
+
+    recipe: str
+    loss: str
+    scope: str
+    best: dict[str, Any]
+    cells: pd.DataFrame
+    history: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """loss, and the fold where each has its own search."""
+        return self.loss if self.scope == "shared" else f"{self.loss}, {self.scope}"
+
+    @property
+    def dimensions(self) -> list[str]:
+        """The searched names, epochs last."""
+        return sorted(self.best["searched"], key=lambda name: (name == "epochs", name))
+
+    def chosen(self, trial: int) -> dict[str, Any]:
+        """The values that a trial differs by."""
+        row = self.cells[self.cells["trial"] == trial].iloc[0]
+        return {name: row[name] for name in self.dimensions if name != "epochs"}
+
+
+def _range_text(values: Any) -> str:
+    if has_values(values):
+        return " ".join(f"{value:g}" for value in values)
+    return f"{values['low']:g} to {values['high']:g}" + (" (log)" if values.get("log") else "")
+
+
+def table1(searches: list[Search]) -> pd.DataFrame:
+    """One line a search: what was searched, what it cost, what won.
+
+    epochs_apart: what training every cell of the grid by itself would have taken.
+    """
+    lines = []
+    for search in searches:
+        best, cells = search.best, search.cells
+        won = best["training"] | best["constants"]
+        by_trial = cells.groupby("trial")["status"]
+        searched = (f"{name} {_range_text(best['searched'][name])}" for name in search.dimensions)
+        lines.append(
+            {
+                "recipe": search.recipe,
+                "loss": search.loss,
+                "scope": search.scope,
+                "search": best["search"],
+                "searched": "; ".join(searched),
+                "trials": by_trial.ngroups,
+                "pruned": int(by_trial.agg(lambda s: (s == "pruned").any()).sum()),
+                "failed": int(by_trial.agg(lambda s: (s == "failed").any()).sum()),
+                "epochs": len(search.history),
+                "epochs_apart": int(cells["epochs"].sum()),
+                "seconds": round(search.history["seconds"].sum(), 1),
+                "result": best["status"],
+                "won": text_of(won) if won else "",
+                "val_iou": best.get("val_iou", math.nan),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    columns = min(3, count)
+    rows = math.ceil(count / columns)
+    size = (WIDTH_IN, 0.8 + 2.9 * rows)
+    figure, grid = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
+    axes = list(grid.flat)
+    for axis in axes[count:]:
+        axis.remove()
+    return figure, axes[:count]
+
+
+def curve_figure(searches: list[Search], recipe: str) -> Figure:
+    """Validation IoU against epoch, a line a trial, a panel a search; the star won."""
+    title = f"Tuning by epoch ({recipe})"
+    shown = [s for s in searches if s.recipe == recipe and len(s.history)]
+    if not shown:
+        return empty_figure(title, "nothing was searched")
+    style()
+    figure, axes = _panels(len(shown))
+    for axis, search in zip(axes, shown, strict=True):
+        trials = list(dict.fromkeys(search.cells["trial"]))
+        colours = sns.color_palette("viridis", len(trials))
+        for trial, colour in zip(trials, colours, strict=True):
+            rows = search.history[search.history["trial"] == trial]
+            label = text_of(search.chosen(trial))
+            axis.plot(rows["epoch"], rows["val_iou"], color=colour, lw=1.4, label=label)
+            status = set(search.cells.loc[search.cells["trial"] == trial, "status"])
+            if len(rows) and status & {"pruned", "failed"}:
+                last = rows.iloc[-1]
+                axis.plot(last["epoch"], last["val_iou"], "x", color=colour, ms=7, mew=2)
+        _star(axis, search, "epochs")
+        axis.set(title=search.name, xlabel="epoch", ylabel="validation IoU (0 to 1)")
+        axis.set_ylim(bottom=0)
+        if len(trials) <= LEGEND:
+            axis.legend(fontsize=6.5)
+    titled(figure, title, _result_text(shown))
+    return figure
+
+
+def sensitivity_figure(searches: list[Search], recipe: str) -> Figure:
+    """The best validation IoU of each trial against each searched value, a panel a dimension."""
+    title = f"Sensitivity to what was tuned ({recipe})"
+    shown = [s for s in searches if s.recipe == recipe and len(s.history)]
+    panels = list(
+        dict.fromkeys(
+            (loss, name)
+            for loss, search in product(dict.fromkeys(s.loss for s in shown), shown)
+            if search.loss == loss
+            for name in search.dimensions
+        )
+    )
+    if not panels:
+        return empty_figure(title, "nothing was searched")
+    style()
+    figure, axes = _panels(len(panels))
+    for axis, (loss, name) in zip(axes, panels, strict=True):
+        of_loss = [search for search in shown if search.loss == loss]
+        colours = sns.color_palette("colorblind", len(of_loss))
+        for search, colour in zip(of_loss, colours, strict=True):
+            by = ["trial", "epochs"] if name == "epochs" else ["trial", name]
+            points = search.cells.groupby(by, as_index=False)["val_iou"].max()
+            axis.scatter(points[name], points["val_iou"], s=22, color=colour, label=search.scope)
+            best = points.groupby(name)["val_iou"].max()
+            if len(best) < len(points):
+                axis.plot(best.index, best, color=colour, lw=1)
+            _star(axis, search, name)
+        values = of_loss[0].best["searched"][name]
+        if name == "learning_rate" or (not has_values(values) and values.get("log")):
+            axis.set_xscale("log")
+        axis.set(title=loss, xlabel=name.replace("_", " "), ylabel="validation IoU (0 to 1)")
+        axis.set_ylim(bottom=0)
+        if len(of_loss) > 1:
+            axis.legend(fontsize=6.5)
+    titled(figure, title, _result_text(shown))
+    return figure
+
+
+def _star(axis: Axes, search: Search, name: str) -> None:
+    won = winner(search.cells)
+    if won is not None:
+        axis.scatter(won[name], won["val_iou"], **STAR)
+
+
+def _result_text(shown: list[Search]) -> str:
+    epochs = sum(len(search.history) for search in shown)
+    apart = sum(int(search.cells["epochs"].sum()) for search in shown)
+    text = f"{sum(s.cells['trial'].nunique() for s in shown)} trials, {epochs} epochs trained"
+    if apart > epochs:
+        text += f" where every cell apart would take {apart}"
+    won = [f"{s.name} {text_of(s.best['training'] | s.best['constants'])}" for s in shown]
+    return f"{text}; the star won" + (f": {'; '.join(won)}" if len(won) <= 2 else "")

@@ -1,0 +1,387 @@
+"""Promises of the tuning: the right cell wins, no test patient has a part, nothing is lost or left.
+
+The searches run in Ray for real, on a U-Net of 32 px and base width 4 and twelve made cases.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from test_training import cases
+
+import tune
+from tumorseg import cell_training, trial, tuning
+from tumorseg.cell_training import Cell
+from tumorseg.errors import UserError
+from tumorseg.files import read_table, write_table
+from tumorseg.tuning import Run
+
+SETTINGS = {
+    "preparation": "robust",
+    "channels": 1,
+    "network": {"dropout": 0, "normalisation": True, "foreground_prior": 0.1},
+    "training": {
+        "epochs": 4,
+        "batch_size": 4,
+        "learning_rate": 5e-3,
+        "schedule": "constant",
+        "warmup_epochs": 1,
+        "weight_decay": 0,
+        "weight_average": 0.5,
+        "augmentation": 1,
+        "keep_best": True,
+        "mirrored": False,
+    },
+}
+GRID = {
+    "search": "grid",
+    "prune": False,
+    "space": {"alpha": [0.5, 0.8]},
+    "searched": {"alpha": [0.5, 0.8], "epochs": [2, 4]},
+    "scored_epochs": [2, 4],
+    "epochs_searched": True,
+    "epochs": 4,
+    "trials": 2,
+    "keep_best": True,
+}
+OUTPUTS = ("trials_table", "history_table", "best_file")
+
+
+def history(*ious: float) -> list[dict]:
+    return [{"epoch": i, "val_iou": iou, "seconds": 1.0} for i, iou in enumerate(ious, start=1)]
+
+
+def table(*runs: Run, keep_best: bool = False) -> pd.DataFrame:
+    for run in runs:
+        run.epochs = 4
+    return tuning.cell_table(list(runs), GRID | {"keep_best": keep_best})
+
+
+def test_every_cell_is_scored_by_what_its_own_training_would_choose():
+    run = Run({"alpha": 0.5}, history(0.1, 0.4, 0.3, 0.2))
+    assert list(table(run)["val_iou"]) == [0.4, 0.2]
+    assert list(table(run, keep_best=True)["val_iou"]) == [0.4, 0.4]
+
+
+def test_the_best_cell_wins_and_of_equals_the_shortest_then_the_first():
+    runs = [Run({"alpha": a}, history(0.1, 0.3, 0.1, 0.3)) for a in (0.5, 0.8)]
+    won = tuning.winner(table(*runs))
+    assert (won["trial"], won["epochs"]) == (1, 2)
+    better = Run({"alpha": 0.9}, history(0.1, 0.1, 0.1, 0.31))
+    won = tuning.winner(table(*runs, better))
+    assert (won["trial"], won["epochs"]) == (3, 4)
+
+
+def test_a_cell_that_has_learned_nothing_cannot_win():
+    found = table(Run({"alpha": 0.5}, history(0, 0.009, 0, 0.0099)))
+    assert set(found["status"]) == {"nothing learned"}
+    assert tuning.winner(found) is None
+    assert tuning.best(found, GRID, None) == {
+        "status": "nothing learned",
+        "training": {},
+        "constants": {},
+    }
+
+
+def test_pruned_and_failed_trials_are_shown_as_such_and_keep_the_cells_they_reached():
+    found = table(
+        Run({"alpha": 0.5}, history(0.1, 0.2)),
+        Run({"alpha": 0.8}, history(0.1, 0.3), failure="the loss became nan in epoch 3"),
+    )
+    assert list(found["status"]) == ["ok", "pruned", "ok", "failed"]
+    assert list(found["failure"])[2:] == ["", "the loss became nan in epoch 3"]
+    assert found["val_iou"].isna().tolist() == [False, True, False, True]
+    assert tuning.winner(found)["trial"] == 2
+
+
+def test_the_recipe_s_own_values_are_the_first_trial_where_they_lie_in_the_space():
+    cell = Cell(**dict.fromkeys(Cell.__annotations__, ""))
+    cell = replace(cell, settings=SETTINGS, constants={"alpha": 0.6, "gamma": 9.0})
+    space = {
+        "alpha": [0.5, 0.6],
+        "gamma": {"low": 1, "high": 3},
+        "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
+    }
+    assert tuning.own_values(cell, space) == {"alpha": 0.6, "learning_rate": 5e-3}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory) -> Path:
+    """Twelve cases of twelve patients as `pack` and `split` write them."""
+    folder = tmp_path_factory.mktemp("packed")
+    made = cases(12, 1)
+    np.save(folder / "images.npy", made.images)
+    np.save(folder / "targets.npy", made.masks)
+    names = [f"c{i:02}" for i in range(12)]
+    write_table(pd.DataFrame({"case": names}), folder / "placement.tsv")
+    lines = []
+    for fold in (1, 2):
+        for i, case in enumerate(names):
+            place = (i + 4 * fold) % 12
+            role = "test" if i % 2 == fold % 2 else "validation" if place < 4 else "train"
+            lines.append({"case": case, "patient": f"p{case}", "plane": "axial"})
+            lines[-1] |= {"fold": fold, "role": role}
+    write_table(pd.DataFrame(lines), folder / "folds.tsv")
+    return folder
+
+
+def arguments(packed: Path, out: Path, **other) -> dict:
+    """What the rule would hand to scripts/tune.py."""
+    return {
+        "images_file": str(packed / "images.npy"),
+        "targets_file": str(packed / "targets.npy"),
+        "placement_table": str(packed / "placement.tsv"),
+        "folds_table": str(packed / "folds.tsv"),
+        **{name: str(out / name) for name in OUTPUTS},
+        "recipe": "robust",
+        "settings": SETTINGS,
+        "loss": "focal",
+        "loss_function": "focal",
+        "constants": {"gamma": 1.0},
+        "network": {"name": "unet", "size_px": 32, "base_width": 4},
+        "search": GRID,
+        "fold": 1,
+        "seed": 1,
+        "threads": 1,
+        "at_once": 2,
+        "wanted_device": "cpu",
+        "state_dir": str(out / "state"),
+        "code": "code",
+        "cores": 2,
+        "gpus": 0,
+    } | other
+
+
+def results(out: Path) -> tuple[dict, str, str]:
+    """best.yaml, the cells, and the history without the seconds."""
+    best = yaml.safe_load((out / "best_file").read_text(encoding="utf-8"))
+    rows = read_table(out / "history_table").drop(columns="seconds")
+    return best, (out / "trials_table").read_text(), rows.to_csv()
+
+
+def ray_left() -> list[str]:
+    """Ray's processes and temporary folders that there are now."""
+    found = [str(path) for path in Path("/tmp").glob("ray-*")]
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if "raylet" in command or "gcs_server" in command or command.startswith("ray::"):
+            found.append(command[:80])
+    return found
+
+
+@pytest.fixture(scope="module")
+def searched(packed, tmp_path_factory) -> tuple[Path, list[str]]:
+    """A finished search, and what was there of Ray before it."""
+    out, before = tmp_path_factory.mktemp("searched"), ray_left()
+    tune.main(**arguments(packed, out))
+    return out, before
+
+
+def test_a_search_scores_every_cell_and_its_winner_is_the_best_of_them(searched):
+    best, _, _ = results(searched[0])
+    found = read_table(searched[0] / "trials_table", text_columns=("failure",))
+    assert list(zip(found["alpha"], found["epochs"], strict=True)) == [
+        (0.5, 2),
+        (0.5, 4),
+        (0.8, 2),
+        (0.8, 4),
+    ]
+    assert best["status"] == "won"
+    assert best["val_iou"] == found["val_iou"].max() > 0.01
+    won = found[
+        (found["alpha"] == best["constants"]["alpha"])
+        & (found["epochs"] == best["training"]["epochs"])
+    ]
+    assert won["val_iou"].item() == best["val_iou"]
+
+
+def test_no_ray_process_no_temporary_folder_and_no_state_is_left(searched):
+    out, before = searched
+    assert set(ray_left()) <= set(before)
+    assert not (out / "state").exists()
+
+
+def test_a_trial_of_a_used_actor_is_the_training_that_runs_alone(packed, searched, tmp_path):
+    given = arguments(packed, tmp_path)
+    training = SETTINGS["training"] | {"epochs": 4}
+    cell = Cell(
+        **{name: given[name] for name in Cell.__annotations__ if name in given}
+        | {"seed": 1 + 1 + tune.OWN_SEED, "constants": {"gamma": 1.0, "alpha": 0.8}}
+        | {"settings": SETTINGS | {"training": training}}
+    )
+    alone = cell_training.prepare(cell).run(say=lambda text: None)
+    rows = read_table(searched[0] / "history_table")
+    second = rows[rows["trial"] == 2]
+    for name in ("loss", "val_loss", "val_iou", "val_dice"):
+        assert list(second[name]) == [row[name] for row in alone.history]
+    used = trial.Trial.__new__(trial.Trial)
+    used.setup({"alpha": 0.5}, cell=cell, search=GRID, data="x")
+    used.step()
+    used.reset_config({"alpha": 0.8})
+    again = [used.step()["val_iou"] for _ in range(4)]
+    assert again == [row["val_iou"] for row in alone.history]
+
+
+def test_test_patients_of_the_fold_have_no_part_in_its_tuning(packed, searched, tmp_path):
+    """Their pixels and masks are replaced by others: every number of the search stays."""
+    table = read_table(packed / "folds.tsv")
+    test = table.loc[(table["fold"] == 1) & (table["role"] == "test"), "case"]
+    rows = [int(case[1:]) for case in test]
+    for name in ("images", "targets"):
+        array = np.load(packed / f"{name}.npy")
+        array[rows] = array[rows][::-1, ::-1] if name == "targets" else 1e6
+        np.save(tmp_path / f"{name}.npy", array)
+    changed = {f"{name}_file": str(tmp_path / f"{name}.npy") for name in ("images", "targets")}
+    tune.main(**arguments(packed, tmp_path, **changed))
+    assert results(tmp_path) == results(searched[0])
+
+
+def test_failed_trials_are_recorded_and_do_not_end_the_search(packed, tmp_path):
+    """alpha 7 is out of range and raises; a learning rate of 1e38 breaks the training."""
+    space = {"alpha": [7.0, 0.5], "learning_rate": [5e-3, 1e38]}
+    search = GRID | {"space": space, "searched": space, "scored_epochs": [1], "epochs": 1}
+    tune.main(**arguments(packed, tmp_path, search=search | {"trials": 4}))
+    found = read_table(tmp_path / "trials_table", text_columns=("failure",))
+    status = {
+        (row.alpha, row.learning_rate): (row.status, row.failure) for row in found.itertuples()
+    }
+    for rate in (5e-3, 1e38):
+        assert status[7.0, rate][0] == "failed"
+        assert "alpha must lie from 0 to 1, not 7" in status[7.0, rate][1]
+    assert status[0.5, 1e38][0] == "failed"
+    assert "finite" in status[0.5, 1e38][1] or "became" in status[0.5, 1e38][1]
+    assert status[0.5, 5e-3] == ("ok", "") or status[0.5, 5e-3] == ("nothing learned", "")
+
+
+def test_all_trials_failing_is_an_error_that_names_the_first_cause(packed, tmp_path):
+    search = GRID | {"space": {"alpha": [7.0, 8.0]}}
+    with pytest.raises(UserError, match=r"^all 2 trials failed; the first: .*alpha must lie from"):
+        tune.main(**arguments(packed, tmp_path, search=search))
+    assert not (tmp_path / "best_file").exists()
+
+
+@pytest.mark.parametrize("search", ["random", "optuna"])
+def test_drawn_searches_repeat_themselves(packed, tmp_path, search):
+    space = {"alpha": {"low": 0.3, "high": 0.9}}
+    asked = GRID | {"search": search, "space": space, "searched": space, "trials": 3}
+    asked |= {"scored_epochs": [2], "epochs": 2, "epochs_searched": False}
+    found = []
+    for name in ("first", "second"):
+        out = tmp_path / name
+        tune.main(**arguments(packed, out, search=asked, constants={"alpha": 0.6}))
+        found.append(results(out))
+    assert found[0] == found[1]
+    values = read_table(tmp_path / "first" / "trials_table")["alpha"]
+    assert values[0] == 0.6
+    assert len(set(values)) == 3
+
+
+def test_asha_stops_the_worst_and_shows_them_as_pruned(packed, tmp_path):
+    space = {"alpha": [0.8, 0.5, 0.02], "learning_rate": [5e-3, 1e-7]}
+    asked = GRID | {"space": space, "searched": space, "trials": 6, "prune": True}
+    asked |= {"scored_epochs": [6], "epochs": 6, "epochs_searched": False}
+    tune.main(**arguments(packed, tmp_path, search=asked, at_once=1))
+    found = read_table(tmp_path / "trials_table", text_columns=("failure",))
+    assert "pruned" in set(found["status"])
+    assert found.loc[found["status"] == "pruned", "val_iou"].isna().all()
+    rows = read_table(tmp_path / "history_table")
+    assert len(rows) < 6 * 6
+    assert results(tmp_path)[0]["training"].get("learning_rate") != 1e-7
+
+
+def run_in_a_process(packed: Path, out: Path, environment: dict | None = None) -> subprocess.Popen:
+    """A search in a process of its own, as Snakemake runs it."""
+    code = (
+        f"import sys; sys.path[:0] = {sys.path!r}\n"
+        "from pathlib import Path\nimport test_tuning as t, tune\n"
+        f"tune.main(**t.arguments(Path({str(packed)!r}), Path({str(out)!r})))\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-u", "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | (environment or {}),
+        start_new_session=True,
+    )
+
+
+def test_a_search_killed_with_9_goes_on_and_ends_with_the_same_numbers(packed, searched, tmp_path):
+    before = ray_left()
+    running = run_in_a_process(packed, tmp_path)
+    seen = []
+    for line in running.stdout:
+        seen.append(line)
+        if "epoch 3 of 8" in line:
+            break
+    assert running.poll() is None, "".join(seen)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    deadline = time.monotonic() + 30
+    while set(ray_left()) - set(before) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert set(ray_left()) <= set(before)
+    stored = [*tmp_path.glob("state/*.npz"), *tmp_path.glob("state/*.json")]
+    assert stored
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("state/*.json")}
+
+    tune.main(**arguments(packed, tmp_path))
+    assert results(tmp_path) == results(searched[0])
+    assert all(path.stat().st_mtime_ns == then for path, then in times.items() if path.exists())
+
+
+def node(folder: Path, *arguments: str) -> subprocess.Popen:
+    """A Ray node in a process of its own."""
+    ray = Path(sys.executable).with_name("ray")
+    command = [str(ray), "start", "--block", "--num-cpus=1", "--object-store-memory=100000000"]
+    return subprocess.Popen(
+        [*command, "--disable-usage-stats", *arguments],
+        stdout=(folder / f"node{len(arguments)}.log").open("w"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env=os.environ | {"RAY_worker_niceness": "0"},
+    )
+
+
+def wait_for(condition, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.5)
+
+
+def test_a_running_cluster_of_two_nodes_is_joined_and_shares_the_trials(packed, searched, tmp_path):
+    """Each node has one CPU, so that the two trials can only run at once on both."""
+    short = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
+    options = ("--head", "--port=16379", "--include-dashboard=false", f"--temp-dir={short}")
+    head = node(tmp_path, *options)
+    nodes = [head]
+    try:
+        wait_for(lambda: "RAY_ADDRESS" in (tmp_path / "node4.log").read_text())
+        nodes.append(node(tmp_path, "--address=127.0.0.1:16379"))
+        wait_for(lambda: "Ray runtime started" in (tmp_path / "node1.log").read_text())
+        running = run_in_a_process(packed, tmp_path, {"RAY_ADDRESS": "127.0.0.1:16379"})
+        text, _ = running.communicate(timeout=300)
+        assert running.returncode == 0, text
+        assert all(process.poll() is None for process in nodes)
+    finally:
+        for process in nodes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        subprocess.run(["rm", "-rf", str(short)], check=True)
+    assert results(tmp_path) == results(searched[0])
+    order = re.findall(r"\(alpha ([\d.]+)\)", text)
+    assert len(order) == 8
+    assert len(set(order[:4])) == 2, f"one trial after the other: {order}"
