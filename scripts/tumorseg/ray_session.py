@@ -1,6 +1,7 @@
 """Ray for the length of a search: a cluster of our own or the running one, and nothing left."""
 
 import contextlib
+import logging
 import os
 import subprocess
 import sys
@@ -45,6 +46,7 @@ def session(cpus: int, gpus: int) -> Iterator[None]:
     Workers find this library and the Keras backend as the caller does.
     """
     os.environ.update(QUIET)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a failed trial is told by us
     import ray
 
     library = str(Path(__file__).resolve().parents[1])

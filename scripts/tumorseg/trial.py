@@ -42,19 +42,35 @@ class Trial(tune.Trainable):
         self.record = Path(self.cell.state_dir) / f"{key}.json"
         self.rows: list[dict[str, float]] = []
         self.passed, self.training = 0, None
-        if self.record.is_file():
-            self.rows = json.loads(self.record.read_text(encoding="utf-8"))
-            return
-        self.training = _training(
-            replace(self.cell, settings=settings | {"training": training}, constants=constants)
+        self.asked = replace(
+            self.cell, settings=settings | {"training": training}, constants=constants
         )
-        self.rows = self.training.outcome.history
 
     def step(self) -> dict[str, Any]:
-        """The next epoch; `done` where it was the last or the training failed."""
-        training, best = self.training, max((r["val_iou"] for r in self.rows), default=0.0)
+        """The next epoch; `done` where it was the last or the training failed.
+
+        An error ends this trial alone: Ray would end the process, and Keras start again.
+        """
+        try:
+            return self._step()
+        except Exception as error:
+            first = (str(error).strip() or "no message").splitlines()[0]
+            return self._failed(f"{type(error).__name__}: {first}")
+
+    def _failed(self, failure: str) -> dict[str, Any]:
+        best = max((row["val_iou"] for row in self.rows), default=0.0)
+        return {"score": best, "failure": failure, "done": True}
+
+    def _step(self) -> dict[str, Any]:
+        if self.training is None and not self.rows:
+            if self.record.is_file():
+                self.rows = json.loads(self.record.read_text(encoding="utf-8"))
+            else:
+                self.training = _training(self.asked)
+                self.rows = self.training.outcome.history
+        training = self.training
         if self.passed == len(self.rows) and training.epoch() is None:
-            return {"score": best, "failure": training.outcome.failure, "done": True}
+            return self._failed(training.outcome.failure)
         row = self.rows[self.passed]
         self.passed += 1
         last = self.passed == len(self.rows) and (training is None or training.finished)
