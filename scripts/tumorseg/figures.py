@@ -17,6 +17,7 @@ from tumorseg.files import write_atomically
 PLANES = ("axial", "coronal", "sagittal")
 TRUTH, PREDICTION = "#029E73", "#DE8F05"  # green and orange of the colour-blind palette
 WIDTH_IN = 9.0
+LEGEND = 8  # lines that a panel's own legend can name without hiding them
 _INLINE_PNG = re.compile(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+?)(?=\")")
 
 
@@ -39,8 +40,10 @@ def style() -> None:
 
 
 def palette(names: list[str]) -> dict[str, tuple]:
-    """One colour a name, in the order given."""
-    return dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
+    """One colour a name, in the order given; from the eleventh on the same hues, darker."""
+    plain = sns.color_palette("colorblind", 10)
+    tones = [*plain, *(tuple(0.55 * part for part in colour) for colour in plain)]
+    return {name: tones[index % len(tones)] for index, name in enumerate(names)}
 
 
 def titled(figure: Figure, title: str, subtitle: str) -> None:

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import seaborn as sns
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from tumorseg.case_loss import CaseLoss
 from tumorseg.device import value_and_gradient
-from tumorseg.figures import WIDTH_IN, style, titled
+from tumorseg.figures import LEGEND, WIDTH_IN, palette, style, titled
 
 SIDE, TUMOUR = 20, 5  # a made case: 20 x 20 pixels, a tumour of 5 x 4 of them (5 %)
 
@@ -64,15 +63,19 @@ def loss_figure(losses: dict[str, tuple[str, dict[str, Any]]]) -> Figure:
     }
     figure, axes = pyplot.subplots(2, len(columns), figsize=(1.5 * WIDTH_IN, 6), sharex=True)
     for (above, below), (title, curves) in zip(axes.T, columns.items(), strict=True):
-        colours = sns.color_palette("colorblind", 10)
+        colours = palette([one.name for one in curves])
         for index, one in enumerate(curves):
             dashes = ("-", "--", ":")[index // 10 % 3]
-            look = {"color": colours[index % 10], "lw": 1.6, "ls": dashes, "label": one.name}
+            look = {"color": colours[one.name], "lw": 1.6, "ls": dashes, "label": one.name}
             above.plot(one.p_t, one.value, **look)
             below.plot(one.p_t, -one.slope, **look)
         above.set(title=title)
         below.set(yscale="log", xlabel="p_t, probability of the true class")
-        above.legend(fontsize=7, handlelength=1.6)
+        if len(curves) <= LEGEND:
+            above.legend(fontsize=7, handlelength=1.6)
+        else:
+            lines = above.get_lines()
+            figure.legend(handles=lines, loc="outside lower center", ncols=7, fontsize=8)
     axes[0, 0].set(ylabel="loss of the case (no unit)")
     axes[1, 0].set(ylabel="pull: minus the slope (per unit of p_t)")
     cost = ", ".join(

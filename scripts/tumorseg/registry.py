@@ -48,6 +48,16 @@ def loss_constants(name: str) -> dict[str, str]:
     raise UserError(f"losses: {name}.py holds no function {name}(y_true, y_pred, ...)")
 
 
+def _default_constants(name: str) -> dict[str, Any]:
+    """The constants of a loss whose default is a plain value, without importing it."""
+    for node in _loss_text(name).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            given = [arg.arg for arg in node.args.args]
+            pairs = zip(reversed(given), reversed(node.args.defaults), strict=False)
+            return {arg: v.value for arg, v in pairs if isinstance(v, ast.Constant)}
+    return {}
+
+
 def same_training_as(name: str) -> str:
     """The loss whose gradient a loss shares, where its file names one; otherwise itself."""
     for node in _loss_text(name).body:
@@ -83,7 +93,9 @@ def configured_losses(losses: dict[str, dict | None]) -> dict[str, tuple[str, di
         check_constants(function, constants)
         if "from_logits" in constants:
             raise UserError(f"loss {name}: no 'from_logits' here; networks give probabilities")
-        training = f"{same_training_as(function)} {constants}"
+        defaults = _default_constants(function)
+        apart = {k: v for k, v in constants.items() if k not in defaults or v != defaults[k]}
+        training = f"{same_training_as(function)} {apart}"
         if training in trainings:
             raise UserError(
                 f"losses: {trainings[training]} and {name} are one and the same training; keep one"

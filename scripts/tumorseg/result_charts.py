@@ -12,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tumorseg import published
-from tumorseg.figures import WIDTH_IN, empty_figure, palette, style, titled
+from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, palette, style, titled
 from tumorseg.statistics import t_interval
 
 BAR_METRICS = ("precision", "dice", "recall")
+LEAST_FOLDS = 3  # for an interval in the figure
 BAR_NAMES = {"precision": "precision", "dice": "F1 (Dice)", "recall": "recall"}
 
 
@@ -23,7 +24,8 @@ def bar_figure(table: pd.DataFrame) -> Figure:
     """Fig. 4: precision, F1 and recall by loss; bars over folds, a dot a fold, one panel a recipe.
 
     table: tables.table2 and the published rows as fractions. Bars are means of the folds' pooled
-    values with a 95 % t interval, as in the published figure's table.
+    values with a 95 % t interval, as in the published figure's table; two folds get none, for it
+    would span everything.
     """
     style()
     folds = table[table["fold"].str.isdigit() & table["aggregation"].isin(["pooled", "not stated"])]
@@ -36,7 +38,7 @@ def bar_figure(table: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(
         1,
         len(recipes),
-        figsize=(max(WIDTH_IN, 0.7 * many), 4.2),
+        figsize=(max(WIDTH_IN, 0.7 * many), 4.2 if many <= LEGEND else 5.5),
         sharey=True,
         squeeze=False,
         width_ratios=[len(shown[recipe]) for recipe in recipes],
@@ -80,7 +82,7 @@ def _bars(axis: Axes, folds: pd.DataFrame, losses: list[str], colours: dict[str,
                 color="0.15",
                 zorder=3,
             )
-            if not math.isnan(low):
+            if len(values) >= LEAST_FOLDS:
                 ends = [[centre - max(low, 0)], [min(high, 100) - centre]]
                 axis.errorbar(x, centre, ends, color="0.15", capsize=3, lw=1)
     labels = [_fold_label(folds[folds["loss"] == loss], loss) for loss in losses]
@@ -147,20 +149,20 @@ def curve_figure(history: pd.DataFrame, recipe: str) -> Figure:
     losses = list(dict.fromkeys(history["loss_name"]))
     columns = min(3, 1 + len(losses))
     rows = math.ceil((1 + len(losses)) / columns)
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(WIDTH_IN, 0.9 + 2.9 * rows), squeeze=False, sharex=True
-    )
+    figure, grid = plt.subplots(rows, columns, figsize=(WIDTH_IN, 0.9 + 2.9 * rows), squeeze=False)
     axes = list(grid.flat)
     colours = palette(losses)
     for loss in losses:
         _curves(axes[0], history[history["loss_name"] == loss], "val_dice", colours[loss], loss)
     axes[0].set(title="all losses", xlabel="epoch", ylabel="validation Dice (0 to 1)", ylim=(0, 1))
-    axes[0].legend(**({"fontsize": 6, "ncols": 2} if len(losses) > 6 else {}))
+    if len(losses) <= LEGEND:
+        axes[0].legend()
     for axis, loss in zip(axes[1:], losses, strict=False):
         of_loss = history[history["loss_name"] == loss]
         _curves(axis, of_loss, "loss", colours[loss], "training")
         _curves(axis, of_loss, "val_loss", "0.3", "validation", dashes="--")
-        axis.set(title=loss, xlabel="epoch", ylabel=f"{loss} loss (no unit)")
+        axis.set(xlabel="epoch", ylabel=f"{loss} loss (no unit)")
+        axis.set_title(loss, color=colours[loss], weight="bold")
         axis.legend()
     for axis in axes[1 + len(losses) :]:
         axis.remove()
@@ -182,7 +184,9 @@ def _best_epochs(history: pd.DataFrame, losses: list[str]) -> str:
     last = last.groupby("loss_name")["val_dice"].mean()
     best = history.groupby(["loss_name", "fold"])["val_dice"].max().groupby("loss_name").mean()
     shown = losses if len(losses) <= 4 else sorted(losses, key=lambda loss: -best[loss])[:3]
-    texts = [f"{loss} {last.get(loss, math.nan):.3f} (best {best[loss]:.3f})" for loss in shown]
+    texts = [f"{loss} {last.get(loss, math.nan):.3f}" for loss in shown]
+    if shown == losses:
+        texts = [f"{text} (best {best[loss]:.3f})" for text, loss in zip(texts, shown, strict=True)]
     which = "" if shown == losses else f" of the best 3 of {len(losses)}"
     epochs, folds = int(history["epoch"].max()), history["fold"].nunique()
     said = f"{epochs} epochs, {folds} folds; mean validation Dice at the end{which}: "

@@ -164,8 +164,8 @@ def _progress(search: dict[str, Any], say: Any) -> Any:
             best = max(row["val_iou"] for r in self.runs.values() for row in r.history)
             say(
                 f"epoch {self.passed} of {search_space.planned_epochs(search)}  "
-                f"trial {len(self.runs)} of {search['trials']} ({text_of(chosen)})  epoch "
-                f"{result['epoch']}  val IoU {result['val_iou']:.3f}, best so far {best:.3f}"
+                f"({text_of(chosen)}) at its epoch {result['epoch']}  "
+                f"val IoU {result['val_iou']:.3f}, best so far {best:.3f}"
             )
 
     return Progress()

@@ -11,12 +11,11 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tumorseg.figures import WIDTH_IN, empty_figure, style, titled
+from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, style, titled
 from tumorseg.search_space import has_values
 from tumorseg.tuning import text_of, winner
 
 STAR = {"marker": "*", "s": 130, "color": "#D55E00", "edgecolor": "white", "zorder": 5}
-LEGEND = 8  # lines that a legend of a panel can name
 
 
 @dataclass(frozen=True)

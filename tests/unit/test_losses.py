@@ -374,6 +374,10 @@ def test_variants_of_a_loss_stand_under_their_own_names():
         ({"focal": {"alpha": 2}}, "alpha must lie from 0 to 1"),
         ({"bce": {"from_logits": True}}, "networks give probabilities"),
         ({"dice_ce": {}, "combo_simple": {}}, "dice_ce and combo_simple are one and the same"),
+        (
+            {"focal": {}, "lin": {"loss": "focal", "alpha": 0.25, "gamma": 2}},
+            "focal and lin are one and the same",
+        ),
         ({"focal": {"gamma": 1}, "f": {"loss": "focal", "gamma": 1}}, "focal and f are one"),
     ],
 )

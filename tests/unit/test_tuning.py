@@ -6,9 +6,11 @@ The searches run in Ray for real, on a U-Net of 32 px and base width 4 and twelv
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -360,6 +362,15 @@ def node(folder: Path, *arguments: str) -> subprocess.Popen:
     )
 
 
+def free_port() -> int:
+    """One that nothing uses, below those that Ray hands to its workers."""
+    for port in range(6380, 9990):
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
+
+
 def wait_for(condition, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -370,14 +381,16 @@ def wait_for(condition, seconds: float = 90) -> None:
 def test_a_running_cluster_of_two_nodes_is_joined_and_shares_the_trials(packed, searched, tmp_path):
     """Each node has one CPU, so that the two trials can only run at once on both."""
     short = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
-    options = ("--head", "--port=16379", "--include-dashboard=false", f"--temp-dir={short}")
+    port = free_port()
+    options = ("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={short}")
     head = node(tmp_path, *options)
     nodes = [head]
     try:
-        wait_for(lambda: "RAY_ADDRESS" in (tmp_path / "node4.log").read_text())
-        nodes.append(node(tmp_path, "--address=127.0.0.1:16379"))
-        wait_for(lambda: "Ray runtime started" in (tmp_path / "node1.log").read_text())
-        address = "127.0.0.1:16379"
+        log = tmp_path / "node4.log"
+        wait_for(lambda: "block forever" in log.read_text())
+        address = re.search(rf"--address='([^']+:{port})'", log.read_text())[1]
+        nodes.append(node(tmp_path, f"--address={address}"))
+        wait_for(lambda: "block forever" in (tmp_path / "node1.log").read_text())
         running = run_in_a_process(packed, tmp_path, epochs=40, RAY_ADDRESS=address)
         text, _ = running.communicate(timeout=300)
         assert running.returncode == 0, text

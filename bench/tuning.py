@@ -1,0 +1,101 @@
+"""Table 1's grid for focal, both ways: every cell trained apart, and one run a value of alpha.
+
+  snakemake --cores all show_data          (the demonstration's cases, packed)
+  PYTHONPATH=scripts python bench/tuning.py [--epochs 5,10,15,20,25,30] [--alphas .5,.6,.7,.8,.9]
+
+Prints epochs, wall seconds, the share of them that is not training (Ray, imports, networks built),
+and the winner of each way, which must be the same.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import tune  # noqa: E402
+from tumorseg.files import read_table  # noqa: E402
+from tumorseg.search_space import resolve  # noqa: E402
+
+
+def search(results: Path, config: dict, preset: dict, apart: bool, cores: int) -> dict:
+    """One search of focal over the packed cases; what it took and what won."""
+    settings = config["recipes"]["robust"]
+    asked = resolve(preset, "focal", "focal", settings["training"])
+    if apart:  # what a schedule with a horizon needs, of a schedule without one
+        horizon = settings["training"] | {"schedule": "cosine"}
+        asked = resolve(preset, "focal", "focal", horizon)
+    out = Path(tempfile.mkdtemp())
+    started = time.perf_counter()
+    tune.main(
+        images_file=str(results / "pack/robust/images.npy"),
+        targets_file=str(results / "pack/robust/targets.npy"),
+        placement_table=str(results / "pack/robust/placement.tsv"),
+        folds_table=str(results / "folds.tsv"),
+        trials_table=str(out / "trials.tsv"),
+        history_table=str(out / "history.tsv"),
+        best_file=str(out / "best.yaml"),
+        recipe="robust",
+        settings=settings,
+        loss="focal",
+        loss_function="focal",
+        constants={"gamma": 2.0},
+        network=config["network"],
+        search=asked,
+        fold=1,
+        seed=config["seed"],
+        threads=1,
+        at_once=cores,
+        wanted_device="cpu",
+        state_dir=str(out / "state"),
+        code="bench",
+        cores=cores,
+        gpus=0,
+    )
+    seconds = time.perf_counter() - started
+    history = read_table(out / "history.tsv")
+    best = yaml.safe_load((out / "best.yaml").read_text(encoding="utf-8"))
+    training = history["seconds"].sum()
+    return {
+        "runs": history["trial"].nunique(),
+        "epochs": len(history),
+        "seconds": round(seconds, 1),
+        "training_s": round(training, 1),
+        "not_training": f"{1 - training / cores / seconds:.0%}",
+        "won": {k: best.get(k) for k in ("training", "constants", "val_iou")},
+    }
+
+
+def numbers(text: str, kind: type) -> list:
+    """`5,10` as a list."""
+    return [kind(part) for part in text.split(",")]
+
+
+def main() -> None:
+    """Both ways, one after the other, on this machine."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", default="5,10,15,20,25,30")
+    parser.add_argument("--alphas", default=".5,.6,.7,.8,.9")
+    parser.add_argument("--cores", type=int, default=2)
+    given = parser.parse_args()
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    space = {"epochs": numbers(given.epochs, int), "alpha": numbers(given.alphas, float)}
+    preset = {"search": "grid", "space": {"focal": space}}
+    results = ROOT / "results" / config["experiment"]
+    found = {}
+    for name, apart in (("one run an alpha", False), ("every cell apart", True)):
+        found[name] = search(results, config, preset, apart, given.cores)
+        print(name, found[name], flush=True)
+    ours, apart = found.values()
+    print(f"ratio of seconds: {ours['seconds'] / apart['seconds']:.2f}")
+    print(f"ratio of epochs: {ours['epochs'] / apart['epochs']:.2f}")
+    print("same winner:", ours["won"] == apart["won"])
+
+
+if __name__ == "__main__":
+    main()
