@@ -35,7 +35,7 @@ rule tune:
         threads=lookup(within=config, dpath="training/threads"),
         at_once=lookup(within=config, dpath="tuning/trials_at_once"),
         wanted_device=lookup(within=config, dpath="training/device"),
-        state_dir=f"{RESULTS}/.resume/tune/{{recipe}}/{{loss}}/{{scope}}",
+        state_dir=f"{RESULTS}/.resume/tune-{{recipe}}-{{loss}}-{{scope}}",
     script:
         "../scripts/tune.py"
 

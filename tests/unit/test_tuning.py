@@ -171,21 +171,23 @@ def results(out: Path) -> tuple[dict, str, str]:
     return best, (out / "trials_table").read_text(), rows.to_csv()
 
 
-def ray_left() -> list[str]:
-    """Ray's processes and temporary folders that there are now."""
-    found = [str(path) for path in Path("/tmp").glob("ray-*")]
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+def ray_left() -> set[str]:
+    """Ray's temporary folders, the processes that name one, and workers whose master is gone."""
+    found = set(map(str, Path("/tmp").glob("ray-*")))
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+        except (OSError, UnicodeDecodeError):
             continue
-        if "raylet" in command or "gcs_server" in command or command.startswith("ray::"):
-            found.append(command[:80])
+        orphan = command.startswith("ray::") and parent == "1"
+        if orphan or re.search(r"/ray-\w+/session_", command):
+            found.add(f"{process.name} {command[:200]}")
     return found
 
 
 @pytest.fixture(scope="module")
-def searched(packed, tmp_path_factory) -> tuple[Path, list[str]]:
+def searched(packed, tmp_path_factory) -> tuple[Path, set[str]]:
     """A finished search, and what was there of Ray before it."""
     out, before = tmp_path_factory.mktemp("searched"), ray_left()
     tune.main(**arguments(packed, out))
@@ -212,7 +214,7 @@ def test_a_search_scores_every_cell_and_its_winner_is_the_best_of_them(searched)
 
 def test_no_ray_process_no_temporary_folder_and_no_state_is_left(searched):
     out, before = searched
-    assert set(ray_left()) <= set(before)
+    assert ray_left() <= before
     assert not (out / "state").exists()
 
 
@@ -337,9 +339,9 @@ def test_a_search_killed_with_9_goes_on_and_ends_with_the_same_numbers(packed, s
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     deadline = time.monotonic() + 30
-    while set(ray_left()) - set(before) and time.monotonic() < deadline:
+    while ray_left() - before and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert set(ray_left()) <= set(before)
+    assert ray_left() <= before
     stored = [*tmp_path.glob("state/*.npz"), *tmp_path.glob("state/*.json")]
     assert stored
     times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("state/*.json")}

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from edits import EDITS, LIBRARY, RESULTS
+from house import House
 
 
 @contextmanager
@@ -74,12 +76,26 @@ def test_a_new_loss_trains_that_loss_alone(study, every_job):
         new.unlink()
     cell = [f"{step} {recipe}/squared" for step in ("predict", "measure") for recipe in RECIPES]
     cell += [f"train {recipe}/squared/{fold}" for recipe in RECIPES for fold in (1, 2)]
+    cell += [f"tune {recipe}/squared/shared" for recipe in RECIPES]
     print(f"a new loss in the config: {', '.join(sorted(found))}")
     assert found == {
         *cell,
         "plan",
-        *matching(["show_recipe *", "show_losses", *RESULTS], every_job),
+        *matching(["show_recipe *", "show_losses", "show_tuning", *RESULTS], every_job),
     }
+
+
+def test_a_search_that_ends_as_before_trains_nothing_again(study, tmp_path):
+    """Its best.yaml holds no times, so that Snakemake finds the same bytes."""
+    house = House(copytree(study.folder, tmp_path / "house"))
+    target = "results/tiny/tuning/robust/focal/shared/best.yaml"
+    before = (house.folder / target).read_bytes()
+    done = house.run("--cores", "2", "--force", target)
+    assert done.returncode == 0, done.stdout
+    assert (house.folder / target).read_bytes() == before
+    found = house.jobs()
+    assert "show_tuning" in found
+    assert not [job for job in found if job.startswith(("train ", "tune ", "predict "))]
 
 
 RECIPES = ("robust", "paper")

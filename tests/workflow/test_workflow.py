@@ -58,14 +58,29 @@ def test_every_training_leaves_weights_history_and_settings(results):
     assert not list((results / ".resume").glob("*"))
 
 
+def test_every_loss_is_tuned_and_trained_with_what_won_or_with_its_own(results):
+    config = yaml.safe_load((results / "config.yaml").read_text(encoding="utf-8"))
+    for recipe in RECIPES:
+        for loss in LOSSES:
+            folder = results / "tuning" / recipe / loss / "shared"
+            best = yaml.safe_load((folder / "best.yaml").read_text(encoding="utf-8"))
+            assert len(read_table(folder / "history.tsv")) == 2  # trials of one epoch
+            assert set(best["searched"]) >= {"learning_rate"}
+            path = results / "models" / recipe / loss / "fold-2" / "settings.yaml"
+            facts = yaml.safe_load(path.read_text(encoding="utf-8"))
+            own = config["recipes"][recipe]["training"]
+            assert facts["settings"]["training"] == own | best["training"]
+            assert facts["loss"]["constants"] == config["losses"][loss] | best["constants"]
+
+
 def test_plan_is_printed_before_the_first_training(study):
     told = (study.folder / "run.log").read_text(encoding="utf-8")
-    assert "robust: 4 trainings (2 losses x 2 folds)" in told
+    assert "robust: 4 trainings (2 losses x 2 folds), 2 epochs each, 4 epochs of tuning" in told
     assert told.index("What is to come") < told.index("epoch 1/")
 
 
 def test_tables_have_their_rows(results):
-    names = "summary table2 table3 published_check table_checks run cost loss_cost folds"
+    names = "summary table1 table2 table3 published_check table_checks run cost loss_cost folds"
     tables = {name: read_table(results / "tables" / f"{name}.tsv") for name in names.split()}
     assert all(len(table) for table in tables.values())
     summary = tables["summary"]
@@ -76,7 +91,7 @@ def test_tables_have_their_rows(results):
 
 def test_figures_are_drawings_without_the_word_nan(results):
     figures = sorted((results / "figures").rglob("*.svg"))
-    assert len(figures) >= 11
+    assert len(figures) >= 15
     for path in figures:
         drawing = ElementTree.parse(path).getroot()
         assert drawing.tag.endswith("svg")
@@ -86,7 +101,18 @@ def test_figures_are_drawings_without_the_word_nan(results):
 def test_report_holds_every_figure_and_table_and_needs_no_network(study, results):
     page = (results / "report.html").read_text(encoding="utf-8")
     items = re.findall(r'"(?:figure|table|item)": "([^"{]+)', page)
-    wanted = ["Fig. 1,", "Fig. 2,", "Fig. 3,", "Fig. 4,", "Fig. 5,", "Fig. S1,", "Training curves"]
+    wanted = [
+        "Table 1,",
+        "Tuning by epoch",
+        "Sensitivity",
+        "Fig. 1,",
+        "Fig. 2,",
+        "Fig. 3,",
+        "Fig. 4,",
+        "Fig. 5,",
+        "Fig. S1,",
+        "Training curves",
+    ]
     wanted += ["Table 2,", "Table 3,", "Summary,", "What was planned", "Seconds and memory"]
     for label in wanted:
         assert any(item.startswith(label) for item in items), f"not in the report: {label}"
@@ -121,6 +147,18 @@ BAD_CONFIG = {
     "unknown choice": (
         "skull_strip: {method: knife}",
         "config: skull_strip.method: 'knife' is not one of",
+    ),
+    "unknown preset": (
+        "tuning: {preset: best}",
+        "config: tuning.preset: no 'best'; there are: paper, robust",
+    ),
+    "tuned constant that the loss lacks": (
+        "tuning: {presets: {robust: {space: {focal: {delta: [0.5]}}}}}",
+        r"config: tuning.presets.robust: focal: delta: neither a training setting \(epochs, ",
+    ),
+    "tuned value out of range": (
+        "tuning: {presets: {robust: {space: {focal: {alpha: [0.5, 2]}}}}}",
+        "config: tuning.presets.robust: focal: alpha: .*alpha must lie from 0 to 1, not 2",
     ),
     "unknown loss": (
         "losses: {bce: {}, dise: {}}",

@@ -1,0 +1,87 @@
+"""Promises of Table 1 and the figures of the tuning: every trial shown, the winner starred."""
+
+import math
+
+import pandas as pd
+import pytest
+from matplotlib import pyplot
+
+from tumorseg import tuning_charts
+from tumorseg.tuning_charts import STAR, Search
+
+GRID = {"alpha": [0.5, 0.8], "epochs": [2, 4]}
+
+
+def search(loss: str = "focal", scope: str = "shared", **best) -> Search:
+    """Two values of alpha at two numbers of epochs; the second trial was pruned after epoch 2."""
+    cells = pd.DataFrame(
+        [
+            (1, 0.5, 2, 0.30, "ok"),
+            (1, 0.5, 4, 0.25, "ok"),
+            (2, 0.8, 2, 0.20, "ok"),
+            (2, 0.8, 4, math.nan, "pruned"),
+        ],
+        columns=["trial", "alpha", "epochs", "val_iou", "status"],
+    )
+    rows = [(1, 1, 0.1), (1, 2, 0.3), (1, 3, 0.2), (1, 4, 0.25), (2, 1, 0.1), (2, 2, 0.2)]
+    history = pd.DataFrame(rows, columns=["trial", "epoch", "val_iou"]).assign(seconds=1.5)
+    found = {"search": "grid", "searched": GRID, "status": "won", "val_iou": 0.3}
+    found |= {"training": {"epochs": 2}, "constants": {"alpha": 0.5}}
+    return Search("robust", loss, scope, found | best, cells, history)
+
+
+def nothing() -> Search:
+    cells = search().cells.assign(val_iou=0.0, status="nothing learned")
+    best = {"status": "nothing learned", "training": {}, "constants": {}, "val_iou": math.nan}
+    return Search("robust", "bce", "shared", search().best | best, cells, search().history)
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    pyplot.close("all")
+
+
+def test_table_1_says_what_was_searched_what_it_took_and_what_won():
+    table = tuning_charts.table1([search(), nothing()])
+    first, second = table.to_dict("records")
+    assert first["searched"] == "alpha 0.5 0.8; epochs 2 4"
+    assert (first["trials"], first["pruned"], first["failed"]) == (2, 1, 0)
+    assert (first["epochs"], first["epochs_apart"], first["seconds"]) == (6, 12, 9.0)
+    assert first["result"] == "won"
+    assert first["won"] == "epochs 2, alpha 0.5"
+    assert first["val_iou"] == 0.3
+    assert (second["result"], second["won"]) == ("nothing learned", "")
+    assert math.isnan(second["val_iou"])
+
+
+def stars(axis) -> list[tuple[float, float]]:
+    size = STAR["s"]
+    found = [dots for dots in axis.collections if list(dots.get_sizes()) == [size]]
+    return [tuple(map(float, dots.get_offsets()[0])) for dots in found]
+
+
+def test_the_curves_show_every_trial_and_star_the_winner():
+    figure = tuning_charts.curve_figure([search(), search(scope="fold-2"), nothing()], "robust")
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles == ["focal", "focal, fold-2", "bce"]
+    for axis in figure.axes:
+        lines = [line for line in axis.get_lines() if len(line.get_xdata()) > 1]
+        assert [len(line.get_xdata()) for line in lines] == [4, 2]
+    assert [stars(axis) for axis in figure.axes] == [[(2, 0.3)], [(2, 0.3)], []]
+    crosses = [line for line in figure.axes[0].get_lines() if line.get_marker() == "x"]
+    assert [(float(c.get_xdata()[0]), float(c.get_ydata()[0])) for c in crosses] == [(2, 0.2)]
+
+
+def test_the_sensitivity_has_a_panel_for_every_searched_value():
+    figure = tuning_charts.sensitivity_figure([search(), search("tversky")], "robust")
+    panels = [(axis.get_title(), axis.get_xlabel()) for axis in figure.axes]
+    assert panels == [(loss, name) for loss in ("focal", "tversky") for name in ("alpha", "epochs")]
+    assert stars(figure.axes[0]) == [(0.5, 0.3)]
+    assert stars(figure.axes[1]) == [(2, 0.3)]
+
+
+@pytest.mark.parametrize("draw", [tuning_charts.curve_figure, tuning_charts.sensitivity_figure])
+def test_a_recipe_that_searched_nothing_gets_a_figure_that_says_so(draw):
+    figure = draw([search()], "paper")
+    assert "nothing was searched" in figure._suptitle.get_text()
