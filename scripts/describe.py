@@ -31,6 +31,9 @@ def facts(cases: pd.DataFrame, folds: pd.DataFrame, cells: list[dict]) -> pd.Dat
         cell = next(cell for cell in cells if cell["recipe"] == name)
         settings = cell["settings"]
         plain = settings["network"] | settings["training"]
+        for of_recipe in (cell for cell in cells if cell["recipe"] == name):
+            searched = of_recipe["tuned"].get("searched", {})
+            plain |= dict.fromkeys(set(searched) & set(plain), "by tuning (Table 1)")
         text = ", ".join(f"{key} {value}" for key, value in plain.items())
         lines.append((f"recipe {name}", f"{settings['preparation']} preparation; {text}"))
         lines.append((f"parameters of the network, {name}", f"{cell['network']['parameters']:,}"))

@@ -1,7 +1,7 @@
 """A search over one loss's settings with Ray Tune, and the cell of its grid that wins."""
 
 from dataclasses import dataclass, field
-from math import ceil, isnan
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -213,13 +213,12 @@ def best(table: pd.DataFrame, search: dict[str, Any], cell: "Cell") -> dict[str,
     won = winner(table)
     if won is None:
         return {"status": "nothing learned", "training": {}, "constants": {}}
-    names = [name for name in search["searched"] if name != "epochs" or search["epochs_searched"]]
-    chosen = {name: won[name].item() if hasattr(won[name], "item") else won[name] for name in names}
+    values = {name: won[name] for name in search["searched"]}
+    chosen = {k: v.item() if hasattr(v, "item") else v for k, v in values.items()}
     training = {k: v for k, v in chosen.items() if k in cell.settings["training"]}
     constants = {k: v for k, v in chosen.items() if k not in training}
-    value = float(won["val_iou"])
-    assert not isnan(value)
-    return {"status": "won", "training": training, "constants": constants, "val_iou": value}
+    found = {"training": training, "constants": constants, "val_iou": float(won["val_iou"])}
+    return {"status": "won"} | found
 
 
 def history_table(runs: list[Run]) -> pd.DataFrame:

@@ -15,7 +15,14 @@ from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, style, titled
 from tumorseg.search_space import has_values
 from tumorseg.tuning import text_of, winner
 
-STAR = {"marker": "*", "s": 130, "color": "#D55E00", "edgecolor": "white", "zorder": 5}
+STAR = {
+    "marker": "*",
+    "s": 130,
+    "color": "#D55E00",
+    "edgecolor": "white",
+    "zorder": 5,
+    "clip_on": False,
+}
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,7 @@ def sensitivity_figure(searches: list[Search], recipe: str) -> Figure:
             points = search.cells.groupby(by, as_index=False)["val_iou"].max()
             axis.scatter(points[name], points["val_iou"], s=22, color=colour, label=search.scope)
             best = points.groupby(name)["val_iou"].max()
-            if len(best) < len(points):
+            if has_values(search.best["searched"][name]):
                 axis.plot(best.index, best, color=colour, lw=1)
             _star(axis, search, name)
         values = of_loss[0].best["searched"][name]

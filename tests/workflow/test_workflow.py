@@ -60,6 +60,7 @@ def test_every_training_leaves_weights_history_and_settings(results):
 
 def test_every_loss_is_tuned_and_trained_with_what_won_or_with_its_own(results):
     config = yaml.safe_load((results / "config.yaml").read_text(encoding="utf-8"))
+    told = (results / "tables" / "run.tsv").read_text(encoding="utf-8")
     for recipe in RECIPES:
         for loss in LOSSES:
             folder = results / "tuning" / recipe / loss / "shared"
@@ -70,6 +71,7 @@ def test_every_loss_is_tuned_and_trained_with_what_won_or_with_its_own(results):
             facts = yaml.safe_load(path.read_text(encoding="utf-8"))
             own = config["recipes"][recipe]["training"]
             assert facts["settings"]["training"] == own | best["training"]
+            assert "learning_rate by tuning (Table 1)" in told
             assert facts["loss"]["constants"] == config["losses"][loss] | best["constants"]
 
 
