@@ -11,7 +11,7 @@ from snakemake.utils import validate
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from tumorseg import registry, search_space
+from tumorseg import registry, search_space, tuning_checks
 from tumorseg.code_digest import code_digest as code
 from tumorseg.errors import UserError
 
@@ -65,7 +65,7 @@ if TUNING["scope"] != "none":
     where = f"config: tuning.presets.{TUNING['preset']}"
     try:
         for name, (function, _) in FUNCTIONS.items():
-            search_space.check(PRESET, name, function, TRAINING_KEYS["properties"], where)
+            tuning_checks.check(PRESET, name, function, TRAINING_KEYS["properties"], where)
     except UserError as error:
         raise WorkflowError(str(error)) from None
 # The searches of each recipe and loss: one for all folds, or one inside every fold.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tumorseg import cells, folds, tuning
+from tumorseg import cells, folds, tuning, tuning_tables
 from tumorseg.cell_training import Cell
 from tumorseg.files import read_table, write_table, write_text
 from tumorseg.ray_session import session
@@ -89,17 +89,17 @@ def main(
                 at_once=None if joined and search["search"] != "optuna" else side_by_side,
                 say=lambda text: print(f"tune {name}  {text}", flush=True),
             )
-    table = tuning.cell_table(runs, search)
-    found = tuning.best(table, search, cell)
+    table = tuning_tables.cell_table(runs, search)
+    found = tuning_tables.best(table, search, settings["training"])
     if not runs:
         found = {"status": "nothing to search", "training": {}, "constants": {}}
     write_table(table, trials_table)
-    write_table(tuning.history_table(runs), history_table)
+    write_table(tuning_tables.history_table(runs), history_table)
     asked = {"recipe": recipe, "loss": loss, "search": search["search"], "fold": fold}
     asked |= {"searched": search["searched"], "trials": search["trials"]}
     write_text(best_file, yaml.safe_dump(asked | found, sort_keys=False))
     shutil.rmtree(state_dir, ignore_errors=True)
-    text = tuning.text_of(found["training"] | found["constants"])
+    text = tuning_tables.text_of(found["training"] | found["constants"])
     print(
         f"tune {name}  {found['status']}: {text}; {len(runs)} trials, "
         f"{sum(len(run.history) for run in runs)} epochs, {time.perf_counter() - started:.0f} s"

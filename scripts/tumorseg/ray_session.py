@@ -22,18 +22,33 @@ LONGEST = 40  # of the temporary folder's path: Ray puts sockets below it, which
 
 # Runs beside the search in a session of its own. When the search ends, however it ends (SIGKILL
 # included), its standard input closes: then no process of this Ray and no file of it may stay.
+# A worker's title hides the folder that it was started with, but not its open log (Linux).
 CLEANER = """
-import shutil, subprocess, sys, time
+import os, shutil, signal, subprocess, sys, time
 from pathlib import Path
-folder = sys.stdin.readline().strip()
+folder, driver = sys.stdin.readline().strip(), os.getppid()
 sys.stdin.read()
+
+def uses(process):
+    try:
+        return any(os.readlink(file).startswith(folder) for file in (process / "fd").iterdir())
+    except OSError:
+        return False
+
 for _ in range(50):
+    others = [p for p in Path("/proc").glob("[0-9]*") if int(p.name) not in (driver, os.getpid())]
+    left = [int(p.name) for p in others if uses(p)]
+    for process in left:
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
     try:
         subprocess.run(["pkill", "-9", "-f", folder], check=False)
     except FileNotFoundError:
         pass
     shutil.rmtree(folder, ignore_errors=True)
-    if not Path(folder).exists():
+    if not left and not Path(folder).exists():
         break
     time.sleep(0.2)
 """

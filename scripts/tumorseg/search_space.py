@@ -1,4 +1,4 @@
-"""What tuning tries for a loss: a preset of the config, resolved and checked; needs no Ray.
+"""What tuning tries for a loss: a preset of the config, resolved; needs no Ray.
 
 A dimension is a key of a recipe's training or a constant of the loss. It holds a list of values or
 a range {low, high, log}. Where the schedule has no horizon, `epochs` is not trained for: one long
@@ -8,13 +8,9 @@ run is scored at every number of epochs.
 from math import prod
 from typing import Any
 
-from tumorseg import registry
-from tumorseg.errors import UserError
 from tumorseg.schedules import has_horizon
 
 EVERY = "every_loss"
-NOT_TUNED = ("keep_best", "mirrored")  # how epochs are chosen and predictions made: the protocol
-WHOLE = ("epochs", "batch_size")
 
 
 def has_values(dimension: Any) -> bool:
@@ -64,52 +60,6 @@ def planned_epochs(search: dict[str, Any]) -> int:
     if apart and search["search"] == "grid":
         return sum(apart) * search["trials"] // len(apart)
     return search["epochs"] * search["trials"]
-
-
-def check(
-    preset: dict[str, Any], name: str, function: str, training_schema: dict[str, Any], where: str
-) -> None:
-    """Raises UserError for a dimension or a value that neither the training nor the loss takes."""
-    for key, values in dimensions(preset, name, function).items():
-        here = f"{where}: {name}: {key}"
-        if key in NOT_TUNED:
-            raise UserError(f"{here} is part of the protocol and not tuned")
-        several = has_values(values)
-        if several and len(set(map(str, values))) < len(values):
-            raise UserError(f"{here}: a value stands twice in {values}")
-        if not several and preset["search"] == "grid":
-            raise UserError(f"{here}: a grid needs a list of values, not a range")
-        if not several and key in WHOLE:
-            raise UserError(f"{here}: give a list of whole numbers, not a range")
-        if not several and not 0 <= values["low"] < values["high"]:
-            raise UserError(f"{here}: low must lie from 0 to below high")
-        if not several and values.get("log") and not values["low"]:
-            raise UserError(f"{here}: a logarithmic range starts above 0")
-        for value in values if several else (values["low"], values["high"]):
-            _check_value(function, key, value, training_schema, here)
-
-
-def _check_value(
-    function: str, key: str, value: Any, training_schema: dict[str, Any], here: str
-) -> None:
-    if key in training_schema:
-        import jsonschema  # where Snakemake runs, not in every stage's environment
-
-        error = next(jsonschema.Draft202012Validator(training_schema[key]).iter_errors(value), None)
-        if error:
-            raise UserError(f"{here}: {error.message}")
-        return
-    if key not in registry.loss_constants(function):
-        constants = ", ".join(registry.loss_constants(function)) or "none"
-        settings = ", ".join(known for known in training_schema if known not in NOT_TUNED)
-        raise UserError(
-            f"{here}: neither a training setting ({settings}) nor a constant of the loss "
-            f"({constants})"
-        )
-    try:
-        registry.check_constants(function, {key: value})
-    except UserError as error:
-        raise UserError(f"{here}: {error}") from None
 
 
 def rounded(chosen: dict[str, Any]) -> dict[str, Any]:

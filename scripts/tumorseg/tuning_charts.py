@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, style, titled
 from tumorseg.search_space import has_values
-from tumorseg.tuning import text_of, winner
+from tumorseg.tuning_tables import text_of, winner
 
 STAR = {
     "marker": "*",

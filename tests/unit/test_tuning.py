@@ -22,11 +22,11 @@ import yaml
 from test_training import cases
 
 import tune
-from tumorseg import cell_training, trial, tuning
+from tumorseg import cell_training, trial, tuning, tuning_tables
 from tumorseg.cell_training import Cell
 from tumorseg.errors import UserError
 from tumorseg.files import read_table, write_table
-from tumorseg.tuning import Run
+from tumorseg.tuning_tables import Run
 
 SETTINGS = {
     "preparation": "robust",
@@ -66,7 +66,7 @@ def history(*ious: float) -> list[dict]:
 def table(*runs: Run, keep_best: bool = False) -> pd.DataFrame:
     for run in runs:
         run.epochs = 4
-    return tuning.cell_table(list(runs), GRID | {"keep_best": keep_best})
+    return tuning_tables.cell_table(list(runs), GRID | {"keep_best": keep_best})
 
 
 def test_every_cell_is_scored_by_what_its_own_training_would_choose():
@@ -77,18 +77,18 @@ def test_every_cell_is_scored_by_what_its_own_training_would_choose():
 
 def test_the_best_cell_wins_and_of_equals_the_shortest_then_the_first():
     runs = [Run({"alpha": a}, history(0.1, 0.3, 0.1, 0.3)) for a in (0.5, 0.8)]
-    won = tuning.winner(table(*runs))
+    won = tuning_tables.winner(table(*runs))
     assert (won["trial"], won["epochs"]) == (1, 2)
     better = Run({"alpha": 0.9}, history(0.1, 0.1, 0.1, 0.31))
-    won = tuning.winner(table(*runs, better))
+    won = tuning_tables.winner(table(*runs, better))
     assert (won["trial"], won["epochs"]) == (3, 4)
 
 
 def test_a_cell_that_has_learned_nothing_cannot_win():
     found = table(Run({"alpha": 0.5}, history(0, 0.009, 0, 0.0099)))
     assert set(found["status"]) == {"nothing learned"}
-    assert tuning.winner(found) is None
-    assert tuning.best(found, GRID, None) == {
+    assert tuning_tables.winner(found) is None
+    assert tuning_tables.best(found, GRID, {}) == {
         "status": "nothing learned",
         "training": {},
         "constants": {},
@@ -103,7 +103,7 @@ def test_pruned_and_failed_trials_are_shown_as_such_and_keep_the_cells_they_reac
     assert list(found["status"]) == ["ok", "pruned", "ok", "failed"]
     assert list(found["failure"])[2:] == ["", "the loss became nan in epoch 3"]
     assert found["val_iou"].isna().tolist() == [False, True, False, True]
-    assert tuning.winner(found)["trial"] == 2
+    assert tuning_tables.winner(found)["trial"] == 2
 
 
 def test_the_recipe_s_own_values_are_the_first_trial_where_they_lie_in_the_space():

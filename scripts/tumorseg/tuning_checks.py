@@ -1,0 +1,56 @@
+"""Checks of a tuning preset against the schema and the losses; runs where Snakemake runs."""
+
+from typing import Any
+
+import jsonschema
+
+from tumorseg import registry
+from tumorseg.errors import UserError
+from tumorseg.search_space import dimensions, has_values
+
+NOT_TUNED = ("keep_best", "mirrored")  # how epochs are chosen and predictions made: the protocol
+WHOLE = ("epochs", "batch_size")
+
+
+def check(
+    preset: dict[str, Any], name: str, function: str, training_schema: dict[str, Any], where: str
+) -> None:
+    """Raises UserError for a dimension or a value that neither the training nor the loss takes."""
+    for key, values in dimensions(preset, name, function).items():
+        here = f"{where}: {name}: {key}"
+        if key in NOT_TUNED:
+            raise UserError(f"{here} is part of the protocol and not tuned")
+        several = has_values(values)
+        if several and len(set(map(str, values))) < len(values):
+            raise UserError(f"{here}: a value stands twice in {values}")
+        if not several and preset["search"] == "grid":
+            raise UserError(f"{here}: a grid needs a list of values, not a range")
+        if not several and key in WHOLE:
+            raise UserError(f"{here}: give a list of whole numbers, not a range")
+        if not several and not 0 <= values["low"] < values["high"]:
+            raise UserError(f"{here}: low must lie from 0 to below high")
+        if not several and values.get("log") and not values["low"]:
+            raise UserError(f"{here}: a logarithmic range starts above 0")
+        for value in values if several else (values["low"], values["high"]):
+            _check_value(function, key, value, training_schema, here)
+
+
+def _check_value(
+    function: str, key: str, value: Any, training_schema: dict[str, Any], here: str
+) -> None:
+    if key in training_schema:
+        error = next(jsonschema.Draft202012Validator(training_schema[key]).iter_errors(value), None)
+        if error:
+            raise UserError(f"{here}: {error.message}")
+        return
+    if key not in registry.loss_constants(function):
+        constants = ", ".join(registry.loss_constants(function)) or "none"
+        settings = ", ".join(known for known in training_schema if known not in NOT_TUNED)
+        raise UserError(
+            f"{here}: neither a training setting ({settings}) nor a constant of the loss "
+            f"({constants})"
+        )
+    try:
+        registry.check_constants(function, {key: value})
+    except UserError as error:
+        raise UserError(f"{here}: {error}") from None
