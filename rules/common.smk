@@ -38,6 +38,7 @@ LOSSES = list(config["losses"])
 RECIPES = list(config["use_recipes"])
 CAPTIONS = sorted(map(os.path.relpath, Path(workflow.basedir, "report").glob("*.rst")))
 FOLDS = list(range(1, config["folds"]["count"] + 1))
+SEEDS = list(range(config["seed"], config["seed"] + config["training"]["seeds"]))
 
 try:
     FUNCTIONS = registry.configured_losses(config["losses"])
@@ -78,6 +79,7 @@ wildcard_constraints:
     recipe="|".join(RECIPES),
     loss="|".join(LOSSES),
     fold="|".join(map(str, FOLDS)),
+    seed="|".join(map(str, SEEDS)),
 
 
 def source_files(wildcards):
@@ -191,6 +193,11 @@ def predict_code(wildcards):
 def fold_number(wildcards):
     """The fold as a number."""
     return int(wildcards.fold)
+
+
+def training_seed(wildcards):
+    """The seed of a training as a number; the data and the folds keep the config's."""
+    return int(wildcards.seed)
 
 
 def plan_recipes(wildcards):

@@ -6,9 +6,10 @@ rule describe:
         cases_table=f"{RESULTS}/cases.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
         settings_files=collect(
-            f"{RESULTS}/models/{{recipe}}/{{loss}}/fold-{{fold}}/settings.yaml",
+            f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}/settings.yaml",
             recipe=RECIPES,
             loss=LOSSES,
+            seed=SEEDS,
             fold=FOLDS,
         ),
         benchmarks=[
@@ -28,9 +29,10 @@ rule describe:
                 scope=SCOPES,
             ),
             *collect(
-                f"{RESULTS}/benchmarks/train/{{recipe}}/{{loss}}/fold-{{fold}}.tsv",
+                f"{RESULTS}/benchmarks/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.tsv",
                 recipe=RECIPES,
                 loss=LOSSES,
+                seed=SEEDS,
                 fold=FOLDS,
             ),
             *collect(

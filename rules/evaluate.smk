@@ -4,13 +4,17 @@
 rule measure:
     input:
         predictions=collect(
-            f"{RESULTS}/predictions/{{{{recipe}}}}/{{{{loss}}}}/fold-{{fold}}", fold=FOLDS
+            f"{RESULTS}/predictions/{{{{recipe}}}}/{{{{loss}}}}/seed-{{seed}}/fold-{{fold}}",
+            seed=SEEDS,
+            fold=FOLDS,
         ),
         masks_dir=f"{RESULTS}/masks",
         cases_table=f"{RESULTS}/cases.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
     output:
         metrics_table=f"{RESULTS}/metrics/{{recipe}}/{{loss}}.tsv",
+        thresholds_table=f"{RESULTS}/metrics/{{recipe}}/{{loss}}.thresholds.tsv",
+        reliability_table=f"{RESULTS}/metrics/{{recipe}}/{{loss}}.reliability.tsv",
         page=report(
             f"{RESULTS}/metrics/{{recipe}}/{{loss}}.html",
             caption="../report/metrics.rst",
@@ -32,6 +36,7 @@ rule measure:
         recipe="{recipe}",
         loss="{loss}",
         threshold=lookup(within=config, dpath="measure/threshold"),
+        tolerances_px=lookup(within=config, dpath="measure/tolerances_px"),
     script:
         "../scripts/measure.py"
 
@@ -55,6 +60,7 @@ rule measure_background:
     params:
         code=code("measure_background.py"),
         threshold=lookup(within=config, dpath="measure/threshold"),
+        tolerances_px=lookup(within=config, dpath="measure/tolerances_px"),
     script:
         "../scripts/measure_background.py"
 
@@ -62,13 +68,17 @@ rule measure_background:
 rule show_recipe:
     input:
         histories=collect(
-            f"{RESULTS}/models/{{{{recipe}}}}/{{loss}}/fold-{{fold}}/history.tsv",
+            f"{RESULTS}/models/{{{{recipe}}}}/{{loss}}/seed-{{seed}}/fold-{{fold}}/history.tsv",
             loss=LOSSES,
+            seed=SEEDS,
             fold=FOLDS,
         ),
         metrics=collect(f"{RESULTS}/metrics/{{{{recipe}}}}/{{loss}}.tsv", loss=LOSSES),
         predictions=collect(
-            f"{RESULTS}/predictions/{{{{recipe}}}}/{{loss}}/fold-{{fold}}", loss=LOSSES, fold=FOLDS
+            f"{RESULTS}/predictions/{{{{recipe}}}}/{{loss}}/seed-{{seed}}/fold-{{fold}}",
+            loss=LOSSES,
+            seed=SEEDS[0],
+            fold=FOLDS,
         ),
         cases_dir=f"{RESULTS}/cases",
         masks_dir=f"{RESULTS}/masks",

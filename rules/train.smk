@@ -1,4 +1,4 @@
-# Training and prediction of every cell: recipe x loss x fold.
+# Training and prediction of every cell: recipe x loss x seed x fold.
 
 
 # Goes first by priority, not as an input of `train`: an ancient input that has to be made hides
@@ -29,6 +29,7 @@ rule plan:
         searches=searches,
         scopes=len(SCOPES),
         losses=LOSSES,
+        seeds=SEEDS,
         network=lookup(within=config, dpath="network"),
         threads=lookup(within=config, dpath="training/threads"),
     script:
@@ -43,13 +44,13 @@ rule train:
         folds_table=f"{RESULTS}/folds.tsv",
         best_file=tuned,
     output:
-        weights_file=f"{RESULTS}/models/{{recipe}}/{{loss}}/fold-{{fold}}/model.weights.h5",
-        history_table=f"{RESULTS}/models/{{recipe}}/{{loss}}/fold-{{fold}}/history.tsv",
-        settings_file=f"{RESULTS}/models/{{recipe}}/{{loss}}/fold-{{fold}}/settings.yaml",
+        weights_file=f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}/model.weights.h5",
+        history_table=f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}/history.tsv",
+        settings_file=f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}/settings.yaml",
     log:
-        f"{LOGS}/train/{{recipe}}/{{loss}}/fold-{{fold}}.log",
+        f"{LOGS}/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train/{{recipe}}/{{loss}}/fold-{{fold}}.tsv"
+        f"{RESULTS}/benchmarks/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.tsv"
     conda:
         "../envs/training.yaml"
     # A fixed number, so that --cores 1 and --cores 8 give the same bytes.
@@ -65,7 +66,7 @@ rule train:
         constants=constants,
         network=lookup(within=config, dpath="network"),
         fold=fold_number,
-        seed=lookup(within=config, dpath="seed"),
+        seed=training_seed,
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),
         state_dir=f"{RESULTS}/.resume",
@@ -79,16 +80,22 @@ rule predict:
         placement_table=f"{RESULTS}/pack/{{recipe}}/placement.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
         weights=collect(
-            f"{RESULTS}/models/{{{{recipe}}}}/{{{{loss}}}}/fold-{{fold}}/model.weights.h5",
+            f"{RESULTS}/models/{{{{recipe}}}}/{{{{loss}}}}/seed-{{seed}}/fold-{{fold}}/model.weights.h5",
+            seed=SEEDS,
             fold=FOLDS,
         ),
         settings_files=collect(
-            f"{RESULTS}/models/{{{{recipe}}}}/{{{{loss}}}}/fold-{{fold}}/settings.yaml",
+            f"{RESULTS}/models/{{{{recipe}}}}/{{{{loss}}}}/seed-{{seed}}/fold-{{fold}}/settings.yaml",
+            seed=SEEDS,
             fold=FOLDS,
         ),
     output:
         predictions=directory(
-            collect(f"{RESULTS}/predictions/{{{{recipe}}}}/{{{{loss}}}}/fold-{{fold}}", fold=FOLDS)
+            collect(
+                f"{RESULTS}/predictions/{{{{recipe}}}}/{{{{loss}}}}/seed-{{seed}}/fold-{{fold}}",
+                seed=SEEDS,
+                fold=FOLDS,
+            )
         ),
     log:
         f"{LOGS}/predict/{{recipe}}/{{loss}}.log",

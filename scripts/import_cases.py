@@ -52,6 +52,7 @@ def main(
             "width_px": width,
             "spacing_mm": case.spacing_mm,
             "true_brain": np.nan,
+            "tumour_type": case.tumour_type or np.nan,
         }
         if case.true_brain is not None:
             write_mask(Path(true_brain_dir) / f"{case.case}.png", case.true_brain)

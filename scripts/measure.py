@@ -6,9 +6,17 @@ import numpy as np
 import pandas as pd
 
 from tumorseg.errors import UserError
-from tumorseg.files import read_table
+from tumorseg.files import read_table, write_table
 from tumorseg.images import read_image, read_mask
-from tumorseg.measuring import COLUMNS, failed, foreground, measured
+from tumorseg.measuring import (
+    BINS,
+    CURVES,
+    columns,
+    counts_by_threshold,
+    failed,
+    measured,
+    reliability,
+)
 from tumorseg.pages import write_tables
 
 
@@ -23,24 +31,12 @@ def read_prediction(path: Path, truth: np.ndarray) -> np.ndarray:
     return quantised
 
 
-def measure_fold(
-    folder: Path, tests: pd.DataFrame, masks: Path, spacing_mm: dict[str, float], threshold: float
-) -> list[dict[str, object]]:
-    """The lines of one fold; a file FAILED in its folder makes each of them a failed one."""
-    failure = folder / "FAILED"
-    if failure.exists():
-        print(f"{folder}: not measured, training failed: {failure.read_text().strip()}")
-    lines = []
-    for test in tests.itertuples():
-        truth = read_mask(masks / f"{test.case}.png")
-        line = {"fold": test.fold, "case": test.case, "patient": test.patient, "plane": test.plane}
-        if failure.exists():
-            line |= failed(truth)
-        else:
-            quantised = read_prediction(folder / f"{test.case}.png", truth)
-            line |= measured(truth, foreground(quantised, threshold), spacing_mm[test.case])
-        lines.append(line)
-    return lines
+def reliability_lines(pixels: np.ndarray) -> pd.DataFrame:
+    """The reliability of one training's test pixels: bin_low, bin_high and what they sum to."""
+    table = pd.DataFrame(pixels, columns=["pixels", "probability_sum", "true_px"])
+    table.insert(0, "bin_low", np.arange(BINS) / BINS)
+    table.insert(1, "bin_high", np.arange(1, BINS + 1) / BINS)
+    return table
 
 
 def main(
@@ -50,27 +46,56 @@ def main(
     cases_table: str,
     folds_table: str,
     metrics_table: str,
+    thresholds_table: str,
+    reliability_table: str,
     page: str,
     recipe: str,
     loss: str,
+    tolerances_px: list[float],
     threshold: float = 0.5,
 ) -> None:
-    """Writes one line a test case to `metrics_table` (tumorseg.measuring.COLUMNS) and `page`.
+    """Writes one line a test case to `metrics_table` (tumorseg.measuring.columns) and `page`.
 
-    predictions: the fold folders, each named fold-<k> and holding <case>.png.
-    threshold: tumour is where the probability lies above it.
+    predictions: folders seed-<s>/fold-<k> with <case>.png, validation cases in validation/.
+    threshold: tumour is where the probability lies above it; thresholds_table: the counts of every
+    test and validation case at measuring.THRESHOLDS; reliability_table: how often pixels of a given
+    probability are tumour. A file FAILED in a folder makes each line of it a failed one.
     """
-    cases = read_table(cases_table)
+    cases, folds = read_table(cases_table), read_table(folds_table)
     spacing_mm = dict(zip(cases["case"], cases["spacing_mm"].astype(float), strict=True))
-    folds = read_table(folds_table)
-    tests = folds[folds["role"] == "test"]
-    lines = []
+    lines, curves, bins = [], [], []
     for folder in map(Path, predictions):
-        fold = int(folder.name.removeprefix("fold-"))
-        of_fold = tests[tests["fold"] == fold]
-        lines += measure_fold(folder, of_fold, Path(masks_dir), spacing_mm, threshold)
-    table = pd.DataFrame(lines).assign(recipe=recipe, loss=loss, threshold=threshold)
-    write_tables({Path(metrics_table).stem: table[list(COLUMNS)]}, [metrics_table, page])
+        training = {
+            "seed": int(folder.parent.name.removeprefix("seed-")),
+            "fold": int(folder.name.removeprefix("fold-")),
+        }
+        failure = folder / "FAILED"
+        if failure.exists():
+            print(f"{folder}: not measured, training failed: {failure.read_text().strip()}")
+        pixels = np.zeros((BINS, 3))
+        of_fold = folds[(folds["fold"] == training["fold"]) & (folds["role"] != "train")]
+        for case in of_fold.sort_values("role", kind="stable").itertuples():
+            truth = read_mask(Path(masks_dir) / f"{case.case}.png")
+            line = training | {"case": case.case, "patient": case.patient, "plane": case.plane}
+            test = case.role == "test"
+            if failure.exists():
+                lines += [line | failed(truth, tolerances_px)] if test else []
+                continue
+            name = f"{case.case}.png" if test else f"validation/{case.case}.png"
+            quantised = read_prediction(folder / name, truth)
+            found = training | {"role": case.role, "case": case.case, "patient": case.patient}
+            curves.append(counts_by_threshold(truth, quantised).assign(**found))
+            if test:
+                settings = {"threshold": threshold, "tolerances_px": tolerances_px}
+                line |= measured(truth, quantised, spacing_mm=spacing_mm[case.case], **settings)
+                lines.append(line)
+                pixels += reliability(truth, quantised)
+        bins.append(reliability_lines(pixels).assign(**training))
+    table = pd.DataFrame(lines).assign(recipe=recipe, loss=loss)[columns(tolerances_px)]
+    write_tables({Path(metrics_table).stem: table}, [metrics_table, page])
+    curves = pd.concat(curves) if curves else pd.DataFrame(columns=CURVES)
+    write_table(curves[list(CURVES)], thresholds_table)
+    write_table(pd.concat(bins), reliability_table)
     found = table[table["status"] == "ok"]
     print(
         f"{recipe}/{loss}: {len(table)} cases, mean Dice {found['dice'].mean():.3f}, "

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tumorseg.files import read_table, write_table
 from tumorseg.images import read_mask
-from tumorseg.measuring import COLUMNS, measured
+from tumorseg.measuring import columns, measured
 
 
 def main(
@@ -16,6 +16,7 @@ def main(
     cases_table: str,
     folds_table: str,
     metrics_table: str,
+    tolerances_px: list[float],
     threshold: float = 0.5,
 ) -> None:
     """Writes the metrics table of recipe "baseline", loss "background": one line a test case."""
@@ -26,9 +27,16 @@ def main(
     for test in folds[folds["role"] == "test"].sort_values(["fold", "case"]).itertuples():
         truth = read_mask(Path(masks_dir) / f"{test.case}.png")
         line = {"fold": test.fold, "case": test.case, "patient": test.patient, "plane": test.plane}
-        lines.append(line | measured(truth, np.zeros_like(truth), spacing_mm[test.case]))
-    table = pd.DataFrame(lines).assign(recipe="baseline", loss="background", threshold=threshold)
-    write_table(table[list(COLUMNS)], metrics_table)
+        line |= measured(
+            truth,
+            np.zeros(truth.shape, np.uint16),
+            spacing_mm=spacing_mm[test.case],
+            threshold=threshold,
+            tolerances_px=tolerances_px,
+        )
+        lines.append(line)
+    table = pd.DataFrame(lines).assign(recipe="baseline", loss="background", seed="none")
+    write_table(table[columns(tolerances_px)], metrics_table)
 
 
 if "snakemake" in globals():

@@ -34,6 +34,7 @@ def main(
     searches: dict[str, dict[str, Any]],
     scopes: int,
     losses: list[str],
+    seeds: list[int],
     network: dict[str, Any],
     threads: int,
 ) -> None:
@@ -53,10 +54,10 @@ def main(
         epochs = recipe["training"]["epochs"]
         tuned = searches.get(name, {}).values()
         tuning_epochs = scopes * sum(planned_epochs(search) for search in tuned)
-        images = int(training * epochs * len(losses))
+        images = int(training * epochs * len(losses) * len(seeds))
         images += int(training / folds["fold"].nunique() * tuning_epochs)
         batch = recipe["training"]["batch_size"]
-        cells = folds["fold"].nunique() * len(losses)
+        cells = folds["fold"].nunique() * len(losses) * len(seeds)
         starts = cells + scopes * len(tuned)
         beside = starts * START_S + images / batch * STEP_S
         seconds = images * GFLOP_128_16 * size / speed
@@ -65,6 +66,7 @@ def main(
             {
                 "recipe": name,
                 "losses": len(losses),
+                "seeds": len(seeds),
                 "folds": folds["fold"].nunique(),
                 "cells": cells,
                 "epochs": epochs,
@@ -79,7 +81,8 @@ def main(
     print("\nWhat is to come: training, then prediction, measuring and the report")
     for row in table.itertuples():
         print(
-            f"  {row.recipe}: {row.cells} trainings ({row.losses} losses x {row.folds} folds), "
+            f"  {row.recipe}: {row.cells} trainings ({row.losses} losses x {row.seeds} seed(s) x "
+            f"{row.folds} folds), "
             f"{row.epochs} epochs each, {row.tuning_epochs} epochs of tuning, "
             f"about {row.estimated_min:.0f} min on this CPU "
             f"({threads} thread(s) a training), {row.memory_mb_a_cell} MB a training"

@@ -1,4 +1,4 @@
-"""Predicts the test cases of every fold of one recipe and loss, at native resolution."""
+"""Predicts every training's test and validation cases, at native resolution."""
 
 import os
 import time
@@ -30,11 +30,12 @@ def main(
     wanted_device: str,
     batch_size: int = 8,
 ) -> None:
-    """Writes fold-<k>/<case>.png: 16 bit, probability = value / 65535, native height and width.
+    """Writes <case>.png: 16 bit, probability = value / 65535, native height and width.
 
-    weights, settings_files, predictions: one a fold, in the same order. A fold whose training
-    failed gets a file FAILED with the reason instead. One job serves all folds of a loss, because
-    starting Keras takes longer than predicting.
+    weights, settings_files, predictions: one a training, in the same order; the validation cases,
+    which only choose a threshold, go into the folder's subfolder validation/. A training that
+    failed gets a file FAILED with the reason instead. One job serves all trainings of a loss,
+    because starting Keras takes longer than predicting.
     """
     folds = read_table(folds_table)
     places = read_table(placement_table)
@@ -53,16 +54,18 @@ def main(
             write_text(folder / "FAILED", facts["failure"] + "\n")
             continue
         model.load_weights(weight)
-        rows = positions(folds, facts["fold"], "test", places["case"])
-        inputs = cells.with_channels(images[rows], settings["channels"])
         mirrored = settings["training"]["mirrored"]
-        probabilities = training.predict(model, inputs, batch_size, mirrored)[..., 0]
-        for row, probability in zip(rows, probabilities, strict=True):
-            line = places.iloc[row].to_dict()
-            case = line.pop("case")
-            native = Placement(**line).back(probability)
-            write_png(folder / f"{case}.png", np.floor(native * 65535).astype(np.uint16))
-        print(f"{folder}: {len(rows)} cases in {time.perf_counter() - started:.1f} s", flush=True)
+        for role, into in (("test", folder), ("validation", folder / "validation")):
+            rows = positions(folds, facts["fold"], role, places["case"])
+            inputs = cells.with_channels(images[rows], settings["channels"])
+            probabilities = training.predict(model, inputs, batch_size, mirrored)[..., 0]
+            into.mkdir(exist_ok=True)
+            for row, probability in zip(rows, probabilities, strict=True):
+                line = places.iloc[row].to_dict()
+                case = line.pop("case")
+                native = Placement(**line).back(probability)
+                write_png(into / f"{case}.png", np.floor(native * 65535).astype(np.uint16))
+        print(f"{folder}: predicted in {time.perf_counter() - started:.1f} s", flush=True)
 
 
 if "snakemake" in globals():

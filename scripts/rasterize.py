@@ -29,6 +29,24 @@ def perimeter(mask: np.ndarray) -> float:
     return float(sum(cv2.arcLength(contour, True) for contour in contours))
 
 
+def compactness(mask: np.ndarray) -> float:
+    """perimeter^2 / (4 pi area): 1 for a disc (about, on pixels), more for a jagged tumour.
+
+    Free of size. NaN for an empty mask.
+    """
+    area = int(np.count_nonzero(mask))
+    return perimeter(mask) ** 2 / (4 * np.pi * area) if area else np.nan
+
+
+def mean_gradient(mask: np.ndarray) -> float:
+    """Mean over the image of the mask's gradient magnitude, central differences.
+
+    gamma_mSa of the 2024 paper (eq. 8), its measure of smoothness; it grows with border length over
+    image size and so mostly measures size.
+    """
+    return float(np.hypot(*np.gradient((mask != 0).astype(float))).mean())
+
+
 def main(
     *,
     cases_table: str,
@@ -58,6 +76,8 @@ def main(
                 "brain_px": brain_px,
                 "tumour_brain_ratio": ratio,
                 "perimeter_px": perimeter(mask),
+                "compactness": compactness(mask),
+                "gamma_msa": mean_gradient(mask),
             }
         )
     table = pd.DataFrame(lines)

@@ -14,11 +14,11 @@ SHOWN_LOSSES = 2  # more would not be legible in one figure
 
 
 def read_histories(paths: list[str]) -> pd.DataFrame:
-    """All folds' histories in one table; loss and fold from <loss>/fold-<k>/history.tsv."""
+    """All trainings' histories in one table; names from <loss>/seed-<s>/fold-<k>/history.tsv."""
     tables = []
     for path in map(Path, paths):
-        fold = int(path.parent.name.removeprefix("fold-"))
-        tables.append(read_table(path).assign(loss_name=path.parent.parent.name, fold=fold))
+        loss, training = path.parts[-4], "/".join(path.parts[-3:-1])
+        tables.append(read_table(path).assign(loss_name=loss, training=training))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -45,12 +45,14 @@ def main(
 ) -> None:
     """Writes two figures of one recipe.
 
-    metrics: its losses' tables; predictions: all its fold folders, <loss>/fold-<k>.
+    metrics: its losses' tables; predictions: the first seed's folders, <loss>/seed-<s>/fold-<k>.
     Cases of Fig. 5 are chosen by the rank of the reference loss's Dice, no other way.
     """
     table = pd.concat([read_table(path) for path in metrics], ignore_index=True)
-    folders = {(Path(path).parent.name, Path(path).name): Path(path) for path in predictions}
-    losses = shown_losses(table, reference_loss)
+    folders = {(path.parts[-3], path.name): path for path in map(Path, predictions)}
+    first_seed = int(Path(predictions[0]).parts[-2].removeprefix("seed-"))
+    table = table[table["seed"] == first_seed]
+    names, losses = list(dict.fromkeys(table["loss"])), shown_losses(table, reference_loss)
     by_case = {loss: table[table["loss"] == loss].set_index("case") for loss in losses}
     rows = []
     for case in cases_by_dice(table[table["loss"] == losses[0]]):
@@ -68,7 +70,7 @@ def main(
         rows.append((Slice(label, image, image, mask, mask), answers))
     figure = prediction_figure(rows, losses, recipe=recipe, threshold=threshold)
     save_svg(figure, predictions_svg)
-    save_svg(curve_figure(read_histories(histories), recipe), curves_svg)
+    save_svg(curve_figure(read_histories(histories), names, recipe), curves_svg)
 
 
 if "snakemake" in globals():

@@ -1,4 +1,4 @@
-"""Trains one cell of the comparison: one recipe, one loss, one fold."""
+"""Trains one cell of the comparison: one recipe, one loss, one seed, one fold."""
 
 import os
 import platform
@@ -57,7 +57,7 @@ def main(
             constants=constants,
             network=network,
             fold=fold,
-            seed=seed + fold,
+            seed=cells.training_seed(seed, fold),
             threads=threads,
             wanted_device=wanted_device,
             state_dir=state_dir,
@@ -67,7 +67,7 @@ def main(
     from tumorseg.resume import HISTORY  # Keras may only start after the device is set up
 
     started = time.perf_counter()
-    name = f"{recipe}/{loss} fold {fold}"
+    name = f"{recipe}/{loss} seed {seed} fold {fold}"
     outcome = ready.run(say=lambda text: print(f"{name}  {text}", flush=True))
     seconds = sum(row["seconds"] for row in outcome.history)
     write_table(pd.DataFrame(outcome.history, columns=HISTORY), history_table)

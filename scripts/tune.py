@@ -14,8 +14,6 @@ from tumorseg.cell_training import Cell
 from tumorseg.files import read_table, write_table, write_text
 from tumorseg.ray_session import session
 
-OWN_SEED = 10_000  # added to the seed: the winner must not be the luckiest start of the comparison
-
 
 def data_digest(cell: Cell) -> str:
     """A short name for the cases that the trials see: the fold's, without its test patients."""
@@ -66,7 +64,7 @@ def main(
         constants=constants,
         network=network,
         fold=fold,
-        seed=seed + fold + OWN_SEED,
+        seed=cells.training_seed(seed, fold, tuning=True),
         threads=threads,
         wanted_device=wanted_device,
         state_dir=str(Path(state_dir).resolve()),

@@ -15,7 +15,8 @@ class Case:
     image: (height, width) uint8 or uint16. annotation: what the form in tumorseg.annotations
     reads: a dict or list for JSON forms, a (height, width) array for `mask`. spacing_mm: side of a
     pixel, NaN where unknown. true_brain: the known brain mask, None where there is none.
-    origin: file and row for messages, for instance "samples.tsv row 12".
+    origin: file and row for messages, for instance "samples.tsv row 12". tumour_type: a word for
+    subgroups of the results, empty where unknown.
     """
 
     case: str
@@ -27,3 +28,4 @@ class Case:
     spacing_mm: float
     origin: str
     true_brain: np.ndarray | None = None
+    tumour_type: str = ""

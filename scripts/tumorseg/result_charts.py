@@ -137,21 +137,22 @@ def _case_label(rows: pd.DataFrame, loss: str) -> str:
     )
 
 
-def curve_figure(history: pd.DataFrame, recipe: str) -> Figure:
+def curve_figure(history: pd.DataFrame, losses: list[str], recipe: str) -> Figure:
     """Validation Dice of all losses, then each loss's own training and validation values.
 
-    history: loss_name, fold, epoch, loss, val_loss, val_dice; a thin line a fold, thick the mean.
+    history: loss_name, training, epoch, loss, val_loss, val_dice; a thin line a training, thick
+    their mean. losses: in the order of all other figures, so that each keeps its colour.
     """
     title = f"Training curves ({recipe})"
     if history.empty:
         return empty_figure(title, "every training failed in its first epoch")
     style()
-    losses = list(dict.fromkeys(history["loss_name"]))
+    colours = palette(losses)
+    losses = [loss for loss in losses if (history["loss_name"] == loss).any()]
     columns = min(3, 1 + len(losses))
     rows = math.ceil((1 + len(losses)) / columns)
     figure, grid = plt.subplots(rows, columns, figsize=(WIDTH_IN, 0.9 + 2.9 * rows), squeeze=False)
     axes = list(grid.flat)
-    colours = palette(losses)
     for loss in losses:
         _curves(axes[0], history[history["loss_name"] == loss], "val_dice", colours[loss], loss)
     axes[0].set(title="all losses", xlabel="epoch", ylabel="validation Dice (0 to 1)", ylim=(0, 1))
@@ -173,8 +174,8 @@ def curve_figure(history: pd.DataFrame, recipe: str) -> Figure:
 def _curves(
     axis: Axes, rows: pd.DataFrame, name: str, colour: object, label: str, dashes: str = "-"
 ) -> None:
-    for _, fold in rows.groupby("fold"):
-        axis.plot(fold["epoch"], fold[name], color=colour, lw=0.7, alpha=0.5, ls=dashes)
+    for _, training in rows.groupby("training"):
+        axis.plot(training["epoch"], training[name], color=colour, lw=0.7, alpha=0.5, ls=dashes)
     middle = rows.groupby("epoch")[name].mean()
     axis.plot(middle.index, middle, color=colour, lw=2, label=label, ls=dashes)
 
@@ -182,12 +183,14 @@ def _curves(
 def _best_epochs(history: pd.DataFrame, losses: list[str]) -> str:
     last = history[history["epoch"] == history["epoch"].max()]
     last = last.groupby("loss_name")["val_dice"].mean()
-    best = history.groupby(["loss_name", "fold"])["val_dice"].max().groupby("loss_name").mean()
+    best = history.groupby(["loss_name", "training"])["val_dice"].max().groupby("loss_name").mean()
     shown = losses if len(losses) <= 4 else sorted(losses, key=lambda loss: -best[loss])[:3]
     texts = [f"{loss} {last.get(loss, math.nan):.3f}" for loss in shown]
     if shown == losses:
         texts = [f"{text} (best {best[loss]:.3f})" for text, loss in zip(texts, shown, strict=True)]
     which = "" if shown == losses else f" of the best 3 of {len(losses)}"
-    epochs, folds = int(history["epoch"].max()), history["fold"].nunique()
-    said = f"{epochs} epochs, {folds} folds; mean validation Dice at the end{which}: "
+    epochs, trainings = int(history["epoch"].max()), history["training"].nunique()
+    said = (
+        f"{epochs} epochs, {trainings} trainings a loss; mean validation Dice at the end{which}: "
+    )
     return said + ", ".join(texts)

@@ -223,7 +223,7 @@ def test_a_trial_of_a_used_actor_is_the_training_that_runs_alone(packed, searche
     training = SETTINGS["training"] | {"epochs": 4}
     cell = Cell(
         **{name: given[name] for name in Cell.__annotations__ if name in given}
-        | {"seed": 1 + 1 + tune.OWN_SEED, "constants": {"gamma": 1.0, "alpha": 0.8}}
+        | {"seed": cells.training_seed(1, 1, tuning=True), "constants": {"gamma": 1.0, "alpha": 0.8}}
         | {"settings": SETTINGS | {"training": training}}
     )
     alone = cell_training.prepare(cell).run(say=lambda text: None)

@@ -44,6 +44,7 @@ class Slice:
     brain: np.ndarray
     tumour: np.ndarray
     spacing_mm: float
+    tumour_type: str
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def cases(
             spacing_mm=one.spacing_mm,
             origin=f"phantom of seed {seed}",
             true_brain=one.brain,
+            tumour_type=one.tumour_type,
         )
 
 
@@ -200,6 +202,7 @@ def _slice(
         brain=(_enlarge(brain, height_px, width_px) > 0.5) | tumour,
         tumour=tumour,
         spacing_mm=spacing_mm,
+        tumour_type=patient.tumour.kind,
     )
 
 

@@ -13,7 +13,8 @@ from tumorseg.cases import PLANES, Case
 from tumorseg.errors import UserError
 from tumorseg.images import read_image
 
-COLUMNS = ("case", "image", "annotation", "patient", "plane", "spacing_mm")
+COLUMNS = ("case", "image", "annotation", "patient", "plane")
+OPTIONAL = ("spacing_mm", "tumour_type")
 UNKNOWN = ("", "NA", "NaN", "nan", "n/a")
 
 
@@ -30,8 +31,9 @@ def cases(
 
     data_dir: folder of the table; its paths are relative to it. columns: our column name -> the
     table's, where they differ. form: one of tumorseg.annotations. annotation_file: one JSON file
-    that maps each case to its annotation, instead of the annotation column. spacing_mm may be
-    missing or NA. Raises UserError naming file and row (1 is the first line after the header).
+    that maps each case to its annotation, instead of the annotation column. spacing_mm and
+    tumour_type may be missing or NA. Raises UserError naming file and row (1 is the first line
+    after the header).
     """
     folder = Path(data_dir).expanduser()
     path = folder / table
@@ -50,6 +52,7 @@ def cases(
                 form=form,
                 spacing_mm=math.nan if row.spacing_mm in UNKNOWN else float(row.spacing_mm),
                 origin=origin,
+                tumour_type="" if row.tumour_type in UNKNOWN else row.tumour_type,
             )
         except UserError as error:
             raise UserError(f"{origin}: {error}") from None
@@ -66,8 +69,9 @@ def _read(path: Path, columns: dict[str, str], with_annotation: bool) -> pd.Data
     replaced = [ours for ours, theirs in columns.items() if ours != theirs and ours in rows]
     rows = rows.drop(columns=[name for name in replaced if name not in columns.values()])
     rows = rows.rename(columns={theirs: ours for ours, theirs in columns.items()})
-    if "spacing_mm" not in rows:
-        rows["spacing_mm"] = "NA"
+    for name in OPTIONAL:
+        if name not in rows:
+            rows[name] = "NA"
     for name in COLUMNS:
         if name not in rows and (name != "annotation" or with_annotation):
             theirs = columns.get(name, name)
