@@ -9,16 +9,19 @@ min_version("9.27")
 configfile: "config.yaml"
 
 
-report: "report/workflow.rst"
-
-
 include: "rules/common.smk"
+
+
+report: OPENING
+
+
 include: "rules/data.smk"
 include: "rules/preprocess.smk"
 include: "rules/tune.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/compare.smk"
+include: "rules/statistics.smk"
 include: "rules/show.smk"
 include: "rules/describe.smk"
 
@@ -28,6 +31,8 @@ rule study:
         rules.plan.output,
         rules.compare.output,
         rules.show_results.output,
+        rules.analyse.output,
+        rules.show_statistics.output,
         rules.show_losses.output,
         rules.show_tuning.output if SCOPES else [],
         rules.show_data.output,

@@ -36,6 +36,18 @@ RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"
 LOSSES = list(config["losses"])
 RECIPES = list(config["use_recipes"])
+STATISTICS = {
+    "contrasts": "Every pair of losses, tested",
+    "ranking": "Ranking",
+    "thresholds": "Thresholds that validation chose",
+    "calibration": "Calibration",
+    "variances": "Where scores vary",
+    "subgroups": "Subgroups",
+    "distribution": "Every metric: mean, quantiles, undefined",
+}
+# What the report opens with: the answer, once there is one, before the guide to the page.
+OPENING = os.path.abspath(f"{RESULTS}/opening.rst")
+OPENING = OPENING if os.path.exists(OPENING) else "report/workflow.rst"
 CAPTIONS = sorted(map(os.path.relpath, Path(workflow.basedir, "report").glob("*.rst")))
 FOLDS = list(range(1, config["folds"]["count"] + 1))
 SEEDS = list(range(config["seed"], config["seed"] + config["training"]["seeds"]))

@@ -6,8 +6,11 @@ rule write_report:
     input:
         rules.study.input,
         CAPTIONS,
+        answer_file=rules.analyse.output.answer_file,
+        guide_file="report/workflow.rst",
     output:
         settings_file=f"{RESULTS}/config.yaml",
+        opening_file=f"{RESULTS}/opening.rst",
         report_file=f"{RESULTS}/report.html",
     log:
         f"{LOGS}/write_report.log",

@@ -91,7 +91,8 @@ def main(
                 lines.append(line)
                 pixels += reliability(truth, quantised)
         bins.append(reliability_lines(pixels).assign(**training))
-    table = pd.DataFrame(lines).assign(recipe=recipe, loss=loss)[columns(tolerances_px)]
+    table = pd.DataFrame(lines).assign(recipe=recipe, loss=loss, threshold=threshold)
+    table = table[columns(tolerances_px)]
     write_tables({Path(metrics_table).stem: table}, [metrics_table, page])
     curves = pd.concat(curves) if curves else pd.DataFrame(columns=CURVES)
     write_table(curves[list(CURVES)], thresholds_table)

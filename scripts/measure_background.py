@@ -36,6 +36,7 @@ def main(
         )
         lines.append(line)
     table = pd.DataFrame(lines).assign(recipe="baseline", loss="background", seed="none")
+    table["threshold"] = threshold
     write_table(table[columns(tolerances_px)], metrics_table)
 
 

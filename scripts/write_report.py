@@ -11,13 +11,26 @@ from tumorseg.code_digest import SCRIPTS
 from tumorseg.files import write_atomically, write_text
 
 
-def main(*, config: dict[str, Any], target: str, settings_file: str, report_file: str) -> None:
+def main(
+    *,
+    config: dict[str, Any],
+    target: str,
+    answer_file: str,
+    guide_file: str,
+    settings_file: str,
+    opening_file: str,
+    report_file: str,
+) -> None:
     """Writes the settings in force as YAML and report.html from all that `target` asks for.
+
+    The report opens with the answer and then the guide (opening_file: both).
 
     A second Snakemake reads the records of the finished jobs. It gets the settings in force as its
     --configfile, and no lock and no profile, because the first one still holds and uses them.
     Raises RuntimeError with Snakemake's words if the report cannot be made.
     """
+    parts = [Path(path).read_text(encoding="utf-8") for path in (answer_file, guide_file)]
+    write_text(opening_file, "\n".join(parts))
     write_text(settings_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     command = [sys.executable, "-m", "snakemake", target]
     command += ["--snakefile", str(SCRIPTS.parent / "Snakefile"), "--configfile", settings_file]

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 
 from tumorseg.distances import surface_distances
+from tumorseg.files import read_table
 from tumorseg.metrics import METRICS, count, overlap, ratio
 
 WHOLE = 65535  # a stored probability is value / WHOLE
@@ -94,7 +96,6 @@ def measured(
         "missed": int(counts.tp == 0 and counts.fn > 0),
         "truth_px": true_px,
         "predicted_px": predicted_px,
-        "threshold": threshold,
     }
 
 
@@ -124,3 +125,42 @@ def reliability(truth: np.ndarray, quantised: np.ndarray) -> np.ndarray:
     place = np.minimum(quantised.ravel().astype(np.int64) * BINS // WHOLE, BINS - 1)
     weights = (None, quantised.ravel() / np.float64(WHOLE), (truth != 0).ravel())
     return np.stack([np.bincount(place, w, minlength=BINS) for w in weights], axis=1).astype(float)
+
+
+def read_all(paths: list[str], suffix: str) -> pd.DataFrame:
+    """Tables <recipe>/<loss><suffix> as one, with columns recipe and loss."""
+    parts = []
+    for path in map(Path, paths):
+        names = {"recipe": path.parent.name, "loss": path.name.removesuffix(suffix)}
+        parts.append(read_table(path).assign(**names))
+    return pd.concat(parts, ignore_index=True)
+
+
+def conventions(tolerances_px: Iterable[float]) -> pd.DataFrame:
+    """What each metric is where a mask is empty, measured on such masks of 3 x 4 pixels."""
+    empty = np.zeros((3, 4), bool)
+    tumour = empty.copy()
+    tumour[1, 1:3] = True
+    pairs = {
+        "both empty": (empty, empty),
+        "only the truth empty": (empty, tumour),
+        "only the prediction empty": (tumour, empty),
+        "equal": (tumour, tumour),
+    }
+    lines = {
+        name: measured(
+            truth,
+            prediction.astype(np.uint16) * np.uint16(WHOLE),
+            spacing_mm=1.0,
+            threshold=0.5,
+            tolerances_px=tolerances_px,
+        )
+        for name, (truth, prediction) in pairs.items()
+    }
+    shown = [*METRICS, *(f"{name}_px" for name in DISTANCES), *map(nsd_name, tolerances_px)]
+    shown += ["area_difference", "missed"]
+    table = pd.DataFrame(lines).loc[shown]
+    diagonal = math.hypot(*empty.shape)
+    table = table.map(lambda value: "undefined" if math.isnan(value) else f"{value:g}")
+    table = table.replace(f"{diagonal:g}", "image diagonal")
+    return table.rename_axis("metric").reset_index()

@@ -17,6 +17,10 @@ from tumorseg.tables import published_rows, table2
 FOLDS = (1, 2, 3)
 
 
+def folder(study, fold):
+    return study / f"predictions/seed-1/fold-{fold}"
+
+
 def write_png(path, image):
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), image)
@@ -33,11 +37,12 @@ def study(tmp_path):
             truth[10:20, 10 : 20 + index] = 255
             write_png(tmp_path / f"masks/{case}.png", truth)
             probability = np.roll(truth, fold, axis=1).astype(np.uint16) * 257
-            write_png(tmp_path / f"predictions/fold-{fold}/{case}.png", probability)
+            for into in (folder(tmp_path, fold), folder(tmp_path, 1 + fold % 3) / "validation"):
+                write_png(into / f"{case}.png", probability)
             rows.append({"case": case, "spacing_mm": 0.5 if index == 1 else np.nan})
             folds += [
                 {"case": case, "patient": f"p{fold}", "plane": "axial", "fold": other}
-                | {"role": "test" if other == fold else "train"}
+                | {"role": {fold: "test", 1 + fold % 3: "validation"}.get(other, "train")}
                 for other in FOLDS
             ]
     write_table(pd.DataFrame(rows), tmp_path / "cases.tsv")
@@ -57,18 +62,21 @@ def measured(study, loss="focal"):
     path = study / f"{loss}.tsv"
     measure.main(
         **inputs(study),
-        predictions=[str(study / f"predictions/fold-{fold}") for fold in FOLDS],
+        predictions=[str(folder(study, fold)) for fold in FOLDS],
         metrics_table=str(path),
+        thresholds_table=str(study / f"{loss}.thresholds.tsv"),
+        reliability_table=str(study / f"{loss}.reliability.tsv"),
         page=str(path.with_suffix(".html")),
         recipe="robust",
         loss=loss,
+        tolerances_px=[2],
     )
     return path
 
 
 def background(study):
     path = study / "background.tsv"
-    measure_background.main(**inputs(study), metrics_table=str(path))
+    measure_background.main(**inputs(study), metrics_table=str(path), tolerances_px=[2])
     return path
 
 
@@ -100,7 +108,7 @@ def test_the_background_baseline_misses_every_tumour(study):
 
 
 def test_a_fold_whose_training_failed_is_shown_as_failed_everywhere(study):
-    (study / "predictions/fold-2/FAILED").write_text("loss became NaN\n")
+    (study / "predictions/seed-1/fold-2/FAILED").write_text("loss became NaN\n")
     path = measured(study)
     assert list(read_table(path)["status"]).count("failed") == 2
     tables = compared(study, path)
@@ -112,20 +120,20 @@ def test_a_fold_whose_training_failed_is_shown_as_failed_everywhere(study):
 
 def test_a_set_up_that_failed_in_every_fold_still_stands_in_every_table(study):
     for fold in FOLDS:
-        (study / f"predictions/fold-{fold}/FAILED").write_text("loss became NaN\n")
+        (study / f"predictions/seed-1/fold-{fold}/FAILED").write_text("loss became NaN\n")
     tables = compared(study, measured(study))
     assert tables["summary"].iloc[0]["status"] == "failed"
     assert tables["summary"].iloc[0]["dice_pooled_pct"] == "failed"
 
 
 def test_a_missing_prediction_is_one_line(study):
-    (study / "predictions/fold-2/021.png").unlink()
+    (study / "predictions/seed-1/fold-2/021.png").unlink()
     with pytest.raises(UserError, match=r"021\.png: no such image file"):
         measured(study)
 
 
 def test_a_prediction_of_another_size_is_one_line(study):
-    write_png(study / "predictions/fold-2/021.png", np.zeros((40, 59), np.uint16))
+    write_png(study / "predictions/seed-1/fold-2/021.png", np.zeros((40, 59), np.uint16))
     with pytest.raises(UserError, match=r"021\.png: uint16 of \(40, 59\), expected"):
         measured(study)
 

@@ -8,10 +8,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tumorseg.measuring import COLUMNS, failed, foreground, measured
+from tumorseg.measuring import (
+    BINS,
+    THRESHOLDS,
+    WHOLE,
+    columns,
+    conventions,
+    counts_by_threshold,
+    failed,
+    foreground,
+    lesion_counts,
+    reliability,
+)
+from tumorseg.measuring import measured as measured_case
 from tumorseg.metrics import Counts, count, overlap
 
 MASKS = arrays(bool, (6, 7))
+STEPS = st.sampled_from([0, 1, 9830, 32767, 32768, 65535])
+PROBABILITIES = arrays(np.uint16, (6, 7), elements=STEPS)
+TOLERANCES = [1, 2.5]
+
+
+def measured(truth, prediction, spacing_mm):
+    """The line of a prediction that is sure of every pixel."""
+    sure = (prediction != 0).astype(np.uint16) * np.uint16(WHOLE)
+    given = {"spacing_mm": spacing_mm, "threshold": 0.5, "tolerances_px": TOLERANCES}
+    return measured_case(truth, sure, **given)
 
 
 def mask(*pixels, shape=(4, 5)):
@@ -74,8 +96,8 @@ def test_unknown_spacing_leaves_millimetres_undefined_and_pixels_defined():
 
 
 def test_failed_lines_have_the_columns_of_measured_ones_and_no_result():
-    lost = failed(TUMOUR)
-    assert set(lost) == set(measured(TUMOUR, TUMOUR, 1.0)) <= set(COLUMNS)
+    lost = failed(TUMOUR, TOLERANCES)
+    assert set(lost) == set(measured(TUMOUR, TUMOUR, 1.0)) <= set(columns(TOLERANCES))
     assert lost["status"] == "failed"
     assert math.isnan(lost["dice"])
     assert lost["truth_px"] == 2
@@ -107,3 +129,52 @@ def test_metrics_lie_between_0_and_1_or_are_undefined(counts):
 def test_masks_of_different_shape_are_refused():
     with pytest.raises(ValueError, match="differ in shape"):
         count(np.zeros((2, 3)), np.zeros((3, 2)))
+
+
+def test_a_line_of_two_tumours_one_found_and_one_made_up():
+    truth, prediction = np.zeros((9, 9)), np.zeros((9, 9))
+    truth[0:2, 0:2] = truth[6:8, 0:2] = 1
+    prediction[1:3, 1:3] = prediction[6:8, 6:8] = 1
+    assert lesion_counts(truth, prediction) == {
+        "lesions": 2,
+        "lesions_found": 1,
+        "lesions_false": 1,
+    }
+    line = measured(truth, prediction, 0.5)
+    assert line["area_difference"] == 0
+    assert line["brier"] == pytest.approx(14 / 81)
+    assert line["nsd_1px"] < line["nsd_2.5px"] <= 1
+
+
+def test_parts_that_touch_at_a_corner_are_one_lesion():
+    assert lesion_counts(np.eye(4), np.zeros((4, 4)))["lesions"] == 1
+
+
+@given(MASKS, PROBABILITIES)
+def test_counts_by_threshold_are_those_of_each_threshold_alone(truth, quantised):
+    table = counts_by_threshold(truth, quantised)
+    assert tuple(table["threshold"]) == THRESHOLDS
+    for row in table.itertuples():
+        alone = count(truth, foreground(quantised, row.threshold))
+        assert (row.tp, row.fp, row.fn) == (alone.tp, alone.fp, alone.fn)
+
+
+@given(MASKS, PROBABILITIES)
+def test_reliability_counts_every_pixel_once(truth, quantised):
+    bins = reliability(truth, quantised)
+    assert bins.shape == (BINS, 3)
+    assert bins[:, 0].sum() == truth.size
+    assert bins[:, 2].sum() == truth.sum()
+    np.testing.assert_allclose(bins[:, 1].sum(), quantised.sum(dtype=float) / WHOLE)
+    means = bins[:, 1] / np.maximum(bins[:, 0], 1)
+    low = np.arange(BINS) / BINS
+    assert (means[bins[:, 0] > 0] >= low[bins[:, 0] > 0] - 1e-12).all()
+
+
+def test_the_table_of_conventions_says_what_is_undefined():
+    table = conventions(TOLERANCES).set_index("metric")
+    assert table.loc["dice", "both empty"] == table.loc["hd95_px", "both empty"] == "undefined"
+    assert table.loc["recall", "only the truth empty"] == "undefined"
+    assert table.loc["assd_px", "only the prediction empty"] == "image diagonal"
+    assert table.loc["nsd_1px", "only the truth empty"] == "0"
+    assert table.loc["missed", "only the prediction empty"] == "1"

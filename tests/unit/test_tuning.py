@@ -22,7 +22,7 @@ import yaml
 from test_training import cases
 
 import tune
-from tumorseg import cell_training, trial, tuning, tuning_tables
+from tumorseg import cell_training, cells, trial, tuning, tuning_tables
 from tumorseg.cell_training import Cell
 from tumorseg.errors import UserError
 from tumorseg.files import read_table, write_table
@@ -223,7 +223,8 @@ def test_a_trial_of_a_used_actor_is_the_training_that_runs_alone(packed, searche
     training = SETTINGS["training"] | {"epochs": 4}
     cell = Cell(
         **{name: given[name] for name in Cell.__annotations__ if name in given}
-        | {"seed": cells.training_seed(1, 1, tuning=True), "constants": {"gamma": 1.0, "alpha": 0.8}}
+        | {"seed": cells.training_seed(1, 1, tuning=True)}
+        | {"constants": {"gamma": 1.0, "alpha": 0.8}}
         | {"settings": SETTINGS | {"training": training}}
     )
     alone = cell_training.prepare(cell).run(say=lambda text: None)

@@ -1,0 +1,55 @@
+"""Shows the statistics: forest plot, patients, ranks, balance, size, thresholds, reliability."""
+
+import pandas as pd
+
+from tumorseg import comparison_charts as charts
+from tumorseg.comparison import Question, patient_scores
+from tumorseg.figures import save_svg
+from tumorseg.files import read_table
+from tumorseg.measuring import read_all
+
+
+def main(
+    *,
+    metrics: list[str],
+    thresholds_tables: list[str],
+    reliability_tables: list[str],
+    contrasts_table: str,
+    ranking_table: str,
+    chosen_table: str,
+    calibration_table: str,
+    forest_svg: str,
+    paired_svg: str,
+    ranking_svg: str,
+    balance_svg: str,
+    size_svg: str,
+    thresholds_svg: str,
+    reliability_svg: str,
+    recipe: str,
+    reference_loss: str,
+    threshold: float,
+    resamples: int,
+    seed: int,
+) -> None:
+    """Writes seven figures of the primary recipe; the tables are those that `analyse` writes."""
+    cases = pd.concat([read_table(path) for path in metrics], ignore_index=True)
+    curves = read_all(thresholds_tables, ".thresholds.tsv")
+    bins = read_all(reliability_tables, ".reliability.tsv")
+    question = Question(recipe, reference_loss, resamples, seed)
+    losses = list(dict.fromkeys(cases["loss"]))
+    scores, chosen = patient_scores(cases), read_table(chosen_table)
+    save_svg(charts.forest_figure(read_table(contrasts_table), question, losses), forest_svg)
+    save_svg(charts.paired_figure(scores, question, losses), paired_svg)
+    save_svg(charts.ranking_figure(read_table(ranking_table), question, losses), ranking_svg)
+    save_svg(charts.balance_figure(cases, question, losses), balance_svg)
+    save_svg(charts.size_figure(cases, question, losses), size_svg)
+    figure = charts.threshold_figure(curves, chosen, question, losses, threshold)
+    save_svg(figure, thresholds_svg)
+    calibration = read_table(calibration_table)
+    save_svg(charts.reliability_figure(bins, calibration, question, losses), reliability_svg)
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821
