@@ -67,8 +67,8 @@ def main(
     findings = pd.concat(found, ignore_index=True)
     counts = findings["level"].value_counts()
     print(
-        f"{counts.get('fault', 0)} faults, {counts.get('not pooled', 0)} impossible as pooled "
-        f"counts alone, {counts.get('remark', 0)} remarks"
+        f"faults: {counts.get('fault', 0)}; impossible as pooled counts alone: "
+        f"{counts.get('not pooled', 0)}; remarks: {counts.get('remark', 0)}"
     )
     if out:
         write_table(findings, out)
