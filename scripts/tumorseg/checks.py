@@ -1,48 +1,70 @@
-"""Arithmetic that every table of segmentation results must obey; what breaks it cannot be right.
+"""Arithmetic that every row of segmentation results obeys; what breaks it cannot be right.
 
-Values are fractions. `tolerance` is how far a printed value may lie from the true one, so that only
-what no rounding can explain is called a violation.
+Values are fractions, each known only to lie in an interval (printing tolerance). A check gives the
+range that one value may take beside the others: once for averages over cases, where every case
+obeys the pooled identity and Jensen's inequality carries it to the means, and once for pooled
+counts, where the identity holds itself. Both ranges are as narrow as the proof allows. The bounds
+for averages assume that the same cases are behind every column; a precision that is undefined
+(nothing predicted) or a recall that is (nothing there) may be left out where Dice counts as 0.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from itertools import product
+from typing import NamedTuple
 
-import pandas as pd
-
-Row = Mapping[str, float]
-_FLOAT_NOISE = 1e-6
-
-
-def _ends(row: Row, tolerance: Row, name: str) -> tuple[float, float]:
-    slack = tolerance.get(name, 0.0) + _FLOAT_NOISE
-    return row[name] - slack, row[name] + slack
+Span = tuple[float, float]
+Box = Mapping[str, Span]
+SHARES = ("accuracy", "dice", "precision", "recall", "specificity", "iou")
+NOISE = 1e-9
 
 
-def dice_above_average(row: Row, tolerance: Row) -> bool:
-    """F1 <= (P + R)/2: a harmonic mean is at most the arithmetic one, pooled and averaged alike."""
-    highest = (_ends(row, tolerance, "precision")[1] + _ends(row, tolerance, "recall")[1]) / 2
-    return _ends(row, tolerance, "dice")[0] > highest
+def harmonic(first: float, second: float) -> float:
+    """2PR / (P + R), 0 where both are 0."""
+    return 2 * first * second / (first + second) if first + second else 0.0
 
 
-def dice_above_iou_bound(row: Row, tolerance: Row) -> bool:
-    """Dice <= 2 J / (1 + J): equal for one pair of masks, and the right side is concave in J."""
-    highest = _ends(row, tolerance, "iou")[1]
-    return _ends(row, tolerance, "dice")[0] > 2 * highest / (1 + highest)
+def f1_averaged(box: Box) -> Span:
+    """P + R - 1 <= F1 <= 2PR/(P + R): F1 is concave in (P, R) and P + R - 1 lies below it.
+
+    Sharper than F1 <= (P + R)/2, which follows.
+    """
+    (p_low, p_high), (r_low, r_high) = box["precision"], box["recall"]
+    return p_low + r_low - 1, harmonic(p_high, r_high)
 
 
-def dice_outside_range(row: Row, tolerance: Row) -> bool:
-    """min(P, R) <= F1 <= max(P, R), pooled."""
-    (p_low, p_high), (r_low, r_high), (low, high) = (
-        _ends(row, tolerance, name) for name in ("precision", "recall", "dice")
-    )
-    return high < min(p_low, r_low) or low > max(p_high, r_high)
+def f1_pooled(box: Box) -> Span:
+    """F1 = 2PR/(P + R), rising in both."""
+    (p_low, p_high), (r_low, r_high) = box["precision"], box["recall"]
+    return harmonic(p_low, r_low), harmonic(p_high, r_high)
 
 
-def accuracy_above_parts(row: Row, tolerance: Row) -> bool:
-    """Accuracy is a weighted mean of recall and specificity, so at most the larger, pooled."""
-    highest = max(_ends(row, tolerance, name)[1] for name in ("recall", "specificity"))
-    return _ends(row, tolerance, "accuracy")[0] > highest
+def between_parts(first: str, second: str) -> Callable[[Box], Span]:
+    """From the smaller of two values to the larger: where a weighted mean of them must lie."""
+
+    def span(box: Box) -> Span:
+        lows, highs = zip(box[first], box[second], strict=True)
+        return min(lows), max(highs)
+
+    return span
+
+
+def dice_of_iou_averaged(box: Box) -> Span:
+    """J <= Dice <= 2J/(1 + J): the right side is concave in J and meets J at 0 and 1."""
+    low, high = box["iou"]
+    return low, 2 * high / (1 + high)
+
+
+def dice_of_iou_pooled(box: Box) -> Span:
+    """Dice = 2J/(1 + J)."""
+    low, high = box["iou"]
+    return 2 * low / (1 + low), 2 * high / (1 + high)
+
+
+def accuracy_averaged(box: Box) -> Span:
+    """R + S - 1 <= accuracy <= R + S, as each case's accuracy lies between its R and S."""
+    (r_low, r_high), (s_low, s_high) = box["recall"], box["specificity"]
+    return r_low + s_low - 1, r_high + s_high
 
 
 def prevalence(precision: float, recall: float, specificity: float) -> float:
@@ -54,73 +76,105 @@ def prevalence(precision: float, recall: float, specificity: float) -> float:
     return precision * (1 - specificity) / whole if whole else math.nan
 
 
-def accuracy_against_prevalence(row: Row, tolerance: Row) -> bool:
-    """Pooled P, R and S fix the prevalence pi and so the accuracy pi R + (1 - pi) S.
+def prevalence_span(box: Box) -> Span:
+    """The prevalences that the box allows: rising in P, falling in R and S."""
+    (p_low, p_high), (r_low, r_high), (s_low, s_high) = (
+        box[name] for name in ("precision", "recall", "specificity")
+    )
+    low, high = prevalence(p_low, r_high, s_high), prevalence(p_high, r_low, s_low)
+    return 0.0 if math.isnan(low) else low, 1.0 if math.isnan(high) else high
 
-    That accuracy is monotone in each of the three, so its extremes lie at the corners of the box
-    that the tolerances span.
+
+def accuracy_pooled(box: Box) -> Span:
+    """P, R and S fix the prevalence pi and so the accuracy pi R + (1 - pi) S.
+
+    It is monotone in each of the three, so its extremes lie at the corners of the box.
     """
-    names = ("precision", "recall", "specificity")
     possible = []
-    for corner in product(*(_ends(row, tolerance, name) for name in names)):
-        p, r, s = (min(max(value, 0.0), 1.0) for value in corner)
+    for p, r, s in product(box["precision"], box["recall"], box["specificity"]):
         share = prevalence(p, r, s)
         shares = (0.0, 1.0) if math.isnan(share) else (share,)
         possible += [share * r + (1 - share) * s for share in shares]
-    low, high = _ends(row, tolerance, "accuracy")
-    return high < min(possible) or low > max(possible)
+    return min(possible), max(possible)
 
 
-# name: (violated?, columns needed, only for pooled counts of one set of cases)
-CHECKS: dict[str, tuple[Callable[[Row, Row], bool], tuple[str, ...], bool]] = {
-    "Dice <= (precision + recall) / 2": (
-        dice_above_average,
-        ("dice", "precision", "recall"),
-        False,
+class Check(NamedTuple):
+    """A value, the values that bound it, and its range among averages and among pooled counts."""
+
+    name: str
+    target: str
+    needs: tuple[str, ...]
+    averaged: Callable[[Box], Span] | None
+    pooled: Callable[[Box], Span]
+
+
+CHECKS = (
+    Check(
+        "F1 against precision and recall",
+        "dice",
+        ("precision", "recall"),
+        f1_averaged,
+        f1_pooled,
     ),
-    "Dice <= 2 IoU / (1 + IoU)": (dice_above_iou_bound, ("dice", "iou"), False),
-    "Dice between precision and recall": (
-        dice_outside_range,
-        ("dice", "precision", "recall"),
-        True,
+    Check(
+        "F1 between precision and recall",
+        "dice",
+        ("precision", "recall"),
+        None,
+        between_parts("precision", "recall"),
     ),
-    "accuracy <= max(recall, specificity)": (
-        accuracy_above_parts,
-        ("accuracy", "recall", "specificity"),
-        True,
+    Check("Dice against IoU", "dice", ("iou",), dice_of_iou_averaged, dice_of_iou_pooled),
+    Check(
+        "accuracy between recall and specificity",
+        "accuracy",
+        ("recall", "specificity"),
+        accuracy_averaged,
+        between_parts("recall", "specificity"),
     ),
-    "accuracy fits precision, recall and specificity": (
-        accuracy_against_prevalence,
-        ("accuracy", "precision", "recall", "specificity"),
-        True,
+    Check(
+        "accuracy against precision, recall and specificity",
+        "accuracy",
+        ("precision", "recall", "specificity"),
+        None,
+        accuracy_pooled,
     ),
-}
+)
 
 
-def violations(
-    table: pd.DataFrame, *, pooled: bool, tolerance: Row | None = None, label: str = "{fold}"
-) -> pd.DataFrame:
-    """Each applicable check over the rows: check, rows, undefined, violated, where.
+class Violation(NamedTuple):
+    """A value outside its range; by_any: under every averaging, not as pooled counts alone."""
 
-    table: fractions in columns named as in tumorseg.metrics.METRICS; `label` names a row.
-    pooled: every row is made of the pooled counts of one set of cases, not an average.
-    undefined: rows in which a needed value is NaN, so that nothing can be said.
+    check: str
+    target: str
+    needs: tuple[str, ...]
+    allowed: Span
+    by_any: bool
+
+
+def outside(span: Span, allowed: Span) -> bool:
+    """No value of `span` lies in `allowed`."""
+    return span[1] < allowed[0] - NOISE or span[0] > allowed[1] + NOISE
+
+
+def violations(box: Box, *, averages_only: bool = False) -> list[Violation]:
+    """What is impossible in one row: SHARES by name, each as (lowest, highest) fraction.
+
+    averages_only: the row is known to be an average, so nothing is tried as pooled counts.
     """
-    tolerance = tolerance or {}
-    rows = table.to_dict("records")
-    found = []
-    for check, (violated, needed, pooled_only) in CHECKS.items():
-        if (pooled_only and not pooled) or not set(needed) <= set(table.columns):
+    found = [
+        Violation("a share lies from 0 to 1", name, (), (0.0, 1.0), True)
+        for name, span in box.items()
+        if outside(span, (0.0, 1.0))
+    ]
+    if found:
+        return found
+    inside = {name: (max(low, 0.0), min(high, 1.0)) for name, (low, high) in box.items()}
+    for check in CHECKS:
+        if not {check.target, *check.needs} <= set(inside):
             continue
-        sayable = [row for row in rows if not any(math.isnan(row[name]) for name in needed)]
-        where = [label.format(**row) for row in sayable if violated(row, tolerance)]
-        found.append(
-            {
-                "check": check,
-                "rows": len(rows),
-                "undefined": len(rows) - len(sayable),
-                "violated": len(where),
-                "where": ", ".join(where) or "nowhere",
-            }
-        )
-    return pd.DataFrame(found)
+        span = inside[check.target]
+        if check.averaged and outside(span, allowed := check.averaged(inside)):
+            found.append(Violation(check.name, check.target, check.needs, allowed, True))
+        elif not averages_only and outside(span, allowed := check.pooled(inside)):
+            found.append(Violation(check.name, check.target, check.needs, allowed, False))
+    return found

@@ -1,6 +1,7 @@
 """A digest of a script and every tumorseg module it reaches, so that Snakemake re-runs on changes.
 
-Only what runs counts: comments, docstrings, formatting and the Snakemake glue do not.
+Only what runs counts: comments, docstrings, formatting and the Snakemake glue do not. The YAML
+files in a folder named like a module belong to it.
 """
 
 import ast
@@ -64,5 +65,7 @@ def code_digest(script: str, *modules: str) -> str:
         if name not in trees:
             trees[name], reached = _parsed(path)
             waiting += reached
+            for data in path.with_suffix("").glob("*.yaml"):  # a module's data, in its folder
+                trees[data.relative_to(SCRIPTS).as_posix()] = data.read_text(encoding="utf-8")
     content = "\n".join(f"{name} {trees[name]}" for name in sorted(trees))
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -1,50 +1,54 @@
-"""The published results (Shafiei et al. 2025), as printed; nothing here is recomputed."""
+"""The published results, as printed in published/*.yaml (docs/audit.md has the format).
+
+Beside the study (Shafiei Neyestanak et al. 2025) stand the two papers whose losses are compared.
+"""
+
+from pathlib import Path
 
 import pandas as pd
 
-COLUMNS = ("accuracy", "dice", "precision", "recall", "specificity")
-RECIPE = "published"
+from tumorseg.audit import audit
+from tumorseg.audit_sources import QUOTED, read
+from tumorseg.printed import Row
 
-# Table 2, percent: folds 1 to 5. The paper does not say whether counts are pooled or averaged.
-TABLE2 = {
-    "focal": (
-        (98.98, 78.0, 88.5, 62.3, 99.0),
-        (99.87, 81.1, 86.1, 79.7, 99.1),
-        (99.21, 79.8, 77.6, 89.7, 99.7),
-        (99.84, 79.4, 81.3, 75.6, 99.2),
-        (99.33, 86.7, 81.1, 89.3, 99.4),
-    ),
-    "bce": (
-        (99.32, 72.3, 74.2, 68.3, 98.3),
-        (98.6, 77.8, 76.1, 78.5, 98.8),
-        (98.63, 63.5, 78.5, 74.3, 99.2),
-        (99.15, 76.0, 87.4, 63.9, 99.6),
-        (99.45, 83.0, 64.6, 74.5, 98.7),
-    ),
-}
+COLUMNS = ("accuracy", "dice", "precision", "recall", "specificity")
+RECIPE = QUOTED
+SOURCES = [read(path)[0] for path in sorted(Path(__file__).with_suffix("").glob("*.yaml"))]
+_STUDY = next(source for source in SOURCES if "2025" in source.name)
+_ROWS = {table.name: table.rows for table in _STUDY.tables}
+_TABLE2, _TABLE3 = _ROWS["Table 2"], _ROWS["Table 3"]
+
 # Table 2, the row "5-Fold Mean" as printed (some are cut off, not rounded).
 TABLE2_MEANS = {
-    "focal": ("99.44", "81", "82.92", "79.32", "99.2"),
-    "bce": ("99.03", "74.52", "76.16", "71.9", "98.9"),
+    row.labels["loss"]: tuple(row.cells[name].text for name in COLUMNS)
+    for row in _TABLE2
+    if row.part == "mean"
 }
-# One unit of the last printed digit, in percent: accuracy has two decimals, the others one.
-TOLERANCE = {"accuracy": 0.01, "dice": 0.1, "precision": 0.1, "recall": 0.1, "specificity": 0.1}
+
+
+def _distance(row: Row) -> float:
+    return float(row.cells["hausdorff"].value.value)
+
 
 # Table 3, focal loss: printed as mm, though the authors' code measures pixels.
-HAUSDORFF = (46.42811, 42.54174, 52.68178, 50.63595, 48.08201)
-HAUSDORFF_INTERVAL = ("43.22", "52.92")
+HAUSDORFF = tuple(_distance(row) for row in _TABLE3 if row.part == "fold")
+HAUSDORFF_INTERVAL = tuple(_distance(row) for row in _TABLE3 if row.part in ("low", "high"))
 
 # Tumour to brain area (Fig. S1).
 RATIO_MEAN, RATIO_MEDIAN = 0.22, 0.19
 
 
 def table2() -> pd.DataFrame:
-    """The ten printed fold rows as fractions: loss, fold and COLUMNS."""
+    """The ten printed fold rows of Table 2 as fractions: recipe, loss, fold and COLUMNS."""
     rows = [
-        {"recipe": RECIPE, "loss": loss, "fold": fold, **dict(zip(COLUMNS, row, strict=True))}
-        for loss, folds in TABLE2.items()
-        for fold, row in enumerate(folds, start=1)
+        {"recipe": RECIPE, "loss": row.labels["loss"], "fold": row.labels["fold"]}
+        | {name: float(row.cells[name].value.value) for name in COLUMNS}
+        for row in _TABLE2
+        if row.part == "fold"
     ]
-    table = pd.DataFrame(rows)
-    table[list(COLUMNS)] /= 100
-    return table
+    return pd.DataFrame(rows)
+
+
+def findings() -> pd.DataFrame:
+    """What the audit finds in every published source."""
+    return pd.concat([audit(source) for source in SOURCES], ignore_index=True)

@@ -91,7 +91,7 @@ def published_rows() -> pd.DataFrame:
     folds = published.table2()
     for loss, of_loss in folds.groupby("loss", sort=False):
         means = mean_of_folds(of_loss, published.COLUMNS)
-        rows = of_loss.astype({"fold": str}).to_dict("records")
+        rows = of_loss.to_dict("records")
         rows.append({"fold": "mean", **_row(means)})
         printed = [float(value) / 100 for value in published.TABLE2_MEANS[loss]]
         rows.append(
@@ -156,7 +156,7 @@ def _distances(cases: pd.DataFrame) -> dict[str, object]:
 def published_table3() -> pd.DataFrame:
     """The published distances and their interval by the same code, beside the printed interval."""
     interval = t_interval(published.HAUSDORFF)
-    low, high = (float(end) for end in published.HAUSDORFF_INTERVAL)
+    low, high = published.HAUSDORFF_INTERVAL
     values = [
         *((str(fold), value) for fold, value in enumerate(published.HAUSDORFF, start=1)),
         *zip(("mean", "95 % low", "95 % high"), interval, strict=True),

@@ -11,7 +11,6 @@ import measure_background
 from tumorseg.errors import UserError
 from tumorseg.files import read_table, write_table
 from tumorseg.pages import page
-from tumorseg.summary import published_check, verdict
 from tumorseg.tables import published_rows, table2
 
 FOLDS = (1, 2, 3)
@@ -81,7 +80,7 @@ def background(study):
 
 
 def compared(study, metrics):
-    names = ("table2", "table3", "summary", "published_check", "table_checks")
+    names = ("table2", "table3", "summary", "audit")
     compare.main(
         metrics=[str(metrics)],
         background=str(background(study)),
@@ -157,21 +156,6 @@ def test_table_3_gives_the_interval_over_folds_in_pixels_and_millimetres(study):
     assert published["95 % high as printed"] == "52.92"
 
 
-def test_published_folds_give_the_exact_means_and_interval():
-    table = published_check()
-    assert list(table["recomputed"]) == [
-        *("99.446", "81.0", "82.92", "79.32", "99.28"),
-        *("99.03", "74.52", "76.16", "71.9", "98.92"),
-        *("43.22", "52.93"),
-    ]
-    assert list(table["printed"]) == [
-        *("99.44", "81", "82.92", "79.32", "99.2"),
-        *("99.03", "74.52", "76.16", "71.9", "98.9"),
-        *("43.22", "52.92"),
-    ]
-    assert list(table["printed_is"]).count("cut off, not rounded") == 3
-
-
 def test_published_rows_stand_in_table_2_as_printed():
     rows = published_rows().set_index(["loss", "fold"])
     assert rows.loc[("focal", "1"), "dice"] == pytest.approx(0.78)
@@ -179,24 +163,20 @@ def test_published_rows_stand_in_table_2_as_printed():
     assert set(rows["aggregation"]) == {"not stated"}
 
 
-@pytest.mark.parametrize(
-    ("recomputed", "printed", "expected"),
-    [
-        ("81.0", "81", "equal"),
-        ("99.446", "99.44", "cut off, not rounded"),
-        ("98.92", "98.9", "rounded"),
-        ("98.96", "99.0", "rounded"),
-        ("98.96", "97", "different"),
-    ],
-)
-def test_a_printed_number_is_told_rounded_from_cut_off(recomputed, printed, expected):
-    assert verdict(recomputed, printed) == expected
+def test_our_own_tables_pass_the_audit_that_the_published_ones_fail(study):
+    findings = compared(study, measured(study))["audit"]
+    ours = findings[findings["source"] == "this experiment"]
+    assert set(ours["level"]) == {"checked"}
+    assert set(ours["table"]) == {"summary", "table2", "table3"}
+    faulty = findings.query("level == 'fault'")["source"]
+    assert len(set(faulty)) == 3 and "this experiment" not in set(faulty)
 
 
-def test_our_own_tables_pass_the_checks_that_the_published_one_fails(study):
-    checks = compared(study, measured(study))["table_checks"]
-    assert set(checks.query("table == 'ours'")["violated"]) == {"0"}
-    assert "10" in set(checks.query("table == 'published'")["violated"])
+def test_an_impossible_value_in_our_own_tables_stops_the_workflow():
+    row = {"aggregation": "pooled", "recipe": "robust", "loss": "bce", "fold": "1"}
+    table = pd.DataFrame([row | {"dice_pct": "80.00", "iou_pct": "50.00"}])
+    with pytest.raises(ValueError, match="impossible values in our own tables"):
+        compare.audited({"table2": table})
 
 
 def test_pages_hold_the_same_text_as_the_tables_and_escape_it(study):

@@ -1,11 +1,17 @@
-"""The written pages are true: the config reference, and the shipped experiments."""
+"""The written pages are true: the config reference, the audit's page, the shipped experiments."""
 
 import importlib.util
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
+
+from tumorseg.audit import audit
+from tumorseg.audit_sources import read
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,3 +52,45 @@ def test_every_key_of_the_schema_has_a_description():
             walk(schema["additionalProperties"], f"{where}<name>.")
 
     walk(load("config.schema.yaml"), "")
+
+
+def blocks(page):
+    """The fenced blocks of a page: language and text."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_audits_example_prints_what_its_page_shows(tmp_path):
+    (_, commands), (_, shown), *_ = blocks("docs/audit.md")
+    commands = commands.replace(".venv/bin/python", sys.executable)
+    commands = commands.replace("scripts/", f"{ROOT}/scripts/")
+    done = subprocess.run(
+        ["sh", "-c", commands], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, shown, "")
+
+
+def test_the_audits_paper_format_is_as_its_page_shows(tmp_path):
+    (text,) = (text for kind, text in blocks("docs/audit.md") if kind == "yaml")
+    path = tmp_path / "paper.yaml"
+    path.write_text(text, encoding="utf-8")
+    found = audit(read(path)[0]).query("level != 'checked'")
+    assert list(found["check"]) == [
+        "Dice against IoU",
+        "Dice against IoU",
+        "printed twice",
+        "p attainable at this n",
+        "percent or points",
+    ]
+
+
+def test_the_audit_ends_with_2_and_one_line_for_a_file_it_cannot_use(tmp_path):
+    script = ROOT / "scripts/audit_table.py"
+    done = subprocess.run(
+        [sys.executable, script, "none.tsv"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "none.tsv: no such file\n")

@@ -1,4 +1,4 @@
-"""Promises of tumorseg.statistics and tumorseg.checks."""
+"""Promises of tumorseg.statistics."""
 
 import math
 
@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tumorseg import published
-from tumorseg.checks import CHECKS, prevalence, violations
-from tumorseg.metrics import METRICS, Counts, overlap
+from tumorseg.metrics import Counts, overlap
 from tumorseg.statistics import aggregate, mean, t_interval
 
 NAN = math.nan
@@ -64,67 +62,3 @@ def test_a_baseline_of_all_background_is_accurate_and_finds_nothing():
     assert found["accuracy"].value > 0.98
     assert found["dice"].value == found["recall"].value == 0
     assert found["precision"] == pytest.approx((NAN, 1, 1), nan_ok=True)
-
-
-COUNT = st.integers(0, 30)
-TABLES = st.lists(st.tuples(COUNT, COUNT, COUNT, COUNT), min_size=1, max_size=6)
-
-
-@given(TABLES, st.sampled_from(["pooled", "image", "patient"]))
-def test_no_table_made_of_real_masks_violates_a_check(counts, aggregation):
-    patients = [index // 2 for index in range(len(counts))]
-    means = aggregate(cases(*counts, patients=patients), aggregation)
-    row = pd.DataFrame([{"fold": 1} | {name: means[name].value for name in METRICS}])
-    assert violations(row, pooled=aggregation == "pooled")["violated"].sum() == 0
-
-
-@given(st.tuples(*[st.integers(1, 500)] * 4))
-def test_precision_recall_and_specificity_imply_the_prevalence(counts):
-    tp, fp, fn, tn = counts
-    found = overlap(Counts(*counts))
-    implied = prevalence(found["precision"], found["recall"], found["specificity"])
-    assert implied == pytest.approx((tp + fn) / (tp + fp + fn + tn))
-
-
-def published_violations(pooled=True):
-    tolerance = {name: unit / 100 for name, unit in published.TOLERANCE.items()}
-    table = violations(
-        published.table2(), pooled=pooled, tolerance=tolerance, label="{loss} {fold}"
-    )
-    return table.set_index("check")
-
-
-@pytest.mark.parametrize(
-    ("check", "count"),
-    [
-        ("Dice <= (precision + recall) / 2", 7),
-        ("Dice between precision and recall", 2),
-        ("accuracy <= max(recall, specificity)", 4),
-        ("accuracy fits precision, recall and specificity", 10),
-    ],
-)
-def test_the_published_table_violates_what_it_is_known_to_violate(check, count):
-    assert published_violations().loc[check, "violated"] == count
-
-
-def test_the_violating_rows_are_named():
-    where = published_violations()["where"]
-    assert where["Dice between precision and recall"] == "bce 3, bce 5"
-    assert where["accuracy <= max(recall, specificity)"] == "focal 2, focal 4, bce 1, bce 5"
-
-
-def test_averages_are_held_to_the_checks_for_averages_only():
-    assert list(published_violations(pooled=False).index) == ["Dice <= (precision + recall) / 2"]
-
-
-def test_the_iou_bound_catches_row_4_of_the_2024_paper():
-    row = pd.DataFrame([{"fold": 4, "iou": 0.857, "dice": 0.929}])
-    found = violations(row, pooled=False, tolerance={"iou": 0.0005, "dice": 0.0005})
-    assert list(found["where"]) == ["4"]
-
-
-def test_rows_with_undefined_values_are_counted_as_such():
-    row = pd.DataFrame([{"fold": 1, **overlap(Counts(0, 0, 5, 95))}])
-    found = violations(row, pooled=True).set_index("check")
-    assert found.loc["Dice <= (precision + recall) / 2", "undefined"] == 1
-    assert set(found.index) == set(CHECKS)

@@ -82,7 +82,7 @@ def test_plan_is_printed_before_the_first_training(study):
 
 
 def test_tables_have_their_rows(results):
-    names = "summary table1 table2 table3 published_check table_checks run cost loss_cost folds"
+    names = "summary table1 table2 table3 audit run cost loss_cost folds"
     tables = {name: read_table(results / "tables" / f"{name}.tsv") for name in names.split()}
     assert all(len(table) for table in tables.values())
     summary = tables["summary"]

@@ -1,0 +1,208 @@
+"""Reads what can be audited: a YAML file of a paper, a TSV or CSV table, or a table of ours."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from tumorseg.claims import IMPROVEMENT_KEYS, SIGNIFICANCE_KEYS
+from tumorseg.errors import UserError
+from tumorseg.printed import AVERAGINGS, UNITS, Source, Table, quantity, rows_of
+
+# Columns of a plain file that say what a row is about; others without a quantity are ignored.
+LABELS = (
+    *("loss", "loss function", "method", "model", "network", "architecture", "recipe", "dataset"),
+    *("target", "region", "organ", "class", "aggregation", "averaging", "seed", "fold", "name"),
+)
+QUOTED = "published"  # a table of ours quotes the study in rows of this recipe
+_TABLE_KEYS = {"name": True, "averaging": True, "unit": True, "columns": True, "rows": True}
+_TABLE_KEYS |= {"about": False, "decimals": False, "same_cases": False}
+_SOURCE_KEYS = {"source": True, "tables": True, "significance": False, "improvements": False}
+
+
+def _held(item: object, keys: Mapping[str, bool], where: str) -> dict:
+    """`item` as a mapping that has only `keys`, and all that are required (True)."""
+    if not isinstance(item, dict):
+        raise UserError(f"{where}: expected keys and values ({', '.join(keys)}), not {item!r}")
+    for name in item:
+        if name not in keys:
+            raise UserError(f"{where}: no key {name!r} is known; there are {', '.join(keys)}")
+    for name, required in keys.items():
+        if required and name not in item:
+            raise UserError(f"{where}: the key {name!r} is missing")
+    return item
+
+
+def _listed(items: object, where: str) -> list:
+    if not isinstance(items, list):
+        raise UserError(f"{where}: expected a list, not {items!r}")
+    return items
+
+
+def _one_of(value: str, allowed: Iterable[str], where: str) -> str:
+    if value not in allowed:
+        raise UserError(f"{where}: expected one of {', '.join(allowed)}, not {value!r}")
+    return value
+
+
+def _yaml_table(item: object, where: str) -> Table:
+    item = _held(item, _TABLE_KEYS, where)
+    where = f"{where} ({item['name']})"
+    averaging = _one_of(item["averaging"], AVERAGINGS, f"{where}: averaging")
+    percent = _one_of(item["unit"], UNITS, f"{where}: unit") == "percent"
+    columns = _listed(item["columns"], f"{where}: columns")
+    records = []
+    for index, values in enumerate(_listed(item["rows"], f"{where}: rows"), start=1):
+        if not isinstance(values, list) or len(values) != len(columns):
+            raise UserError(f"{where}: row {index}: {values!r} does not fill {columns}")
+        records.append((f"{where}: row {index}", dict(zip(columns, values, strict=True))))
+    labels = [name for name in columns if quantity(name) is None]
+    same = item.get("same_cases")
+    if same is not None:
+        _one_of(same, labels, f"{where}: same_cases")
+    try:
+        decimals = {name: int(text) for name, text in item.get("decimals", {}).items()}
+    except (ValueError, AttributeError):
+        raise UserError(
+            f"{where}: decimals: expected a whole number a column, not {item['decimals']!r}"
+        ) from None
+    rows = rows_of(
+        records,
+        labels=labels,
+        averaging=averaging,
+        percent=percent,
+        decimals=decimals,
+        about=item.get("about"),
+    )
+    return Table(item["name"], percent, rows, same)
+
+
+def read_yaml(path: Path) -> Source:
+    """A paper's tables and claims. Every scalar stays text, so 98.60 keeps its zero.
+
+    Raises UserError for anything but the format of docs/audit.md.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: not a YAML file ({reason})") from None
+    content = _held(content, _SOURCE_KEYS, str(path))
+    tables = _listed(content["tables"], f"{path}: tables")
+    return Source(
+        content["source"],
+        [_yaml_table(item, f"{path}: table {index}") for index, item in enumerate(tables, start=1)],
+        *(
+            [
+                _held(item, keys, f"{path}: {name} {index}")
+                for index, item in enumerate(_listed(content.get(name, []), f"{path}: {name}"), 1)
+            ]
+            for name, keys in (
+                ("significance", SIGNIFICANCE_KEYS),
+                ("improvements", IMPROVEMENT_KEYS),
+            )
+        ),
+    )
+
+
+def from_text(
+    header: list[str],
+    lines: Iterable[list[str]],
+    name: str,
+    *,
+    averaging: str = "not stated",
+    same_cases: str | None = None,
+) -> tuple[Table, list[str]]:
+    """A plain table of text, and what was guessed or left out, said in words.
+
+    A column `aggregation` or `averaging` overrides `averaging` by row. Shares are taken as percent
+    where a column says so (_pct, %) or any of them exceeds 1.5. Rows that quote the published study
+    are left to the audit of their own source.
+    """
+    records, quoted = [], 0
+    names = ["aggregation" if column == "averaging" else column for column in header]
+    for index, values in enumerate(lines, start=2):
+        if len(values) != len(names):
+            raise UserError(f"{name}: line {index}: {len(values)} values for {len(names)} columns")
+        record = dict(zip(names, values, strict=True))
+        if record.get("recipe") == QUOTED:
+            quoted += 1
+        else:
+            records.append((f"{name}: line {index}", record))
+    labels = [column for column in names if column.lower().replace("_", " ") in LABELS]
+    used = [column for column in names if column not in labels and quantity(column)]
+    if not used:
+        raise UserError(
+            f"{name}: no column holds a quantity that can be audited; expected some of accuracy, "
+            f"dice (f1), precision, recall (sensitivity), specificity, iou, hausdorff; there are "
+            f"{', '.join(header)}"
+        )
+    if same_cases is not None and same_cases not in labels:
+        raise UserError(f"{name}: no column {same_cases!r} to tell the same cases by")
+
+    def rows(percent: bool) -> Table:
+        read = rows_of(records, labels=labels, averaging=averaging, percent=percent)
+        return Table(name, percent, read, same_cases)
+
+    table, notes = rows(False), []
+    shares = [
+        item.value.value
+        for row in table.rows
+        for key, item in row.cells.items()
+        if item.value and key not in ("hausdorff", "hd95", "assd", "p")
+    ]
+    said = any("pct" in column or "%" in column for column in used)
+    if said or any(value > 1.5 for value in shares):
+        table = rows(True)
+    if shares and not said:
+        notes.append(f"taken as {'percent' if table.percent else 'fractions'}")
+    if "aggregation" not in labels:
+        notes.append(f"averaging: {averaging}")
+    ignored = [column for column in names if column not in labels and column not in used]
+    if ignored:
+        notes.append(f"ignored columns: {', '.join(ignored)}")
+    if quoted:
+        notes.append(f"{quoted} rows quoting the published study left to the audit of its source")
+    return table, notes
+
+
+def read_plain(path: Path, averaging: str, same_cases: str | None) -> tuple[Source, list[str]]:
+    """A TSV or CSV file with a header, as one table, and notes on what was guessed."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            separator = "," if path.suffix.lower() == ".csv" else "\t"
+            lines = [line for line in csv.reader(file, delimiter=separator) if line]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not a text file ({error.reason})") from None
+    if len(lines) < 2:
+        raise UserError(f"{path}: expected a header and at least one row")
+    table, notes = from_text(
+        lines[0], lines[1:], str(path), averaging=averaging, same_cases=same_cases
+    )
+    return Source(str(path), [table]), notes
+
+
+def of_frame(frame: pd.DataFrame, name: str) -> Table:
+    """A table of ours as it is printed; rows of one fold were measured on the same cases."""
+    same = "fold" if "fold" in frame.columns else None
+    text = frame.astype(object).where(frame.notna(), "NaN").astype(str)
+    return from_text(list(text.columns), text.to_numpy().tolist(), name, same_cases=same)[0]
+
+
+def read(
+    path: str | Path, averaging: str = "not stated", same_cases: str | None = None
+) -> tuple[Source, list[str]]:
+    """The source in a .yaml, .tsv or .csv file, and notes; `averaging` serves plain tables.
+
+    Raises UserError for a missing file, another kind of file, and unusable content.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return read_yaml(path), []
+    if path.suffix.lower() in (".tsv", ".csv", ".txt"):
+        return read_plain(path, averaging, same_cases)
+    raise UserError(f"{path}: expected a .yaml, .tsv or .csv file")
