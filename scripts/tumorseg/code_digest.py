@@ -1,6 +1,7 @@
 """A digest of a script and every tumorseg module it reaches, so that Snakemake re-runs on changes.
 
 Only what runs counts: comments, docstrings, formatting and the Snakemake glue do not.
+A page's template, script and style lie beside the module of their name, and count whole.
 """
 
 import ast
@@ -9,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent.parent
+PAGE_PARTS = (".html", ".css", ".js")
 
 
 def _is_glue(node: ast.AST) -> bool:
@@ -17,7 +19,7 @@ def _is_glue(node: ast.AST) -> bool:
 
 @cache
 def _parsed(path: Path) -> tuple[str, tuple[Path, ...]]:
-    """The dumped syntax tree without docstrings and glue, and the project files it imports."""
+    """The syntax tree without docstrings and glue, with page parts, and the files it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     tree.body = [node for node in tree.body if not _is_glue(node)]
     reached: list[Path] = []
@@ -36,7 +38,9 @@ def _parsed(path: Path) -> tuple[str, tuple[Path, ...]]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         reached += [found for found in map(_file, names) if found]
-    return ast.dump(tree), tuple(reached)
+    beside = [path.with_suffix(suffix) for suffix in PAGE_PARTS]
+    pages = [part.read_text(encoding="utf-8") for part in beside if part.is_file()]
+    return "\n".join([ast.dump(tree), *pages]), tuple(reached)
 
 
 def _file(module: str) -> Path | None:

@@ -33,6 +33,8 @@ def dice(x):
 ''',
     "tumorseg/files.py": "def read(path):\n    return path\n",
     "tumorseg/deep.py": "VALUE = 1\n",
+    "tumorseg/deep.html": "<p>page</p>",
+    "tumorseg/unrelated.css": "p {}",
     "tumorseg/unrelated.py": "VALUE = 2\n",
     "tumorseg/losses/bce.py": "def bce(p):\n    return p\n",
     "tumorseg/losses/focal.py": "from tumorseg.losses.bce import bce\nALPHA = 0.6\n",
@@ -71,6 +73,7 @@ def house(tmp_path, monkeypatch):
         ("tumorseg/metrics.py", '"""A class."""', '"""The class."""'),
         ("tumorseg/metrics.py", "np.mean(x)", "np.mean(\n        x,\n    )"),
         ("tumorseg/unrelated.py", "2", "3"),
+        ("tumorseg/unrelated.css", "p {}", "b {}"),
         ("tumorseg/losses/bce.py", "return p", "return p + 1"),  # a registry entry nobody named
     ],
 )
@@ -86,6 +89,7 @@ def test_what_does_not_run_does_not_count(house, edit):
         ("tumorseg/metrics.py", "half = 0.5", "half = 0.25"),
         ("tumorseg/files.py", "return path", "return str(path)"),
         ("tumorseg/deep.py", "1", "2"),  # reached through another module
+        ("tumorseg/deep.html", "page", "leaf"),  # the template beside it
     ],
 )
 def test_what_runs_counts(house, edit):
