@@ -24,6 +24,7 @@ include: "rules/compare.smk"
 include: "rules/statistics.smk"
 include: "rules/show.smk"
 include: "rules/describe.smk"
+include: "rules/cases.smk"
 
 
 rule study:
@@ -37,6 +38,7 @@ rule study:
         rules.show_tuning.output if SCOPES else [],
         rules.show_data.output,
         rules.describe.output,
+        rules.show_cases.output,
         collect(rules.measure.output, recipe=RECIPES, loss=LOSSES),
         collect(rules.show_recipe.output, recipe=RECIPES),
         collect(rules.show_network.output, recipe=RECIPES),

@@ -1,7 +1,7 @@
 """A digest of a script and every tumorseg module it reaches, so that Snakemake re-runs on changes.
 
-Only what runs counts: comments, docstrings, formatting and the Snakemake glue do not. The YAML
-files in a folder named like a module belong to it.
+Only what runs counts: comments, docstrings, formatting and the Snakemake glue do not. The data
+files of a module count whole: page parts of its name beside it, YAML in a folder of its name.
 """
 
 import ast
@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent.parent
+PAGE_PARTS = (".html", ".css", ".js")
 
 
 def _is_glue(node: ast.AST) -> bool:
@@ -18,7 +19,7 @@ def _is_glue(node: ast.AST) -> bool:
 
 @cache
 def _parsed(path: Path) -> tuple[str, tuple[Path, ...]]:
-    """The dumped syntax tree without docstrings and glue, and the project files it imports."""
+    """The syntax tree without docstrings and glue, and the files of the modules it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     tree.body = [node for node in tree.body if not _is_glue(node)]
     reached: list[Path] = []
@@ -38,6 +39,12 @@ def _parsed(path: Path) -> tuple[str, tuple[Path, ...]]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         reached += [found for found in map(_file, names) if found]
     return ast.dump(tree), tuple(reached)
+
+
+def _data(path: Path) -> list[Path]:
+    """The data files that belong to a module."""
+    beside = [path.with_suffix(suffix) for suffix in PAGE_PARTS]
+    return [*filter(Path.is_file, beside), *path.with_suffix("").glob("*.yaml")]
 
 
 def _file(module: str) -> Path | None:
@@ -65,7 +72,7 @@ def code_digest(script: str, *modules: str) -> str:
         if name not in trees:
             trees[name], reached = _parsed(path)
             waiting += reached
-            for data in path.with_suffix("").glob("*.yaml"):  # a module's data, in its folder
+            for data in _data(path):
                 trees[data.relative_to(SCRIPTS).as_posix()] = data.read_text(encoding="utf-8")
     content = "\n".join(f"{name} {trees[name]}" for name in sorted(trees))
     return hashlib.sha256(content.encode()).hexdigest()[:16]

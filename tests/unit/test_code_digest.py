@@ -35,6 +35,8 @@ def dice(x):
     "tumorseg/deep.py": "VALUE = 1\n",
     "tumorseg/deep/data.yaml": "value: 1\n",
     "tumorseg/unrelated/data.yaml": "value: 2\n",
+    "tumorseg/deep.html": "<p>page</p>",
+    "tumorseg/unrelated.css": "p {}",
     "tumorseg/unrelated.py": "VALUE = 2\n",
     "tumorseg/losses/bce.py": "def bce(p):\n    return p\n",
     "tumorseg/losses/focal.py": "from tumorseg.losses.bce import bce\nALPHA = 0.6\n",
@@ -73,6 +75,7 @@ def house(tmp_path, monkeypatch):
         ("tumorseg/metrics.py", '"""A class."""', '"""The class."""'),
         ("tumorseg/metrics.py", "np.mean(x)", "np.mean(\n        x,\n    )"),
         ("tumorseg/unrelated.py", "2", "3"),
+        ("tumorseg/unrelated.css", "p {}", "b {}"),
         ("tumorseg/losses/bce.py", "return p", "return p + 1"),  # a registry entry nobody named
         ("tumorseg/unrelated/data.yaml", "2", "3"),
     ],
@@ -90,6 +93,7 @@ def test_what_does_not_run_does_not_count(house, edit):
         ("tumorseg/files.py", "return path", "return str(path)"),
         ("tumorseg/deep.py", "1", "2"),  # reached through another module
         ("tumorseg/deep/data.yaml", "1", "2"),  # a module's data
+        ("tumorseg/deep.html", "page", "leaf"),  # the template beside it
     ],
 )
 def test_what_runs_counts(house, edit):

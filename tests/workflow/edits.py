@@ -8,7 +8,8 @@ from dataclasses import dataclass
 DATA = ["import_cases", "skull_strip", "rasterize", "compare_strips", "split", "show_data", "plan"]
 REPORT = ["write_report"]
 # Results of all losses: the tables, the figures, what it cost.
-RESULTS = ["compare", "show_results", "describe", *REPORT]
+TABLES = ["compare", "show_results", "describe", *REPORT]
+RESULTS = [*TABLES, "show_cases"]
 LIBRARY = "scripts/tumorseg"
 
 
@@ -203,7 +204,15 @@ EDITS = [
         "describe",
         *REPORT,
     ),
-    edit("tables.py", f"{LIBRARY}/tables.py", "", "\nEDITED = True\n", *RESULTS),
+    edit("tables.py", f"{LIBRARY}/tables.py", "", "\nEDITED = True\n", *TABLES),
+    edit(
+        "the case browser's style",
+        f"{LIBRARY}/case_browser.css",
+        "",
+        "b { color: red }\n",
+        "show_cases",
+        *REPORT,
+    ),
     edit("a caption of the report", "report/fig4.rst", "", "\nMore.\n", *REPORT),
     # Data.
     edit(

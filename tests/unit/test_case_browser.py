@@ -1,0 +1,439 @@
+"""Promises of the case browser: all cases, worst first, true contours, and a page that works."""
+
+import base64
+import json
+import math
+import re
+import shutil
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import show_cases
+from tumorseg import case_browser
+from tumorseg.errors import UserError
+from tumorseg.figures import TRUTH, palette
+from tumorseg.files import write_table, write_text
+from tumorseg.images import write_mask, write_png
+from tumorseg.measuring import failed, foreground, measured
+
+LOSSES = ("bce", "focal", "dice")
+NAMES = ("0001", "0002", "0003", "0004", '</script><img src=x onerror="x=1">', "0006")
+SHIFTS = {"bce": (1, 2, 3, 0, 40, 5), "focal": (0, 9, 1, 40, 40, 2), "dice": (3, 2, 1, 2, 40, 7)}
+HEIGHT, WIDTH = 70, 100
+FILE_NAMES = [name if "/" not in name else "odd" for name in NAMES]
+
+
+def slice_of(index):
+    """A head with a tumour: image and mask."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    image = np.where(np.hypot(rows - 35, columns - 50) < 30, 120 + 10 * index, 3)
+    mask = np.hypot(rows - 30, columns - 40 - index) < 7
+    return (image + 60 * mask).astype(np.uint8), mask.astype(np.uint8)
+
+
+def study(folder, names=FILE_NAMES, seeds=(None,), recipe="robust"):
+    """Writes tables, predictions, images and masks; gives main's arguments.
+
+    Set-up dice failed in fold 2; the last loss's third case has an undefined precision.
+    """
+    metrics, predictions = [], []
+    for index, name in enumerate(names):
+        image, mask = slice_of(index)
+        write_png(folder / f"cases/{name}.png", image)
+        write_mask(folder / f"masks/{name}.png", mask)
+    for loss in LOSSES:
+        rows = []
+        for seed in seeds:
+            above = folder / f"predictions/{recipe}/{loss}"
+            above = above if seed is None else above / f"seed-{seed}"
+            for fold in (1, 2):
+                predictions.append(str(above / f"fold-{fold}"))
+                lost = loss == "dice" and fold == 2
+                if lost:
+                    write_text(above / "fold-2/FAILED", "not finite in epoch 1\n")
+                for index in range(fold - 1, len(names), 2):
+                    mask = slice_of(index)[1]
+                    shift = SHIFTS[loss][index] + 3 * (seed or 0)
+                    chance = 0.9 * np.roll(mask, shift, axis=1)
+                    stored = np.floor(chance * 65535).astype(np.uint16)
+                    found = failed(mask) if lost else measured(mask, foreground(stored, 0.5), 1.0)
+                    if not lost:
+                        write_png(above / f"fold-{fold}/{names[index]}.png", stored)
+                    line = {"recipe": recipe, "loss": loss, "fold": fold, "case": names[index]}
+                    line |= {} if seed is None else {"seed": seed}
+                    line |= {"patient": f"p{index // 2}", "plane": "axial"}
+                    rows.append(line | found)
+        path = folder / f"metrics/{recipe}/{loss}.tsv"
+        write_table(pd.DataFrame(rows), path)
+        metrics.append(str(path))
+    return {
+        "metrics": metrics,
+        "predictions": predictions,
+        "cases_dir": str(folder / "cases"),
+        "masks_dir": str(folder / "masks"),
+        "page": str(folder / "cases.html"),
+        "reference_loss": "focal",
+    }
+
+
+def data_of(path):
+    """The facts and the cases that a page holds."""
+    with open(path, encoding="utf-8") as page:  # noqa: PTH123
+        text = page.read()
+    parts = re.findall(r'<script type="application/json" id="\w+">(.*?)</script>', text, re.DOTALL)
+    return [json.loads(part) for part in parts]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A page of the small study, made as the rule makes it."""
+    arguments = study(tmp_path_factory.mktemp("browser"))
+    show_cases.main(**arguments)
+    return arguments["page"]
+
+
+def filled(path):
+    """The mask whose borders the path data draw."""
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    contours = []
+    for first, steps in re.findall(r"M([^l]+)l([^z]+)z", path):
+        pairs = np.array(re.findall(r"-?\d+", f"{first} {steps}"), int).reshape(-1, 2)
+        contours.append(np.cumsum(pairs, axis=0).astype(np.int32))
+    # OpenCV goes round outer borders one way and round holes the other.
+    for points in sorted(contours, key=lambda points: -abs(cv2.contourArea(points))):
+        inside = cv2.fillPoly(np.zeros_like(mask), [points], 1)
+        if cv2.contourArea(points, oriented=True) > 0:
+            inside -= cv2.polylines(np.zeros_like(mask), [points], True, 1)
+            mask[inside > 0] = 0
+        else:
+            mask |= inside
+    return mask
+
+
+@given(arrays(bool, (9, 12), elements=st.booleans()), st.integers(1, 3))
+def test_a_contour_filled_again_is_the_mask(cells, size):
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    big = np.kron(cells, np.ones((size, size), np.uint8))
+    mask[10 : 10 + big.shape[0], 20 : 20 + big.shape[1]] = big
+    path = case_browser.contour_path(mask)
+    assert path.count("M") == path.count("z")
+    np.testing.assert_array_equal(filled(path), mask)
+
+
+def test_contours_of_an_empty_mask_one_pixel_and_a_square():
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    assert case_browser.contour_path(mask) == ""
+    mask[5, 8] = 1
+    assert case_browser.contour_path(mask) == "M8 5l0 0z"
+    mask[5:8, 8:11] = 1
+    assert case_browser.contour_path(mask) == "M8 5l0 2 2 0 0-2z"
+
+
+def test_every_case_and_set_up_is_in_the_page_with_its_own_contour(page):
+    facts, cases = data_of(page)
+    assert [one["name"] for one in facts["setups"]] == list(LOSSES)
+    assert sorted(one["case"] for one in cases) == sorted(FILE_NAMES)
+    for one in cases:
+        index = FILE_NAMES.index(one["case"])
+        mask = slice_of(index)[1]
+        np.testing.assert_array_equal(filled(one["truth"]), mask)
+        for loss, drawn in zip(LOSSES, one["drawn"], strict=True):
+            if loss == "dice" and index % 2:
+                assert drawn is None
+            else:
+                expected = np.roll(mask, SHIFTS[loss][index], axis=1)
+                np.testing.assert_array_equal(filled(drawn["contour"]), expected)
+
+
+def test_colours_are_those_of_all_figures(page):
+    facts, _ = data_of(page)
+    colours = palette(list(LOSSES))
+    for one in facts["setups"]:
+        rgb = [int(one["colour"][at : at + 2], 16) for at in (1, 3, 5)]
+        np.testing.assert_allclose(rgb, 255 * np.array(colours[one["name"]]), atol=0.5)
+    assert facts["truth"] == TRUTH
+
+
+def test_the_lowest_mean_dice_comes_first(page):
+    facts, cases = data_of(page)
+    assert facts["metrics"][0]["label"] == "Dice"
+    means = [one["means"][0] for one in cases]
+    assert means == sorted(means) and means[0] < means[-1]
+    for one in cases:
+        defined = [row[0] for row in one["values"] if row[0] is not None]
+        assert one["means"][0] == pytest.approx(np.mean(defined), abs=1e-4)
+
+
+def test_undefined_means_come_last_and_ties_by_name():
+    def line(case, dice):
+        return {"recipe": "r", "loss": "l", "case": case, "dice": dice}
+
+    lines = pd.DataFrame([line("d", 0.5), line("c", math.nan), line("b", 0.5), line("a", 0.9)])
+    ordered = case_browser.worst_first(lines.set_index(["recipe", "loss", "case"]))
+    assert list(ordered.index) == ["b", "d", "a", "c"]
+
+
+def test_failed_trainings_and_missed_tumours_are_marked(page):
+    _, cases = data_of(page)
+    for one in cases:
+        index = FILE_NAMES.index(one["case"])
+        assert one["failed"] == [False, False, bool(index % 2)]
+        if index % 2:
+            assert one["missed"][2] is None and set(one["values"][2]) == {None}
+        missed = [
+            None if lost else float(SHIFTS[loss][index] > 14)
+            for loss, lost in zip(LOSSES, one["failed"], strict=True)
+        ]
+        assert one["missed"] == missed
+
+
+def test_pictures_are_cut_so_that_no_outlined_pixel_is_lost():
+    image, truth = slice_of(0)
+    far = np.zeros_like(truth, dtype=bool)
+    far[0, 0] = far[-1, -1] = True
+    drawn = case_browser.pictures(image, truth, [None, case_browser.Answer(far * 1.0, far)])
+    assert drawn["box"] == [0, 0, WIDTH, HEIGHT]
+    left, top, width, height = case_browser.pictures(image, truth, [None])["box"]
+    rows, columns = np.nonzero(truth)
+    assert left <= columns.min() and columns.max() < left + width < WIDTH
+    assert top <= rows.min() and rows.max() < top + height
+
+
+def test_a_picture_keeps_its_greys_and_a_map_its_probabilities():
+    image, truth = slice_of(0)
+    ramp = np.tile(np.linspace(0, 1, WIDTH), (HEIGHT, 1))
+    whole = np.ones_like(truth, dtype=bool)
+    drawn = case_browser.pictures(image, truth, [case_browser.Answer(ramp, whole)])
+
+    def decoded(url):
+        kind, content = url.split(",")
+        assert kind == "data:image/webp;base64"
+        data = np.frombuffer(base64.b64decode(content), np.uint8)
+        return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).astype(float)
+
+    white = np.percentile(image, 99.8)
+    expected = np.minimum(255, image * (255 / white))
+    assert np.abs(decoded(drawn["image"]) - expected).mean() < 4
+    assert np.abs(decoded(drawn["drawn"][0]["map"]) / 255 - ramp).mean() < 0.02
+
+
+def test_numbers_are_means_over_the_seeds_and_pictures_the_first_seeds(tmp_path):
+    arguments = study(tmp_path, seeds=(1, 2))
+    show_cases.main(**arguments)
+    facts, cases = data_of(arguments["page"])
+    table = pd.read_csv(arguments["metrics"][0], sep="\t", dtype={"case": str})
+    columns = [one["label"] for one in facts["metrics"]]
+    for one in cases:
+        own = table[table["case"] == one["case"]]
+        assert one["values"][0][0] == pytest.approx(own["dice"].mean(), abs=1e-4)
+        distance = one["values"][0][columns.index("Hausdorff, px")]
+        assert distance == pytest.approx(own["hausdorff_px"].mean(), rel=1e-4)
+        index = FILE_NAMES.index(one["case"])
+        first = np.roll(slice_of(index)[1], SHIFTS["bce"][index] + 3, axis=1)
+        np.testing.assert_array_equal(filled(one["drawn"][0]["contour"]), first)
+
+
+def test_a_value_undefined_with_one_seed_is_undefined():
+    line = {"recipe": "r", "loss": "l", "fold": 1, "case": "a", "patient": "p", "plane": "axial"}
+    line |= {"status": "ok", "dice": 0.5, "missed": 0}
+    table = pd.DataFrame([line | {"precision": 0.4}, line | {"precision": math.nan}])
+    found = case_browser.averaged(table)
+    assert found["dice"].item() == 0.5
+    assert math.isnan(found["precision"].item())
+
+
+def test_recipes_become_set_ups_of_one_page(tmp_path):
+    both = [study(tmp_path, recipe=recipe) for recipe in ("paper", "robust")]
+    lists = {key: both[0][key] + both[1][key] for key in ("metrics", "predictions")}
+    show_cases.main(**(both[0] | lists))
+    facts, cases = data_of(both[0]["page"])
+    names = [one["name"] for one in facts["setups"]]
+    assert names == [f"{recipe}/{loss}" for recipe in ("paper", "robust") for loss in LOSSES]
+    colours = [one["colour"] for one in facts["setups"]]
+    assert colours[:3] == colours[3:]
+    assert [one["shown"] for one in facts["setups"]] == [False, True, False] * 2
+    assert all(len(one["drawn"]) == 6 for one in cases)
+
+
+def test_a_set_up_that_lacks_a_case_is_named(tmp_path):
+    arguments = study(tmp_path)
+    table = pd.read_csv(arguments["metrics"][1], sep="\t", dtype={"case": str})
+    write_table(table.iloc[1:], arguments["metrics"][1])
+    with pytest.raises(UserError, match="robust/focal: 5 cases, expected 6"):
+        show_cases.main(**arguments)
+
+
+def written(tmp_path, cases=()):
+    """A page of facts of two set-ups with these cases."""
+    setup = {"colour": "#000000", "dash": "", "shown": True}
+    setups = [{"name": name, **setup} for name in ("<b>bce</b>", "focal")]
+    metrics = [{"label": "Dice", "low": True}, {"label": "Hausdorff, px", "low": False}]
+    facts = {"setups": setups, "metrics": metrics, "truth": TRUTH}
+    case_browser.write_page(tmp_path / "page.html", facts, cases)
+    return tmp_path / "page.html"
+
+
+def made_case(name, dice, distance, index=0, plane="axial"):
+    """A case with two answers; the second is worse by a tenth."""
+    image, truth = slice_of(index)
+    answer = case_browser.Answer(truth * 0.9, truth.astype(bool))
+    values = [[dice, distance], [None if dice is None else max(0.0, dice - 0.1), distance]]
+    found = {"case": name, "patient": f"<i>{name}", "plane": plane, "fold": 1}
+    found |= {"means": values[0], "values": values, "missed": [0.0, 1.0], "failed": [False, False]}
+    return found | case_browser.pictures(image, truth, [answer, answer])
+
+
+def test_no_text_of_the_data_can_end_its_element(tmp_path):
+    case = made_case(NAMES[4], 0.5, 3.0)
+    path = written(tmp_path, [case])
+    assert data_of(path)[1] == [case]
+    assert "<img src=x" not in path.read_text(encoding="utf-8")
+
+
+def test_a_page_of_314_cases_and_four_set_ups_stays_under_20_mb(tmp_path):
+    """Made slices at 512 x 512 that take about as much as real ones (28 kB a case)."""
+    generator = np.random.default_rng(1)
+    rows, columns = np.mgrid[:512, :512]
+    inside = np.hypot(rows - 256, columns - 256) < 240
+    smooth = cv2.GaussianBlur(generator.normal(size=(512, 512)), None, 8)
+    image = inside * np.clip(90 + 1000 * smooth + generator.normal(0, 2, (512, 512)), 20, 255)
+    near = np.exp(-(((rows - 200) / 60) ** 2) - ((columns - 300) / 60) ** 2)
+    chance = near / (1 + np.exp(-100 * (smooth + 0.02)))
+    answer = case_browser.Answer(chance, chance > 0.5)
+    assert len(case_browser.contour_path(answer.mask)) > 700  # ragged
+    drawn = case_browser.pictures(image.astype(np.uint8), answer.mask * 1, [answer] * 4)
+    frame = written(tmp_path).stat().st_size
+    assert frame + 314 * len(json.dumps(drawn)) < 20e6
+
+
+@contextmanager
+def browser(path, width=1280):
+    """The page in Chromium, and what it asked for and complained about."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no Chromium here: the case browser is not tried in a browser")
+    with playwright.sync_playwright() as driver:
+        window = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab = window.new_page(viewport={"width": width, "height": 900})
+        tab.seen = []
+        tab.on("console", lambda line: tab.seen.append(line.text))
+        tab.on("pageerror", lambda error: tab.seen.append(str(error)))
+        tab.on(
+            "request",
+            lambda asked: None if re.match("file|data|blob", asked.url) else tab.seen.append(asked),
+        )
+        tab.goto(f"file://{path}")
+        tab.wait_for_selector("tbody td.picture")
+        yield tab
+        window.close()
+
+
+def shows(tab, *names):
+    """Waits until these cases are in view, in this order; fails where they never are."""
+    from playwright.sync_api import expect
+
+    expect(tab.locator("tbody td.case")).to_have_text(names)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A page of five made cases."""
+    cases = [
+        made_case("worst", 0.1, 9.0, 1, "coronal"),
+        made_case(NAMES[4], 0.4, 80.0, 2),
+        made_case("good", 0.8, 2.0, 3, "sagittal"),
+        made_case("best", 0.9, 1.0, 4),
+        made_case("nan", None, None, 0),
+    ]
+    return written(tmp_path_factory.mktemp("made"), cases)
+
+
+def test_it_opens_at_the_worst_asks_nobody_and_escapes_everything(made):
+    with browser(made) as tab:
+        shows(tab, "worst", NAMES[4], "good", "best", "nan")
+        assert tab.locator("tbody img, tbody i i, thead b, fieldset b").count() == 0
+        assert tab.evaluate("window.x") is None
+        assert tab.locator("tbody td.missed").first.text_content() == "✕ missed by 1 of 2"
+        tab.locator("tbody td.picture").first.click()
+        assert tab.locator("dialog img, dialog b").count() == 0
+        assert tab.seen == []
+
+
+def test_it_sorts_by_any_metric_undefined_ones_last(made):
+    with browser(made) as tab:
+        tab.locator("thead th.mean").get_by_text("mean").click()
+        shows(tab, "best", "good", NAMES[4], "worst", "nan")
+        tab.select_option("#metric", label="Hausdorff, px")
+        shows(tab, NAMES[4], "worst", "good", "best", "nan")
+        assert "80.0" in tab.locator("tbody tr").first.text_content()
+        tab.locator("thead th.plane").get_by_text("plane").click()
+        shows(tab, NAMES[4], "best", "nan", "worst", "good")
+        assert tab.seen == []
+
+
+def test_it_filters_by_number_and_by_plane(made):
+    with browser(made) as tab:
+        tab.locator("thead th.mean .dtcc-button_dropdown").click()
+        tab.locator(".dtcc-dropdown select").select_option("greater")
+        tab.locator(".dtcc-dropdown input").fill("0.5")
+        tab.keyboard.press("Enter")
+        shows(tab, "good", "best")
+        tab.keyboard.press("Escape")
+        tab.locator("#reset").click()
+        shows(tab, "worst", NAMES[4], "good", "best", "nan")
+        tab.locator("thead th.plane .dtcc-button_dropdown").click()
+        tab.locator(".dtcc-list-buttons").get_by_text("coronal").click()
+        shows(tab, "worst")
+        assert tab.seen == []
+
+
+def test_enter_opens_a_case_large_and_the_arrows_go_on(made):
+    with browser(made) as tab:
+        title = tab.locator("#large-title")
+        tab.locator("tbody td.picture button").first.press("Enter")
+        assert title.text_content().startswith("Case worst")
+        assert tab.locator("#maps svg").count() == 2
+        assert tab.locator("#numbers tr").count() == 4
+        tab.keyboard.press("ArrowRight")
+        assert title.text_content().startswith(f"Case {NAMES[4]}")
+        for _ in range(3):
+            tab.keyboard.press("ArrowLeft")
+        assert title.text_content().startswith("Case worst")
+        tab.keyboard.press("Escape")
+        assert not tab.locator("dialog").is_visible()
+        assert tab.seen == []
+
+
+def test_a_contour_is_hidden_everywhere_at_once(made):
+    with browser(made) as tab:
+        first = tab.locator("tbody .of-0").first
+        assert first.is_visible()
+        tab.locator('input[data-of="0"]').uncheck()
+        assert not first.is_visible()
+        assert tab.locator("tbody .of-1").first.is_visible()
+
+
+def test_a_failed_training_is_shown_as_failed(page):
+    with browser(page) as tab:
+        assert "failed" in "".join(tab.locator("tbody td.missed").all_text_contents())
+        tab.locator("tbody tr", has_text="1 failed").first.click()
+        assert tab.locator("#numbers td", has_text="training failed").count() == 1
+        assert tab.seen == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_clipped_at(made, width):
+    with browser(made, width) as tab:
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        tab.locator("tbody td.picture").first.click()
+        box = tab.locator("dialog")
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+        assert box.evaluate("box => box.getBoundingClientRect().right") <= width
