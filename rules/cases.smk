@@ -5,9 +5,10 @@ rule show_cases:
     input:
         metrics=collect(f"{RESULTS}/metrics/{{recipe}}/{{loss}}.tsv", recipe=RECIPES, loss=LOSSES),
         predictions=collect(
-            f"{RESULTS}/predictions/{{recipe}}/{{loss}}/fold-{{fold}}",
+            f"{RESULTS}/predictions/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}",
             recipe=RECIPES,
             loss=LOSSES,
+            seed=SEEDS[0],
             fold=FOLDS,
         ),
         cases_dir=f"{RESULTS}/cases",
