@@ -10,6 +10,27 @@ import yaml
 from tumorseg.code_digest import SCRIPTS
 from tumorseg.files import write_atomically, write_text
 
+# Snakemake shows a page as a data URL in a frame, of which Chromium blocks those above 2 MB. A blob
+# may have any size.
+_AFTER_RESULTS = '<script id="categories">'
+_LARGE_PAGES = """<script>
+for (const one of Object.values(results)) {
+  if (one.data_uri.length > 1e6 && one.data_uri.startsWith("data:text/html")) {
+    const content = atob(one.data_uri.slice(one.data_uri.indexOf(",") + 1));
+    const bytes = Uint8Array.from(content, (letter) => letter.charCodeAt(0));
+    one.data_uri = URL.createObjectURL(new Blob([bytes], { type: "text/html" }));
+  }
+}
+</script>
+"""
+
+
+def with_large_pages(report: str) -> str:
+    """Snakemake's report, in which pages of any size open; raises RuntimeError for another form."""
+    if report.count(_AFTER_RESULTS) != 1:
+        raise RuntimeError("Snakemake's report has changed: no place to let large pages open")
+    return report.replace(_AFTER_RESULTS, _LARGE_PAGES + _AFTER_RESULTS)
+
 
 def main(
     *,
@@ -46,6 +67,8 @@ def main(
         )
         if done.returncode:
             raise RuntimeError(f"snakemake --report failed:\n{done.stdout}")
+        report = path.read_text(encoding="utf-8")
+        path.write_text(with_large_pages(report), encoding="utf-8")
 
     write_atomically(report_file, build)
     print(f"The report: {report_file}", flush=True)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import show_cases
+import write_report
 from tumorseg import case_browser
 from tumorseg.errors import UserError
 from tumorseg.figures import TRUTH, palette
@@ -331,7 +332,6 @@ def browser(path, width=1280):
             lambda asked: None if re.match("file|data|blob", asked.url) else tab.seen.append(asked),
         )
         tab.goto(f"file://{path}")
-        tab.wait_for_selector("tbody td.picture")
         yield tab
         window.close()
 
@@ -437,3 +437,26 @@ def test_nothing_is_clipped_at(made, width):
         box = tab.locator("dialog")
         assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
         assert box.evaluate("box => box.getBoundingClientRect().right") <= width
+
+
+def test_a_page_above_2_mb_opens_in_the_report(tmp_path, made):
+    """Chromium blocks it as the data URL that Snakemake's report holds."""
+    content = made.read_bytes() + b"<!--" + b" " * 3_000_000 + b"-->"
+    result = {"data_uri": f"data:text/html;base64,{base64.b64encode(content).decode()}"}
+    report = (
+        f'<script id="results">var results = {json.dumps({"cases.html": result})};</script>'
+        '<script id="categories"></script><iframe></iframe>'
+        '<script>document.querySelector("iframe").src = results["cases.html"].data_uri;</script>'
+    )
+    path = tmp_path / "report.html"
+    path.write_text(write_report.with_large_pages(report), encoding="utf-8")
+    with browser(path) as tab:
+        frame = tab.frame_locator("iframe")
+        frame.locator("tbody td.picture button").first.press("Enter")
+        assert frame.locator("#large-title").text_content().startswith("Case worst")
+        assert tab.seen == []
+
+
+def test_a_report_of_another_form_is_not_silently_left_alone():
+    with pytest.raises(RuntimeError, match="has changed"):
+        write_report.with_large_pages("<html></html>")
