@@ -215,6 +215,18 @@ def test_units_are_guessed_column_by_column(tmp_path):
     assert notes[:2] == ["taken as percent: accuracy", "taken as fractions: dice, iou"]
 
 
+def test_a_loss_that_finds_nothing_leaves_its_column_in_percent(tmp_path):
+    text = "loss\tfold\tdice\na\t1\t0.00\na\t2\t81.1\na\tmean\t40.55\n"
+    path = write(tmp_path / "t.tsv", text)
+    assert len(found_in(path)) == 0
+    assert read(path)[1][0] == "taken as percent: dice"
+
+
+def test_rows_of_one_table_that_share_their_labels_are_not_one_quantity(tmp_path):
+    text = "loss\tlearning_rate\tdice\na\t0.1\t0.70\na\t0.01\t0.80\n"
+    assert len(found_in(write(tmp_path / "t.tsv", text))) == 0
+
+
 def test_the_averaging_that_is_declared_decides_what_is_a_fault(tmp_path):
     path = write(tmp_path / "t.tsv", "loss\tdice\tiou\na\t0.60\t0.50\n")
     assert list(found_in(path, averaging="pooled")["level"]) == ["fault"]
