@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from tumorseg.checks import NOISE, SHARES, prevalence_span, violations
-from tumorseg.printed import DISTANCES, Number, Row, Table
+from tumorseg.printed import DISTANCES, FRACTIONS, Number, Row, Table
 from tumorseg.statistics import t_interval
 
 
@@ -26,7 +26,7 @@ class Finding(NamedTuple):
 
 def _shown(table: Table, quantity: str, value: float) -> str:
     """A recomputed value in the table's unit."""
-    scale = 100 if table.percent and quantity in (*SHARES, "nsd") else 1
+    scale = 100 if table.percent and quantity in FRACTIONS else 1
     return f"{scale * value:.6g}"
 
 
@@ -141,7 +141,7 @@ def derived_findings(table: Table) -> Iterator[Finding]:
             if math.isnan(exact):
                 continue
             found = verdict(exact, slack, item.value)
-            what = "mean" if row.part == "mean" else f"{row.part} end of the 95 % t interval"
+            what = "plain mean" if row.part == "mean" else f"{row.part} end of the 95 % t interval"
             said = f"{what} of {len(values)} rows is {_shown(table, name, exact)}"
             numbers = _numbers(row, (name,))
             if found == "different":
@@ -169,7 +169,7 @@ def table_findings(table: Table) -> Iterator[Finding]:
     """What was read in a table (level "checked"), and everything found in it."""
     cells = [item for row in table.rows for item in row.cells.values()]
     undefined = sum(item.value is None for item in cells)
-    said = f"{len(table.rows)} rows, {len(cells)} values, {undefined} of them undefined"
+    said = f"{len(table.rows)} rows, {len(cells)} values, {undefined} of them without a number"
     yield Finding(table.name, "all", "read", "checked", said, "")
     for row in table.rows:
         if row.part in ("fold", "mean", "all"):  # the ends of an interval are no one's result

@@ -9,7 +9,7 @@ import yaml
 
 from tumorseg.claims import IMPROVEMENT_KEYS, SIGNIFICANCE_KEYS
 from tumorseg.errors import UserError
-from tumorseg.printed import AVERAGINGS, UNITS, Source, Table, quantity, rows_of
+from tumorseg.printed import AVERAGINGS, FRACTIONS, UNITS, Source, Table, cell, quantity, rows_of
 
 # Columns of a plain file that say what a row is about; others without a quantity are ignored.
 LABELS = (
@@ -41,6 +41,15 @@ def _listed(items: object, where: str) -> list:
     return items
 
 
+def _texts(items: object) -> bool:
+    return isinstance(items, list) and all(isinstance(item, str) for item in items)
+
+
+def _is_share(column: str) -> bool:
+    found = quantity(column)
+    return found is not None and found[0] in FRACTIONS
+
+
 def _one_of(value: str, allowed: Iterable[str], where: str) -> str:
     if value not in allowed:
         raise UserError(f"{where}: expected one of {', '.join(allowed)}, not {value!r}")
@@ -52,10 +61,15 @@ def _yaml_table(item: object, where: str) -> Table:
     where = f"{where} ({item['name']})"
     averaging = _one_of(item["averaging"], AVERAGINGS, f"{where}: averaging")
     percent = _one_of(item["unit"], UNITS, f"{where}: unit") == "percent"
-    columns = _listed(item["columns"], f"{where}: columns")
+    columns = item["columns"]
+    if not _texts(columns) or len(set(columns)) < len(columns):
+        raise UserError(f"{where}: columns: expected a list of different names, not {columns!r}")
+    about = item.get("about", {})
+    if not isinstance(about, dict) or not _texts([*about.values()]):
+        raise UserError(f"{where}: about: expected labels and their values, not {about!r}")
     records = []
     for index, values in enumerate(_listed(item["rows"], f"{where}: rows"), start=1):
-        if not isinstance(values, list) or len(values) != len(columns):
+        if not _texts(values) or len(values) != len(columns):
             raise UserError(f"{where}: row {index}: {values!r} does not fill {columns}")
         records.append((f"{where}: row {index}", dict(zip(columns, values, strict=True))))
     labels = [name for name in columns if quantity(name) is None]
@@ -72,9 +86,9 @@ def _yaml_table(item: object, where: str) -> Table:
         records,
         labels=labels,
         averaging=averaging,
-        percent=percent,
+        percent=[name for name in columns if percent and _is_share(name)],
         decimals=decimals,
-        about=item.get("about"),
+        about=about,
     )
     return Table(item["name"], percent, rows, same)
 
@@ -117,9 +131,9 @@ def from_text(
 ) -> tuple[Table, list[str]]:
     """A plain table of text, and what was guessed or left out, said in words.
 
-    A column `aggregation` or `averaging` overrides `averaging` by row. Shares are taken as percent
-    where a column says so (_pct, %) or any of them exceeds 1.5. Rows that quote the published study
-    are left to the audit of their own source.
+    A column `aggregation` or `averaging` overrides `averaging` by row. A column of shares is taken
+    as percent where its name says so (_pct, %) or one of its values exceeds 1.5. Rows that quote
+    the published study are left to the audit of their own source.
     """
     records, quoted = [], 0
     names = ["aggregation" if column == "averaging" else column for column in header]
@@ -142,22 +156,13 @@ def from_text(
     if same_cases is not None and same_cases not in labels:
         raise UserError(f"{name}: no column {same_cases!r} to tell the same cases by")
 
-    def rows(percent: bool) -> Table:
-        read = rows_of(records, labels=labels, averaging=averaging, percent=percent)
-        return Table(name, percent, read, same_cases)
-
-    table, notes = rows(False), []
-    shares = [
-        item.value.value
-        for row in table.rows
-        for key, item in row.cells.items()
-        if item.value and key not in ("hausdorff", "hd95", "assd", "p")
-    ]
-    said = any("pct" in column or "%" in column for column in used)
-    if said or any(value > 1.5 for value in shares):
-        table = rows(True)
-    if shares and not said:
-        notes.append(f"taken as {'percent' if table.percent else 'fractions'}")
+    shares, notes = [column for column in used if _is_share(column)], []
+    percent = [column for column in shares if _in_percent(column, records)]
+    rows = rows_of(records, labels=labels, averaging=averaging, percent=percent)
+    fractions = [column for column in shares if column not in percent]
+    for unit, columns in (("percent", percent), ("fractions", fractions)):
+        if guessed := [name for name in columns if "pct" not in name and "%" not in name]:
+            notes.append(f"taken as {unit}: {', '.join(guessed)}")
     if "aggregation" not in labels:
         notes.append(f"averaging: {averaging}")
     ignored = [column for column in names if column not in labels and column not in used]
@@ -165,7 +170,14 @@ def from_text(
         notes.append(f"ignored columns: {', '.join(ignored)}")
     if quoted:
         notes.append(f"{quoted} rows quoting the published study left to the audit of its source")
-    return table, notes
+    return Table(name, bool(percent), rows, same_cases), notes
+
+
+def _in_percent(column: str, records: Iterable[tuple[str, dict[str, str]]]) -> bool:
+    if "pct" in column or "%" in column:
+        return True
+    cells = (cell(record[column], f"{where}, {column}", percent=False) for where, record in records)
+    return any(item.value.value > 1.5 for item in cells if item.value)
 
 
 def read_plain(path: Path, averaging: str, same_cases: str | None) -> tuple[Source, list[str]]:
@@ -174,8 +186,8 @@ def read_plain(path: Path, averaging: str, same_cases: str | None) -> tuple[Sour
         with path.open(encoding="utf-8-sig", newline="") as file:
             separator = "," if path.suffix.lower() == ".csv" else "\t"
             lines = [line for line in csv.reader(file, delimiter=separator) if line]
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not a text file ({error.reason})") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: not a table of text ({error})") from None
     if len(lines) < 2:
         raise UserError(f"{path}: expected a header and at least one row")
     table, notes = from_text(

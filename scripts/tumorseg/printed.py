@@ -5,7 +5,7 @@ or cut off. So text is kept, never a float.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -15,7 +15,8 @@ from tumorseg.checks import SHARES
 from tumorseg.errors import UserError
 
 DISTANCES = ("hausdorff", "hd95", "assd")
-QUANTITIES = (*SHARES, "nsd", *DISTANCES, "p")
+FRACTIONS = (*SHARES, "nsd")
+QUANTITIES = (*FRACTIONS, *DISTANCES, "p")
 AVERAGINGS = ("pooled", "macro", "not stated")
 UNITS = ("percent", "fraction")
 UNDEFINED = {"", "nan", "na", "n/a", "none", "-", "–", "—", "failed", "undefined"}
@@ -39,13 +40,15 @@ _COLUMN = re.compile(
     + r")(?P<of> .*)?"
 )
 _UNIT_WORDS = {"pct", "percent", "mm", "px"}
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER = r"[-+]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][-+]?\d{1,2})?"
+_INTERVAL = re.compile(rf"[\[(]\s*({_NUMBER})\s*(?:to|[,;–-])\s*({_NUMBER})\s*[\])]")
 _CELL = re.compile(
     rf"(?P<value>{_NUMBER})"
     rf"(?: ± (?P<half>{_NUMBER})| \((?P<low>{_NUMBER}) to (?P<high>{_NUMBER})\))?"
 )
 _PART = re.compile(
-    r"(?P<mean>mean|average)|(?P<low>95 % low)|(?P<high>95 % high)|(?P<all>\ball\b)"
+    r"(?P<mean>mean|average)|(?P<low>95 % low)|(?P<high>95 % high)"
+    r"|(?P<all>\b(all|overall|pooled|total)\b)"
     r"|(?P<other>\b(sd|std|se|sem|median|min|max|iqr|ci|range)\b|deviation|interval)"
 )
 
@@ -79,7 +82,7 @@ def number(text: str, decimals: int | None = None) -> Number:
 
 
 class Cell(NamedTuple):
-    """A printed value and, where printed, "± half" or "(low to high)"; None where undefined."""
+    """A printed value and, where printed, "± half" or "(low to high)"; None where no number is."""
 
     text: str
     value: Number | None = None
@@ -94,17 +97,22 @@ class Cell(NamedTuple):
 
 
 def cell(text: str, where: str, *, percent: bool, decimals: int | None = None) -> Cell:
-    """Reads one cell, as fractions where the table is in percent. `where` begins its UserError."""
+    """Reads one cell, as fractions where it is in percent; "<0.001" holds no number to compare.
+
+    Raises UserError, which begins with `where`.
+    """
     clean = re.sub(r"%|mm\b|px\b|[*†‡]", "", text.replace("−", "-"))
     clean = re.sub(r"\s*(±|\+-|\+/-|\\pm)\s*", " ± ", clean)
+    clean = re.sub(rf"[\[(]\s*({_NUMBER})\s*[\])]", r" ± \1", clean)
+    clean = _INTERVAL.sub(r" (\1 to \2)", clean)
     clean = re.sub(r"\s+", " ", clean).strip()
-    if clean.lower() in UNDEFINED:
+    if clean.lower() in UNDEFINED or clean[0] in "<>≤≥":
         return Cell(text)
     found = _CELL.fullmatch(clean)
     if not found:
         raise UserError(
-            f'{where}: {text!r} is no number; expected "81.1", "0.945 ± 0.017", "66.1 (58.7 to '
-            f'73.5)" or, where undefined, "NaN"'
+            f'{where}: {text!r} is no number; expected "81.1", "0.945 ± 0.017", "0.945 (0.017)", '
+            f'"66.1 (58.7 to 73.5)", "<0.001" or, where undefined, "NaN"'
         )
     factor = Fraction(1, 100) if percent else Fraction(1)
     parts = {
@@ -147,7 +155,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table as printed. same_cases: the label in which rows of one set of test cases agree."""
+    """A table as printed; rows of one value in the label same_cases share their test cases."""
 
     name: str
     percent: bool
@@ -183,13 +191,14 @@ def rows_of(
     *,
     labels: Iterable[str],
     averaging: str,
-    percent: bool,
+    percent: Container[str],
     decimals: Mapping[str, int] | None = None,
     about: Mapping[str, str] | None = None,
 ) -> list[Row]:
     """Rows from records of text, each with where it stands; one for each group of columns.
 
     labels: the columns that say what a row is about; `fold` and `aggregation` have meanings.
+    percent: the columns that are in percent.
     """
     found = []
     for where, record in records:
@@ -200,9 +209,11 @@ def rows_of(
         for column, text in record.items():
             if column in labels or (key := quantity(column)) is None:
                 continue
-            share = percent and key[0] in (*SHARES, "nsd")
             read = cell(
-                text, f"{where}, {column}", percent=share, decimals=(decimals or {}).get(column)
+                text,
+                f"{where}, {column}",
+                percent=column in percent,
+                decimals=(decimals or {}).get(column),
             )
             if key[0] in groups.setdefault(key[1], {}):
                 raise UserError(f"{where}: two columns hold {' '.join(key).strip()}: keep one")

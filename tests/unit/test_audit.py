@@ -2,6 +2,7 @@
 
 import math
 from itertools import permutations, product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -198,8 +199,32 @@ def test_a_csv_with_other_names_and_fractions_is_understood(tmp_path):
         "precision": ".646",
         "recall": "0.745",
     }
-    assert notes == ["taken as fractions", "averaging: not stated", "ignored columns: note"]
+    assert notes == [
+        "taken as fractions: F1-Score, PPV, Sensitivity (Recall)",
+        "averaging: not stated",
+        "ignored columns: note",
+    ]
     assert list(audit(source).query("level == 'fault'")["row"]) == ["ours"]
+
+
+def test_units_are_guessed_column_by_column(tmp_path):
+    text = "loss\taccuracy\tdice\tiou\na\t99.2\t0.80\t0.70\n"
+    source, notes = read(write(tmp_path / "t.tsv", text))
+    cells = source.tables[0].rows[0].cells
+    assert [float(item.value.value) for item in cells.values()] == [0.992, 0.8, 0.7]
+    assert notes[:2] == ["taken as percent: accuracy", "taken as fractions: dice, iou"]
+
+
+def test_a_loss_that_finds_nothing_leaves_its_column_in_percent(tmp_path):
+    text = "loss\tfold\tdice\na\t1\t0.00\na\t2\t81.1\na\tmean\t40.55\n"
+    path = write(tmp_path / "t.tsv", text)
+    assert len(found_in(path)) == 0
+    assert read(path)[1][0] == "taken as percent: dice"
+
+
+def test_rows_of_one_table_that_share_their_labels_are_not_one_quantity(tmp_path):
+    text = "loss\tlearning_rate\tdice\na\t0.1\t0.70\na\t0.01\t0.80\n"
+    assert len(found_in(write(tmp_path / "t.tsv", text))) == 0
 
 
 def test_the_averaging_that_is_declared_decides_what_is_a_fault(tmp_path):
@@ -230,7 +255,7 @@ def test_deviations_below_the_folds_are_no_folds(tmp_path):
 def test_undefined_values_are_counted_and_left_out(tmp_path):
     text = "loss\tfold\tprecision\na\t1\tNaN\na\t2\t0.80\na\tmean\t0.80\n"
     source, _ = read(write(tmp_path / "t.tsv", text))
-    assert list(audit(source)["finding"]) == ["3 rows, 3 values, 1 of them undefined"]
+    assert list(audit(source)["finding"]) == ["3 rows, 3 values, 1 of them without a number"]
 
 
 @given(st.lists(st.integers(0, 1000), min_size=2, max_size=6), st.sampled_from(["round", "cut"]))
@@ -370,7 +395,12 @@ def test_cells_hold_deviations_and_intervals():
     assert cell("0.945 \\pm 0.017", "x", percent=False).half == number("0.017")
     found = cell("66.1 % (58.7 to 73.5)", "x", percent=True)
     assert (float(found.low.value), float(found.high.value)) == (0.587, 0.735)
-    assert cell("failed", "x", percent=True).value is None
+    assert (
+        cell("failed", "x", percent=True).value is cell("<0.001", "x", percent=False).value is None
+    )
+    assert cell("0.945 (0.017)", "x", percent=False).half == number("0.017")
+    assert cell("0.83 [0.80, 0.86]", "x", percent=False).high == number("0.86")
+    assert cell("0.83 (0.80-0.86)", "x", percent=False).low == number("0.80")
 
 
 @pytest.mark.parametrize(
@@ -417,6 +447,10 @@ tables:
         ("t.yaml", YAML.replace("source: Someone 2020\n", ""), r"the key 'source' is missing"),
         ("t.yaml", YAML.replace(", 0.82", ""), r"row 1: .* does not fill"),
         ("t.yaml", YAML.replace("0.82", "x"), r"table 1 \(Table 1\): row 1, iou: 'x' is no number"),
+        ("t.yaml", YAML.replace("0.82", "[0.82]"), r"row 1: .* does not fill"),
+        ("t.yaml", YAML.replace("iou]", "dice]"), r"columns: expected a list of different names"),
+        ("t.yaml", YAML + "    about: x\n", r"about: expected labels and their values"),
+        ("t.yaml", YAML + "    decimals: {dice: x}\n", r"decimals: expected a whole number"),
         (
             "t.yaml",
             YAML + "significance:\n  - {where: x, says: y, test: anova, n: 5, significant: yes}\n",
@@ -434,6 +468,22 @@ def test_unusable_input_is_one_line_and_status_2(tmp_path, capsys, name, text, m
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"none\.tsv: no such file"):
         audit_table.main(files=[str(tmp_path / "none.tsv")])
+
+
+@pytest.mark.parametrize("cut", ["one line", "the rest"])
+def test_a_damaged_paper_is_audited_or_refused_in_one_line(tmp_path, cut):
+    paper = Path(published.__file__).with_suffix("") / "focal_vs_bce_2025.yaml"
+    lines = paper.read_text(encoding="utf-8").splitlines(keepends=True)
+    refused = 0
+    for index in range(len(lines)):
+        rest = lines[index + 1 :] if cut == "one line" else []
+        path = write(tmp_path / "paper.yaml", "".join([*lines[:index], *rest]))
+        try:
+            audit(read(path)[0])
+        except UserError as error:
+            refused += 1
+            assert str(error).startswith((path, "Shafiei")) and "\n" not in str(error)
+    assert 0 < refused < len(lines)
 
 
 def test_the_findings_are_printed_and_written(tmp_path, capsys):
