@@ -21,9 +21,9 @@ include: "rules/tune.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/compare.smk"
-include: "rules/statistics.smk"
 include: "rules/show.smk"
 include: "rules/describe.smk"
+include: "rules/statistics.smk"
 include: "rules/cases.smk"
 
 
@@ -52,3 +52,4 @@ rule all:
     input:
         rules.study.input,
         rules.write_report.output,
+        rules.write_manuscript.output,

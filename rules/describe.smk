@@ -43,7 +43,9 @@ rule describe:
             ),
         ],
     output:
-        tables=collect(f"{RESULTS}/tables/{{name}}.tsv", name=["run", "cost", "loss_cost"]),
+        tables=collect(
+            f"{RESULTS}/tables/{{name}}.tsv", name=["run", "cost", "loss_cost", "conventions"]
+        ),
         pages=[
             report(
                 f"{RESULTS}/tables/run.html",
@@ -54,14 +56,20 @@ rule describe:
             report(
                 f"{RESULTS}/tables/cost.html",
                 caption="../report/cost.rst",
-                category="6. Cost",
+                category="8. Provenance and cost",
                 labels={"table": "Seconds and memory by stage"},
             ),
             report(
                 f"{RESULTS}/tables/loss_cost.html",
                 caption="../report/loss_cost.rst",
-                category="6. Cost",
+                category="8. Provenance and cost",
                 labels={"table": "Training seconds by loss"},
+            ),
+            report(
+                f"{RESULTS}/tables/conventions.html",
+                caption="../report/conventions.rst",
+                category="7. Conventions",
+                labels={"table": "Metrics of empty masks"},
             ),
         ],
     log:
@@ -73,5 +81,6 @@ rule describe:
         mem_mb=500,
     params:
         code=code("describe.py"),
+        tolerances_px=lookup(within=config, dpath="measure/tolerances_px"),
     script:
         "../scripts/describe.py"

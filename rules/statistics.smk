@@ -12,7 +12,7 @@ rule analyse:
         ),
         cases_table=f"{RESULTS}/cases.tsv",
         masks_table=f"{RESULTS}/masks.tsv",
-        cost_table=f"{RESULTS}/tables/loss_cost.tsv",
+        settings_files=rules.describe.input.settings_files,
     output:
         answer_file=f"{RESULTS}/answer.rst",
         tables=collect(f"{RESULTS}/tables/{{name}}.tsv", name=STATISTICS),

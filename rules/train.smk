@@ -10,7 +10,7 @@ rule plan:
         plan_table=report(
             f"{RESULTS}/plan.tsv",
             caption="../report/plan.rst",
-            category="6. Cost",
+            category="8. Provenance and cost",
             labels={"table": "What was planned"},
         ),
     log:

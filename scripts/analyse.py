@@ -1,9 +1,13 @@
 """The statistics of the comparison, from the metrics of every recipe and loss."""
 
+from pathlib import Path
+
 import pandas as pd
+import yaml
 
 from tumorseg import comparison, headline, ranking, subgroups
 from tumorseg.comparison import FIXED, OWN, Question
+from tumorseg.costs import loss_cost
 from tumorseg.files import read_table, write_text
 from tumorseg.measuring import DISTANCES, read_all
 from tumorseg.metrics import METRICS
@@ -44,7 +48,7 @@ def main(
     reliability_tables: list[str],
     cases_table: str,
     masks_table: str,
-    cost_table: str,
+    settings_files: list[str],
     tables: list[str],
     pages: list[str],
     answer_file: str,
@@ -81,7 +85,8 @@ def main(
         "distribution": subgroups.distribution(cases, names),
     }
     write_tables(built, [*tables, *pages])
-    text = headline.answer(built, cases, read_table(cost_table), question)
+    facts = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files]
+    text = headline.answer(built, cases, loss_cost(facts), question)
     write_text(answer_file, text + "\n")
     print(text)
 

@@ -1,11 +1,16 @@
 """Says what was run: data, folds, recipes, versions, seed, and where the time went."""
 
+import hashlib
+import os
+import platform
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
+from tumorseg.costs import loss_cost
 from tumorseg.files import read_table
+from tumorseg.measuring import conventions
 from tumorseg.pages import write_tables
 
 WORK = ("skull_strip", "compare_strips", "tune", "train", "predict", "measure")
@@ -24,7 +29,7 @@ def facts(cases: pd.DataFrame, folds: pd.DataFrame, cells: list[dict]) -> pd.Dat
         ("cases with a known pixel spacing", str(spacing)),
         ("folds", str(folds["fold"].nunique())),
         *((f"{role} cases a fold", f"{a} to {b}") for role, (a, b) in sizes.iterrows()),
-        ("seed", str(first["seed"])),
+        ("training seeds", ", ".join(map(str, sorted({cell["seed"] for cell in cells})))),
         ("network", f"{first['network']['name']}, {first['network']['size_px']} px"),
     ]
     for name in dict.fromkeys(cell["recipe"] for cell in cells):
@@ -44,6 +49,23 @@ def facts(cases: pd.DataFrame, folds: pd.DataFrame, cells: list[dict]) -> pd.Dat
     lines += [("device", f"{first['device']['kind']}, {first['threads']} thread(s) a training")]
     lines += [(name, version) for name, version in first["versions"].items()]
     lines += [("last training finished (UTC)", max(cell["finished"] for cell in cells))]
+    return pd.DataFrame(lines, columns=["what", "value"])
+
+
+def provenance(files: list[str], cells: list[dict]) -> pd.DataFrame:
+    """Digests of what the trainings started from and of their code, and the machine: what, value.
+
+    Two runs with equal digests, seed, versions and device have the same weights.
+    """
+    lines = []
+    for path in map(Path, files):
+        lines.append((f"SHA-256 of {path.name}", hashlib.sha256(path.read_bytes()).hexdigest()))
+    for name in dict.fromkeys(cell["loss"]["name"] for cell in cells):
+        codes = {cell["code"] for cell in cells if cell["loss"]["name"] == name}
+        lines.append((f"digest of the training code, {name}", ", ".join(sorted(codes))))
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    lines.append(("machine that wrote this table", f"{machine}, {memory_gb:.0f} GiB memory"))
     return pd.DataFrame(lines, columns=["what", "value"])
 
 
@@ -67,21 +89,6 @@ def cost(benchmarks: list[str], cells: list[dict]) -> pd.DataFrame:
     return table.round(1).sort_values("seconds", ascending=False).reset_index()
 
 
-def loss_cost(cells: list[dict]) -> pd.DataFrame:
-    """Training seconds by recipe and loss."""
-    table = pd.DataFrame(
-        {
-            "recipe": [cell["recipe"] for cell in cells],
-            "loss": [cell["loss"]["name"] for cell in cells],
-            "training_s": [cell["training_s"] for cell in cells],
-            "epochs": [cell["settings"]["training"]["epochs"] for cell in cells],
-        }
-    )
-    table["s_per_epoch"] = table["training_s"] / table["epochs"]
-    grouped = table.groupby(["recipe", "loss"], sort=False)
-    return grouped.mean(numeric_only=True).round(2).reset_index()
-
-
 def main(
     *,
     cases_table: str,
@@ -90,13 +97,20 @@ def main(
     benchmarks: list[str],
     tables: list[str],
     pages: list[str],
+    tolerances_px: list[float],
 ) -> None:
-    """Writes run, cost (by stage) and loss_cost (by recipe and loss), as TSV and as pages."""
+    """Writes run, cost (by stage), loss_cost (by recipe and loss) and conventions (of metrics)."""
     cells = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files]
     built = {
-        "run": facts(read_table(cases_table), read_table(folds_table), cells),
+        "run": pd.concat(
+            [
+                facts(read_table(cases_table), read_table(folds_table), cells),
+                provenance([cases_table, folds_table], cells),
+            ]
+        ),
         "cost": cost(benchmarks, cells),
         "loss_cost": loss_cost(cells),
+        "conventions": conventions(tolerances_px),
     }
     write_tables(built, [*tables, *pages])
 

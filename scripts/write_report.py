@@ -41,10 +41,12 @@ def main(
     settings_file: str,
     opening_file: str,
     report_file: str,
+    zip_file: str,
 ) -> None:
-    """Writes the settings in force as YAML and report.html from all that `target` asks for.
+    """Writes the settings in force as YAML, and report.html from all that `target` asks for.
 
-    The report opens with the answer and then the guide (opening_file: both).
+    The report opens with the answer and then the guide (opening_file: both). zip_file: the same
+    with every item as a file of its own.
 
     A second Snakemake reads the records of the finished jobs. It gets the settings in force as its
     --configfile, and no lock and no profile, because the first one still holds and uses them.
@@ -67,10 +69,12 @@ def main(
         )
         if done.returncode:
             raise RuntimeError(f"snakemake --report failed:\n{done.stdout}")
-        report = path.read_text(encoding="utf-8")
-        path.write_text(with_large_pages(report), encoding="utf-8")
+        if path.suffix == ".html":
+            report = path.read_text(encoding="utf-8")
+            path.write_text(with_large_pages(report), encoding="utf-8")
 
     write_atomically(report_file, build)
+    write_atomically(zip_file, build)
     print(f"The report: {report_file}", flush=True)
 
 

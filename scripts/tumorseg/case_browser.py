@@ -39,7 +39,6 @@ KNOWN = (
     Metric("iou", "IoU", True),
     Metric("precision", "Precision", True),
     Metric("recall", "Recall", True),
-    Metric("nsd", "NSD", True),
     Metric("hausdorff_px", "Hausdorff, px", False),
     Metric("hd95_px", "HD95, px", False),
     Metric("assd_px", "ASSD, px", False),
@@ -48,8 +47,13 @@ KNOWN = (
 
 
 def shown_metrics(table: pd.DataFrame) -> list[Metric]:
-    """The metrics that the table has, Dice first."""
-    return [metric for metric in KNOWN if metric.column in table]
+    """The metrics that the table has, Dice first; a surface Dice for each tolerance."""
+    surface = [
+        Metric(name, f"NSD {name.removeprefix('nsd_').removesuffix('px')} px", True)
+        for name in table
+        if name.startswith("nsd_")
+    ]
+    return [metric for metric in KNOWN if metric.column in table] + surface
 
 
 def averaged(table: pd.DataFrame) -> pd.DataFrame:

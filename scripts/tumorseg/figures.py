@@ -40,8 +40,13 @@ def style() -> None:
 
 
 def palette(names: list[str]) -> dict[str, tuple]:
-    """One colour a name, in the order given; from the eleventh on the same hues, darker."""
-    plain = sns.color_palette("colorblind", 10)
+    """One colour a name, in the order given; from the tenth on the same hues, darker.
+
+    The green of the truth's outline is left out.
+    """
+    plain = [
+        c for c in sns.color_palette("colorblind", 10) if mpl.colors.to_hex(c) != TRUTH.lower()
+    ]
     tones = [*plain, *(tuple(0.55 * part for part in colour) for colour in plain)]
     return {name: tones[index % len(tones)] for index, name in enumerate(names)}
 
@@ -94,13 +99,20 @@ def outline(axes: Axes, mask: np.ndarray, colour: str, style: str = "-") -> None
 
 
 def save_svg(figure: Figure, path: str | Path) -> None:
-    """Writes the figure as SVG without date, its images as small as they get, and closes it."""
+    """Writes the figure as SVG without date, its images as small as they get, and closes it.
+
+    A PDF of the same name goes beside it, for manuscripts.
+    """
 
     def write(temporary: Path) -> None:
         figure.savefig(temporary, format="svg", metadata={"Date": None})
         text = temporary.read_text(encoding="utf-8")
         temporary.write_text(_INLINE_PNG.sub(_smaller, text), encoding="utf-8")
 
+    def write_pdf(temporary: Path) -> None:
+        figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
+
+    write_atomically(Path(path).with_suffix(".pdf"), write_pdf)
     write_atomically(path, write)
     pyplot.close(figure)
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 DATA = ["import_cases", "skull_strip", "rasterize", "compare_strips", "split", "show_data", "plan"]
 REPORT = ["write_report"]
+SHOWN = [*REPORT, "write_manuscript"]  # where a figure or a table changes
 # Results of all losses: the tables, the figures, what it cost.
-TABLES = ["compare", "show_results", "describe", *REPORT]
-RESULTS = [*TABLES, "show_cases"]
+TABLES = ["compare", "show_results", "describe", *SHOWN]
+STATISTICS = ["analyse", "show_statistics"]
+RESULTS = [*TABLES, *STATISTICS, "show_cases"]
 LIBRARY = "scripts/tumorseg"
 
 
@@ -76,7 +78,7 @@ EDITS = [
         "1.0, 1.0)",
         "1.0, 1.5)",
         "show_losses",
-        *REPORT,
+        *SHOWN,
     ),
     edit(
         "a constant of focal in the config",
@@ -140,7 +142,7 @@ EDITS = [
         "",
         "\nEDITED = True\n",
         "show_tuning",
-        *REPORT,
+        *SHOWN,
     ),
     edit(
         "networks/unet.py",
@@ -176,7 +178,7 @@ EDITS = [
         "show_results",
         "show_recipe *",
         "describe",
-        *REPORT,
+        *SHOWN,
     ),
     edit(
         "data_charts.py (figures)",
@@ -185,7 +187,7 @@ EDITS = [
         "\nEDITED = True\n",
         "show_data",
         "describe",
-        *REPORT,
+        *SHOWN,
     ),
     edit(
         "network_drawing.py (figure)",
@@ -193,7 +195,7 @@ EDITS = [
         "",
         "\nEDITED = True\n",
         "show_network *",
-        *REPORT,
+        *SHOWN,
     ),
     edit(
         "masks.large_ratio",
@@ -202,7 +204,16 @@ EDITS = [
         "masks: {large_ratio: 0.05}\n",
         "show_data",
         "describe",
-        *REPORT,
+        *SHOWN,
+    ),
+    edit("comparison.py", f"{LIBRARY}/comparison.py", "", "\nEDITED = True\n", *STATISTICS, *SHOWN),
+    edit(
+        "statistics.resamples",
+        "tiny.yaml",
+        "",
+        "statistics: {resamples: 1999}\n",
+        *STATISTICS,
+        *SHOWN,
     ),
     edit("tables.py", f"{LIBRARY}/tables.py", "", "\nEDITED = True\n", *TABLES),
     edit(
@@ -211,7 +222,7 @@ EDITS = [
         "",
         "b { color: red }\n",
         "show_cases",
-        *REPORT,
+        *SHOWN,
     ),
     edit("a caption of the report", "report/fig4.rst", "", "\nMore.\n", *REPORT),
     # Data.

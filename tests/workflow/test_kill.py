@@ -14,7 +14,7 @@ from house import House
 
 from tumorseg.files import read_table
 
-CELL = "results/tiny/models/robust/focal/fold-1"
+CELL = "results/tiny/models/robust/focal/seed-1/fold-1"
 TARGET = f"{CELL}/model.weights.h5"
 
 
@@ -90,7 +90,9 @@ def test_a_killed_training_goes_on_and_ends_bit_identical(longer):
 
     resumed = longer.run("--cores", "1", TARGET)
     assert resumed.returncode == 0, resumed.stdout
-    log = (longer.folder / "logs/tiny/train/robust/focal/fold-1.log").read_text(encoding="utf-8")
+    log = (longer.folder / "logs/tiny/train/robust/focal/seed-1/fold-1.log").read_text(
+        encoding="utf-8"
+    )
     told = [line for line in log.splitlines() if "goes on after epoch" in line]
     assert len(told) == 1
     finished = int(told[0].split("after epoch ")[1].split()[0])
@@ -102,7 +104,9 @@ def test_a_killed_training_goes_on_and_ends_bit_identical(longer):
 
     whole = longer.run("--cores", "1", "--force", TARGET)
     assert whole.returncode == 0, whole.stdout
-    log = (longer.folder / "logs/tiny/train/robust/focal/fold-1.log").read_text(encoding="utf-8")
+    log = (longer.folder / "logs/tiny/train/robust/focal/seed-1/fold-1.log").read_text(
+        encoding="utf-8"
+    )
     assert log.count("  epoch ") == 40
     uninterrupted = arrays(longer.folder / TARGET)
     assert set(weights) == set(uninterrupted)

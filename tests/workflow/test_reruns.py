@@ -53,6 +53,19 @@ def test_an_edit_runs_exactly(study, every_job, case):
     assert found == matching(case.jobs, every_job)
 
 
+def test_one_more_training_seed_trains_that_seed_alone(study):
+    with edited(study.folder / "tiny.yaml", lambda text: text + "training: {seeds: 2}\n"):
+        found = study.jobs()
+    trained = {job for job in found if job.startswith("train ")}
+    assert trained == {
+        f"train {recipe}/{loss}/2/{fold}"
+        for recipe in ("robust", "paper")
+        for loss in ("bce", "focal")
+        for fold in (1, 2)
+    }
+    assert not [job for job in found if job.startswith(("tune", "pack", "split"))]
+
+
 def test_touched_scripts_rules_and_config_run_nothing(study):
     touched = [study.folder / "Snakefile", study.folder / "config.yaml", study.folder / "tiny.yaml"]
     for folder in ("scripts", "rules"):

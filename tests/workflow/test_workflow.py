@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -48,7 +49,7 @@ def test_patients_never_cross(results):
 def test_every_training_leaves_weights_history_and_settings(results):
     for recipe, epochs in (("robust", 2), ("paper", 1)):
         for folder in (results / "models" / recipe / loss for loss in LOSSES):
-            for cell in (folder / "fold-1", folder / "fold-2"):
+            for cell in (folder / "seed-1/fold-1", folder / "seed-1/fold-2"):
                 assert (cell / "model.weights.h5").stat().st_size > 10_000
                 assert list(read_table(cell / "history.tsv")["epoch"]) == [*range(1, epochs + 1)]
                 facts = yaml.safe_load((cell / "settings.yaml").read_text(encoding="utf-8"))
@@ -67,7 +68,7 @@ def test_every_loss_is_tuned_and_trained_with_what_won_or_with_its_own(results):
             best = yaml.safe_load((folder / "best.yaml").read_text(encoding="utf-8"))
             assert len(read_table(folder / "history.tsv")) == 2  # trials of one epoch
             assert set(best["searched"]) >= {"learning_rate"}
-            path = results / "models" / recipe / loss / "fold-2" / "settings.yaml"
+            path = results / "models" / recipe / loss / "seed-1/fold-2/settings.yaml"
             facts = yaml.safe_load(path.read_text(encoding="utf-8"))
             own = config["recipes"][recipe]["training"]
             assert facts["settings"]["training"] == own | best["training"]
@@ -77,12 +78,16 @@ def test_every_loss_is_tuned_and_trained_with_what_won_or_with_its_own(results):
 
 def test_plan_is_printed_before_the_first_training(study):
     told = (study.folder / "run.log").read_text(encoding="utf-8")
-    assert "robust: 4 trainings (2 losses x 2 folds), 2 epochs each, 4 epochs of tuning" in told
+    assert (
+        "robust: 4 trainings (2 losses x 1 seed(s) x 2 folds), 2 epochs each, 4 epochs of tuning"
+        in told
+    )
     assert told.index("What is to come") < told.index("epoch 1/")
 
 
 def test_tables_have_their_rows(results):
-    names = "summary table1 table2 table3 audit run cost loss_cost folds"
+    names = "summary table1 table2 table3 audit run cost loss_cost folds conventions "
+    names += "contrasts ranking thresholds calibration variances subgroups distribution"
     tables = {name: read_table(results / "tables" / f"{name}.tsv") for name in names.split()}
     assert all(len(table) for table in tables.values())
     summary = tables["summary"]
@@ -93,7 +98,7 @@ def test_tables_have_their_rows(results):
 
 def test_figures_are_drawings_without_the_word_nan(results):
     figures = sorted((results / "figures").rglob("*.svg"))
-    assert len(figures) >= 15
+    assert len(figures) >= 22
     for path in figures:
         drawing = ElementTree.parse(path).getroot()
         assert drawing.tag.endswith("svg")
@@ -102,7 +107,7 @@ def test_figures_are_drawings_without_the_word_nan(results):
 
 def test_report_holds_every_figure_and_table_and_needs_no_network(study, results):
     page = (results / "report.html").read_text(encoding="utf-8")
-    items = re.findall(r'"(?:figure|table|item)": "([^"{]+)', page)
+    items = re.findall(r'"(?:figure|table|item|page)": "([^"{]+)', page)
     wanted = [
         "Table 1,",
         "Tuning by epoch",
@@ -115,10 +120,38 @@ def test_report_holds_every_figure_and_table_and_needs_no_network(study, results
         "Fig. S1,",
         "Training curves",
     ]
+    wanted += ["Each loss against the reference", "Every pair of losses", "Every test case, worst"]
+    wanted += ["Metrics of empty masks", "Audit of"]
     wanted += ["Table 2,", "Table 3,", "Summary,", "What was planned", "Seconds and memory"]
     for label in wanted:
         assert any(item.startswith(label) for item in items), f"not in the report: {label}"
     assert not re.search(r'<(script|link|img)[^>]+(src|href)="https?://', page)
+
+
+def test_the_report_opens_with_the_answer_in_its_numbers(results):
+    answer = (results / "answer.rst").read_text(encoding="utf-8")
+    ranking = read_table(results / "tables/ranking.tsv").query("recipe == 'robust'")
+    best = ranking.iloc[0]
+    assert answer.startswith(f"**{best['loss']}** reached the highest patient-mean Dice")
+    assert f"{100 * best['mean']:.1f} %" in answer
+    assert "for these trained models" in answer
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert "reached the highest patient-mean Dice" in page
+
+
+def test_the_zip_and_the_manuscript_folder_hold_every_figure_and_table(results):
+    folder = results / "manuscript"
+    for path in (results / "figures").rglob("*.svg"):
+        name = "_".join(path.relative_to(results / "figures").with_suffix("").parts)
+        assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        assert (folder / f"{name}.svg").read_bytes() == path.read_bytes()
+    for path in (results / "tables").glob("*.tsv"):
+        table = pd.read_csv(folder / f"{path.stem}.csv")
+        assert len(table) == len(read_table(path))
+        assert "\\begin{tabular}" in (folder / f"{path.stem}.tex").read_text(encoding="utf-8")
+    with zipfile.ZipFile(results / "report.zip") as report:
+        assert report.testzip() is None
+        assert any(name.endswith(".html") for name in report.namelist())
 
 
 def test_a_second_run_does_nothing_and_changes_nothing(study, results):
