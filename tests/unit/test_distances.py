@@ -114,7 +114,7 @@ def test_two_voxels_are_as_far_apart_as_their_centres():
 def test_a_square_moved_by_three_pixels_is_three_away_and_half_that_on_average():
     first, second = pixels(), pixels()
     first[5:15, 5:15] = second[5:15, 8:18] = True
-    # Of the 36 pixels of each border: upper and lower side 7 of 10 shared, the others 1, 2 and 3 off;
+    # Of each border's 36 pixels: upper and lower side 7 of 10 shared, the others 1, 2 and 3 off;
     # the outer side's 8 between them 3 off, the inner side's 1, 2, 3, 3, 3, 3, 2 and 1.
     found = surface_distances(first, second, tolerance=(0, 1, 2, 3))
     assert found["hausdorff"] == found["hd95"] == found["hd95_pooled"] == 3.0
