@@ -4,9 +4,10 @@
 
 Pairs of 800x512 masks, lesion-like blobs and predictions deformed from them (`--data DIR`: those
 of the table `samples.tsv` there), then one pair of 240x240x155 volumes. In every round each library
-measures all pairs, on one thread; a time is the median over rounds of the mean a pair. SciPy's
-distance transform of the whole image is the reference. Libraries that are not there are left out:
-`make torch` sets up the venv that has them.
+measures all pairs, on one thread; a time is the processor's, so that other work beside counts
+little, and the median over rounds of the mean a pair. SciPy's distance transform of the whole image
+is the reference. Libraries that are not there are left out: `make torch` sets up the venv that has
+them.
 """
 
 import argparse
@@ -137,9 +138,9 @@ def one_round(calls: dict, pairs) -> tuple[dict[str, float], float]:
     for name, call in calls.items():
         milliseconds, answers[name] = [], []
         for pair in pairs():
-            started = time.perf_counter()
+            started = time.process_time()
             answers[name].append(call(*pair))
-            milliseconds.append(1e3 * (time.perf_counter() - started))
+            milliseconds.append(1e3 * (time.process_time() - started))
         spent[name] = statistics.mean(milliseconds)
     both = zip(answers[OURS], answers[REFERENCE], strict=True)
     return spent, max(abs(mine[name] - exact[name]) for mine, exact in both for name in exact)
