@@ -14,7 +14,7 @@ TORCH := $(if $(wildcard .venv-torch/bin/python),--torch-python .venv-torch/bin/
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv all test lint bench bench-losses torch docs lock
+.PHONY: help venv all test lint bench bench-losses bench-distances torch docs lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -41,9 +41,13 @@ bench: venv  ## training speed against a bare Keras loop and plain PyTorch
 bench-losses: venv  ## each loss's cost, beside a training step and MONAI's losses
 	@$(BIN)/python bench/losses.py $(TORCH) $(ARGS)
 
+bench-distances: venv  ## surface distances of slices and volumes, beside other libraries'
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(or $(wildcard .venv-torch/bin/python),$(BIN)/python) \
+		bench/distances.py $(ARGS)
+
 # PyTorch serves tests and benchmarks alone. Plain PyPI gives its CUDA build (several GB); for the CPU
 # build, PIP_INDEX_URL may name the index that PyTorch's own "get started" page gives for CPU.
-torch:  ## sets up .venv-torch: PyTorch and MONAI, to compare losses and speed with
+torch:  ## sets up .venv-torch: PyTorch, MONAI and others, to compare losses, distances and speed with
 	@$(PYTHON) -m venv .venv-torch
 	@.venv-torch/bin/python -m pip install --quiet -r requirements-torch.txt
 

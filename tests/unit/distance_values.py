@@ -44,6 +44,8 @@ def cases():
     yield "volume, anisotropic", solid, holed, (1.0, 2.0, 0.5), 1.0
     square, hole = box((5, 26), (5, 26)), box((9, 22), (9, 22))
     yield "hole", square, square & ~hole, (1.0, 1.0), 1.0
+    block, spur = box((5, 15), (5, 15)), box((9, 10), (15, 19))
+    yield "spur", block, block | spur, (1.0, 1.0), 1.0
     yield "two pixels", box((5, 6), (5, 6)), box((5, 6), (7, 8)), (1.0, 1.0), 1.0
     yield "prediction empty", square, box((0, 0), (0, 0)), (1.0, 1.0), 1.0
     yield "both empty", box((0, 0), (0, 0)), box((0, 0), (0, 0)), (1.0, 1.0), 1.0
@@ -57,7 +59,9 @@ def of_medpy(truth, prediction, spacing, tolerance):
 def of_monai(truth, prediction, spacing, tolerance):
     pair = [torch.tensor(mask, dtype=torch.float)[None, None] for mask in (prediction, truth)]
     options = {"include_background": True, "spacing": list(spacing)}
+    corners = monai.compute_surface_dice(*pair, [tolerance], use_subvoxels=True, **options)
     found = {
+        "nsd at corners": corners,
         "hausdorff": monai.compute_hausdorff_distance(*pair, **options),
         "hd95": monai.compute_hausdorff_distance(*pair, percentile=95, **options),
         "assd": monai.compute_average_surface_distance(*pair, symmetric=True, **options),
@@ -71,6 +75,7 @@ def of_deepmind(truth, prediction, spacing, tolerance):
     return {
         "hausdorff": float(deepmind.compute_robust_hausdorff(found, 100)),
         "hd95": float(deepmind.compute_robust_hausdorff(found, 95)),
+        "directed means": list(map(float, deepmind.compute_average_surface_distance(found))),
         "nsd": float(deepmind.compute_surface_dice_at_tolerance(found, tolerance)),
     }
 

@@ -114,8 +114,8 @@ def test_two_voxels_are_as_far_apart_as_their_centres():
 def test_a_square_moved_by_three_pixels_is_three_away_and_half_that_on_average():
     first, second = pixels(), pixels()
     first[5:15, 5:15] = second[5:15, 8:18] = True
-    # Of the 36 pixels of each border: upper and lower side 7 of 10 shared, the others 1, 2 and 3
-    # off; the outer side's 8 between them 3 off, the inner side's 1, 2, 3, 3, 3, 3, 2 and 1.
+    # Of each border's 36 pixels: upper and lower side 7 of 10 shared, the others 1, 2 and 3 off;
+    # the outer side's 8 between them 3 off, the inner side's 1, 2, 3, 3, 3, 3, 2 and 1.
     found = surface_distances(first, second, tolerance=(0, 1, 2, 3))
     assert found["hausdorff"] == found["hd95"] == found["hd95_pooled"] == 3.0
     assert found["assd"] == 1.5
@@ -338,13 +338,14 @@ def test_what_cannot_be_measured_is_refused(shapes, spacing, tolerance, said, fi
 # Other libraries
 
 
-def simpleitk(first, second, spacing):
+def simpleitk(first, second, spacing=(1.0, 1.0)):
+    """Its Hausdorff distance and its average one."""
     images = [sitk.GetImageFromArray(mask.astype(np.uint8)) for mask in (first, second)]
     for image in images:
         image.SetSpacing(spacing[::-1])
     measure = sitk.HausdorffDistanceImageFilter()
     measure.Execute(*images)
-    return measure.GetHausdorffDistance()
+    return measure.GetHausdorffDistance(), measure.GetAverageHausdorffDistance()
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (3.0, 0.5)])
@@ -353,7 +354,7 @@ def test_simpleitk_agrees_where_it_is_given_the_surfaces(spacing):
     first, second = pixels(), pixels()
     first[3:12, 4:15] = True
     second[6:17, 9:25] = generator.random((11, 16)) > 0.2
-    expected = simpleitk(surface(first), surface(second), spacing)
+    expected, _ = simpleitk(surface(first), surface(second), spacing)
     assert hausdorff(first, second, spacing) == pytest.approx(expected, rel=1e-5)
 
 
@@ -361,8 +362,18 @@ def test_simpleitk_measures_areas_so_a_hole_counts_by_its_depth():
     square, holed = pixels(shape=(40, 30)), pixels(shape=(40, 30))
     square[5:26, 5:26] = holed[5:26, 5:26] = True
     holed[9:22, 9:22] = False
-    assert simpleitk(square, holed, (1.0, 1.0)) == 7.0  # from the middle of the hole to its rim
-    assert hausdorff(square, holed) == 3.0  # from the hole's rim to the square's
+    theirs, average = simpleitk(square, holed)
+    ours = surface_distances(square, holed)
+    assert (ours["hausdorff"], theirs) == (3.0, 7.0)  # from the rim of the hole; from its middle
+    assert (round(ours["assd"], 3), round(average, 3)) == (0.736, 0.516)  # pixels inside count too
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_simpleitk_refuses_empty_masks(side):
+    masks = [pixels(), pixels()]
+    masks[side][3, 3] = True
+    with pytest.raises(RuntimeError, match="Exception thrown in SimpleITK"):
+        simpleitk(*masks)
 
 
 @pytest.fixture(scope="module")
@@ -397,8 +408,24 @@ def test_deepmind_agrees_on_two_pixels_but_puts_surfaces_on_the_corners_of_pixel
     for name in ("hausdorff", "hd95"):
         assert others["two pixels"]["deepmind"][name] == others["two pixels"]["ours"][name] == 2.0
     ours, theirs = others["hole"]["ours"], others["hole"]["deepmind"]
-    assert (ours["hausdorff"], theirs["hausdorff"]) == (3.0, 4.0)  # a rim of 4 pixels
+    assert (ours["hausdorff"], theirs["hausdorff"]) == (3.0, 4.0)  # a frame of 4 pixels
+    assert (ours["hd95"], theirs["hd95"]) == (3.0, 4.0)
     assert (round(ours["nsd"], 4), round(theirs["nsd"], 4)) == (0.7547, 0.7652)  # by length
+    assert [round(mean, 3) for mean in theirs["directed means"]] == [0.0, 1.521]
+    assert round(ours["assd"], 3) == 0.736
+
+
+@pytest.mark.parametrize("case", MEASURED)
+def test_monai_with_subvoxels_is_deepminds_surface_dice(others, case):
+    corners = others[case]["monai"]["nsd at corners"]
+    assert corners == pytest.approx(others[case]["deepmind"]["nsd"], rel=1e-6)
+
+
+def test_the_libraries_mean_three_things_by_hd95(others):
+    spur = others["spur"]
+    assert spur["ours"]["hd95"] == pytest.approx(2.1)
+    assert spur["ours"]["hd95_pooled"] == pytest.approx(1.0)
+    assert spur["deepmind"]["hd95"] == 3.0
 
 
 def test_the_libraries_treat_empty_masks_in_these_ways(others):
