@@ -18,12 +18,14 @@ def flat_name(path: Path, under: str) -> str:
 
 def latex(table: pd.DataFrame) -> str:
     """A booktabs tabular; text is escaped, numbers stand as they are in the TSV."""
-    return tabulate(table, headers="keys", tablefmt="latex_booktabs", showindex=False) + "\n"
+    kind = {"tablefmt": "latex_booktabs", "showindex": False, "disable_numparse": True}
+    return tabulate(table, headers="keys", **kind) + "\n"
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
     """Numbers with four significant digits, as text; counts stay whole and NaN reads NaN."""
-    return table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else value)
+    text = table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
+    return text.replace("nan", "NaN")
 
 
 def main(*, results: list[str], manuscript_dir: str) -> None:

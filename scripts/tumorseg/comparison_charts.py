@@ -10,7 +10,6 @@ from tumorseg.comparison import FIXED, OWN, PRIMARY, Question, dice_of_counts, i
 from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, palette, style, titled
 from tumorseg.headline import LEVEL, p_text
 
-Colours = dict[str, tuple]
 GREY = "0.35"
 
 
@@ -18,13 +17,11 @@ def _rows(number: int, of_each: float = 0.34) -> float:
     return 1.5 + of_each * max(number, 3)
 
 
-def _plain(axis: Axes, names: list[str], colours: Colours) -> None:
-    """Losses as the rows of an axis, the first on top, each name in its colour."""
+def _plain(axis: Axes, names: list[str]) -> None:
+    """Losses as the rows of an axis, the first on top."""
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(len(names) - 0.4, -0.6)
     axis.grid(axis="y", visible=False)
-    for label, name in zip(axis.get_yticklabels(), names, strict=True):
-        label.set(color=colours[name], weight="bold")
 
 
 def forest_figure(contrasts: pd.DataFrame, question: Question, losses: list[str]) -> Figure:
@@ -60,7 +57,7 @@ def forest_figure(contrasts: pd.DataFrame, question: Question, losses: list[str]
                 right = 100 * highest + 0.04 * 100 * (highest - lowest)
                 star = "bold" if row["p_holm"] < LEVEL else "normal"
                 axis.text(right, place, text, va="center", fontsize=9, weight=star)
-    _plain(axis, names, colours)
+    _plain(axis, names)
     axis.set_xlim(right=100 * (highest + 0.28 * max(highest - lowest, 0.01)))
     axis.set_xlabel(f"patient-mean Dice minus {question.reference}'s, percentage points")
     primary = (fixed["role"] == PRIMARY).all()
@@ -87,7 +84,7 @@ def paired_figure(scores: pd.DataFrame, question: Question, losses: list[str]) -
         return empty_figure(title, "every training failed")
     names = list(table.mean().sort_values(ascending=False, kind="stable").index)
     colours = palette(losses)
-    figure, axis = plt.subplots(figsize=(max(WIDTH_IN * 0.75, 0.62 * len(names)), 4.6))
+    figure, axis = plt.subplots(figsize=(max(WIDTH_IN, 0.62 * len(names)), 4.6))
     jitter = np.random.default_rng(0).uniform(-0.13, 0.13, len(table))
     places = np.arange(len(names))[None] + jitter[:, None]
     if len(names) <= LEGEND:
@@ -101,7 +98,8 @@ def paired_figure(scores: pd.DataFrame, question: Question, losses: list[str]) -
         axis.plot([place - 0.2, place + 0.2], [table[name].median()] * 2, color="0.1", lw=2)
         axis.text(x + 0.06, centre, f"{centre:.2f}", fontsize=8.5, va="center")
     many = len(names) > 5
-    axis.set_xticks(range(len(names)), names, rotation=60 if many else 0)
+    turned = {"rotation": 30, "ha": "right"} if many else {}
+    axis.set_xticks(range(len(names)), names, **turned)
     axis.set(ylabel="patient's mean Dice (0 to 1)", ylim=(-0.03, 1.03), xlim=(-0.5, len(names)))
     axis.grid(axis="x", visible=False)
     said = f"{len(table)} patients, a dot each (seeds averaged)"
@@ -130,7 +128,7 @@ def ranking_figure(ranking: pd.DataFrame, question: Question, losses: list[str])
         if not np.isnan(critical):
             ends = [row.average_rank - critical / 2, row.average_rank + critical / 2]
             left.plot(ends, [place] * 2, color=colours[row.loss], lw=1.5)
-    _plain(left, names, colours)
+    _plain(left, names)
     right.grid(axis="y", visible=False)
     left.set_xlabel("average rank over patients (1 is best)")
     right.set(xlabel="rank by mean Dice, 95 % of bootstrap samples", xlim=(0.6, len(names) + 1.2))

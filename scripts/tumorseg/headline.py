@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from tumorseg.comparison import FIXED, PRIMARY, SEEDS_FOR_A_LOSS, Question
+from tumorseg.comparison import FIXED, OWN, PRIMARY, SEEDS_FOR_A_LOSS, Question
 
 LEVEL = 0.05
 
@@ -78,18 +78,28 @@ def answer(
     primary = contrasts[contrasts["role"] == PRIMARY]
     for _, row in primary[primary["loss"] == best].iterrows():
         said.append(f"Against the reference {reference} that is {_against(row)}.")
+        own = contrasts[(contrasts["threshold"] == OWN) & (contrasts["recipe"] == recipe)]
+        own = own[(own["loss"] == best) & (own["against"] == reference)]
+        for _, other in own.iterrows():
+            said.append(
+                "With each training at the threshold that its validation patients choose, it is "
+                f"{points(other['mean_difference'])} points ({points(other['low'])} to "
+                f"{points(other['high'])})."
+            )
+    if not first["mean"] > 0:
+        said = [f"**No loss found any tumour** with recipe {recipe}: every patient-mean Dice is 0."]
     if len(primary):
         sure = primary[primary["p_holm"] < LEVEL]
         above = list(sure.loc[sure["mean_difference"] > 0, "loss"])
         below = list(sure.loc[sure["mean_difference"] < 0, "loss"])
         said.append(
-            f"Of {len(primary)} primary contrasts with {reference}, {len(above)} "
+            f"Of {len(primary)} primary contrast{'s' if len(primary) > 1 else ''} with "
+            f"{reference}, {len(above)} "
             f"{'is' if len(above) == 1 else 'are'} significantly higher"
             + (f" ({listed(above)})" if len(above) > 1 else "")
             + f" and {len(below)} lower"
             + (f" ({listed(below)})" if below else "")
-            + f"; a difference below {100 * primary['detectable_difference'].max():.1f} points "
-            "might have gone unseen (80 % power)."
+            + f"; {_unseen(primary['detectable_difference'].max())}"
         )
     alike = _unlike(contrasts, recipe, best) if len(contrasts) else []
     if alike:
@@ -104,6 +114,12 @@ def answer(
         f"models**; a claim about the losses needs {SEEDS_FOR_A_LOSS} (training.seeds)."
     )
     return " ".join(part for part in [*said, failures(cases)] if part)
+
+
+def _unseen(smallest: float) -> str:
+    if math.isnan(smallest):
+        return "what differences could have been seen is undefined."
+    return f"a difference below {100 * smallest:.1f} points might have gone unseen (80 % power)."
 
 
 def _missed(cases: pd.DataFrame, recipe: str, best: str, reference: str) -> str:

@@ -230,6 +230,9 @@ def test_the_answer_names_the_best_loss_its_lead_and_how_far_the_claim_reaches()
     three = told(lines(gains, seeds=3))
     assert "With 3 training seeds" in three
     assert "for these trained" not in three
+    nothing = told(lines(gains).assign(dice=0.0))
+    assert nothing.startswith("**No loss found any tumour**")
+    assert "nan" not in nothing
     equal = told(lines({"bce": 0.0, "focal": 0.001}))
     assert "Not told apart" in equal
 
