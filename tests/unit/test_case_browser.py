@@ -4,13 +4,12 @@ import base64
 import json
 import math
 import re
-import shutil
-from contextlib import contextmanager
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from chromium import browser
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -22,12 +21,13 @@ from tumorseg.errors import UserError
 from tumorseg.figures import TRUTH, palette
 from tumorseg.files import write_table, write_text
 from tumorseg.images import write_mask, write_png
-from tumorseg.measuring import failed, foreground, measured
+from tumorseg.measuring import failed, measured
 
 LOSSES = ("bce", "focal", "dice")
 NAMES = ("0001", "0002", "0003", "0004", '</script><img src=x onerror="x=1">', "0006")
 SHIFTS = {"bce": (1, 2, 3, 0, 40, 5), "focal": (0, 9, 1, 40, 40, 2), "dice": (3, 2, 1, 2, 40, 7)}
 HEIGHT, WIDTH = 70, 100
+MEASURED = {"spacing_mm": 1.0, "threshold": 0.5, "tolerances_px": [2]}
 FILE_NAMES = [name if "/" not in name else "odd" for name in NAMES]
 
 
@@ -64,7 +64,7 @@ def study(folder, names=FILE_NAMES, seeds=(None,), recipe="robust"):
                     shift = SHIFTS[loss][index] + 3 * (seed or 0)
                     chance = 0.9 * np.roll(mask, shift, axis=1)
                     stored = np.floor(chance * 65535).astype(np.uint16)
-                    found = failed(mask) if lost else measured(mask, foreground(stored, 0.5), 1.0)
+                    found = failed(mask, [2]) if lost else measured(mask, stored, **MEASURED)
                     if not lost:
                         write_png(above / f"fold-{fold}/{names[index]}.png", stored)
                     line = {"recipe": recipe, "loss": loss, "fold": fold, "case": names[index]}
@@ -312,28 +312,6 @@ def test_a_page_of_314_cases_and_four_set_ups_stays_under_20_mb(tmp_path):
     drawn = case_browser.pictures(image.astype(np.uint8), answer.mask * 1, [answer] * 4)
     frame = written(tmp_path).stat().st_size
     assert frame + 314 * len(json.dumps(drawn)) < 20e6
-
-
-@contextmanager
-def browser(path, width=1280):
-    """The page in Chromium, and what it asked for and complained about."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no Chromium here: the case browser is not tried in a browser")
-    with playwright.sync_playwright() as driver:
-        window = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        tab = window.new_page(viewport={"width": width, "height": 900})
-        tab.seen = []
-        tab.on("console", lambda line: tab.seen.append(line.text))
-        tab.on("pageerror", lambda error: tab.seen.append(str(error)))
-        tab.on(
-            "request",
-            lambda asked: None if re.match("file|data|blob", asked.url) else tab.seen.append(asked),
-        )
-        tab.goto(f"file://{path}")
-        yield tab
-        window.close()
 
 
 def shows(tab, *names):

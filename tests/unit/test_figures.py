@@ -1,6 +1,7 @@
 """Promises of the figures: valid, deterministic SVG with the numbers in the subtitle."""
 
 import re
+from functools import partial
 from xml.etree import ElementTree
 
 import cv2
@@ -8,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tumorseg import comparison_charts as charts
 from tumorseg import figures
+from tumorseg.comparison import FIXED, OWN, Question, chosen_thresholds, contrasts, patient_scores
 from tumorseg.data_charts import ratio_figure, strip_methods_figure
 from tumorseg.data_tables import fold_table, harmed_table, ratio_table, strip_table
 from tumorseg.measuring import failed, measured
@@ -22,6 +25,7 @@ from tumorseg.pictures import (
     prediction_figure,
     strip_figure,
 )
+from tumorseg.ranking import ranking
 from tumorseg.result_charts import bar_figure, case_figure, curve_figure
 from tumorseg.tables import published_rows, table2
 
@@ -40,6 +44,51 @@ def picture(seed):
     return Slice(f"case {seed}", image, image * brain, brain, mask)
 
 
+def sure(truth, prediction):
+    """The line of a prediction without doubt."""
+    quantised = prediction.astype(np.uint16) * np.uint16(65535)
+    return measured(truth, quantised, spacing_mm=0.5, threshold=0.5, tolerances_px=[2])
+
+
+ASKED = Question("robust", "bce", 999, 1)
+LOSSES = ["bce", "focal"]
+
+
+def compared(name, cases):
+    """A figure of the statistics of a metrics table."""
+    scores = patient_scores(cases)
+    curves = pd.DataFrame(
+        [
+            {"recipe": "robust", "loss": loss, "seed": 1, "fold": fold, "role": role}
+            | {"case": f"{role}{fold}", "patient": f"{role}{fold}", "threshold": threshold}
+            | {"tp": 50, "fp": int(100 * (1 - threshold)), "fn": int(40 * threshold)}
+            for loss in LOSSES
+            for fold in (1, 2)
+            for role in ("test", "validation")
+            for threshold in (0.3, 0.5, 0.7)
+        ]
+    )
+    bins = pd.DataFrame({"bin_low": [0.0, 0.5], "pixels": [90, 10], "probability_sum": [4.0, 7.0]})
+    bins = bins.assign(true_px=[3, 8], recipe="robust")
+    bins = pd.concat([bins.assign(loss=loss) for loss in LOSSES])
+    errors = pd.DataFrame({"recipe": "robust", "loss": LOSSES, "ece_above_10_pct": 0.1})
+    found = contrasts({FIXED: scores, OWN: scores}, ASKED)
+    chosen = chosen_thresholds(curves)
+    drawn = {
+        "forest": lambda: charts.forest_figure(found, ASKED, LOSSES),
+        "paired": lambda: charts.paired_figure(scores, ASKED, LOSSES),
+        "ranks": lambda: charts.ranking_figure(ranking(scores, "robust", ASKED), ASKED, LOSSES),
+        "balance": lambda: charts.balance_figure(cases, ASKED, LOSSES),
+        "size": lambda: charts.size_figure(cases, ASKED, LOSSES),
+        "thresholds": lambda: charts.threshold_figure(curves, chosen, ASKED, LOSSES, 0.5),
+        "reliability": lambda: charts.reliability_figure(bins, errors, ASKED, LOSSES),
+    }
+    return drawn[name]()
+
+
+COMPARED = ("forest", "paired", "ranks", "balance", "size", "thresholds", "reliability")
+
+
 @pytest.fixture(scope="module")
 def metrics():
     """Two recipes, two losses, two folds of two cases; one fold of paper/focal failed."""
@@ -48,10 +97,10 @@ def metrics():
         for loss in ("bce", "focal"):
             for index in range(4):
                 truth = picture(index).mask
-                line = {"recipe": recipe, "loss": loss, "fold": 1 + index % 2}
+                line = {"recipe": recipe, "loss": loss, "seed": 1, "fold": 1 + index % 2}
                 line |= {"case": str(index), "patient": str(index), "plane": PLANES[index % 3]}
                 lost = (recipe, loss, line["fold"]) == ("paper", "focal", 2)
-                found = failed(truth) if lost else measured(truth, np.roll(truth, index, 1), 0.5)
+                found = failed(truth, [2]) if lost else sure(truth, np.roll(truth, index, 1))
                 rows.append(line | found)
     return pd.DataFrame(rows)
 
@@ -87,7 +136,7 @@ def history():
     columns = {"epoch": epochs, "loss": 1 / epochs, "val_loss": 1.2 / epochs}
     columns |= {"val_dice": epochs / 5}
     tables = [
-        pd.DataFrame(columns).assign(loss_name=loss, fold=fold)
+        pd.DataFrame(columns).assign(loss_name=loss, training=f"seed-1/fold-{fold}")
         for loss in ("bce", "focal", "dice")
         for fold in (1, 2)
     ]
@@ -124,8 +173,11 @@ FIGURES = {
     "methods": lambda data: strip_methods_figure(
         data["methods"], data["masks"].set_index("case")["plane"], "otsu"
     ),
-    "curves": lambda data: curve_figure(history(), "paper"),
+    "curves": lambda data: curve_figure(history(), ["bce", "focal", "dice"], "paper"),
     "network": lambda data: draw(LAYERS, "Fig. 1", 765),
+    **{
+        name: partial(lambda name, data: compared(name, data["metrics"]), name) for name in COMPARED
+    },
 }
 
 
@@ -145,14 +197,16 @@ def test_figures_are_valid_small_svg_with_the_same_bytes_each_time(
 
 def test_a_recipe_of_which_every_training_failed_is_still_shown(metrics, tmp_path):
     lost = [
-        {**line, **failed(picture(int(line["case"])).mask)} for line in metrics.to_dict("records")
+        {**line, **failed(picture(int(line["case"])).mask, [2])}
+        for line in metrics.to_dict("records")
     ]
     lost = pd.DataFrame(lost)
     nothing = history().iloc[:0]
     drawn = [
         bar_figure(pd.concat([table2(lost), published_rows()], ignore_index=True)),
         case_figure(lost),
-        curve_figure(nothing, "paper"),
+        curve_figure(nothing, ["bce"], "paper"),
+        *(compared(name, lost) for name in COMPARED),
         prediction_figure([], ["focal"], recipe="paper", threshold=0.5),
     ]
     for figure in drawn:
@@ -174,6 +228,15 @@ def test_the_numbers_stand_in_the_subtitle(metrics, masks, methods):
     assert "focal Dice 0.90, 0.90" in subtitle(FIGURES["prediction"](data))
     assert "bce 0.600 (best 0.600)" in subtitle(FIGURES["curves"](data))
     assert "765 parameters, 8 layers" in subtitle(FIGURES["network"](data))
+
+
+def test_colours_are_those_of_the_loss_in_every_figure_and_never_the_truths():
+    names = [f"loss{index}" for index in range(18)]
+    colours = figures.palette(names)
+    assert len(set(colours.values())) == 18
+    assert figures.mpl.colors.to_hex(figures.TRUTH) not in map(
+        figures.mpl.colors.to_hex, colours.values()
+    )
 
 
 def test_the_network_is_drawn_from_its_layers():

@@ -1,0 +1,68 @@
+"""The report of the finished study in a headless Chromium, and its figures and pages one by one."""
+
+import pytest
+from chromium import browser
+from house import House
+
+# Every label of a figure must lie inside the picture, half a pixel aside.
+CLIPPED = """() => {
+  const box = document.documentElement.getBoundingClientRect();
+  return [...document.querySelectorAll("g[id^=text_]")]
+    .map((label) => label.getBoundingClientRect())
+    .filter((r) => r.width > 0 && (r.left < box.left - 0.5 || r.right > box.right + 0.5
+                                   || r.top < box.top - 0.5 || r.bottom > box.bottom + 0.5))
+    .length;
+}"""
+
+
+@pytest.fixture(scope="module")
+def results(study: House):
+    return study.folder / "results/tiny"
+
+
+def test_every_item_of_the_report_opens_without_a_complaint_or_a_request(results):
+    opened = 0
+    with browser(results / "report.html") as tab:
+        categories = tab.evaluate("categories")
+        for category, parts in categories.items():
+            for part, items in parts.items():
+                tab.goto(f"file://{results / 'report.html'}")
+                tab.get_by_text(category, exact=True).click()
+                if part != "Other":
+                    tab.get_by_text(part, exact=True).first.click()
+                eyes = tab.locator("a[iconname=eye]")
+                eyes.first.wait_for()
+                assert eyes.count() == len(items), f"{category}, {part}"
+                for place in range(len(items)):
+                    eyes.nth(place).click()
+                    shown = tab.locator("img, iframe").last
+                    shown.wait_for()
+                    opened += 1
+        assert opened == tab.evaluate("Object.keys(results).length")
+        assert not tab.seen
+
+
+def test_no_label_of_a_figure_is_clipped(results):
+    figures = sorted((results / "figures").rglob("*.svg"))
+    with browser(figures[0]) as tab:
+        for path in figures:
+            tab.goto(f"file://{path}")
+            assert tab.evaluate(CLIPPED) == 0, path.name
+        assert not tab.seen
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_table_page_can_be_read_and_filtered_at_width(results, width):
+    pages = sorted((results / "tables").glob("*.html"))
+    with browser(pages[0], width) as tab:
+        for path in pages:
+            tab.goto(f"file://{path}")
+            rows = tab.locator("tbody tr")
+            assert rows.count() > 0, path.name
+            field = tab.locator("input[type=search]")
+            box = field.bounding_box()
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+            field.fill("no such row at all")
+            assert tab.locator("tbody tr:visible").count() == 0
+        assert not tab.seen
