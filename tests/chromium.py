@@ -18,7 +18,7 @@ def browser(path, width=1280):
         window = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         tab = window.new_page(viewport={"width": width, "height": 900})
         tab.seen = []
-        tab.on("console", lambda line: tab.seen.append(line.text))
+        tab.on("console", lambda line: tab.seen.append(line.text) if line.type == "error" else None)
         tab.on("pageerror", lambda error: tab.seen.append(str(error)))
         tab.on(
             "request",
