@@ -54,6 +54,7 @@ rule show_statistics:
         ranking_table=f"{RESULTS}/tables/ranking.tsv",
         chosen_table=f"{RESULTS}/tables/thresholds.tsv",
         calibration_table=f"{RESULTS}/tables/calibration.tsv",
+        subgroups_table=f"{RESULTS}/tables/subgroups.tsv",
     output:
         forest_svg=report(
             f"{RESULTS}/figures/forest.svg",
@@ -103,6 +104,13 @@ rule show_statistics:
             category="5. Statistics",
             subcategory="Figures",
             labels={"item": "Reliability of the probabilities"},
+        ),
+        subgroups_svg=report(
+            f"{RESULTS}/figures/subgroups.svg",
+            caption="../report/subgroup_figure.rst",
+            category="5. Statistics",
+            subcategory="Figures",
+            labels={"item": "Dice by plane, type, size and smoothness"},
         ),
     log:
         f"{LOGS}/show_statistics.log",

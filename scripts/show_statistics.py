@@ -18,6 +18,7 @@ def main(
     ranking_table: str,
     chosen_table: str,
     calibration_table: str,
+    subgroups_table: str,
     forest_svg: str,
     paired_svg: str,
     ranking_svg: str,
@@ -25,13 +26,14 @@ def main(
     size_svg: str,
     thresholds_svg: str,
     reliability_svg: str,
+    subgroups_svg: str,
     recipe: str,
     reference_loss: str,
     threshold: float,
     resamples: int,
     seed: int,
 ) -> None:
-    """Writes seven figures of the primary recipe; the tables are those that `analyse` writes."""
+    """Writes eight figures of the primary recipe; the tables are those that `analyse` writes."""
     cases = pd.concat([read_table(path) for path in metrics], ignore_index=True)
     curves = read_all(thresholds_tables, ".thresholds.tsv")
     bins = read_all(reliability_tables, ".reliability.tsv")
@@ -47,6 +49,7 @@ def main(
     save_svg(figure, thresholds_svg)
     calibration = read_table(calibration_table)
     save_svg(charts.reliability_figure(bins, calibration, question, losses), reliability_svg)
+    save_svg(charts.subgroup_figure(read_table(subgroups_table), question, losses), subgroups_svg)
 
 
 if "snakemake" in globals():

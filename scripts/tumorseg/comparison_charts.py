@@ -251,3 +251,39 @@ def reliability_figure(
     said = "on the diagonal a probability means what it says; below it the loss is overconfident"
     titled(figure, f"Reliability (recipe {question.recipe})", said)
     return figure
+
+
+def subgroup_figure(subgroups: pd.DataFrame, question: Question, losses: list[str]) -> Figure:
+    """Patient-mean Dice by subgroup, a panel a kind: Fig. 3 of the 2024 paper, with intervals."""
+    title = f"Dice by subgroup (recipe {question.recipe})"
+    mine = subgroups[subgroups["recipe"] == question.recipe].dropna(subset=["dice"])
+    if mine.empty:
+        return empty_figure(title, "every training failed")
+    style()
+    kinds, colours = list(dict.fromkeys(mine["kind"])), palette(losses)
+    columns = min(3, len(kinds))
+    rows = -(-len(kinds) // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(WIDTH_IN, 1 + 2.6 * rows), sharey=True, squeeze=False
+    )
+    for axis in grid.flat[len(kinds) :]:
+        axis.remove()
+    for axis, kind in zip(grid.flat, kinds, strict=False):
+        of_kind = mine[mine["kind"] == kind]
+        groups = list(dict.fromkeys(of_kind["group"]))
+        for place, loss in enumerate(losses):
+            own = of_kind[of_kind["loss"] == loss].set_index("group").reindex(groups)
+            x = np.arange(len(groups)) + (place - (len(losses) - 1) / 2) * 0.7 / len(losses)
+            ends = [own["dice"] - own["low"], own["high"] - own["dice"]]
+            axis.errorbar(x, own["dice"], ends, fmt="o", ms=4, lw=1.2, color=colours[loss])
+        sizes = of_kind.groupby("group")["patients"].max()
+        names = [f"{group}\n{sizes[group]} patients" for group in groups]
+        axis.set_xticks(range(len(groups)), names)
+        axis.set(title=kind, ylim=(0, 1))
+        axis.grid(axis="x", visible=False)
+    for axis in grid[:, 0]:
+        axis.set_ylabel("patient-mean Dice")
+    handles = [plt.Line2D([], [], marker="o", color=colours[loss]) for loss in losses]
+    figure.legend(handles, losses, loc="outside lower center", ncols=min(4, len(losses)))
+    titled(figure, title, "95 % intervals, not adjusted for their number; exploratory")
+    return figure

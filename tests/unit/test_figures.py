@@ -27,6 +27,7 @@ from tumorseg.pictures import (
 )
 from tumorseg.ranking import ranking
 from tumorseg.result_charts import bar_figure, case_figure, curve_figure
+from tumorseg.subgroups import subgroups
 from tumorseg.tables import published_rows, table2
 
 PLANES = ("axial", "coronal", "sagittal")
@@ -52,6 +53,12 @@ def sure(truth, prediction):
 
 ASKED = Question("robust", "bce", 999, 1)
 LOSSES = ["bce", "focal"]
+
+
+def planes_of(cases):
+    """Planes as subgroups."""
+    named = cases.drop_duplicates("case")
+    return pd.DataFrame({"case": named["case"], "kind": "plane", "group": named["plane"]})
 
 
 def compared(name, cases):
@@ -82,11 +89,23 @@ def compared(name, cases):
         "size": lambda: charts.size_figure(cases, ASKED, LOSSES),
         "thresholds": lambda: charts.threshold_figure(curves, chosen, ASKED, LOSSES, 0.5),
         "reliability": lambda: charts.reliability_figure(bins, errors, ASKED, LOSSES),
+        "subgroups": lambda: charts.subgroup_figure(
+            subgroups(cases, planes_of(cases), ASKED), ASKED, LOSSES
+        ),
     }
     return drawn[name]()
 
 
-COMPARED = ("forest", "paired", "ranks", "balance", "size", "thresholds", "reliability")
+COMPARED = (
+    "forest",
+    "paired",
+    "ranks",
+    "balance",
+    "size",
+    "thresholds",
+    "reliability",
+    "subgroups",
+)
 
 
 @pytest.fixture(scope="module")
