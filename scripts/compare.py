@@ -3,7 +3,7 @@
 import pandas as pd
 
 from tumorseg import published
-from tumorseg.audit import audit
+from tumorseg.audit import audit, audit_all
 from tumorseg.audit_sources import of_frame
 from tumorseg.files import read_table
 from tumorseg.pages import write_tables
@@ -29,7 +29,7 @@ def audited(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     faults = ours[ours["level"] == "fault"]
     if len(faults):
         raise ValueError(f"impossible values in our own tables: {faults.to_dict('records')}")
-    return pd.concat([ours, published.findings()], ignore_index=True)
+    return pd.concat([ours, audit_all(published.SOURCES)], ignore_index=True)
 
 
 def main(*, metrics: list[str], background: str, tables: list[str], pages: list[str]) -> None:

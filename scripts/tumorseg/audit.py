@@ -5,7 +5,7 @@ pooled counts, where the source does not say how it averages; "remark", true to 
 "checked", what was looked at.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pandas as pd
 
@@ -69,3 +69,8 @@ def audit(source: Source) -> pd.DataFrame:
     frame = pd.DataFrame(found, columns=list(Finding._fields)).assign(source=source.name)
     repeated = frame.duplicated(["row", "check", "finding", "numbers"])  # the abstract's copy
     return frame.loc[~repeated | (frame["level"] == "checked"), list(COLUMNS)]
+
+
+def audit_all(sources: Iterable[Source]) -> pd.DataFrame:
+    """The findings of several sources in one table."""
+    return pd.concat([audit(source) for source in sources], ignore_index=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from tumorseg.audit import audit
 from tumorseg.audit_sources import QUOTED, read
 from tumorseg.printed import Row
 
@@ -47,8 +46,3 @@ def table2() -> pd.DataFrame:
         if row.part == "fold"
     ]
     return pd.DataFrame(rows)
-
-
-def findings() -> pd.DataFrame:
-    """What the audit finds in every published source."""
-    return pd.concat([audit(source) for source in SOURCES], ignore_index=True)

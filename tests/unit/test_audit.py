@@ -13,7 +13,7 @@ from scipy import stats
 
 import audit_table
 from tumorseg import published
-from tumorseg.audit import audit
+from tumorseg.audit import audit, audit_all
 from tumorseg.audit_rows import verdict
 from tumorseg.audit_sources import of_frame, read
 from tumorseg.claims import improvement_fault, least_p, significance_faults
@@ -26,7 +26,7 @@ from tumorseg.tables import distances, percent, table2, table3
 
 FOCAL = [f"focal {fold}" for fold in range(1, 6)]
 BCE = [f"bce {fold}" for fold in range(1, 6)]
-FINDINGS = published.findings()
+FINDINGS = audit_all(published.SOURCES)
 
 
 def of_paper(year, level="fault"):

@@ -237,16 +237,6 @@ EDITS = [
         *cells("*", "*"),
     ),
     edit(
-        "seed",
-        "tiny.yaml",
-        "",
-        "seed: 2\n",
-        *DATA,
-        "measure_background",
-        "pack *",
-        *cells("*", "*"),
-    ),
-    edit(
         "network.size_px",
         "tiny.yaml",
         "size_px: 32",

@@ -79,7 +79,7 @@ def kill_after_first_epoch(house: House) -> None:
 
 def test_a_killed_training_goes_on_and_ends_bit_identical(longer):
     assert {job for job in longer.jobs() if job.startswith("train ")} == {
-        f"train robust/{loss}/{fold}" for loss in ("bce", "focal") for fold in (1, 2)
+        f"train robust/{loss}/1/{fold}" for loss in ("bce", "focal") for fold in (1, 2)
     }
     kill_after_first_epoch(longer)
     assert not (longer.folder / CELL / "settings.yaml").exists()

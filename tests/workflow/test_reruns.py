@@ -66,6 +66,13 @@ def test_one_more_training_seed_trains_that_seed_alone(study):
     assert not [job for job in found if job.startswith(("tune", "pack", "split"))]
 
 
+def test_another_seed_runs_all_but_what_is_drawn_without_one(study, every_job):
+    with edited(study.folder / "tiny.yaml", lambda text: text + "seed: 2\n"):
+        found = study.jobs()
+    kept = matching(["show_losses", "show_network *"], every_job)
+    assert {job.replace("/2/", "/1/", 1) for job in found} == every_job - kept
+
+
 def test_touched_scripts_rules_and_config_run_nothing(study):
     touched = [study.folder / "Snakefile", study.folder / "config.yaml", study.folder / "tiny.yaml"]
     for folder in ("scripts", "rules"):
@@ -88,7 +95,7 @@ def test_a_new_loss_trains_that_loss_alone(study, every_job):
     finally:
         new.unlink()
     cell = [f"{step} {recipe}/squared" for step in ("predict", "measure") for recipe in RECIPES]
-    cell += [f"train {recipe}/squared/{fold}" for recipe in RECIPES for fold in (1, 2)]
+    cell += [f"train {recipe}/squared/1/{fold}" for recipe in RECIPES for fold in (1, 2)]
     cell += [f"tune {recipe}/squared/shared" for recipe in RECIPES]
     print(f"a new loss in the config: {', '.join(sorted(found))}")
     assert found == {

@@ -132,11 +132,15 @@ def test_the_report_opens_with_the_answer_in_its_numbers(results):
     answer = (results / "answer.rst").read_text(encoding="utf-8")
     ranking = read_table(results / "tables/ranking.tsv").query("recipe == 'robust'")
     best = ranking.iloc[0]
-    assert answer.startswith(f"**{best['loss']}** reached the highest patient-mean Dice")
-    assert f"{100 * best['mean']:.1f} %" in answer
+    if best["mean"] > 0:
+        words = "reached the highest patient-mean Dice"
+        assert answer.startswith(f"**{best['loss']}** {words}")
+        assert f"{100 * best['mean']:.1f} %" in answer
+    else:  # so short a training may find nothing
+        words = "No loss found any tumour"
+        assert answer.startswith(f"**{words}**")
     assert "for these trained models" in answer
-    page = (results / "report.html").read_text(encoding="utf-8")
-    assert "reached the highest patient-mean Dice" in page
+    assert words in (results / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_zip_and_the_manuscript_folder_hold_every_figure_and_table(results):
