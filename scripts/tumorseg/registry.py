@@ -10,7 +10,7 @@ from typing import Any
 from tumorseg import loss_constants as kinds
 from tumorseg.errors import UserError
 
-FOLDERS = ("losses", "networks", "sources", "annotations")
+FOLDERS = ("losses", "networks", "sources", "annotations", "formats")
 
 
 def names(folder: str) -> list[str]:

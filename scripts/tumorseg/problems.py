@@ -1,0 +1,58 @@
+"""What can be wrong with a user's data: one line a problem, with a code, a place and a way to mend it."""
+
+from dataclasses import dataclass, replace
+
+from tumorseg.errors import UserError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong (error) or strange (warning).
+
+    code: a short name in snake case, fixed for good: people search for it. file, row: where, row 1
+    is the first line after a table's header, 0 where there is no row. value: what was found;
+    expected: what would be right; hint: how to mend it. Nothing ends with a full stop.
+    """
+
+    code: str
+    value: str
+    expected: str
+    hint: str
+    file: str = ""
+    row: int = 0
+    severity: str = "error"
+
+    def at(self, file: str, row: int = 0) -> "Problem":
+        """The same problem with its place, where it has none yet."""
+        return replace(self, file=self.file or file, row=self.row or row)
+
+    def line(self) -> str:
+        """The problem as people read it in a terminal."""
+        place = f"{self.file} row {self.row}" if self.row else self.file
+        text = f"{self.value}; expected {self.expected}; {self.hint}"
+        return f"{place}: {text} [{self.code}]" if place else f"{text} [{self.code}]"
+
+
+class DataError(UserError):
+    """A problem that stops the reading of one image, annotation or row."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.line())
+        self.problem = problem
+
+    def __reduce__(self) -> tuple:
+        return DataError, (self.problem,)  # so that it comes back whole from another process
+
+    def at(self, file: str, row: int = 0) -> "DataError":
+        """The same error with its place, where it has none yet."""
+        return DataError(self.problem.at(file, row))
+
+
+def error(code: str, value: str, expected: str, hint: str, file: str = "") -> DataError:
+    """A DataError, to be raised."""
+    return DataError(Problem(code, value, expected, hint, file))
+
+
+def warning(code: str, value: str, expected: str, hint: str, file: str = "") -> Problem:
+    """A Problem that does not stop anything, to be kept among notes."""
+    return Problem(code, value, expected, hint, file, severity="warning")
