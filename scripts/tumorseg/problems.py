@@ -1,4 +1,4 @@
-"""What can be wrong with a user's data: one line a problem, with a code, a place and a way to mend it."""
+"""What can be wrong with a user's data: a code, a place and a way to mend it, on one line."""
 
 from dataclasses import dataclass, replace
 
