@@ -120,12 +120,6 @@ def import_code(wildcards):
     return code("import_cases.py", *entries)
 
 
-def rasterize_code(wildcards):
-    """The rasterizer with the annotation form in use."""
-    form = config["source"].get("form", "labelme")
-    return code("rasterize.py", f"tumorseg.annotations.{form}")
-
-
 def train_code(wildcards):
     """The training script with one loss and the network in use: other losses do not re-train it."""
     network = config["network"]["name"]
