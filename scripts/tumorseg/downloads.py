@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -159,22 +158,21 @@ def unpack(path: Path, target: Path, members: tuple[str, ...]) -> None:
     if target.exists():
         hint = "remove the folder, so that it is unpacked again"
         raise error("archive_content", "files are missing", "all files", hint, str(target))
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=target.parent))
+    temporary = target.with_name(f".tmp-{target.name}")
+    shutil.rmtree(temporary, ignore_errors=True)  # what a killed run left
+    temporary.mkdir()
     try:
         with zipfile.ZipFile(path) as opened:
             _refuse_dangers(opened, path.name)
             found = {PurePosixPath(item.filename).name: item for item in opened.infolist()}
             absent = [name for name in members if name not in found]
             if absent:
-                value = f"holds no {absent[0]}" + (
-                    f" nor {len(absent) - 1} more" * (len(absent) > 1)
-                )
+                value = f"lacks {len(absent)} of the files, {absent[0]} among them"
                 hint = "remove it to download it again"
                 raise error("archive_content", value, "the published files", hint, path.name)
             for name in members:
                 with opened.open(found[name]) as source, (temporary / name).open("wb") as file:
                     shutil.copyfileobj(source, file)
-        temporary.chmod(0o755)
         temporary.rename(target)
     except UNREADABLE as reason:
         value = f"not a zip file that can be unpacked ({type(reason).__name__})"

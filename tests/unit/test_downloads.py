@@ -290,7 +290,7 @@ def test_a_bomb_that_lies_about_its_size_is_damaged(serve, tmp_path, monkeypatch
 
 
 def test_a_zip_without_a_wanted_file_leaves_no_folder(serve, tmp_path):
-    with pytest.raises(DataError, match=r"lacks 1 files, 3\.mat"):
+    with pytest.raises(DataError, match=r"lacks 1 of the files, 3\.mat"):
         provide(serve(), tmp_path, members=(*MEMBERS, "3.mat"))
     assert not (tmp_path / "a").exists()
     assert not list(tmp_path.glob(".tmp-*"))
