@@ -43,8 +43,8 @@ def decode(path: Path, *, labels: bool, channel: int | None = None) -> Raw:
     """The numbers of a picture, a volume or a folder with one DICOM series.
 
     labels: the file holds label numbers, not an image. channel: which of a picture's colours or of
-    a volume's fourth axis, from 0; None where there is only one. Raises UserError for everything that is
-    wrong; memory stays below a small multiple of MAX_BYTES whatever the file claims.
+    a volume's fourth axis, from 0; None where there is only one. Raises UserError for everything
+    that is wrong; memory stays below a small multiple of MAX_BYTES whatever the file claims.
     """
     path = Path(path)
     try:

@@ -19,6 +19,7 @@ SUMS = "SHA256SUMS"
 CHUNK = 2**14  # bytes; what a connection breaks off in the middle of is lost
 UNPACKED_MAX = 2**34  # bytes that one archive may unpack to
 UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError)
+WAIT_S = 1.0  # before a busy server is asked a third time; twice as long each time after
 BY_HAND = "run it again: it goes on from there; or download it in a browser into data_dir"
 
 
@@ -79,7 +80,7 @@ def _receive(archive: Archive, part: Path, done: int, timeout_s: float) -> None:
     headers = {"Accept-Encoding": "identity"}
     if done:
         headers["Range"] = f"bytes={done}-"
-    busy = Retry(total=5, backoff_factor=1, status_forcelist=(429, 500, 502, 503, 504))
+    busy = Retry(total=5, backoff_factor=WAIT_S, status_forcelist=(429, 500, 502, 503, 504))
     with requests.Session() as session:
         session.mount("http://", HTTPAdapter(max_retries=busy))
         session.mount("https://", HTTPAdapter(max_retries=busy))

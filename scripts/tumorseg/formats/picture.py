@@ -39,8 +39,8 @@ def read(path: Path, *, labels: bool, channel: int | None = None) -> Raw:
     """The picture (height, width) upright as EXIF says, in the file's own numbers.
 
     labels: a palette of colours gives its indices instead of an error. channel: red, green or blue
-    of an 8-bit picture alone, which are then no colours but images of their own. Pixel sizes in the file
-    (dpi) are a printer's and ignored.
+    of an 8-bit picture alone, which are then no colours but images of their own. Pixel sizes in
+    the file (dpi) are a printer's and ignored.
     """
     content = path.read_bytes()
     name = kind(content, path)
