@@ -70,7 +70,7 @@ def fetch(archive: Archive, path: Path, timeout_s: float = 60) -> None:
         value = f"broke off at {there} of {archive.size} bytes ({type(reason).__name__})"
         raise _failed(archive, "download_broken", value) from None
     except DataError as stop:
-        if stop.problem.code != "download_broken":
+        if stop.problem.code not in ("download_broken", "download_refused"):
             part.unlink(missing_ok=True)
         raise
     part.replace(path)
@@ -86,6 +86,8 @@ def _receive(archive: Archive, part: Path, done: int, timeout_s: float) -> None:
         session.mount("https://", HTTPAdapter(max_retries=busy))
         with session.get(archive.url, headers=headers, stream=True, timeout=timeout_s) as answer:
             goes_on = answer.status_code == 206
+            if answer.status_code == 416:
+                raise _failed(archive, "download_length", f"the server has less than {done} bytes")
             if not goes_on and answer.status_code != 200:
                 value = f"the server answers {answer.status_code}"
                 raise _failed(archive, "download_refused", value)

@@ -105,7 +105,7 @@ def serve():
     def start(content: bytes = GOOD, *moods) -> Server:
         server = Server(content, *moods)
         started.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         return server
 
     yield start
@@ -203,6 +203,24 @@ def test_any_other_answer_than_the_file_is_one_line(serve, tmp_path, status):
     assert refusal(server, tmp_path) == "download_refused"
     assert len(server.asked) == 1
     provide(server, tmp_path)
+    assert_whole(tmp_path)
+
+
+def test_a_refusal_on_the_way_loses_nothing(serve, tmp_path):
+    server = serve(GOOD, "cut", 404)
+    refusal(server, tmp_path)
+    there = (tmp_path / "a.zip.part").stat().st_size
+    assert refusal(server, tmp_path) == "download_refused"
+    provide(server, tmp_path)
+    assert server.asked[-1] == f"bytes={there}-"
+    assert_whole(tmp_path)
+
+
+def test_a_part_longer_than_the_servers_file_is_dropped(serve, tmp_path):
+    (tmp_path / "a.zip.part").write_bytes(GOOD[:-1])
+    assert refusal(serve(GOOD[:-1]), tmp_path) == "download_length"
+    assert not list(tmp_path.iterdir())
+    provide(serve(), tmp_path)
     assert_whole(tmp_path)
 
 
