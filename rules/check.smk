@@ -5,7 +5,7 @@
 # that failed, keeps the page that tells why.
 rule check:
     log:
-        f"local/{config['experiment']}/check.log",
+        f"{LOCAL}/check.log",
     conda:
         "../envs/imaging.yaml"
     threads: workflow.cores
@@ -18,6 +18,6 @@ rule check:
         fold_count=lookup(within=config, dpath="folds/count"),
         strip_method=lookup(within=config, dpath="skull_strip/method"),
         experiment=lookup(within=config, dpath="experiment"),
-        folder=f"local/{config['experiment']}",
+        folder=LOCAL,
     script:
         "../scripts/check.py"

@@ -1,6 +1,5 @@
 """Reads all data once and says everything that is wrong with it, before anything is computed."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,7 @@ from tumorseg.check_page import FIELDS, SHEET, write_page
 from tumorseg.errors import UserError
 from tumorseg.files import local_only, write_table
 from tumorseg.pictures import chosen_cases
-from tumorseg.problems import Problem
-
-PRINTED = 12  # lines in the terminal
+from tumorseg.problems import tell
 
 
 def main(
@@ -32,7 +29,7 @@ def main(
 
     Raises UserError, once both are written, where there is an error that would stop a run.
     """
-    checked = data_check.read_all(source, data_dir, seed, cores)
+    checked = data_check.read_all(source, data_dir, seed, fold_count, cores)
     slices = checked.slices
     found = [
         *checked.problems,
@@ -45,22 +42,13 @@ def main(
     names = chosen_cases(slices, SHEET) if len(slices) else []
     sheet = data_check.read_again(checked, source, seed, names)
     write_page(folder / "check.html", f"Data check: {experiment}", table, slices, names, sheet)
-    for line in _told(found, len(slices)):
-        print(line)
-    errors = int((table["severity"] == "error").sum())
     page = Path(folder) / "check.html"
+    errors = tell(found, str(page))
+    warnings = len(found) - errors
+    told = f"{len(slices)} slices read: {errors} errors, {warnings} warnings; see {page}"
     if errors:
-        raise UserError(f"{errors} errors in the data; all of them: {page}")
-    print(f"nothing stops the run; look at the outlines: {page}")
-
-
-def _told(found: list[Problem], slices: int) -> Iterator[str]:
-    for problem in found[:PRINTED]:
-        yield f"{problem.severity}: {problem.line()}"
-    if len(found) > PRINTED:
-        yield f"... and {len(found) - PRINTED} more"
-    errors = sum(problem.severity == "error" for problem in found)
-    yield f"{slices} slices read: {errors} errors, {len(found) - errors} warnings"
+        raise UserError(told)
+    print(told)
 
 
 if "snakemake" in globals():

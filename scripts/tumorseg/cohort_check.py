@@ -1,4 +1,4 @@
-"""What is wrong or strange about slices only when they are held together."""
+"""What is strange about slices when they are held together; what is wrong: tumorseg.cohort."""
 
 from collections import Counter
 
@@ -6,60 +6,30 @@ import numpy as np
 import pandas as pd
 
 from tumorseg.cases import PLANES
+from tumorseg.data_check import FLAT_SHARE
 from tumorseg.duplicates import BITS, near_pairs
 from tumorseg.folds import patients_needed
 from tumorseg.problems import Problem, warning
 
 PAIRS_SHOWN = 200
-SPACING_RATIO = 1.25  # spacings further apart than this factor are worth a word
 STRIPPED_RIM, STRIPPED_AIR = 0.2, 0.3  # see `_stripped`; measured on heads and stripped brains
 
 
 def problems(slices: pd.DataFrame, prints: np.ndarray, folds: int, method: str) -> list[Problem]:
     """All of it. slices, prints: of data_check.Checked; folds: how many; method: skull stripping.
 
-    Pictures with nothing on them are alike and count in no comparison of pictures.
+    Pictures with hardly anything on them are alike and count in no comparison of pictures.
     """
     if slices.empty:
         return []
-    pictures = slices["other_share"] > 0
+    pictures = slices["other_share"] >= FLAT_SHARE
     return [
-        *shared_images(slices[pictures]),
         *_near_duplicates(slices[pictures], prints[pictures]),
-        *too_few_patients(slices["patient"].nunique(), folds),
         *_planes(slices, folds),
         *_large_patients(slices, folds),
         *_mixed(slices),
         *_stripped(slices, method),
     ]
-
-
-def shared_images(slices: pd.DataFrame) -> list[Problem]:
-    """Pictures whose very pixels another slice has: an error where that is another patient's.
-
-    slices: case, patient, digest, file, row.
-    """
-    found = []
-    firsts: dict[str, tuple] = {}
-    for row in slices.itertuples():
-        first = firsts.setdefault(row.digest, row)
-        if first is row:
-            continue
-        other = first.patient != row.patient
-        code = "patient_shared_image" if other else "image_repeated"
-        found.append(
-            Problem(
-                code,
-                f"case {row.case} of patient {row.patient} has the same pixels as case "
-                f"{first.case} of patient {first.patient}",
-                "an image to be of one patient" if other else "every image once",
-                "remove one, or give both the same patient" if other else "remove one",
-                row.file,
-                row.row,
-                "error" if other else "warning",
-            )
-        )
-    return found
 
 
 def _near_duplicates(slices: pd.DataFrame, prints: np.ndarray) -> list[Problem]:
@@ -89,18 +59,6 @@ def _near_duplicates(slices: pd.DataFrame, prints: np.ndarray) -> list[Problem]:
             )
         )
     return found
-
-
-def too_few_patients(patients: int, folds: int) -> list[Problem]:
-    """An error where the folds cannot be made of so many patients."""
-    needed = patients_needed(folds)
-    if patients >= needed:
-        return []
-    value = f"{patients} patients for {folds} folds"
-    expected = f"at least {needed}, so that each fold trains, validates and tests"
-    return [
-        Problem("patients_too_few", value, expected, "bring more patients or lower folds.count")
-    ]
 
 
 def _planes(slices: pd.DataFrame, folds: int) -> list[Problem]:
@@ -133,27 +91,6 @@ def _large_patients(slices: pd.DataFrame, folds: int) -> list[Problem]:
 
 def _mixed(slices: pd.DataFrame) -> list[Problem]:
     found = []
-    spacing = slices[["pixel_height_mm", "pixel_width_mm"]].to_numpy(float)
-    known = np.isfinite(spacing).all(axis=1)
-    low, high = (spacing[known].min(), spacing[known].max()) if known.any() else (1, 1)
-    if not known.all():
-        found.append(
-            warning(
-                "spacing_unknown",
-                f"{(~known).sum()} of {len(slices)} slices have no pixel spacing",
-                "millimetres for all",
-                "fill in spacing_mm; distances of these are given in pixels only",
-            )
-        )
-    if high > SPACING_RATIO * low:
-        found.append(
-            warning(
-                "spacing_mixed",
-                f"pixels from {low:.3g} to {high:.3g} mm",
-                "spacings that are about equal",
-                "make sure that they are right; the network sees all at one size",
-            )
-        )
     sizes = Counter(zip(slices["width_px"], slices["height_px"], strict=True)).most_common()
     if len(sizes) > 1:
         listed = ", ".join(f"{number} of {w} x {h}" for (w, h), number in sizes[:4])

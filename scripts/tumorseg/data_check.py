@@ -11,6 +11,7 @@ import pandas as pd
 
 from tumorseg import duplicates, reading, registry, skull_strip
 from tumorseg.cases import Case, Entry
+from tumorseg.cohort import Cohort
 from tumorseg.outlines import fill_parts
 from tumorseg.problems import Problem, warning
 
@@ -75,7 +76,7 @@ def record(case: Case, row: int = 0) -> tuple[dict[str, Any], np.ndarray]:
         "at_border": bool(edges),
         "outside_share": outside,
         "rim_share": rim,
-        "digest": duplicates.digest(image),
+        "digest": "" if image.min() == image.max() else duplicates.digest(image),
     }
     return found, duplicates.picture_print(image)
 
@@ -175,16 +176,28 @@ def _all(source: dict, entries: list[Entry], seed: int, cores: int) -> Iterator[
     return workers(joblib.delayed(read)(number, entry) for number, entry in enumerate(entries))
 
 
-def read_all(source: dict[str, Any], data_dir: str, seed: int, cores: int = 1) -> Checked:
-    """Reads every entry of a source once, in `cores` processes; holds a few images at a time."""
-    entries, problems = reading.listed(source, data_dir, seed)
-    problems = list(problems)
+def read_all(
+    source: dict[str, Any], data_dir: str, seed: int, fold_count: int, cores: int = 1
+) -> Checked:
+    """Reads every entry of a source once, in `cores` processes; holds a few images at a time.
+
+    fold_count: the folds for which there must be patients enough.
+    """
+    entries, listed = reading.listed(source, data_dir, seed)
+    problems = list(listed)
+    cohort = Cohort()
+    cohort.patients |= {entry.patient for entry in entries}
     lines: list[dict] = []
     prints: list[np.ndarray] = []
     for some, seen, wrong in _all(source, entries, seed, cores):
+        problems += wrong
+        for line in some:
+            spacing = line["pixel_height_mm"], line["pixel_width_mm"]
+            new = cohort.add_slice(line["case"], line["patient"], line["digest"], spacing)
+            problems += [problem.at(line["file"], line["row"]) for problem in new]
         lines += some
         prints += seen
-        problems += wrong
+    problems += cohort.whole(fold_count, f"source {source['kind']}")
     stacked = np.stack(prints) if prints else np.zeros((0, 8, 4), np.uint64)
     return Checked(entries, pd.DataFrame(lines), stacked, problems)
 
