@@ -48,6 +48,11 @@ def _parts(masks: pd.DataFrame, count: int, seed: int, remaining: int) -> list[n
     return found
 
 
+def patients_needed(count: int) -> int:
+    """The fewest patients of which `count` folds with train, validation and test can be made."""
+    return count + 2
+
+
 def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -> pd.DataFrame:
     """Folds 1 to count, each case once a fold: case, patient, plane, fold, role.
 
@@ -56,10 +61,10 @@ def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -
     Raises UserError where there are fewer patients than the folds need.
     """
     patients = masks["patient"].nunique()
-    if patients < count + 2:
+    if patients < patients_needed(count):
         raise UserError(
             f"folds: {patients} patients cannot make {count} folds with train, validation and test;"
-            f" bring at least {count + 2} patients or lower folds.count"
+            f" bring at least {patients_needed(count)} patients or lower folds.count"
         )
     masks = masks.reset_index(drop=True)  # in the table's order: names may be pseudonyms
     tables = []
