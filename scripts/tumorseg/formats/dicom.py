@@ -33,6 +33,7 @@ KINDS = {"DICOM": (".dcm", ".dicom", ".ima")}
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 _MODALITIES = ("MR", "CT", "PT", "NM", "US", "CR", "DX", "OT", "SC")  # what a message may repeat
+_PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 TILT_DEGREES = 1.0  # between the way from slice to slice and the slices' normal
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's LPS to RAS
 
@@ -70,7 +71,7 @@ def read(path: Path, *, labels: bool) -> Raw:
     notes: list[Problem] = []
     headers = _folder(path, notes) if path.is_dir() else {path: _header(path)}
     for file, header in headers.items():
-        _check_image(file, header)
+        _check_image(file, header, alone=len(headers) == 1)
     _check_one_series(headers)
     frames = [frame for file, header in headers.items() for frame in _frames(file, header)]
     first = next(iter(headers.values()))
@@ -197,7 +198,7 @@ def _may_show_text(header: pydicom.Dataset) -> bool:
     return capture or str(header.get("BurnedInAnnotation", "")).upper() == "YES"
 
 
-def _check_image(file: Path, header: pydicom.Dataset) -> None:
+def _check_image(file: Path, header: pydicom.Dataset, *, alone: bool) -> None:
     if "Rows" not in header or "Columns" not in header or _is_segmentation(header):
         raise error(
             "image_type",
@@ -213,7 +214,7 @@ def _check_image(file: Path, header: pydicom.Dataset) -> None:
             "greyscale",
             "export the original slices, not a capture of the screen",
         )
-        raise _of(file, colour)
+        raise colour if alone else _of(file, colour)
 
 
 def _check_one_series(headers: dict[Path, pydicom.Dataset]) -> None:
@@ -421,10 +422,9 @@ def _check_coding(data: pydicom.Dataset, shape: tuple[int, int, int]) -> None:
     try:
         with Image.open(io.BytesIO(coded), formats=("JPEG", "JPEG2000")) as picture:
             size = picture.height, picture.width
+    except Image.DecompressionBombError:
+        raise too_large("a compressed picture of more pixels than allowed") from None
     except Exception:  # a coding that Pillow does not know: pydicom's decoders check its size
         return
     if size != shape[1:]:
         raise unreadable("DICOM")
-
-
-_PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
