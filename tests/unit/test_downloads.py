@@ -20,6 +20,7 @@ MEMBERS = ("1.mat", "2.mat")
 
 NOISE = [np.random.default_rng(n).bytes(60_000) for n in (1, 2)]
 GOOD = zipped(*zip(MEMBERS, NOISE, strict=True))
+SIZE = len(GOOD)
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def serve():
         yield lambda content=GOOD, *moods: stack.enter_context(serving(content, *moods))
 
 
-def archive(server, size=len(GOOD), members=MEMBERS):
+def archive(server, size=SIZE, members=MEMBERS):
     return Archive("a.zip", server.url, size, members)
 
 

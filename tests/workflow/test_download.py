@@ -44,5 +44,6 @@ def test_a_download_goes_on_by_itself_and_is_not_repeated(house, tmp_path):
         (data / "planes.tsv").write_text("\n".join(("case\tplane", *planes, "10\taxial", "")))
         again = run().stdout
         assert "import_cases" in again
-        assert "download" not in again
+        assert "\ndownload\n" in first.stdout
+        assert "\ndownload\n" not in again
         assert len(server.asked) == 3
