@@ -93,6 +93,7 @@ def read(path: Path, *, labels: bool) -> Raw:
     if placed:
         frames, affine = _place(frames, notes)
     elif len(frames) > 1:
+        _values(headers, frames)  # a file that ends too early says no place either, and is so named
         raise error(
             "affine_missing",
             f"{len(frames)} slices of which some do not say where they lie",
