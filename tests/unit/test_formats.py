@@ -656,6 +656,20 @@ def test_a_deflated_file_that_would_fill_the_memory_is_refused(tmp_path, monkeyp
     refused("image_too_large", tmp_path / "a.dcm")
 
 
+@pytest.mark.parametrize(
+    ("name", "marker", "at"),
+    [("jp2klossless", b"\xff\x4f\xff\x51", 8), ("jpeg_ls_lossless", b"\xff\xf7", 5)],
+)
+def test_a_compressed_slice_cannot_claim_more_pixels_than_its_header(tmp_path, name, marker, at):
+    content = bytearray((PYDICOM / f"MR_small_{name}.dcm").read_bytes())
+    width = 4 if name == "jp2klossless" else 2
+    start = content.index(marker) + at
+    assert content[start : start + width] == (64).to_bytes(width)
+    content[start : start + 2 * width] = (65000).to_bytes(width) * 2
+    (tmp_path / "a.dcm").write_bytes(content)
+    refused("image_unreadable", tmp_path / "a.dcm")
+
+
 # Real files that ship inside pydicom: name -> (shape, smallest, largest, notes)
 REAL = {
     "CT_small.dcm": ((1, 128, 128), -896, 1167, []),
