@@ -1,6 +1,7 @@
 """Every format a user may bring: what is read from it, and the one line that a bad file prints."""
 
 import gzip
+import struct
 import zlib
 from pathlib import Path
 
@@ -148,6 +149,7 @@ def test_signed_and_float_tiffs_are_stretched_and_lead_back(tmp_path, dtype):
         ("a.png", np.dstack([PICTURE16] * 3)),
         ("a.tif", PICTURE),
         ("a.tif", PICTURE16),
+        ("a.tif", np.dstack([PICTURE16] * 3)),
         ("a.jpg", np.kron(PICTURE // 64 * 64, np.ones((8, 8), np.uint8))),
     ],
 )
@@ -155,7 +157,10 @@ def test_pictures_and_masks_stand_upright_as_exif_says(tmp_path, name, array, tu
     path = tmp_path / name
     exif = Image.Exif()
     exif[0x0112] = turn
-    if array.ndim == 3:  # Pillow writes no 16-bit colour: put its EXIF chunk into OpenCV's file
+    if array.ndim == 3 and name == "a.tif":  # Pillow writes no 16-bit colour, OpenCV no turn
+        path.write_bytes(_with_tag(cv2.imencode(".tif", array)[1].tobytes(), 0x0112, turn))
+        array = array[..., 0]
+    elif array.ndim == 3:  # put Pillow's EXIF chunk into OpenCV's file
         files.with_pillow(path, Image.new("L", (1, 1)), exif=exif)
         content = path.read_bytes()
         start = content.index(b"eXIf") - 4
@@ -173,6 +178,18 @@ def test_pictures_and_masks_stand_upright_as_exif_says(tmp_path, name, array, tu
     assert found.shape == turns[turn].shape
     assert np.abs(found.astype(int) - turns[turn]).max() <= (6 if name == "a.jpg" else 0)
     np.testing.assert_array_equal(scans.read_labels(path).values, found)
+
+
+def _with_tag(tiff, tag, value):
+    """A little-endian TIFF with one more tag of one short number: a new directory at its end."""
+    start = int.from_bytes(tiff[4:8], "little")
+    count = int.from_bytes(tiff[start : start + 2], "little")
+    entries = [tiff[start + 2 + 12 * i :][:12] for i in range(count)]
+    entries.append(struct.pack("<HHIHH", tag, 3, 1, value, 0))
+    entries.sort(key=lambda entry: int.from_bytes(entry[:2], "little"))
+    tiff += bytes(len(tiff) % 2)
+    directory = (count + 1).to_bytes(2, "little") + b"".join(entries) + bytes(4)
+    return tiff[:4] + len(tiff).to_bytes(4, "little") + tiff[8:] + directory
 
 
 def test_the_table_of_turns_above_is_pillows(tmp_path):
@@ -601,6 +618,15 @@ def test_a_gantry_tilt_is_warned_about_and_kept_in_the_affine(tmp_path):
     np.testing.assert_allclose(scan.affine[:3, 0], [0, -0.3, 3])
 
 
+def test_a_file_name_with_a_line_break_stays_on_one_line(tmp_path):
+    folder = files.series(tmp_path / "s")
+    data = pydicom.dcmread(folder / "IM0001.dcm")
+    data.PixelData = b""
+    data.save_as(folder / "IM\n\x1b[31m.dcm")
+    (folder / "IM0001.dcm").unlink()
+    assert refused("image_truncated", folder).startswith("IM??[31m.dcm")
+
+
 def test_other_files_of_a_folder_are_left_out_with_a_note(tmp_path):
     folder = files.series(tmp_path / "s")
     (folder / "README.txt").write_text("scanned on a Monday")
@@ -628,6 +654,20 @@ def test_a_deflated_file_that_would_fill_the_memory_is_refused(tmp_path, monkeyp
     one.save_as(tmp_path / "a.dcm", enforce_file_format=True)
     assert (tmp_path / "a.dcm").stat().st_size < 2**16
     refused("image_too_large", tmp_path / "a.dcm")
+
+
+@pytest.mark.parametrize(
+    ("name", "marker", "at"),
+    [("jp2klossless", b"\xff\x4f\xff\x51", 8), ("jpeg_ls_lossless", b"\xff\xf7", 5)],
+)
+def test_a_compressed_slice_cannot_claim_more_pixels_than_its_header(tmp_path, name, marker, at):
+    content = bytearray((PYDICOM / f"MR_small_{name}.dcm").read_bytes())
+    width = 4 if name == "jp2klossless" else 2
+    start = content.index(marker) + at
+    assert content[start : start + width] == (64).to_bytes(width)
+    content[start : start + 2 * width] = (65000).to_bytes(width) * 2
+    (tmp_path / "a.dcm").write_bytes(content)
+    refused("image_unreadable", tmp_path / "a.dcm")
 
 
 # Real files that ship inside pydicom: name -> (shape, smallest, largest, notes)
