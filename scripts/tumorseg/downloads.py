@@ -166,7 +166,9 @@ def unpack(path: Path, target: Path, members: tuple[str, ...]) -> None:
             found = {PurePosixPath(item.filename).name: item for item in opened.infolist()}
             absent = [name for name in members if name not in found]
             if absent:
-                value = f"holds no {absent[0]}" + (f" nor {len(absent) - 1} more" * (len(absent) > 1))
+                value = f"holds no {absent[0]}" + (
+                    f" nor {len(absent) - 1} more" * (len(absent) > 1)
+                )
                 hint = "remove it to download it again"
                 raise error("archive_content", value, "the published files", hint, path.name)
             for name in members:

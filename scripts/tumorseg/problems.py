@@ -1,11 +1,12 @@
 """What can be wrong with a user's data: a code, a place and a way to mend it, on one line."""
 
 import sys
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from tumorseg.errors import UserError
 
-SHOWN = 50  # lines of problems; a terminal holds no more
+SHOWN, SHOWN_A_CODE = 50, 4  # lines of problems in a terminal; none of them hides the others
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,25 @@ def warning(code: str, value: str, expected: str, hint: str, file: str = "") -> 
 
 
 def tell(problems: list[Problem], rest: str) -> int:
-    """Prints the first problems, errors before warnings; gives the number of errors.
+    """Prints the first problems of each code, errors before warnings; gives the number of errors.
 
     rest: where all of them are shown.
     """
     ordered = sorted(problems, key=lambda problem: problem.severity != "error")
-    for problem in ordered[:SHOWN]:
-        print(f"{problem.severity}: {problem.line()}", file=sys.stderr)
-    if len(ordered) > SHOWN:
-        print(f"... and {len(ordered) - SHOWN} more; {rest} shows all", file=sys.stderr)
+    seen: Counter[str] = Counter()
+    told = 0
+    for problem in ordered:
+        seen[problem.code] += 1
+        if seen[problem.code] <= SHOWN_A_CODE and told < SHOWN:
+            told += 1
+            print(f"{problem.severity}: {problem.line()}", file=sys.stderr)
+    if told < len(ordered):
+        more = ", ".join(
+            f"{number - SHOWN_A_CODE} {code}"
+            for code, number in seen.items()
+            if number > SHOWN_A_CODE
+        )
+        print(f"... and {len(ordered) - told} more ({more}); {rest} shows all", file=sys.stderr)
     return sum(problem.severity == "error" for problem in problems)
 
 
