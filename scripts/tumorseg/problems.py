@@ -67,21 +67,16 @@ def tell(problems: list[Problem], rest: str) -> int:
 
     rest: where all of them are shown.
     """
-    ordered = sorted(problems, key=lambda problem: problem.severity != "error")
-    seen: Counter[str] = Counter()
-    told = 0
-    for problem in ordered:
-        seen[problem.code] += 1
-        if seen[problem.code] <= SHOWN_A_CODE and told < SHOWN:
-            told += 1
+    told, held = Counter(), Counter()
+    for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
+        if told[problem.code] < SHOWN_A_CODE and told.total() < SHOWN:
+            told[problem.code] += 1
             print(f"{problem.severity}: {problem.line()}", file=sys.stderr)
-    if told < len(ordered):
-        more = ", ".join(
-            f"{number - SHOWN_A_CODE} {code}"
-            for code, number in seen.items()
-            if number > SHOWN_A_CODE
-        )
-        print(f"... and {len(ordered) - told} more ({more}); {rest} shows all", file=sys.stderr)
+        else:
+            held[problem.code] += 1
+    if held:
+        more = ", ".join(f"{number} {code}" for code, number in held.items())
+        print(f"... and {held.total()} more ({more}); {rest} shows all", file=sys.stderr)
     return sum(problem.severity == "error" for problem in problems)
 
 
