@@ -136,7 +136,12 @@ def kits19(folder: Path) -> None:
 
 def picai(folder: Path) -> None:
     experts = folder / "picai_labels" / "csPCa_lesion_delineations" / "human_expert"
-    studies = (("10000_1000000", 0), ("10001_1000001", 0), ("10001_1000002", 1), ("11475_1001499", 4))
+    studies = (
+        ("10000_1000000", 0),
+        ("10001_1000001", 0),
+        ("10001_1000002", 1),
+        ("11475_1001499", 4),
+    )
     for number, (study, fold) in enumerate(studies):
         place = folder / "images" / f"fold{fold}" / study.split("_")[0]
         place.mkdir(parents=True, exist_ok=True)
