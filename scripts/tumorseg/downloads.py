@@ -17,7 +17,7 @@ from tumorseg.files import write_text
 from tumorseg.problems import DataError, error
 
 SUMS = "SHA256SUMS"
-CHUNK = 2**20
+CHUNK = 2**14  # bytes; what a connection breaks off in the middle of is lost
 UNPACKED_MAX = 2**34  # bytes that one archive may unpack to
 UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError)
 BY_HAND = "run it again: it goes on from there; or download it in a browser into data_dir"
@@ -173,7 +173,7 @@ def unpack(path: Path, target: Path, members: tuple[str, ...]) -> None:
                 raise error("archive_content", value, "the published files", hint, path.name)
             for name in members:
                 with opened.open(found[name]) as source, (temporary / name).open("wb") as file:
-                    shutil.copyfileobj(source, file, CHUNK)
+                    shutil.copyfileobj(source, file)
         temporary.chmod(0o755)
         temporary.rename(target)
     except UNREADABLE as reason:

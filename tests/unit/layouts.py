@@ -1,4 +1,4 @@
-"""Small generated trees of the real shape of each public data set: names as published, made pixels."""
+"""Small trees of the real shape of each public data set: names as published, pixels made."""
 
 import json
 from pathlib import Path

@@ -47,7 +47,7 @@ def entries(*, data_dir: str, plane: str = "", **_: Any) -> Iterator[Entry | Dat
 
     plane: of every slice, for the files do not say it; a table planes.tsv in data_dir (columns case
     and plane) says it for each. Patients: PIDs that differ only in a final letter (MR040240 and
-    MR040240B) may be one person and are taken as one.
+    MR040240B) may be one person; the authors do not say, so they are taken as one.
     """
     folder = source_files.opened(data_dir)
     planes = _planes(folder)
@@ -61,6 +61,11 @@ def files(*, data_dir: str, **_: Any) -> list[Path]:
     folder = Path(data_dir).expanduser()
     table = folder / "planes.tsv"
     return [*_mat_files(folder), *([table] if table.is_file() else [])]
+
+
+def patient_of(pid: str) -> str:
+    """The patient of a PID: scans of one person may differ in a final letter."""
+    return re.sub(r"(?<=\d)[A-Za-z]$", "", pid)
 
 
 def _mat_files(folder: Path) -> list[Path]:
@@ -77,13 +82,13 @@ def _slices(folder: Path, planes: dict[str, str], plane: str) -> Iterator[Entry 
             yield error("plane_missing", value, *PLANE_HINT, str(path))
             continue
         try:
-            patient, label, shape = _facts(path)
+            pid, label, shape = _facts(path)
         except DataError as damaged:
             yield damaged
             continue
         yield Entry(
             case=case,
-            patient=re.sub(r"(?<=\d)[A-Za-z]$", "", patient),
+            patient=patient_of(pid),
             image=path,
             annotation=path,
             origin=str(path),
