@@ -37,6 +37,8 @@ RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"
 # What may name source files; never shared, never part of a report.
 LOCAL = f"local/{config['experiment']}"
+# Written once the public data set is in data_dir; the other sources download nothing.
+DOWNLOADED = f"{LOCAL}/downloaded.tsv" if config["source"]["kind"] == "cheng_mat" else []
 LOSSES = list(config["losses"])
 RECIPES = list(config["use_recipes"])
 STATISTICS = {

@@ -94,7 +94,7 @@ def cases_of(entry: Entry, source: dict[str, Any]) -> tuple[list[Case], list[Pro
     problems: list[Problem] = []
     reading = entry.image
     try:
-        scan = scans.read(entry.image)
+        scan = scans.read(entry.image, entry.channel)
         problems += [_placed(note, entry, reading) for note in scan.notes]
         reading = entry.annotation or entry.image
         drawn = _annotation(entry, scan, source.get("labels"))
