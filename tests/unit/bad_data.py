@@ -37,16 +37,17 @@ class Bad(NamedTuple):
     make: Callable[["Data"], None]
     code: str
     severity: str
+    also: tuple[str, ...] = ()  # codes that come along
 
 
 CATALOGUE: list[Bad] = []
 
 
-def bad(fed: str, code: str, severity: str = "error") -> Callable:
+def bad(fed: str, code: str, severity: str = "error", *, also: tuple[str, ...] = ()) -> Callable:
     """Adds a maker to the catalogue."""
 
     def add(make: Callable[["Data"], None]) -> Callable:
-        CATALOGUE.append(Bad(fed, make, code, severity))
+        CATALOGUE.append(Bad(fed, make, code, severity, also))
         return make
 
     return add
@@ -179,7 +180,7 @@ def _(data: Data) -> None:
     data.set(3, image="images/a03.jpg")
 
 
-@bad("TIFF cut off in the middle", "image_truncated")
+@bad("TIFF cut off in the middle", "image_unreadable")
 def _(data: Data) -> None:
     Image.fromarray(head(3)).save(data.path("images/a03.tif"), compression="tiff_lzw")
     path = data.path("images/a03.tif")
@@ -250,7 +251,7 @@ def _(data: Data) -> None:
     data.set(3, image="images/a03.dcm")
 
 
-@bad("DICOM file of a report, without pixels", "dicom_no_pixels")
+@bad("DICOM file of a report, without pixels", "image_type")
 def _(data: Data) -> None:
     from pydicom.data import get_testdata_file
 
@@ -259,12 +260,10 @@ def _(data: Data) -> None:
     data.set(3, image="images/a03.dcm")
 
 
-@good("NIfTI volume with its label volume")
+@good("NIfTI volumes with their label volumes")
 def _(data: Data) -> None:
-    data.volume(3)
-    data.set(3, spacing_mm="1")
-    for row in data.rows:
-        row["spacing_mm"] = "1"
+    for number in range(1, PATIENTS + 1):
+        data.volume(number)
 
 
 @bad("volume with NaN and infinite values", "volume_not_finite")
@@ -282,7 +281,7 @@ def _(data: Data) -> None:
     path.write_bytes(content)
 
 
-@bad("volume whose header says no orientation", "affine_missing", "warning")
+@bad("volume whose header says no orientation", "affine_missing", "warning", also=("depth_mixed",))
 def _(data: Data) -> None:
     for row in data.rows:
         row["spacing_mm"] = "1"
@@ -324,7 +323,7 @@ def _(data: Data) -> None:
     nib.save(nib.Nifti1Image(labels, shifted), path)
 
 
-@bad("MATLAB file of an old version", "image_type")
+@bad("MATLAB file of an old version", "mat_version")
 def _(data: Data) -> None:
     data.path("images/a03.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(128) + bytes(400))
     data.set(3, image="images/a03.mat")
@@ -422,7 +421,7 @@ def _(data: Data) -> None:
     data.labelme(3, [[40, 40], [55, 55], [55, 40], [40, 52]])
 
 
-@bad("polygon that leaves the image", "polygon_clipped", "warning")
+@bad("polygon that leaves the image", "polygon_clipped", "warning", also=("tumour_at_border",))
 def _(data: Data) -> None:
     data.labelme(3, [[40, 40], [55, 40], [55, 130], [40, 130]])
 
@@ -624,7 +623,12 @@ def _(data: Data) -> None:
     data.set(3, spacing_mm="0")
 
 
-@bad("spacing in the table that differs from the volume's own", "spacing_differs", "warning")
+@bad(
+    "spacing in the table that differs from the volume's own",
+    "spacing_differs",
+    "warning",
+    also=("depth_mixed",),
+)
 def _(data: Data) -> None:
     data.volume(3)
     data.set(3, spacing_mm="0.5")
@@ -669,7 +673,6 @@ def _(data: Data) -> None:
 @bad("mirrored, smaller and brighter copy under another patient", "near_duplicate", "warning")
 def _(data: Data) -> None:
     copy = cv2.resize(head(5)[:, ::-1], None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
-    copy = cv2.copyMakeBorder(copy, 0, 0, 0, 0, cv2.BORDER_CONSTANT)
     larger = cv2.resize(copy, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     data.image(3, np.minimum(255, larger * 1.1 + 8).astype(np.uint8))
 
@@ -692,9 +695,14 @@ def _(data: Data) -> None:
     data.set(4, plane="coronal")
 
 
-@bad("patient with more slices than a fold", "patient_large", "warning")
+@bad("patient with nearly half of all slices", "patient_large", "warning")
 def _(data: Data) -> None:
-    data.set(3, patient="anon-4")
+    for number in range(PATIENTS + 1, PATIENTS + 5):
+        data.image(number, head(number))
+        data.mask(number, tumour(number) * 255)
+        name = f"a{number:02d}"
+        files = {"image": f"images/{name}.png", "annotation": f"masks/{name}.png"}
+        data.rows.append(data.rows[3] | {"case": name} | files)
 
 
 @bad("pixels of .5 and of 1 mm", "spacing_mixed", "warning")
@@ -721,8 +729,11 @@ def _(data: Data) -> None:
 @bad("brains that are stripped already", "brain_stripped", "warning")
 def _(data: Data) -> None:
     rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    inside = np.clip(1.3 - 4 * np.hypot(rows, columns), 0, 1)  # the cortex is darker, as in life
+    inside[inside < 0.2] = 0
     for number in range(1, PATIENTS + 1):
-        data.image(number, np.where(np.hypot(rows, columns) < 0.27, head(number), 0))
+        brain = np.where(inside > 0, np.maximum(head(number), 60), 0)
+        data.image(number, (brain * inside).astype(np.uint8))
 
 
 def dicom_file() -> str:
