@@ -76,7 +76,7 @@ class Cohort:
             )
         known = np.array([sides for sides in self.spacings if np.isfinite(sides).all()])
         unknown = len(self.spacings) - len(known)
-        if len(known) and (unknown or known.max() > MIXED * known.min()):
+        if len(known) and (unknown or (known.max(axis=0) > MIXED * known.min(axis=0)).any()):
             problems.append(
                 warning(
                     "spacing_mixed",
