@@ -57,3 +57,27 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     asked = inspect.signature(main).parameters
     for trigger in {"code", "sources"} - set(asked):  # they only make Snakemake run a job again
         arguments.pop(trigger, None)
+    given = {"cores": snakemake.threads, "gpus": snakemake.resources.get("gpu", 0)}
+    given["config"] = snakemake.config
+    arguments |= {name: value for name, value in given.items() if name in asked}
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on its own build
+    log_path = Path(str(snakemake.log[0]))
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with log_path.open("w", encoding="utf-8") as log:
+        terminal = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = _Tee(terminal[0], log), _Tee(terminal[1], log)
+        started = time.perf_counter()
+        print(f"{snakemake.rule} {' '.join(map(str, snakemake.wildcards))}".strip(), flush=True)
+        try:
+            main(**arguments)
+            print(f"# finished in {time.perf_counter() - started:.1f} s", file=log)
+        except UserError as error:
+            print(f"ERROR in rule {snakemake.rule}: {error}", file=sys.stderr)
+            sys.stderr.flush()
+            os._exit(1)  # no traceback, and no Snakemake wrapper text, around a user's mistake
+        except Exception:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+        finally:
+            sys.stdout, sys.stderr = terminal
