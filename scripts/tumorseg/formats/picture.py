@@ -1,13 +1,14 @@
 """PNG, JPEG and TIFF pictures of one grey value a pixel, the numbers as they are stored."""
 
 import io
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tumorseg.decoding import MAX_PIXELS, Raw, check_size, too_large, truncated, unreadable
+from tumorseg.decoding import MAX_PIXELS, Raw, check_size, quiet, too_large, truncated, unreadable
 from tumorseg.problems import error
 
 KINDS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "TIFF": (".tif", ".tiff")}
@@ -36,6 +37,13 @@ def read(path: Path, *, labels: bool) -> Raw:
     """
     content = path.read_bytes()
     name = kind(content, path)
+    # libtiff and OpenCV print what they think of a damaged file.
+    with quiet() if name == "TIFF" else nullcontext():
+        return Raw(_decoded(content, name, labels))
+
+
+def _decoded(content: bytes, name: str, labels: bool) -> np.ndarray:
+    """The picture's numbers, upright."""
     if _ENDS.get(name, b"") not in content[-4096:]:
         raise truncated(name)
     try:
@@ -53,7 +61,7 @@ def read(path: Path, *, labels: bool) -> Raw:
         raise (truncated if len(content) < 256 else unreadable)(name) from None
     except (OSError, SyntaxError, EOFError):
         raise truncated(name) from None
-    return Raw(np.ascontiguousarray(_upright(array, turn)))
+    return np.ascontiguousarray(_upright(array, turn))
 
 
 def _check_single(picture: Image.Image) -> None:
@@ -88,7 +96,8 @@ def _numbers(
         colours = np.asarray(picture.convert("RGB"))
         return indices if labels and not _is_grey(colours) else _grey(colours)
     if bits == 16 and len(picture.getbands()) > 1:  # Pillow would cut these to 8 bit
-        colours = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        with quiet() if picture.format != "TIFF" else nullcontext():
+            colours = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
         if colours is None or colours.shape[:2] != (picture.height, picture.width):
             raise unreadable(picture.format)
         if colours.ndim == 3 and colours.shape[2] == 4:
