@@ -99,7 +99,7 @@ def place(frames: list[Frame], notes: list[Problem]) -> tuple[list[Frame], np.nd
         if not same or not np.allclose(frame.spacing, frames[0].spacing, rtol=1e-3):
             raise error(
                 "series_mixed",
-                f"slices of different orientation or pixel size ({frame.file.name})",
+                f"{frames[0].file.name} and {frame.file.name} differ in orientation or pixel size",
                 "parallel slices",
                 "move localizers and other stacks out of the folder",
             )
@@ -127,7 +127,9 @@ def _check_steps(
     usual = float(np.median(steps))
     closest = int(np.argmin(steps))
     if steps[closest] <= max(1e-3, 0.01 * usual):
-        both = [f"{f.file.name} frame {f.number + 1}" for f in frames[closest : closest + 2]]
+        one, other = frames[closest : closest + 2]
+        within = one.file == other.file
+        both = [f"frame {f.number + 1}" if within else f.file.name for f in (one, other)]
         raise error(
             "slice_repeated",
             f"two slices at one place ({both[0]} and {both[1]})",
