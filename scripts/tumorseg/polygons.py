@@ -24,8 +24,11 @@ def fill(points: np.ndarray, height: int, width: int) -> np.ndarray:
     share = (rows[row, 0] - y[edge]) / (next_y[edge] - y[edge])
     crossing = x[edge] + share * (next_x[edge] - x[edge])
     starts = np.clip(np.ceil(crossing), 0, width).astype(int)
+    if not len(starts):
+        return mask
     # A pixel is inside where an odd number of borders lies at or left of its centre.
-    toggles = np.zeros((height, width + 1), np.int64)
-    np.add.at(toggles, (rows[row, 0], starts), 1)
-    mask[:] = np.cumsum(toggles, axis=1)[:, :width] % 2
+    left, right = starts.min(), starts.max()
+    toggles = np.zeros((len(rows), right - left + 1), np.uint8)
+    np.bitwise_xor.at(toggles, (row, starts - left), 1)
+    mask[first : last + 1, left:right] = np.bitwise_xor.accumulate(toggles, axis=1)[:, :-1]
     return mask
