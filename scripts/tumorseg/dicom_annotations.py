@@ -21,9 +21,14 @@ def opened(path: Path, modality: str) -> Dataset:
     if not path.is_file():
         raise missing(path)
     size = path.stat().st_size
-    syntax = pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID")
-    check_bytes(size * DEFLATED if syntax == DeflatedExplicitVRLittleEndian else size)
-    content = pydicom.dcmread(path)
+    check_bytes(size)
+    with path.open("rb") as start:
+        has_preamble = start.read(132)[128:] == b"DICM"
+    # Planning systems also write files without a preamble, which `force` reads.
+    if has_preamble:
+        syntax = pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID")
+        check_bytes(size * DEFLATED if syntax == DeflatedExplicitVRLittleEndian else size)
+    content = pydicom.dcmread(path, force=True)
     found = content.get("Modality", "no modality")
     if found != modality:
         hint = "give the file's form in source.form"

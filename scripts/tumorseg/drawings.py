@@ -162,7 +162,7 @@ def check_size(height: Any, width: Any, scan: Scan) -> None:
     """Raises DataError where an annotation says that it was drawn on an image of another size."""
     own = frame(scan)
     if height not in (None, own[0]) or width not in (None, own[1]):
-        raise wrong_size(f"{width} wide and {height} high", own)
+        raise wrong_size(f"{shown(width)} wide and {shown(height)} high", own)
 
 
 def wrong_size(found: str, own: tuple[int, int]) -> DataError:

@@ -291,7 +291,7 @@ def test_own_slices_of_any_type_and_form_are_packed(study, form):
     assert np.load(study.folder / target).shape == (7, 32, 32, 1)
     targets = np.load(results / "pack/robust/targets.npy")
     assert (targets.sum(axis=(1, 2, 3)) > 0).all()
-    # No source file is an input, so that Snakemake keeps no name of it; a change is seen all the same.
+    # No source file is an input, so Snakemake keeps no name of it; a change is seen all the same.
     nothing = study.run("--dry-run", target, configfile=f"{form}.yaml")
     assert "Nothing to be done" in nothing.stdout
     (study.folder / f"data_{form}" / FILES[0]).touch()
