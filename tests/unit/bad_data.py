@@ -1,6 +1,6 @@
 """The catalogue of bad data: what is wrong, made small, and the code of the line that must tell it.
 
-docs/data-checks.md is this file's output: .venv/bin/python tests/unit/bad_data.py
+`make docs` writes docs/data-checks.md with it.
 """
 
 import ast
@@ -950,4 +950,4 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
