@@ -17,6 +17,8 @@ import import_cases
 import pack
 import rasterize
 import split
+from tumorseg import reading
+from tumorseg.cohort import Cohort
 from tumorseg.comparison import Question, contrasts, patient_scores
 from tumorseg.errors import UserError
 from tumorseg.files import files_digest, read_table
@@ -291,3 +293,17 @@ def test_the_digest_of_files_sees_every_change_but_no_move(tmp_path):
     moved = data.rename(tmp_path / "moved")
     assert files_digest([moved], moved) == last
     assert files_digest([moved / "none"], moved) != files_digest([], moved)
+
+
+def test_patients_whose_images_are_to_be_mended_count_and_those_without_a_case_do_not(tmp_path):
+    data = make(tmp_path / "data")
+    for number in range(SLICES):
+        (data / f"LOUD{number}.png").write_bytes(b"")
+    cohort = Cohort()
+    for item in reading.read({"kind": "table"}, str(data), 1):
+        cohort.add(item)
+    assert cohort.whole(PATIENTS - 2, "here") == []
+    cohort = Cohort()
+    for item in reading.read({"kind": "table"}, str(data), 1):
+        cohort.add(item._replace(cases=[], problems=[]))
+    assert [problem.code for problem in cohort.whole(2, "here")] == ["patients_too_few"]
