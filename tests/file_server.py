@@ -22,7 +22,7 @@ class Server(ThreadingHTTPServer):
     """Serves `content`; `moods` are what it does with one request each, then it is good.
 
     cut: half of what is left, then the line is dead; ignore: Range is ignored; a number: that
-    status; stall: half, then silence.
+    status (302 leads here again); stall: half, then silence.
     """
 
     daemon_threads = True
@@ -52,6 +52,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(mood)
             self.send_header("Content-Length", "0")
             self.send_header("Retry-After", "0")
+            if mood == 302:
+                self.send_header("Location", server.url)
             self.end_headers()
             return
         start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and mood != "ignore" else 0

@@ -114,6 +114,15 @@ def test_a_server_that_ignores_range_starts_again_and_doubles_nothing(serve, tmp
     assert_whole(tmp_path)
 
 
+def test_a_download_goes_on_through_a_redirection_as_figshares_do(serve, tmp_path):
+    server = serve(GOOD, 302, "cut", 302)
+    refusal(server, tmp_path)
+    first = (tmp_path / "a.zip.part").stat().st_size
+    provide(server, tmp_path)
+    assert server.asked == [None, None, f"bytes={first}-", f"bytes={first}-"]
+    assert_whole(tmp_path)
+
+
 def test_a_busy_server_is_asked_again(serve, tmp_path):
     server = serve(GOOD, 503, 503)
     provide(server, tmp_path)
