@@ -53,7 +53,7 @@ def record(case: Case, row: int = 0) -> tuple[dict[str, Any], np.ndarray]:
     # Every n-th pixel is enough for quantiles; an odd step meets all columns.
     sample = image.ravel()[:: max(1, image.size // _SAMPLE_PX) | 1]
     quantiles = case.offset + case.scale * np.quantile(sample, (0.01, 0.5, 0.99))
-    outside, rim = _head_shares(image, mask)
+    outside, rim = head_shares(image, mask)
     edges = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
     found = {
         "case": case.case,
@@ -79,12 +79,12 @@ def record(case: Case, row: int = 0) -> tuple[dict[str, Any], np.ndarray]:
     return found, duplicates.picture_print(image)
 
 
-def _head_shares(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
-    """The tumour's share outside the head, and the bright share of the head's rim."""
+def head_shares(image: np.ndarray, mask: np.ndarray | None = None) -> tuple[float, float]:
+    """The tumour's share outside the head, and the bright share of the head's rim; NaN: unknown."""
     small, depth = skull_strip.head_depth(image, HEAD_GRID_PX)
     deep, rim = small[depth > DEEP], small[(depth > 0) & (depth <= RIM)]
     bright = float((rim > np.median(deep)).mean()) if deep.size and rim.size else np.nan
-    if not mask.any() or not deep.size:
+    if mask is None or not mask.any() or not deep.size:
         return np.nan, bright
     size = small.shape[1], small.shape[0]
     tumour = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -160,7 +160,7 @@ def read_all(
         row = item.entry.row if item.entry else 0
         if item.entry:
             entries.append(item.entry)
-            cohort.patients.add(item.entry.patient)  # one that is unreadable will be mended
+        cohort.expect(item)
         for case in item.cases:
             line, seen = record(case, row)
             spacing = line["pixel_height_mm"], line["pixel_width_mm"]

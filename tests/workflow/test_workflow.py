@@ -220,7 +220,7 @@ BAD_CONFIG = {
         "reference_loss: dice",
         "config: reference_loss: 'dice' is not among losses: bce, focal",
     ),
-    "no data_dir": ("source: {kind: table}", "config: data_dir: say where the table lies"),
+    "no data_dir": ("source: {kind: table}", "config: data_dir: say where the data lie"),
 }
 
 
