@@ -197,9 +197,9 @@ def all_losses_code(wildcards):
     return code("show_losses.py", *(f"tumorseg.losses.{name}" for name in known))
 
 
-def predict_code(wildcards):
+def predict_cases_code(wildcards):
     """The prediction script with the network in use; no loss is part of it."""
-    return code("predict.py", f"tumorseg.networks.{config['network']['name']}")
+    return code("predict_cases.py", f"tumorseg.networks.{config['network']['name']}")
 
 
 def fold_number(wildcards):
