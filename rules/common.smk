@@ -202,6 +202,28 @@ def predict_cases_code(wildcards):
     return code("predict_cases.py", f"tumorseg.networks.{config['network']['name']}")
 
 
+def predict_code(wildcards):
+    """The script for new images with every network and file format: a model may be another's."""
+    entries = [
+        f"{folder}.{name}" for folder in ("networks", "formats") for name in registry.names(folder)
+    ]
+    return code("predict.py", *(f"tumorseg.{entry}" for entry in entries))
+
+
+def exported_model(wildcards):
+    """The model to predict new images with: none to be made where the config names a folder."""
+    return [] if config["model"] else f"{RESULTS}/model"
+
+
+def new_images(wildcards):
+    """The images to predict."""
+    if not config["images"]:
+        raise WorkflowError(
+            "config: images: say what to predict, --config images=<file, folder or table>"
+        )
+    return config["images"]
+
+
 def fold_number(wildcards):
     """The fold as a number."""
     return int(wildcards.fold)

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 
 def polygons_of(mask: np.ndarray) -> list[np.ndarray]:
-    """Simple polygons, (n, 2) of x, y each, first pixel's centre at (0, 0); their union is the mask.
+    """Simple polygons whose union is the mask: (n, 2) of x, y, first pixel's centre at (0, 0).
 
     Each runs through the middles of the pixels' sides, so no pixel's centre lies on a line and
     `polygons.fill` gives the mask to the pixel. None has a hole or touches itself, as LabelMe has
@@ -24,7 +24,7 @@ def polygons_of(mask: np.ndarray) -> list[np.ndarray]:
             y, x = top + box[0].start, left + box[1].start
             cut = _column_through_a_hole(piece)
             if cut is None:
-                found.append(_border(piece) + (x, y))
+                found.append(_border(piece) + np.array([x, y]))
             else:
                 waiting += [(piece[:, cut:], y, x + cut), (piece[:, :cut], y, x)]
     return found
@@ -56,9 +56,9 @@ def _border(piece: np.ndarray) -> np.ndarray:
 
 
 def labelme(mask: np.ndarray, picture: str, label: str = "tumour") -> dict[str, Any]:
-    """The content of a LabelMe file for a mask; picture: the image's path, from where the file lies.
+    """The content of a LabelMe file for a mask, in coordinates as `annotations/labelme.py` reads.
 
-    Coordinates as `annotations/labelme.py` reads them.
+    picture: the image's path, from the folder that the file lies in.
     """
     shapes = [
         {

@@ -53,3 +53,16 @@ def read_table(path: str | Path, text_columns: tuple[str, ...] = ()) -> pd.DataF
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{path}: not a tab-separated table ({reason})") from None
+
+
+def local_only(folder: str | Path) -> Path:
+    """Makes a folder of which the content may name source files and patients, and marks it."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "LOCAL_ONLY.txt").exists():
+        write_text(
+            folder / "LOCAL_ONLY.txt",
+            "This folder may name your source files and patients. Keep it on this machine: do not\n"
+            "share it and do not put it under version control. results/ does without it.\n",
+        )
+    return folder

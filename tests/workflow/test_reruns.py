@@ -94,7 +94,9 @@ def test_a_new_loss_trains_that_loss_alone(study, every_job):
             found = study.jobs()
     finally:
         new.unlink()
-    cell = [f"{step} {recipe}/squared" for step in ("predict_cases", "measure") for recipe in RECIPES]
+    cell = [
+        f"{step} {recipe}/squared" for step in ("predict_cases", "measure") for recipe in RECIPES
+    ]
     cell += [f"train {recipe}/squared/1/{fold}" for recipe in RECIPES for fold in (1, 2)]
     cell += [f"tune {recipe}/squared/shared" for recipe in RECIPES]
     print(f"a new loss in the config: {', '.join(sorted(found))}")
