@@ -1,5 +1,6 @@
 """The trainings of an exported model as one: what each of them says of a slice."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,12 @@ class Ensemble:
 
     def _read(self, path: Path, facts: dict[str, Any]) -> list[np.ndarray]:
         try:
-            self.model.load_weights(path)
-        except (ValueError, KeyError, OSError) as error:
+            with (
+                warnings.catch_warnings()
+            ):  # Keras only warns where it leaves first weights in place
+                warnings.simplefilter("error", UserWarning)
+                self.model.load_weights(path)
+        except (UserWarning, ValueError, KeyError, OSError) as error:
             reason = (str(error).strip().splitlines() or ["unreadable"])[0]
             theirs = facts.get("versions", {}).get("keras", "unknown")
             raise UserError(
