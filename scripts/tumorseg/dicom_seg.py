@@ -11,6 +11,12 @@ from pydicom.uid import ExplicitVRLittleEndian
 from tumorseg.files import write_atomically
 from tumorseg.scans import Scan
 
+# A DICOM-SEG has to have them, if only empty; anonymized images often lack them.
+MAY_BE_EMPTY = (
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
+    *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
+)
+
 
 def sources(scan: Scan) -> list[pydicom.Dataset]:
     """The DICOM files of a scan in the order of its slices, without their pixels."""
@@ -20,7 +26,12 @@ def sources(scan: Scan) -> list[pydicom.Dataset]:
         if file.is_file():
             header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
             found[str(header.get("SOPInstanceUID", ""))] = header
-    return [found[uid] for uid in dict.fromkeys(scan.uids)]
+    images = [found[uid] for uid in dict.fromkeys(scan.uids)]
+    for image in images:
+        for name in MAY_BE_EMPTY:
+            if name not in image:
+                setattr(image, name, "")
+    return images
 
 
 def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
