@@ -34,6 +34,22 @@ def sources(scan: Scan) -> list[pydicom.Dataset]:
     return images
 
 
+def _in_frames_order(mask: np.ndarray, scan: Scan, image: pydicom.Dataset) -> np.ndarray:
+    """The slices of a file of many frames in the order of its frames: a scan's are sorted by place.
+
+    Raises ValueError where a frame is not the place of exactly one slice.
+    """
+    groups = image.PerFrameFunctionalGroupsSequence
+    frames = np.array([g.PlanePositionSequence[0].ImagePositionPatient for g in groups], float)
+    count = len(mask)
+    starts = scan.affine @ np.stack([np.arange(count), *np.zeros((2, count)), np.ones(count)])
+    places = (starts[:3].T * (-1, -1, 1))[None]  # RAS to DICOM's LPS
+    slices = np.linalg.norm(frames[:, None] - places, axis=2).argmin(axis=1)
+    if sorted(slices) != list(range(count)):
+        raise ValueError("its frames are not evenly spaced slices")
+    return mask[slices]
+
+
 def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
     """Writes the mask, (slices, rows, columns) 0/1 in the order of scan.uids, as DICOM-SEG.
 
@@ -41,6 +57,8 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
     highdicom raises where a header lacks what the standard demands.
     """
     images = sources(scan)
+    if len(images) == 1 and len(mask) > 1:
+        mask = _in_frames_order(mask, scan, images[0])
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="tumorseg", family=codes.cid7162.ArtificialIntelligence, version="1"
     )
