@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 import yaml
+from chromium import browser
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -440,3 +441,29 @@ def test_two_folders_of_one_name_are_not_mixed(images, model, tmp_path):
     write_png(other / "a.png", made_slice())
     with pytest.raises(UserError, match="other images of the same name"):
         run(other, model, tmp_path / "local")
+
+
+def test_the_page_sorts_and_filters_and_asks_nothing_of_the_network(images, model, tmp_path):
+    (images / "deep/b.png").rename(images / "deep/<b>worst & best.png")
+    (images / "0.png").write_bytes(b"")
+    with pytest.raises(UserError, match="1 of 4"):
+        run(images, model, tmp_path / "local")
+    folder = tmp_path / "local/predictions/images"
+    table = read_table(folder / "predictions.tsv").set_index("image")
+    with browser(folder / "overview.html") as tab:
+
+        def shown():
+            rows = tab.query_selector_all("tbody tr:not([hidden]) td.image")
+            return [cell.inner_text() for cell in rows]
+
+        assert shown() == ["0.png", "a.png", "deep/<b>worst & best.png", "v.nii.gz"]
+        for wanted in ("ascending", "descending"):
+            tab.click("text=Tumour, px")
+            sizes = table["tumour_px"].sort_values(ascending=wanted == "ascending")
+            assert shown() == list(sizes.index)  # the failed one is last both times
+            assert tab.get_attribute("th:has-text('Tumour, px')", "aria-sort") == wanted
+        tab.fill("input", "<b>worst OK")
+        assert shown() == ["deep/<b>worst & best.png"]
+        assert tab.inner_text("#count") == "1 of 4 images"
+        assert len(tab.query_selector_all("tbody svg path")) == 3
+        assert tab.seen == []
