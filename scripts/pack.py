@@ -30,10 +30,12 @@ def main(
     Cases stand in the order of cases.tsv in all three.
     """
     images, targets, places = [], [], []
-    for case in read_table(cases_table)["case"]:
+    for row in read_table(cases_table).itertuples():
+        case = row.case
         image = read_image(Path(stripped_dir) / f"{case}.png")
         mask = read_mask(Path(masks_dir) / f"{case}.png")
-        square, place = prepared(image, size_px, preparation)
+        spacing_mm = (row.pixel_height_mm, row.pixel_width_mm)
+        square, place = prepared(image, size_px, preparation, spacing_mm)
         target = place.mask_forward(mask, nearest=preparation == "paper")
         if not np.isfinite(square).all() or target.max(initial=0) > 1:
             raise UserError(f"case {case}: the packed image is not finite or its mask not 0/1")

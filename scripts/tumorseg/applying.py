@@ -65,18 +65,28 @@ class _Agreement:
         return float(np.mean(pairs)) if pairs else math.nan
 
 
-def predict(members: Members, stacks: list[np.ndarray], facts: dict[str, Any]) -> list[Prediction]:
-    """One prediction a stack of slices, (n, height, width) uint8 or uint16.
+class Stack(NamedTuple):
+    """Slices of one image, (n, height, width) uint8 or uint16, and a pixel's height and width."""
+
+    slices: np.ndarray
+    spacing_mm: tuple[float, float]
+
+
+def predict(members: Members, stacks: list[Stack], facts: dict[str, Any]) -> list[Prediction]:
+    """One prediction a stack.
 
     Every slice is stripped and prepared as those of the training were, and every probability comes
     back to native size before the mean is taken. facts: as `exported_model.read` gives them.
     """
     threshold = float(facts["threshold"])
     agreements = [_Agreement(len(facts["members"])) for _ in stacks]
-    quantised = [np.empty(stack.shape, np.uint16) for stack in stacks]
-    masks = [np.empty(stack.shape, np.uint8) for stack in stacks]
-    places = [(owner, index) for owner, stack in enumerate(stacks) for index in range(len(stack))]
-    answers = _answers(members, (stacks[owner][index] for owner, index in places), facts)
+    quantised = [np.empty(stack.slices.shape, np.uint16) for stack in stacks]
+    masks = [np.empty(stack.slices.shape, np.uint8) for stack in stacks]
+    places = [
+        (own, index) for own, stack in enumerate(stacks) for index in range(len(stack.slices))
+    ]
+    slices = [(stacks[owner].slices[index], stacks[owner].spacing_mm) for owner, index in places]
+    answers = _answers(members, slices, facts)
     for (owner, index), (total, natives) in zip(places, answers, strict=True):
         mean = total / len(natives)
         quantised[owner][index] = np.floor(mean * WHOLE).astype(np.uint16)
@@ -93,17 +103,16 @@ def predict(members: Members, stacks: list[np.ndarray], facts: dict[str, Any]) -
 
 
 def _answers(
-    members: Members, slices: Iterator[np.ndarray], facts: dict[str, Any]
+    members: Members, slices: list[tuple[np.ndarray, tuple[float, float]]], facts: dict[str, Any]
 ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
     """For each slice the sum (float64) of its members' native probabilities, and each of them."""
     size, settings = facts["network"]["size_px"], facts["recipe"]["settings"]
-    waiting = list(slices)
-    for start in range(0, len(waiting), SLICES):
+    for start in range(0, len(slices), SLICES):
         pairs = []
-        for image in waiting[start : start + SLICES]:
+        for image, spacing_mm in slices[start : start + SLICES]:
             image = np.ascontiguousarray(image)
             stripped = strip(image, brain_mask(image, facts["skull_strip"]))
-            pairs.append(prepared(stripped, size, settings["preparation"]))
+            pairs.append(prepared(stripped, size, settings["preparation"], spacing_mm))
         found = members.probabilities(np.stack([square for square, _ in pairs]))
         for index, (_, place) in enumerate(pairs):
             natives = [place.back(one) for one in found[:, index]]

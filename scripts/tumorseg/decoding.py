@@ -1,12 +1,18 @@
 """A user's file to numbers: its format is told by its content, and whatever the bytes are, nothing
 but UserError comes out."""
 
+import functools
+import inspect
 import logging
+import os
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -17,7 +23,8 @@ from tumorseg.problems import Problem, error, warning
 MAX_PIXELS = 2**27  # of one picture, or of one slice
 MAX_BYTES = 2**31  # of one volume's numbers, and of one file
 READABLE = "PNG, JPEG, TIFF, DICOM, NIfTI, MHA, MHD, NRRD or MATLAB 7.3"
-# It writes values of the header into its log: those must reach nobody's terminal.
+_one_at_a_time = Lock()
+# pydicom writes values of the header into its log: those must reach nobody's terminal.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
 
@@ -37,11 +44,12 @@ class Raw:
     notes: tuple[Problem, ...] = ()
 
 
-def decode(path: Path, *, labels: bool) -> Raw:
+def decode(path: Path, *, labels: bool, channel: int | None = None) -> Raw:
     """The numbers of a picture, a volume or a folder with one DICOM series.
 
-    labels: the file holds label numbers, not an image. Raises UserError for everything that is
-    wrong; memory stays below a small multiple of MAX_BYTES whatever the file claims.
+    labels: the file holds label numbers, not an image. channel: which of a picture's colours or of
+    a volume's fourth axis, from 0; None where there is only one. Raises UserError for everything
+    that is wrong; memory stays below a small multiple of MAX_BYTES whatever the file claims.
     """
     path = Path(path)
     try:
@@ -70,6 +78,10 @@ def decode(path: Path, *, labels: bool) -> Raw:
         hint = "export it again, or convert it to PNG (a slice) or NIfTI (a volume)"
         raise error("image_type", value, READABLE, hint)
     kind, read = found
+    if channel is not None:
+        if "channel" not in inspect.signature(read).parameters:
+            raise no_channel(kind, channel)
+        read = functools.partial(read, channel=channel)
     raw = _guarded(read, path, kind, labels)
     if stated and kind not in stated:
         lie = warning(
@@ -99,7 +111,7 @@ def _head(path: Path) -> bytes:
 def _guarded(read: Callable[..., Raw], path: Path, kind: str, labels: bool) -> Raw:
     """What a format's reader gives; its library's warnings and errors never reach the user."""
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        with _quiet(), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             raw = read(path, labels=labels)
     except UserError:
@@ -124,6 +136,23 @@ def _guarded(read: Callable[..., Raw], path: Path, kind: str, labels: bool) -> R
     return raw
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Sends what C libraries print about a damaged file nowhere: our one line says it better.
+
+    Standard error is the whole process's, so threads decode one after the other.
+    """
+    with _one_at_a_time, Path(os.devnull).open("wb") as nowhere:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        try:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def _check_affine(affine: np.ndarray) -> None:
     linear = affine[:3, :3]
     sides = np.linalg.norm(linear, axis=0)
@@ -134,6 +163,12 @@ def _check_affine(affine: np.ndarray) -> None:
     else:
         return
     raise error("affine_wrong", found, "three axes in millimetres", "mend the header's orientation")
+
+
+def no_channel(found: str, channel: int) -> UserError:
+    """A file of one image where one of several is asked for."""
+    hint = "check that these are the files of the data set, unchanged"
+    return error("channel_missing", found, f"an image number {channel + 1} in it", hint)
 
 
 def unreadable(kind: str) -> UserError:

@@ -1,8 +1,9 @@
 """Atomic writes and the house's table format: TSV with a header, missing values as NaN."""
 
+import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -66,3 +67,22 @@ def local_only(folder: str | Path) -> Path:
             "share it and do not put it under version control. results/ does without it.\n",
         )
     return folder
+
+
+def files_digest(paths: Iterable[Path], folder: str | Path) -> str:
+    """A digest that changes with the name, size or time of a file, or of one inside a folder.
+
+    Names count relative to `folder`, so that moved data are the same. Missing ones count as such.
+    """
+    seen = hashlib.sha256()
+    root = Path(folder).expanduser()
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            try:
+                state = file.stat()
+            except (OSError, ValueError):
+                state = None
+            if state is None or not file.is_dir():
+                facts = (state.st_size, state.st_mtime_ns) if state else "missing"
+                seen.update(f"{os.path.relpath(file, root)} {facts}\n".encode())
+    return seen.hexdigest()[:16]

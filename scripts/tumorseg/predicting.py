@@ -4,7 +4,6 @@ What is remembered of an image lies in `.records/`; it is not done again while m
 are what they were and its files are still there.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -14,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from tumorseg import overview, own_geometry, scans
-from tumorseg.applying import SLICES, Members, Prediction, predict
+from tumorseg.applying import SLICES, Members, Prediction, Stack, predict
 from tumorseg.errors import UserError
-from tumorseg.files import write_text
+from tumorseg.files import files_digest, write_text
 from tumorseg.new_images import Image
 from tumorseg.problems import DataError, Problem, warning
 from tumorseg.scans import Scan
@@ -25,13 +24,8 @@ TOGETHER_PX = 2**24  # pictures are predicted several at a time while they have 
 
 
 def identity(image: Image, version: str) -> str:
-    """A digest that changes with the image's files (their sizes and times), or with `version`."""
-    files = sorted(image.path.iterdir()) if image.path.is_dir() else [image.path]
-    seen = hashlib.sha256(version.encode())
-    for file in files:
-        facts = file.stat()
-        seen.update(f"{file.name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
-    return seen.hexdigest()
+    """Changes with the image's files (their sizes and times), or with `version`."""
+    return f"{version} {files_digest([image.path], image.path.parent)}"
 
 
 class Work:
@@ -98,7 +92,7 @@ class Work:
         for (image, scan), stack, answer in zip(batch, stacks, answers, strict=True):
             self._write(image, scan, stack, answer)
 
-    def _write(self, image: Image, scan: Scan, stack: np.ndarray, answer: Prediction) -> None:
+    def _write(self, image: Image, scan: Scan, stack: Stack, answer: Prediction) -> None:
         plane = scans.own_plane(scan)
         mask, quantised = (_unsliced(part, scan) for part in (answer.mask, answer.quantised))
         files, told = own_geometry.write(self.folder / image.stem, scan, mask, quantised)
@@ -107,17 +101,17 @@ class Work:
             "image": image.name,
             "status": "ok",
             "plane": plane,
-            "slices": len(stack),
-            "height_px": stack.shape[1],
-            "width_px": stack.shape[2],
-            **_sizes(scan, int(answer.mask.sum(dtype=np.int64))),
+            "slices": len(stack.slices),
+            "height_px": stack.slices.shape[1],
+            "width_px": stack.slices.shape[2],
+            **_sizes(scan, stack, int(answer.mask.sum(dtype=np.int64))),
             "spread": _defined(answer.spread),
             "members_dice": _defined(answer.members_dice),
             "notes": "; ".join(note.line() for note in notes),
         }
         for note in notes:
             print(f"WARNING {note.at(image.name).line()}", flush=True)
-        self._remember(image, row, overview.thumbnail(stack, answer.mask), files)
+        self._remember(image, row, overview.thumbnail(stack.slices, answer.mask), files)
         self.done += 1
         print(f"{image.name}: {row['tumour_px']} px of tumour", flush=True)
 
@@ -151,11 +145,14 @@ class Work:
         write_text(self.record_file(image), json.dumps(record, allow_nan=False))
 
 
-def _slices(scan: Scan) -> np.ndarray:
-    """A scan as (n, height, width): a volume in the plane it was taken in."""
+def _slices(scan: Scan) -> Stack:
+    """A scan as slices: a volume in the plane it was taken in."""
     if scan.affine is not None:
-        return scans.cut(scan.voxels, scan.affine, scans.own_plane(scan))
-    return scan.voxels if scan.voxels.ndim == 3 else scan.voxels[None]
+        plane = scans.own_plane(scan)
+        slices = scans.cut(scan.voxels, scan.affine, plane)
+        return Stack(slices, scans.spacing_in(scan.affine, plane))
+    slices = scan.voxels if scan.voxels.ndim == 3 else scan.voxels[None]
+    return Stack(slices, scan.spacing_mm)
 
 
 def _unsliced(stack: np.ndarray, scan: Scan) -> np.ndarray:
@@ -165,17 +162,13 @@ def _unsliced(stack: np.ndarray, scan: Scan) -> np.ndarray:
     return stack if scan.voxels.ndim == 3 else stack[0]
 
 
-def _sizes(scan: Scan, pixels: int) -> dict[str, float | int | None]:
-    """tumour_px, and its size: mm2 of a picture or single slice, ml of a volume; None unknown."""
-    sizes: dict[str, float | int | None] = {"tumour_px": pixels}
-    sizes |= {"tumour_mm2": None, "tumour_ml": None}
-    if scan.affine is None:
-        sizes["tumour_mm2"] = _defined(pixels * float(np.prod(scan.spacing_mm)))
-        return sizes
-    plane = scans.own_plane(scan)
-    if len(_slices(scan)) == 1:
-        sizes["tumour_mm2"] = pixels * float(np.prod(scans.spacing_in(scan.affine, plane)))
-    else:
+def _sizes(scan: Scan, stack: Stack, pixels: int) -> dict[str, float | int | None]:
+    """tumour_px, and its size: mm2 of a single slice, ml of a volume; None where unknown."""
+    sizes: dict[str, float | int | None] = dict.fromkeys(("tumour_px", "tumour_mm2", "tumour_ml"))
+    sizes["tumour_px"] = pixels
+    if len(stack.slices) == 1:
+        sizes["tumour_mm2"] = _defined(pixels * float(np.prod(stack.spacing_mm)))
+    elif scan.affine is not None:
         sizes["tumour_ml"] = pixels * abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
     return sizes
 

@@ -50,6 +50,13 @@ def facts_of(members, threshold=0.5, strip="none", planes=("axial",), settings=S
     }
 
 
+SQUARE = (1.0, 1.0)
+
+
+def alone(image):
+    return applying.Stack(image[None], SQUARE)
+
+
 class Fixed:
     """Members that say the same of every slice: given maps, (members, size, size)."""
 
@@ -112,8 +119,8 @@ def test_the_probability_is_the_mean_of_the_members_at_native_size(seed, members
     random = np.random.default_rng(seed)
     maps = random.random((members, SIZE, SIZE)) ** random.integers(1, 6)
     image = made_slice(seed=seed)
-    found = applying.predict(Fixed(maps), [image[None]], facts_of(members, threshold))[0]
-    place = prepared(image, SIZE, "robust")[1]
+    found = applying.predict(Fixed(maps), [alone(image)], facts_of(members, threshold))[0]
+    place = prepared(image, SIZE, "robust", SQUARE)[1]
     natives = np.stack([place.back(one) for one in maps.astype(np.float32)])
     steps = found.quantised[0] - 65535 * natives.mean(axis=0, dtype=np.float64)
     assert (steps <= 1e-6).all()
@@ -127,8 +134,10 @@ def test_spread_and_agreement_are_those_of_whole_arrays(seed, members, slices):
     random = np.random.default_rng(seed)
     maps = random.random((members, SIZE, SIZE))
     stack = np.stack([made_slice(seed=index) for index in range(slices)])
-    found = applying.predict(Fixed(maps), [stack], facts_of(members, 0.5))[0]
-    places = [prepared(image, SIZE, "robust")[1] for image in stack]
+    found = applying.predict(Fixed(maps), [applying.Stack(stack, SQUARE)], facts_of(members, 0.5))[
+        0
+    ]
+    places = [prepared(image, SIZE, "robust", SQUARE)[1] for image in stack]
     natives = np.stack([[p.back(m) for p in places] for m in maps.astype(np.float32)])
     inside = found.mask > 0
     assert found.spread == pytest.approx(natives[:, inside].std(axis=0).mean(), rel=1e-4)
@@ -144,26 +153,35 @@ def test_spread_and_agreement_are_those_of_whole_arrays(seed, members, slices):
 def test_members_that_agree_have_no_spread_and_full_agreement():
     one = np.zeros((SIZE, SIZE))
     one[10:20, 10:20] = 0.9
-    found = applying.predict(Fixed([one, one]), [made_slice()[None]], facts_of(2))[0]
+    found = applying.predict(Fixed([one, one]), [alone(made_slice())], facts_of(2))[0]
     assert (found.spread, found.members_dice) == (0, 1)
 
 
 def test_nothing_found_and_a_single_member_leave_spread_and_agreement_undefined():
     nothing = np.zeros((3, SIZE, SIZE))
-    found = applying.predict(Fixed(nothing), [made_slice()[None]], facts_of(3))[0]
+    found = applying.predict(Fixed(nothing), [alone(made_slice())], facts_of(3))[0]
     assert np.isnan([found.spread, found.members_dice]).all()
-    found = applying.predict(Fixed(nothing[:1] + 0.9), [made_slice()[None]], facts_of(1))[0]
+    found = applying.predict(Fixed(nothing[:1] + 0.9), [alone(made_slice())], facts_of(1))[0]
     assert np.isnan([found.spread, found.members_dice]).all()
 
 
 def test_pictures_predicted_together_are_predicted_as_alone():
     maps = np.random.default_rng(0).random((2, SIZE, SIZE))
-    stacks = [made_slice(40 + 3 * i, 90 - 2 * i, seed=i)[None] for i in range(11)]
+    stacks = [alone(made_slice(40 + 3 * i, 90 - 2 * i, seed=i)) for i in range(11)]
     together = applying.predict(Fixed(maps), stacks, facts_of(2))
     for stack, found in zip(stacks, together, strict=True):
-        alone = applying.predict(Fixed(maps), [stack], facts_of(2))[0]
-        np.testing.assert_array_equal(found.quantised, alone.quantised)
-        assert (found.spread, found.members_dice) == (alone.spread, alone.members_dice)
+        by_itself = applying.predict(Fixed(maps), [stack], facts_of(2))[0]
+        np.testing.assert_array_equal(found.quantised, by_itself.quantised)
+        assert found[2:] == by_itself[2:]
+
+
+def test_pixels_that_are_no_squares_are_placed_by_their_millimetres_as_in_training():
+    image, spacing_mm = made_slice(60, 80), (2.0, 0.5)
+    place = prepared(image, SIZE, "robust", spacing_mm)[1]
+    assert place.inner_height == SIZE > place.inner_width
+    maps = np.random.default_rng(0).random((1, SIZE, SIZE)).astype(np.float32)
+    found = applying.predict(Fixed(maps), [applying.Stack(image[None], spacing_mm)], facts_of(1))[0]
+    np.testing.assert_allclose(found.quantised[0] / 65535, place.back(maps[0]), atol=2e-5)
 
 
 # ---- the exported model

@@ -1,15 +1,10 @@
 """NIfTI, MetaImage (MHA, MHD) and NRRD volumes, as measured, with the way to RAS+ millimetres."""
 
 import gzip
-import os
 import re
-import sys
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from threading import Lock
 from typing import BinaryIO
 
 import nibabel as nib
@@ -20,6 +15,7 @@ from tumorseg.decoding import (
     MAX_PIXELS,
     Raw,
     check_size,
+    no_channel,
     rescaled,
     truncated,
     unreadable,
@@ -35,7 +31,6 @@ KINDS = {
 _GZIP = b"\x1f\x8b"
 _UNITS = {1: 1000.0, 3: 0.001}  # metres and micrometres; everything else is taken as millimetres
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # LPS of ITK to RAS
-_lock = Lock()
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
 
@@ -63,24 +58,29 @@ def _nifti(head: bytes) -> type | None:
     return nib.Nifti2Header if head[4:7] in (b"n+2", b"ni2") else None
 
 
-def read(path: Path, *, labels: bool) -> Raw:
-    """The volume (i, j, k) in the file's own order, rescaled as its header says."""
+def read(path: Path, *, labels: bool, channel: int | None = None) -> Raw:
+    """The volume (i, j, k) in the file's own order, rescaled as its header says.
+
+    channel: the volume that is read of a NIfTI file with several along its fourth axis.
+    """
     with path.open("rb") as file:
         head = file.read(4096)
         name = kind(head, path)
         if name in ("MetaImage", "NRRD"):
+            if channel is not None:
+                raise no_channel(f"a {name} file", channel)
             return _read_itk(path, name)
         file.seek(0)
         if name == "NIfTI":
-            return _read_nifti(file, name)
+            return _read_nifti(file, name, channel)
         try:
             with gzip.GzipFile(fileobj=file) as inflated:
-                return _read_nifti(inflated, name)
+                return _read_nifti(inflated, name, channel)
         except (EOFError, gzip.BadGzipFile, zlib.error):
             raise truncated(name) from None
 
 
-def _read_nifti(file: BinaryIO, name: str) -> Raw:
+def _read_nifti(file: BinaryIO, name: str, channel: int | None) -> Raw:
     start = file.read(540)
     header_class = _nifti(start)
     if header_class is None or (len(start) < 540 and header_class is nib.Nifti2Header):
@@ -94,17 +94,22 @@ def _read_nifti(file: BinaryIO, name: str) -> Raw:
             "one .nii file",
             "convert the pair to .nii or .nii.gz",
         )
-    shape = _three(header.get_data_shape())
+    shape, volumes = header.get_data_shape(), 1
+    if channel is not None:
+        if len(shape) != 4 or channel >= shape[3]:
+            raise no_channel(f"a volume of {' x '.join(map(str, shape))}", channel)
+        shape, volumes = shape[:3], shape[3]
+    shape = _three(shape)
     kind = header.get_data_dtype()
     check_size(shape, kind.itemsize)
     offset = int(header["vox_offset"])
     if not size <= offset <= MAX_PIXELS:
         raise unreadable(name)
-    rest = start[offset:]
-    file.read(max(0, offset - len(start)))
     count = prod(shape) * kind.itemsize
-    content = rest + file.read(count - len(rest))
-    if len(content) < count:
+    file.seek(offset + count * (channel or 0))
+    content = file.read(count)
+    file.seek(offset + count * volumes - 1)
+    if len(content) < count or not file.read(1):
         raise truncated(name)
     file.read(1)  # at its end gzip compares the checksum
     if kind.names or kind.kind not in "iuf":
@@ -155,22 +160,21 @@ def _read_itk(path: Path, name: str) -> Raw:
         raise unreadable(name)
     shape = _three(tuple(map(int, sizes)))
     check_size(shape, 1)
-    with _quiet():
-        reader = sitk.ImageFileReader()
-        reader.SetImageIO("MetaImageIO" if name == "MetaImage" else "NrrdImageIO")
-        reader.SetFileName(str(path))
-        reader.ReadImageInformation()
-        if reader.GetNumberOfComponents() != 1 or list(reader.GetSize()) != list(map(int, sizes)):
-            raise error(
-                "image_colour",
-                "a volume of colours or vectors",
-                "one grey value a voxel",
-                "export the grey volume",
-            )
-        itemsize = sitk.GetArrayViewFromImage(sitk.Image([1, 1], reader.GetPixelID())).itemsize
-        check_size(shape, itemsize)
-        _check_length(path, name, fields, start, prod(shape) * itemsize)
-        image = reader.Execute()
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("MetaImageIO" if name == "MetaImage" else "NrrdImageIO")
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    if reader.GetNumberOfComponents() != 1 or list(reader.GetSize()) != list(map(int, sizes)):
+        raise error(
+            "image_colour",
+            "a volume of colours or vectors",
+            "one grey value a voxel",
+            "export the grey volume",
+        )
+    itemsize = sitk.GetArrayViewFromImage(sitk.Image([1, 1], reader.GetPixelID())).itemsize
+    check_size(shape, itemsize)
+    _check_length(path, name, fields, start, prod(shape) * itemsize)
+    image = reader.Execute()
     count = min(3, image.GetDimension())
     affine = np.eye(4)
     directions = np.reshape(image.GetDirection(), (image.GetDimension(),) * 2)[:count, :count]
@@ -249,17 +253,3 @@ def _check_length(path: Path, name: str, fields: dict[str, str], start: int, cou
             found = -1
     if found != count or not stream.eof:
         raise truncated(name)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Sends what ITK itself prints about a damaged file nowhere: our one line says it better."""
-    with _lock, Path(os.devnull).open("wb") as nowhere:
-        sys.stderr.flush()
-        kept = os.dup(2)
-        try:
-            os.dup2(nowhere.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

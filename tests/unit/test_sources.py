@@ -1,0 +1,408 @@
+"""Promises of the sources of public data sets, on generated trees of their shape (layouts.py)."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import layouts
+import numpy as np
+import pytest
+from PIL import Image
+
+from tumorseg import reading, registry, scans
+from tumorseg.files import read_table
+from tumorseg.problems import DataError
+from tumorseg.source_check import check_source
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "t1ce_slices" / "samples.tsv"
+
+# name -> source, options, and (case, patient, tumour type) as the data set's own names say.
+SETS = {
+    "cheng_mat": (
+        "cheng_mat",
+        {},
+        [
+            ("1", "100360", "meningioma"),
+            ("767", "MR040240", "glioma"),
+            ("1000", "MR040240", "glioma"),
+            ("2300", "MR017260", "pituitary"),
+        ],
+    ),
+    "lgg": (
+        "lgg",
+        {"negatives": True},
+        [
+            ("TCGA_CS_4941_19960909_1", "TCGA_CS_4941", ""),
+            ("TCGA_CS_4941_19960909_2", "TCGA_CS_4941", ""),
+            ("TCGA_CS_4941_19960909_10", "TCGA_CS_4941", ""),
+            ("TCGA_DU_7010_19860307_1", "TCGA_DU_7010", ""),
+            ("TCGA_DU_7010_19860307_2", "TCGA_DU_7010", ""),
+        ],
+    ),
+    "brats18": (
+        "brats",
+        {},
+        [
+            ("Brats18_CBICA_ABO_1", "CBICA_ABO", "hgg"),
+            ("Brats18_TCIA01_131_1", "TCIA01_131", "hgg"),
+            ("Brats18_TCIA01_131_2", "TCIA01_131", "lgg"),
+        ],
+    ),
+    "brats20": (
+        "brats",
+        {},
+        [
+            ("BraTS20_Training_001", "CBICA_AAB", "hgg"),
+            ("BraTS20_Training_002", "CBICA_AAB", "lgg"),
+            ("BraTS20_Training_355", "BraTS20_Training_355", "hgg"),
+        ],
+    ),
+    "msd_brain": (
+        "brats",
+        {},
+        [("BRATS_001", "BRATS_001", ""), ("BRATS_457", "BRATS_457", "")],
+    ),
+    "kits19": (
+        "kits19",
+        {},
+        [("case_00000", "case_00000", ""), ("case_00001", "case_00001", "")],
+    ),
+    "picai": (
+        "picai",
+        {"negatives": True, "slices": "all"},
+        [
+            ("10000_1000000", "10000", ""),
+            ("10001_1000001", "10001", ""),
+            ("10001_1000002", "10001", ""),
+            ("11475_1001499", "11475", ""),
+        ],
+    ),
+}
+
+
+@pytest.fixture(params=SETS)
+def made(request, tmp_path):
+    """A generated data set: its module, folder, options and the names expected."""
+    getattr(layouts, request.param)(tmp_path)
+    source, options, names = SETS[request.param]
+    return registry.entry("sources", source), tmp_path, options, names
+
+
+def entries_of(name, folder, **options):
+    getattr(layouts, name)(folder)
+    source, given, _ = SETS[name]
+    module = registry.entry("sources", source)
+    return list(module.entries(data_dir=str(folder), **(given | options)))
+
+
+def tumour_pixels(name, folder, number=0, **options):
+    """Tumour pixels of every case of an entry."""
+    entry = entries_of(name, folder, **options)[number]
+    cases, problems = reading.cases_of(entry, SETS[name][1] | options)
+    assert [p.line() for p in problems if p.severity == "error"] == []
+    return [int(case.mask.sum()) for case in cases]
+
+
+def test_every_source_passes_the_battery(made):
+    module, folder, options, _ = made
+    found = check_source(module, str(folder), **options)
+    assert set(found.values()) == {"passed"}, found
+
+
+def test_cases_patients_and_types_are_those_of_the_published_names(made):
+    module, folder, options, names = made
+    found = module.entries(data_dir=str(folder), **options)
+    assert [(entry.case, entry.patient, entry.tumour_type) for entry in found] == names
+
+
+def listed_twice(found, _):
+    return [found[0], *found]
+
+
+def with_unknown_labels(found, _):
+    return [replace(entry, labels={"7": "tumour"}) for entry in found]
+
+
+def in_another_order_each_time(found, _):
+    in_another_order_each_time.turn = not getattr(in_another_order_each_time, "turn", False)
+    return found[:: 1 if in_another_order_each_time.turn else -1]
+
+
+def without_a_word_where_there_is_nothing(found, folder):
+    return found if folder.is_dir() and any(folder.iterdir()) else []
+
+
+def named_by_the_folder(found, folder):
+    return [replace(entry, case=f"{folder.name} {entry.case}") for entry in found]
+
+
+def named_by_the_number_of_files(found, folder):
+    count = len(list(folder.rglob("*")))
+    return [replace(entry, patient=f"{entry.patient} of {count}") for entry in found]
+
+
+def silent_about_what_is_missing(found, _):
+    return [item for item in found if not isinstance(item, DataError)]
+
+
+def negative_where_damaged(found, _):
+    return [
+        replace(item, annotation=None if item.annotation.stat().st_size < 100 else item.annotation)
+        if not isinstance(item, DataError)
+        else item
+        for item in found
+    ]
+
+
+def without_empty_images(found, _):
+    return [item for item in found if isinstance(item, DataError) or item.image.stat().st_size]
+
+
+@pytest.mark.parametrize(
+    "fault, check",
+    [
+        (listed_twice, "everything_is_named_once"),
+        (with_unknown_labels, "every_entry_is_readable"),
+        (in_another_order_each_time, "the_order_is_stable"),
+        (without_a_word_where_there_is_nothing, "no_data_is_one_clear_problem"),
+        (named_by_the_number_of_files, "junk_is_ignored"),
+        (named_by_the_folder, "the_folder_may_have_any_name"),
+        (silent_about_what_is_missing, "a_missing_file_is_a_problem_in_its_place"),
+        (negative_where_damaged, "a_damaged_file_is_a_problem_in_its_place"),
+        (without_empty_images, "listing_reads_no_pixels"),
+    ],
+)
+def test_each_check_of_the_battery_finds_the_fault_it_is_for(tmp_path, fault, check):
+    layouts.kits19(tmp_path)
+    good = registry.entry("sources", "kits19")
+
+    class Faulty:
+        files = staticmethod(good.files)
+
+        @staticmethod
+        def entries(*, data_dir, **options):
+            folder = Path(data_dir)
+            try:
+                found = list(good.entries(data_dir=data_dir, **options))
+            except DataError as stop:
+                found = [stop]
+            yield from fault(found, folder)
+
+    assert check_source(Faulty, str(tmp_path))[check] != "passed"
+
+
+def test_the_battery_finds_a_file_that_is_read_but_not_watched(tmp_path):
+    layouts.kits19(tmp_path)
+    good = registry.entry("sources", "kits19")
+
+    class Faulty:
+        entries = staticmethod(good.entries)
+
+        @staticmethod
+        def files(**options):
+            return good.files(**options)[1:]
+
+    assert check_source(Faulty, str(tmp_path))["files_are_all_that_is_read"] != "passed"
+
+
+def test_cheng_spacing_is_the_authors_for_512_pixels_and_unknown_otherwise(tmp_path):
+    entries = entries_of("cheng_mat", tmp_path)
+    assert entries[0].spacing_mm == (0.49, 0.49)
+    assert np.isnan(entries[3].spacing_mm).all()
+    assert [entry.plane for entry in entries] == ["axial", "coronal", "sagittal", "axial"]
+
+
+def test_cheng_mask_is_the_files_own_and_upright(tmp_path):
+    mask = layouts.write_mat(tmp_path / "1.mat", 1, "100360", 1)
+    (entry,) = registry.entry("sources", "cheng_mat").entries(data_dir=tmp_path, plane="axial")
+    (case,), _ = reading.cases_of(entry, {})
+    assert np.array_equal(case.mask, mask)
+    assert np.array_equal(
+        np.rint(case.offset + case.scale * case.image), layouts.values(1, (512, 512))
+    )
+
+
+def test_cheng_without_planes_says_how_to_give_them(tmp_path):
+    layouts.cheng_mat(tmp_path)
+    (tmp_path / "planes.tsv").unlink()
+    module = registry.entry("sources", "cheng_mat")
+    with pytest.raises(DataError, match=r"planes\.tsv .* source\.plane .*plane_missing"):
+        list(module.entries(data_dir=str(tmp_path)))
+    assert len(list(module.entries(data_dir=str(tmp_path), plane="axial"))) == 4
+
+
+def test_cheng_a_slice_that_planes_tsv_lacks_is_one_problem(tmp_path):
+    layouts.cheng_mat(tmp_path)
+    (tmp_path / "planes.tsv").write_text("case\tplane\n1\taxial\n767\taxial\n2300\taxial\n")
+    found = list(registry.entry("sources", "cheng_mat").entries(data_dir=str(tmp_path)))
+    assert [item.problem.code for item in found if isinstance(item, DataError)] == ["plane_missing"]
+
+
+@pytest.mark.parametrize(
+    "content, code",
+    [("case\tview\n1\taxial\n", "table_columns"), ("case\tplane\n1\ttop\n", "plane_unknown")],
+)
+def test_cheng_wrong_planes_tsv_is_named(tmp_path, content, code):
+    layouts.cheng_mat(tmp_path)
+    (tmp_path / "planes.tsv").write_text(content)
+    with pytest.raises(DataError, match=rf"planes\.tsv.*{code}"):
+        list(registry.entry("sources", "cheng_mat").entries(data_dir=str(tmp_path)))
+
+
+@pytest.mark.skipif(not REAL.is_file(), reason=f"PATIENTS NOT CHECKED: no {REAL.name} in shared/")
+def test_cheng_patients_are_grouped_as_in_the_development_set():
+    table = read_table(REAL, ("patient_id", "source_pid"))
+    module = registry.entry("sources", "cheng_mat")
+    ours = table["source_pid"].map(module.patient_of)
+    assert (table.groupby(ours)["patient_id"].nunique() == 1).all()
+    assert ours.nunique() == table["patient_id"].nunique() == 108
+
+
+@pytest.mark.parametrize("sequence, channel", [("pre", 0), ("flair", 1), ("post", 2)])
+def test_lgg_reads_the_sequence_asked_for(tmp_path, sequence, channel):
+    entry = entries_of("lgg", tmp_path, sequence=sequence)[0]
+    (case,), problems = reading.cases_of(entry, {"negatives": True})
+    expected = layouts.values(1, (32, 32, 3))[..., channel] % 256
+    assert np.array_equal(case.image, expected)
+    assert not problems
+
+
+def test_lgg_empty_masks_are_negatives_only_where_that_is_declared(tmp_path):
+    entry = entries_of("lgg", tmp_path)[0]
+    cases, _ = reading.cases_of(entry, {"negatives": True})
+    assert cases[0].mask.sum() == 0
+    cases, problems = reading.cases_of(entry, {})
+    assert cases == []
+    assert [problem.code for problem in problems] == ["annotation_empty"]
+
+
+def test_lgg_takes_either_copy_of_kaggles_archive_but_not_both(tmp_path):
+    layouts.lgg(tmp_path / "lgg-mri-segmentation")
+    module = registry.entry("sources", "lgg")
+    inner = [entry.case for entry in module.entries(data_dir=str(tmp_path))]
+    layouts.lgg(tmp_path)
+    assert [entry.case for entry in module.entries(data_dir=str(tmp_path))] == inner
+
+
+# A tumour of 4 x 3 pixels a label and slice (layouts.labels).
+@pytest.mark.parametrize(
+    "name, labels, pixels",
+    [
+        ("brats18", None, 36),
+        ("brats20", None, 36),
+        ("msd_brain", None, 36),
+        ("brats18", {"1": "tumour", "2": "background", "4": "tumour"}, 24),
+        ("msd_brain", {"1": "background", "2": "tumour", "3": "tumour"}, 24),
+        ("kits19", None, 12),
+        ("kits19", {"1": "tumour", "2": "tumour"}, 24),
+    ],
+)
+def test_labels_count_as_the_data_set_means_them_unless_the_config_says_otherwise(
+    tmp_path, name, labels, pixels
+):
+    options = {"labels": labels} if labels else {}
+    assert tumour_pixels(name, tmp_path, planes=["axial"], **options) == [pixels, pixels]
+
+
+def test_picai_grades_count_as_tumour_and_negatives_stay(tmp_path):
+    assert tumour_pixels("picai", tmp_path) == [0] * 5
+    assert tumour_pixels("picai", tmp_path / "b", 2) == [0, 24, 24, 0, 0]
+    assert tumour_pixels("picai", tmp_path / "c", 3) == [0, 12, 12, 0, 0]
+
+
+def test_a_label_that_no_rule_knows_is_an_error(tmp_path):
+    entry = entries_of("brats18", tmp_path, labels={"1": "tumour"})[0]
+    cases, problems = reading.cases_of(entry, {})
+    assert cases == []
+    assert [problem.code for problem in problems] == ["label_unknown"]
+
+
+@pytest.mark.parametrize("number, sequence", [(0, "flair"), (1, "t1"), (2, "t1ce"), (3, "t2")])
+def test_msd_reads_the_sequence_asked_for(tmp_path, number, sequence):
+    entry = entries_of("msd_brain", tmp_path, sequence=sequence)[0]
+    cases, _ = reading.cases_of(entry, {"planes": ["axial"]})
+    volume = layouts.values(1, (*layouts.SHAPE, 4))[..., number]
+    low = volume.min()
+    measured = np.rint(cases[0].offset + cases[0].scale * cases[0].image)
+    assert cases[0].offset == low  # stretched over this sequence alone
+    assert np.array_equal(measured, volume[::-1, ::-1, 1].T)  # rows to Posterior, columns to Left
+
+
+def test_brats_reads_the_sequence_asked_for(tmp_path):
+    for sequence in ("flair", "t1", "t1ce", "t2"):
+        folder = tmp_path / sequence
+        entry = entries_of("brats18", folder, sequence=sequence)[0]
+        assert entry.image.name == f"Brats18_CBICA_ABO_1_{sequence}.nii.gz"
+
+
+@pytest.mark.parametrize("name", ["brats18", "msd_brain", "lgg", "picai"])
+def test_a_sequence_that_does_not_exist_is_refused_with_those_that_do(name, tmp_path):
+    with pytest.raises(DataError, match=r"sequence 'pd'; expected .*sequence_unknown"):
+        entries_of(name, tmp_path, sequence="pd")
+
+
+def test_kits_axes_follow_the_affine(tmp_path):
+    entry = entries_of("kits19", tmp_path)[0]
+    cases, _ = reading.cases_of(entry, {})
+    assert {case.plane for case in cases} == {"axial"}
+    assert cases[0].image.shape == (20, 18)
+    assert cases[0].spacing_mm == pytest.approx((0.9, 0.9))
+
+
+def test_kits_cases_published_without_a_segmentation_are_left_out_others_are_not(tmp_path):
+    entries_of("kits19", tmp_path)  # holds case_00210 without one, as published
+    (tmp_path / "data" / "case_00001" / "segmentation.nii.gz").unlink()
+    found = list(registry.entry("sources", "kits19").entries(data_dir=str(tmp_path)))
+    assert [getattr(item, "case", "problem") for item in found] == ["case_00000", "problem"]
+    assert found[1].problem.code == "annotation_missing"
+
+
+def test_picai_without_its_labels_is_one_problem(tmp_path):
+    layouts.picai(tmp_path)
+    (tmp_path / "picai_labels").rename(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="picai_labels into data_dir"):
+        list(registry.entry("sources", "picai").entries(data_dir=str(tmp_path)))
+
+
+def test_a_broken_table_of_names_stops_brats_with_its_name(tmp_path):
+    layouts.brats20(tmp_path)
+    table = tmp_path / "MICCAI_BraTS2020_TrainingData" / "name_mapping.csv"
+    table.write_bytes(b"\xff\xfeG\0r\0a\0d\0e\0")
+    module = registry.entry("sources", "brats")
+    with pytest.raises(DataError, match=r"name_mapping\.csv.*table_unreadable"):
+        list(module.entries(data_dir=str(tmp_path)))
+    assert module.files(data_dir=str(tmp_path)) == [table]
+
+
+def test_a_changed_file_is_among_those_watched(made):
+    module, folder, options, _ = made
+    watched = module.files(data_dir=str(folder), **options)
+    assert len(watched) == len(set(watched)) >= 2
+    assert all(path.is_relative_to(folder) for path in watched)
+
+
+@pytest.mark.parametrize("number, suffix", [(0, ".nii"), (0, ".nii.gz"), (3, ".nii.gz")])
+def test_a_channel_is_read_only_from_a_whole_file(tmp_path, number, suffix):
+    path = tmp_path / f"v{suffix}"
+    layouts.write_nifti(path, layouts.values(1, (*layouts.SHAPE, 4)))
+    assert scans.read(path, number).voxels.shape == layouts.SHAPE
+    path.write_bytes(path.read_bytes()[: -1 if suffix == ".nii" else -9])
+    with pytest.raises(DataError, match="image_truncated"):
+        scans.read(path, number)
+
+
+def test_a_channel_of_an_image_that_has_none_is_one_line(tmp_path):
+    volume, grey, mat = tmp_path / "v.nii", tmp_path / "grey.tif", tmp_path / "1.mat"
+    layouts.write_nifti(volume, layouts.values(1))
+    Image.fromarray(layouts.labels(1)[..., 1]).save(grey)
+    layouts.write_mat(mat, 1, "1", 1, side=32)
+    for path in (volume, grey, mat):
+        with pytest.raises(DataError, match=r"an image number 2 in it.*channel_missing"):
+            scans.read(path, 1)
+
+
+def test_a_colour_picture_and_a_4d_volume_are_refused_without_a_channel(tmp_path):
+    layouts.lgg(tmp_path)
+    layouts.msd_brain(tmp_path)
+    for pattern in ("*_1.tif", "imagesTr/BRATS*"):
+        with pytest.raises(DataError, match=r"image_colour|volume_many"):
+            scans.read(next(tmp_path.rglob(pattern)))
