@@ -204,17 +204,8 @@ def predict_code(wildcards):
 
 
 def exported_model(wildcards):
-    """The model to predict new images with: none to be made where the config names a folder."""
-    return [] if config["model"] else f"{RESULTS}/model"
-
-
-def new_images(wildcards):
-    """The images to predict."""
-    if not config["images"]:
-        raise WorkflowError(
-            "config: images: say what to predict, --config images=<file, folder or table>"
-        )
-    return config["images"]
+    """The model for new images; none is made where the config names one, or no images."""
+    return f"{RESULTS}/model" if config["images"] and not config["model"] else []
 
 
 def fold_number(wildcards):

@@ -56,7 +56,7 @@ rule predict:
     params:
         code=predict_code,
         model=lookup(within=config, dpath="model"),
-        images=new_images,
+        images=lookup(within=config, dpath="images"),
         local_dir=f"local/{config['experiment']}",
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),

@@ -42,6 +42,10 @@ def main(
     images: file, folder or table; model: folder of an exported model, model_dir where empty. Images
     that cannot be read do not stop the others; at the end they raise a UserError.
     """
+    if not images:
+        raise UserError(
+            "config: images: say what to predict, --config images=<file, folder or table>"
+        )
     source = Path(images).expanduser()
     model_folder = Path(model or str(model_dir)).expanduser()
     facts = exported_model.read(model_folder)

@@ -27,7 +27,9 @@ of tumorseg with --config model=<this folder> images=<file, folder or table>
 
 Research use only: not for diagnosis, nor for any decision about a patient.
 
-Trained on {trained_on}. Slices of another plane, sequence, contrast or scanner may give anything.
+Trained on {trained_on}.
+Slices of another plane, sequence, contrast or scanner may give anything.
+
 Test Dice of the single trainings, on patients they had not seen: {dice_mean} (95 % interval
 {dice_low} to {dice_high}). `predict` takes the mean of all trainings, which no patient here tests.
 {failed}
