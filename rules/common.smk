@@ -34,6 +34,9 @@ except Exception as error:  # jsonschema's message spans pages; its user needs o
 
 RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"
+# What may name the source's files and patients; it stays on this machine.
+LOCAL = f"local/{config['experiment']}"
+LOCAL_KEYS = ("table", "annotation_file", "patient_pattern", "images", "masks", "labels")
 LOSSES = list(config["losses"])
 RECIPES = list(config["use_recipes"])
 STATISTICS = {
@@ -218,5 +221,24 @@ def plan_recipes(wildcards):
 
 
 def settings_in_force(wildcards):
-    """The whole config, as the report prints it."""
+    """The whole config."""
     return dict(config)
+
+
+def settings_shown(wildcards):
+    """The whole config as the report prints it: what names files or people reads (local)."""
+    return hidden(config, ("data_dir", "images", "model")) | {
+        "source": hidden(config["source"], LOCAL_KEYS),
+        "identifiers": hidden(config["identifiers"], ["key_file"]),
+    }
+
+
+def hidden(settings, keys):
+    """The settings with (local) in place of what these keys hold, where they hold anything."""
+    return settings | {key: "(local)" for key in keys if settings.get(key)}
+
+
+def own_names(wildcards):
+    """The experiment's own words, which are written on purpose."""
+    numbered = [f"{what}-{n}" for what, some in (("fold", FOLDS), ("seed", SEEDS)) for n in some]
+    return [config["experiment"], *RECIPES, *LOSSES, *numbered]
