@@ -1,5 +1,5 @@
 # Validation, the names every stage uses, and the code digest; nothing else.
-import csv
+import functools
 import os
 import sys
 from pathlib import Path
@@ -14,6 +14,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from tumorseg import registry, search_space, tuning_checks
 from tumorseg.code_digest import code_digest as code
 from tumorseg.errors import UserError
+from tumorseg.files import files_digest
 
 
 def one_line(error):
@@ -34,7 +35,7 @@ except Exception as error:  # jsonschema's message spans pages; its user needs o
 
 RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"
-# What may name the source's files and patients; it stays on this machine.
+# What may name source files; never shared, never part of a report.
 LOCAL = f"local/{config['experiment']}"
 LOCAL_KEYS = ("table", "annotation_file", "patient_pattern", "images", "masks", "labels")
 LOSSES = list(config["losses"])
@@ -68,8 +69,8 @@ if config["reference_loss"] not in LOSSES:
         f"config: reference_loss: {config['reference_loss']!r} is not among losses: "
         + ", ".join(LOSSES)
     )
-if config["source"]["kind"] == "table" and not config["data_dir"]:
-    raise WorkflowError("config: data_dir: say where the table lies, --config data_dir=<folder>")
+if config["source"]["kind"] != "phantom" and not config["data_dir"]:
+    raise WorkflowError("config: data_dir: say where the data lie, --config data_dir=<folder>")
 SCHEMA = yaml.safe_load(Path(workflow.basedir, "config.schema.yaml").read_text(encoding="utf-8"))
 TRAINING_KEYS = SCHEMA["properties"]["recipes"]["additionalProperties"]["properties"]["training"]
 TUNING = config["tuning"]
@@ -97,39 +98,27 @@ wildcard_constraints:
     seed="|".join(map(str, SEEDS)),
 
 
-def source_files(wildcards):
-    """The user's table and what it names, so that a changed image is imported again.
+@functools.cache
+def source_state():
+    """Changes with any file of the source: as inputs, Snakemake would store and print their names."""
+    source = dict(config["source"])
+    reader = registry.entry("sources", source.pop("kind"))
+    if not hasattr(reader, "files"):
+        return "made"
+    return files_digest(reader.files(data_dir=config["data_dir"], **source), config["data_dir"])
 
-    Files that are missing are left to the importer, whose message names the row.
-    """
-    source = config["source"]
-    if source["kind"] != "table":
-        return []
-    folder = Path(config["data_dir"]).expanduser()
-    table = folder / source.get("table", "cases.tsv")
-    found = [table]
-    if source.get("annotation_file"):
-        found.append(folder / source["annotation_file"])
-    if table.is_file():
-        columns = source.get("columns", {})
-        names = [columns.get(name, name) for name in ("image", "annotation")]
-        with table.open(encoding="utf-8", newline="") as lines:
-            for row in csv.DictReader(lines, delimiter="\t"):
-                found += [folder / row[name] for name in names if row.get(name)]
-    return [str(path) for path in found if path.is_file()]
+
+def source_digest(wildcards):
+    """The state of the source; looked up once a run, and not where nothing asks for it."""
+    return source_state()
 
 
 def import_code(wildcards):
-    """The importer with the source and annotation form that the config names, and no other."""
-    form = config["source"].get("form", "labelme")
-    source = config["source"]["kind"]
-    return code("import_cases.py", f"tumorseg.sources.{source}", f"tumorseg.annotations.{form}")
-
-
-def rasterize_code(wildcards):
-    """The rasterizer with the annotation form in use."""
-    form = config["source"].get("form", "labelme")
-    return code("rasterize.py", f"tumorseg.annotations.{form}")
+    """The importer with the source that the config names, and every format and annotation form."""
+    entries = [f"tumorseg.sources.{config['source']['kind']}"]
+    for folder in ("formats", "annotations"):
+        entries += [f"tumorseg.{folder}.{name}" for name in registry.names(folder)]
+    return code("import_cases.py", *entries)
 
 
 def train_code(wildcards):

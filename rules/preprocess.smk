@@ -45,7 +45,7 @@ rule rasterize:
     resources:
         mem_mb=1000,
     params:
-        code=rasterize_code,
+        code=code("rasterize.py"),
     script:
         "../scripts/rasterize.py"
 

@@ -24,6 +24,7 @@ _PDF_GLYPHS = re.compile(r"/Differences\s*\[.*?\]|/CharProcs.*?>>", re.DOTALL)
 _PDF_KERNING = re.compile(r"\)\s*-?[\d.]+\s*\(")
 _PDF_HEX = re.compile(r"<((?:[0-9A-Fa-f]{2}\s*){4,})>")
 
+_READABLE = re.compile(rb"(?:[\t -~]|[\xc2-\xf4][\x80-\xbf]{1,3}){%d,}" % IN_DATA)
 _BROKEN = (ValueError, OSError, EOFError, LookupError, RuntimeError, zlib.error, zipfile.BadZipFile)
 
 # A text, and the number of characters from which on a word in it is no chance.
@@ -85,9 +86,10 @@ def _decoded(letters: str) -> Iterator[Found]:
 
 
 def _unknown(data: bytes) -> Iterator[Found]:
-    """Data that may hold text: as bytes, without the zeros of UTF-16, and as UTF-8."""
-    yield data.replace(b"\0", b"").decode("latin-1"), IN_DATA
-    yield data.decode("utf-8", errors="replace"), IN_DATA
+    """What reads like text in data of an unknown kind, also without the zeros of UTF-16."""
+    for content in (data, data.replace(b"\0", b"")):
+        runs = b"\n".join(_READABLE.findall(content))
+        yield runs.decode("utf-8", errors="replace"), IN_DATA
 
 
 def _utf16(data: bytes) -> Iterator[Found]:
@@ -122,8 +124,8 @@ def _compressed_chunk(content: bytes) -> Iterator[Found]:
 
 def _metadata(content: bytes) -> Iterator[Found]:
     """Few bytes of metadata: a short word is no chance there."""
-    for text, _ in _unknown(content):
-        yield text, 0
+    yield content.replace(b"\0", b"").decode("latin-1"), 0
+    yield content.decode("utf-8", errors="replace"), 0
 
 
 def _jpeg(data: bytes) -> Iterator[Found]:

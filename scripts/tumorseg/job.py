@@ -47,7 +47,8 @@ def named(items: Any) -> dict[str, Any]:
 def run(main: Callable[..., None], snakemake: Any) -> None:
     """Calls main with the job's named input, output and params.
 
-    Where main asks for them: `code`, and what the job was given, `cores` and `gpus`.
+    Where main asks for them: `code`, what the job was given, `cores` and `gpus`, and the whole
+    `config`, which re-runs nothing and so may only judge, never change what is written.
 
     A UserError ends the job with its one line; anything else is a fault of ours and keeps its
     traceback. Both end up in the rule's log as well.
@@ -57,6 +58,7 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     if "code" not in asked:
         arguments.pop("code", None)
     given = {"cores": snakemake.threads, "gpus": snakemake.resources.get("gpu", 0)}
+    given["config"] = snakemake.config
     arguments |= {name: value for name, value in given.items() if name in asked}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on its own build
     log_path = Path(str(snakemake.log[0]))

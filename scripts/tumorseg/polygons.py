@@ -2,25 +2,6 @@
 
 import numpy as np
 
-from tumorseg.errors import UserError
-
-
-def check_inside(points: np.ndarray, height: int, width: int) -> None:
-    """Raises UserError where a vertex lies outside the image's outer pixel borders.
-
-    points: (n, 2) of x, y in pixels; the centre of the first pixel is (0, 0), its border -.5.
-    """
-    if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3:
-        raise UserError("a polygon needs at least three points of x and y")
-    if not np.isfinite(points).all():
-        raise UserError("a polygon has a coordinate that is not a number")
-    low, high = points.min(axis=0), points.max(axis=0)
-    if (low < -0.5).any() or high[0] > width - 0.5 or high[1] > height - 0.5:
-        raise UserError(
-            f"a polygon leaves the image: x {low[0]:g} to {high[0]:g}, y {low[1]:g} to "
-            f"{high[1]:g} in an image {width} wide and {height} high"
-        )
-
 
 def fill(points: np.ndarray, height: int, width: int) -> np.ndarray:
     """The mask (height, width) uint8 0/1 of one polygon: a pixel is in if its centre is inside.

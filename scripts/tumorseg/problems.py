@@ -1,8 +1,11 @@
 """What can be wrong with a user's data: a code, a place and a way to mend it, on one line."""
 
+import sys
 from dataclasses import dataclass, replace
 
 from tumorseg.errors import UserError
+
+SHOWN = 50  # lines of problems; a terminal holds no more
 
 
 @dataclass(frozen=True)
@@ -56,3 +59,18 @@ def error(code: str, value: str, expected: str, hint: str, file: str = "") -> Da
 def warning(code: str, value: str, expected: str, hint: str, file: str = "") -> Problem:
     """A Problem that does not stop anything, to be kept among notes."""
     return Problem(code, value, expected, hint, file, severity="warning")
+
+
+def report(problems: list[Problem]) -> None:
+    """Prints the problems, errors first; raises UserError if there is an error among them."""
+    ordered = sorted(problems, key=lambda problem: problem.severity != "error")
+    for problem in ordered[:SHOWN]:
+        print(f"{problem.severity}: {problem.line()}", file=sys.stderr)
+    if len(ordered) > SHOWN:
+        print(f"... and {len(ordered) - SHOWN} more; `snakemake check` shows all", file=sys.stderr)
+    errors = sum(problem.severity == "error" for problem in problems)
+    if errors:
+        raise UserError(
+            f"{errors} {'errors' if errors > 1 else 'error'} in the data, nothing is imported; "
+            "`snakemake check` shows them on a page"
+        )

@@ -1,17 +1,34 @@
-"""Promises of the annotation forms: what each reads, and the line it refuses bad files with."""
+"""Promises of the annotation forms drawn in JSON or painted: what each reads, and its refusals."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+from shapely.geometry import Polygon
 
-from tumorseg import registry
-from tumorseg.annotations import border, labelme, mask
+from tumorseg import annotation, outlines, registry, scans
+from tumorseg.cases import Case
 from tumorseg.errors import UserError
-from tumorseg.images import write_mask
+from tumorseg.images import read_image, write_mask
+from tumorseg.outlines import fill_parts
+from tumorseg.scans import Annotation, Labels, Scan
 
 HEIGHT, WIDTH = 20, 30
 SQUARE = [[4.5, 2.5], [10.5, 2.5], [10.5, 8.5], [4.5, 8.5]]  # pixels x 5..10, y 3..8
+SCAN = Scan(Path("image.png"), np.zeros((HEIGHT, WIDTH), np.uint8))
+SLICE = Scan(Path("series"), SCAN.voxels[None], affine=np.eye(4), uids=("1.2",))
+
+
+@pytest.fixture(autouse=True)
+def simple_pictures(monkeypatch):
+    """Label pictures by our own reader of PNG, so that these tests are about annotations."""
+    monkeypatch.setattr(
+        scans, "read_labels", lambda path: Labels(read_image(path).astype(int)), raising=False
+    )
 
 
 def expected_square() -> np.ndarray:
@@ -24,89 +41,230 @@ def shape(points, **more):
     return {"label": "tumour", "points": points, "shape_type": "polygon"} | more
 
 
-def store(tmp_path, content) -> object:
+def store(tmp_path, content) -> Path:
     path = tmp_path / "annotation.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     return path
 
 
-def test_three_forms_of_one_square_give_one_mask(tmp_path):
+def painted(found: Annotation, size=(HEIGHT, WIDTH)) -> np.ndarray:
+    return fill_parts(found.parts, *size) if found.mask is None else found.mask
+
+
+def read(path, form="auto", scan=SCAN, key="", labels=None) -> np.ndarray:
+    return painted(annotation.read(path, form, scan, key, labels), scan.voxels.shape[-2:])
+
+
+def codes(found: Annotation) -> list[str]:
+    return [note.code for note in found.notes]
+
+
+@pytest.mark.parametrize("form", ["auto", None])
+def test_forms_of_one_square_give_one_mask(tmp_path, form):
     polygons = store(tmp_path, {"shapes": [shape(SQUARE)], "imageHeight": 20, "imageWidth": 30})
-    np.testing.assert_array_equal(labelme.read(polygons, HEIGHT, WIDTH), expected_square())
+    np.testing.assert_array_equal(read(polygons, form or "labelme"), expected_square())
     one_based = (np.array(SQUARE) + 1).tolist()
-    np.testing.assert_array_equal(
-        border.read(store(tmp_path, one_based), HEIGHT, WIDTH), expected_square()
-    )
-    flat = store(tmp_path, np.ravel(one_based).tolist())
-    np.testing.assert_array_equal(border.read(flat, HEIGHT, WIDTH), expected_square())
+    flat = np.ravel(one_based).tolist()
+    for content, key in [(one_based, ""), (flat, ""), ({"a": flat, "b": []}, "a")]:
+        path = store(tmp_path, content)
+        np.testing.assert_array_equal(read(path, form or "border", key=key), expected_square())
     path = tmp_path / "mask.png"
     write_mask(path, expected_square())
-    np.testing.assert_array_equal(mask.read(path, HEIGHT, WIDTH), expected_square())
+    np.testing.assert_array_equal(read(path, form or "mask"), expected_square())
+
+
+def test_outlines_on_a_single_dicom_slice_become_a_mask_of_its_shape(tmp_path):
+    found = annotation.read(store(tmp_path, {"shapes": [shape(SQUARE)]}), "auto", SLICE)
+    assert found.parts is None
+    np.testing.assert_array_equal(found.mask, expected_square()[None])
 
 
 def test_labelme_polygons_are_united(tmp_path):
     second = [[8.5, 5.5], [14.5, 5.5], [14.5, 11.5], [8.5, 11.5]]
-    found = labelme.read(store(tmp_path, {"shapes": [shape(SQUARE), shape(second)]}), HEIGHT, WIDTH)
+    found = read(store(tmp_path, {"shapes": [shape(SQUARE), shape(second)]}))
     assert found.sum() == 36 + 36 - 2 * 3
     assert set(np.unique(found)) == {0, 1}
 
 
-def test_labelme_without_shapes_is_an_empty_mask(tmp_path):
-    assert labelme.read(store(tmp_path, {"shapes": []}), HEIGHT, WIDTH).sum() == 0
+def test_labelme_rectangle_and_circle(tmp_path):
+    corners = [[10.5, 8.5], [4.5, 2.5]]
+    found = read(store(tmp_path, {"shapes": [shape(corners, shape_type="rectangle")]}))
+    np.testing.assert_array_equal(found, expected_square())
+    circle = shape([[14.0, 9.0], [14.0, 16.3]], shape_type="circle")
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    disc = np.hypot(rows - 9, columns - 14) < 7.3
+    np.testing.assert_array_equal(read(store(tmp_path, {"shapes": [circle]})), disc)
+
+
+@given(
+    points=st.lists(
+        st.tuples(st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1)), min_size=3, max_size=8
+    ).filter(lambda points: Polygon(points).is_valid)
+)
+def test_labelme_lies_where_the_tools_own_drawing_rule_puts_it(tmp_path_factory, points):
+    """PIL, which LabelMe draws with, paints the border's pixels too: ours lies within that, and
+    all that PIL adds touches the outline."""
+    path = store(tmp_path_factory.mktemp("pil"), {"shapes": [shape(points)]})
+    ours = read(path).astype(bool)
+    picture = Image.new("L", (WIDTH, HEIGHT))
+    ImageDraw.Draw(picture).polygon(points, outline=1, fill=1)
+    theirs = np.array(picture, bool)
+    assert not (ours & ~theirs).any()
+    border = Polygon(points).exterior
+    for row, column in np.argwhere(theirs & ~ours):
+        assert border.distance(Polygon([(column, row)] * 3).centroid) <= 0.75
+
+
+def test_annotation_without_outlines_is_empty_and_no_error(tmp_path):
+    found = annotation.read(store(tmp_path, {"shapes": []}), "auto", SCAN)
+    assert found.parts == () and found.mask is None
+
+
+def test_labels_choose_what_counts(tmp_path):
+    other = [[20.5, 2.5], [26.5, 2.5], [26.5, 8.5]]
+    path = store(tmp_path, {"shapes": [shape(SQUARE), shape(other, label="oedema")]})
+    assert read(path).sum() > 36
+    chosen = read(path, labels={"tumour": "tumour", "oedema": "background"})
+    np.testing.assert_array_equal(chosen, expected_square())
+    with pytest.raises(UserError, match=r"label 'oedema'; expected one of 'tumour'.*label_unknown"):
+        read(path, labels={"tumour": "tumour"})
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("{", "not a LabelMe file"),
-        ([1, 2], "not a LabelMe file"),
-        ({"regions": []}, "not a LabelMe file"),
-        ({"shapes": [shape(SQUARE)], "imageHeight": 30, "imageWidth": 20}, "is for an image 20"),
-        ({"shapes": [shape(SQUARE, shape_type="circle")]}, "'circle', expected polygon"),
-        ({"shapes": [shape([[0, 0], [99, 0], [5, 5]])]}, "leaves the image"),
-        ({"shapes": [shape([[0, 0], [9, 0]])]}, "at least three points"),
-        ({"shapes": [shape([[0, 0], ["a", 0], [1, 1]])]}, "not a LabelMe file"),
-        ({"shapes": [shape([[0, 0], [1], [1, 1]])]}, "not a LabelMe file"),
-        ({"shapes": [{"label": "tumour"}]}, "not a LabelMe file"),
-        ({"shapes": ["tumour"]}, "not a LabelMe file"),
-        ({"shapes": None}, "not a LabelMe file"),
+        ("{", "not JSON"),
+        ("[" * 10_000, "not JSON"),
+        ([1, 2], "cannot be read as labelme"),
+        ({"regions": []}, r"no image 'image.png' among 1.*key_missing"),
+        ({"shapes": [shape(SQUARE)], "imageHeight": 30, "imageWidth": 20}, "annotation_size"),
+        ({"shapes": [shape(SQUARE, shape_type="line")]}, "'line'; expected polygon, rectangle"),
+        ({"shapes": [shape([[40, 0], [99, 0], [55, 5]])]}, "polygon_outside"),
+        ({"shapes": [shape([[0, 0], [9, 0]])]}, "at least three"),
+        ({"shapes": [shape([[0, 0], [9, 0], [0, 0]])]}, "at least three"),
+        ({"shapes": [shape([[0, 0], [9, 0], [4, 0]])]}, "polygon_no_area"),
+        ({"shapes": [shape([[0, 0], [1e9, 0], [4, 4]])]}, "polygon_absurd"),
+        ({"shapes": [shape([[0, 0], [None, 0], [4, 4]])]}, "polygon_not_finite"),
+        ('{"shapes": [{"points": [[0, 0], [NaN, 1], [4, 4]]}]}', "polygon_not_finite"),
+        ({"shapes": [shape([[0, 0], ["a", 0], [1, 1]])]}, "cannot be read as labelme"),
+        ({"shapes": [shape([[0, 0], [1], [1, 1]])]}, "cannot be read as labelme"),
+        ({"shapes": [{"label": "tumour"}]}, "cannot be read as labelme"),
+        ({"shapes": ["tumour"]}, "cannot be read as labelme"),
+        ({"shapes": None}, "cannot be read as labelme"),
+        ({"shapes": [shape([[-1, -1], [99, -1], [99, 99], [-1, 99]])]}, "annotation_all"),
     ],
 )
 def test_labelme_refuses_in_one_line(tmp_path, content, complaint):
     with pytest.raises(UserError, match=complaint) as caught:
-        labelme.read(store(tmp_path, content), HEIGHT, WIDTH)
+        read(store(tmp_path, content), "labelme")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("{", "not a border"),
-        ({"a": 1}, "not a border"),
-        ([[1, 2], [3]], "not a border"),
+        ("{", "not JSON"),
+        ({"a": 1}, "key_missing"),
+        ([[1, 2], [3]], "cannot be read as border"),
         ([1, 2, 3], "expected pairs"),
-        ([[1, 1], [5, 5]], "at least three points"),
-        ([], "at least three points"),
-        ([[1, 1], [31.6, 1], [5, 5]], "leaves the image"),
-        ([[1, 1], [None, 1], [5, 5]], "not a number"),
+        ([[1, 1], [5, 5]], "at least three"),
+        ([], "at least three"),
+        ([[1, 1], [None, 1], [5, 5]], "polygon_not_finite"),
     ],
 )
 def test_border_refuses_in_one_line(tmp_path, content, complaint):
     with pytest.raises(UserError, match=complaint) as caught:
-        border.read(store(tmp_path, content), HEIGHT, WIDTH)
+        read(store(tmp_path, content), "border")
     assert "\n" not in str(caught.value)
 
 
 def test_mask_of_another_size_is_refused(tmp_path):
     path = tmp_path / "mask.png"
     write_mask(path, expected_square().T)
-    with pytest.raises(UserError, match=r"20 wide and 30 high.*30 wide and 20 high"):
-        mask.read(path, HEIGHT, WIDTH)
+    with pytest.raises(UserError, match=r"20 x 30.*30 wide and 20 high.*annotation_size"):
+        read(path)
 
 
-@pytest.mark.parametrize("name", registry.names("annotations"))
-def test_every_form_has_a_suffix_and_names_a_missing_file(tmp_path, name):
-    form = registry.entry("annotations", name)
-    assert form.SUFFIX in (".json", ".png")
-    with pytest.raises(UserError):
-        form.read(tmp_path / f"missing{form.SUFFIX}", HEIGHT, WIDTH)
+def labelled(values, labels=None, scan=SCAN, affine=None, monkey=None):
+    monkey.setattr(scans, "read_labels", lambda path: Labels(values, affine))
+    return annotation.read(Path("mask.nii"), "mask", scan, "", labels)
+
+
+@pytest.mark.parametrize("value", [1, 2, 255, 65535])
+def test_mask_of_one_value_needs_no_map(monkeypatch, value):
+    found = labelled(expected_square().astype(int) * value, monkey=monkeypatch)
+    np.testing.assert_array_equal(found.mask, expected_square())
+    assert found.mask.dtype == np.uint8 and found.notes == ()
+
+
+def test_mask_of_several_labels_needs_a_map_that_names_each(monkeypatch):
+    values = expected_square().astype(int)
+    values[4, 6], values[0, 0] = 4, 2
+    with pytest.raises(UserError, match=r"label 1, 2, 4; expected a single label.*label_unknown"):
+        labelled(values, monkey=monkeypatch)
+    with pytest.raises(UserError, match=r"label 2; expected one of '1', '4'"):
+        labelled(values, {"1": "tumour", "4": "tumour"}, monkey=monkeypatch)
+    counted = {"1": "tumour", "2": "background", "4": "tumour", "7": "tumour"}
+    found = labelled(values, counted, monkey=monkeypatch)
+    np.testing.assert_array_equal(found.mask, expected_square())
+
+
+def test_grey_edges_are_cut_at_half_and_reported(monkeypatch):
+    values = expected_square().astype(int) * 250
+    values[3, 5:11], values[2, 5:11], values[15, 20] = 125, 124, 3
+    found = labelled(values, monkey=monkeypatch)
+    np.testing.assert_array_equal(found.mask, expected_square())
+    assert codes(found) == ["mask_grey_edges"]
+
+
+def test_grey_labels_are_not_taken_for_grey_edges(monkeypatch):
+    values = np.zeros((HEIGHT, WIDTH), int)
+    values[2:12, 2:12], values[2:12, 16:26] = 127, 255
+    with pytest.raises(UserError, match="label 127, 255"):
+        labelled(values, monkey=monkeypatch)
+
+
+def test_mask_that_is_empty_or_full(monkeypatch):
+    assert labelled(np.zeros((HEIGHT, WIDTH), int), monkey=monkeypatch).mask.sum() == 0
+    with pytest.raises(UserError, match="annotation_all"):
+        labelled(np.full((HEIGHT, WIDTH), 255), monkey=monkeypatch)
+
+
+def test_label_volume_goes_to_the_images_grid(monkeypatch):
+    values = np.stack([expected_square()] * 3) * 3
+    scan = Scan(Path("volume.nii"), np.zeros((WIDTH, HEIGHT, 3), np.uint16), affine=np.eye(4))
+    monkeypatch.setattr(scans, "to_grid", lambda labels, scan: labels.values.T, raising=False)
+    found = labelled(values.astype(int), scan=scan, affine=np.eye(4), monkey=monkeypatch)
+    np.testing.assert_array_equal(found.mask, np.stack([expected_square()] * 3).T)
+
+
+def test_outlines_on_a_volume_are_refused(tmp_path):
+    volume = Scan(Path("volume.nii"), np.zeros((5, 6, 7), np.uint16), affine=np.eye(4))
+    with pytest.raises(UserError, match=r"5 x 6 x 7.*outline_on_volume"):
+        annotation.read(store(tmp_path, {"shapes": [shape(SQUARE)]}), "auto", volume)
+
+
+@pytest.mark.parametrize("name", [*registry.names("annotations"), "auto"])
+def test_every_form_names_a_missing_file(tmp_path, name, monkeypatch):
+    def refuse(path):
+        raise UserError("no such mask")
+
+    monkeypatch.setattr(scans, "read_labels", refuse)
+    with pytest.raises(UserError, match="no such"):
+        annotation.read(tmp_path / "missing", name, SCAN)
+
+
+def test_stored_form_gives_the_same_mask_and_holds_numbers_only(tmp_path):
+    secret = "Jane Doe 1970"
+    content = {"shapes": [shape(SQUARE, label=secret, description=secret)], "imagePath": secret}
+    found = annotation.read(store(tmp_path, content), "auto", SCAN)
+    for parts, mask in [(found.parts, None), (None, painted(found))]:
+        case = Case("a.b", "p", "axial", SCAN.voxels, parts, mask, (1, 1), secret)
+        path = outlines.store(tmp_path / "a.b", case)
+        assert path.name == ("a.b.json" if mask is None else "a.b.png")
+        np.testing.assert_array_equal(outlines.load(path, HEIGHT, WIDTH), expected_square())
+        assert b"Jane" not in path.read_bytes()
+    with pytest.raises(UserError, match="expected"):
+        outlines.load(path, WIDTH, HEIGHT)
+    with pytest.raises(UserError, match="import the cases again"):
+        outlines.load(store(tmp_path, {"shapes": []}), HEIGHT, WIDTH)

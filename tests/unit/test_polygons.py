@@ -1,6 +1,5 @@
 """Promises of the rasterizer: a pixel is in where its centre is in, and in one polygon only."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 
-from tumorseg.annotations import border
-from tumorseg.errors import UserError
+from tumorseg import annotation
 from tumorseg.images import read_mask
-from tumorseg.polygons import check_inside, fill
+from tumorseg.outlines import fill_parts
+from tumorseg.polygons import fill
+from tumorseg.scans import Scan
 
 HEIGHT, WIDTH = 24, 30
 REAL = Path(__file__).parents[3] / "shared" / "data" / "t1ce_slices"
@@ -123,40 +123,17 @@ def test_open_closed_reversed_and_rotated_lists_give_the_same_mask(points, turn)
     np.testing.assert_array_equal(fill(np.roll(outline, turn, axis=0), HEIGHT, WIDTH), mask)
 
 
-@pytest.mark.parametrize(
-    ("points", "complaint"),
-    [
-        ([(0, 0), (30, 0), (3, 3)], "leaves the image"),
-        ([(0, 0), (3, 23.6), (3, 3)], "leaves the image"),
-        ([(-0.6, 0), (3, 0), (3, 3)], "leaves the image"),
-        ([(0, -4), (3, 0), (3, 3)], "leaves the image"),
-        ([(0, 0), (float("nan"), 0), (3, 3)], "not a number"),
-        ([(0, 0), (3, 3)], "at least three points"),
-        ([(0, 0, 0), (1, 1, 1), (2, 2, 2)], "at least three points"),
-    ],
-)
-def test_polygons_that_cannot_be_right_are_refused(points, complaint):
-    with pytest.raises(UserError, match=complaint) as caught:
-        check_inside(np.array(points, float), HEIGHT, WIDTH)
-    assert "\n" not in str(caught.value)
-
-
-def test_the_outer_pixel_borders_belong_to_the_image():
-    check_inside(np.array([(-0.5, -0.5), (29.5, -0.5), (29.5, 23.5)]), HEIGHT, WIDTH)
-
-
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"REAL SLICES NOT CHECKED: no {REAL.name} in shared/")
-def test_borders_of_the_real_slices_give_their_masks(tmp_path):
+def test_borders_of_the_real_slices_give_their_masks():
     """Mean intersection over union with the given masks of at least .995."""
-    borders = json.loads((REAL / "borders.json").read_text(encoding="utf-8"))
     samples = pd.read_csv(REAL / "samples.tsv", sep="\t", dtype={"sample_id": str})
     assert len(samples) == 314
     overlaps = []
     for sample in samples.itertuples():
         given_mask = read_mask(REAL / sample.mask).astype(bool)
-        path = tmp_path / "border.json"
-        path.write_text(json.dumps(borders[sample.sample_id]), encoding="utf-8")
-        mask = border.read(path, *given_mask.shape).astype(bool)
+        scan = Scan(REAL / sample.image, given_mask.astype(np.uint8))
+        found = annotation.read(REAL / "borders.json", "auto", scan, sample.sample_id)
+        mask = fill_parts(found.parts, *given_mask.shape).astype(bool)
         overlaps.append((mask & given_mask).sum() / (mask | given_mask).sum())
     assert np.mean(overlaps) >= 0.995
     assert np.min(overlaps) >= 0.95

@@ -1,30 +1,27 @@
 """A bare border: a JSON list of x, y pairs, 1-based as MATLAB (first pixel centre 1, 1).
 
-Points may also stand in one flat list x1, y1, x2, y2, ...
+Points may also stand in one flat list x1, y1, x2, y2, ...; one file may map keys to such lists.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 
-from tumorseg.errors import UserError
-from tumorseg.polygons import check_inside, fill
+from tumorseg.drawings import drawn, find, parsed
+from tumorseg.problems import error
+from tumorseg.scans import Annotation, Scan
 
-SUFFIX = ".json"
+EXPECTED = "a JSON list of x, y pairs, or an object of such lists"
 
 
-def read(path: Path, height: int, width: int) -> np.ndarray:
-    """The border's inside as a (height, width) uint8 mask of 0 and 1.
-
-    Raises UserError where the file is not such a list or the border leaves the image.
-    """
-    try:
-        numbers = np.array(json.loads(path.read_text(encoding="utf-8")), float).ravel()
-    except (OSError, ValueError, TypeError):
-        raise UserError("not a border: expected a JSON list of x, y pairs") from None
+def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
+    """The border's inside; a border has no label, so all of it counts."""
+    content = parsed(path)
+    points = find(content, key) if isinstance(content, dict) else content
+    if not isinstance(points, list):
+        raise TypeError("not a list")
+    numbers = np.array(points, float).ravel()
     if len(numbers) % 2:
-        raise UserError(f"a border of {len(numbers)} numbers, expected pairs of x and y")
-    points = numbers.reshape(-1, 2) - 1.0
-    check_inside(points, height, width)
-    return fill(points, height, width)
+        found = f"a border of {len(numbers)} numbers"
+        raise error("border_odd", found, "pairs of x and y", "export it again")
+    return drawn([[numbers.reshape(-1, 2) - 1.0]], scan)

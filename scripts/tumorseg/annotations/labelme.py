@@ -1,43 +1,45 @@
-"""LabelMe JSON: polygons under `shapes`, coordinates 0-based at pixel centres."""
+"""LabelMe JSON: polygons, rectangles and circles under `shapes`, 0-based at pixel centres.
 
-import json
+The tool's own drawing rule is PIL's (labelme.utils.shape_to_mask), whose pixel centres are whole
+numbers. One file may also map keys to the contents of such files.
+"""
+
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tumorseg.errors import UserError
-from tumorseg.polygons import check_inside, fill
+from tumorseg.drawings import check_size, drawn, ellipse, find, is_tumour, parsed, rectangle, shown
+from tumorseg.problems import error
+from tumorseg.scans import Annotation, Scan
 
-SUFFIX = ".json"
+EXPECTED = "JSON with a list `shapes`, each with `label`, `shape_type` and `points` of x and y"
 
 
-def read(path: Path, height: int, width: int) -> np.ndarray:
-    """The union of all polygons as a (height, width) uint8 mask of 0 and 1.
+def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
+    """The tumour's outlines; DataError for another image's size and shapes that are no area."""
+    content = parsed(path)
+    if "shapes" not in content:
+        content = find(content, key)
+    check_size(content.get("imageHeight"), content.get("imageWidth"), scan)
+    counted = [s for s in content["shapes"] if is_tumour([str(s.get("label"))], labels)]
+    return drawn(([_ring(shape)] for shape in counted), scan)
 
-    Raises UserError for JSON that is not LabelMe's, a shape that is no polygon, a polygon outside
-    the image, or an annotation made on an image of another size.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        size = content.get("imageHeight", height), content.get("imageWidth", width)
-        kinds = [shape.get("shape_type", "polygon") for shape in content["shapes"]]
-        polygons = [
-            np.array(shape["points"] if kind == "polygon" else (), float)
-            for shape, kind in zip(content["shapes"], kinds, strict=True)
-        ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(
-            "not a LabelMe file: expected JSON with a list `shapes`, each with `points` of x and y"
-        ) from None
-    if size != (height, width):
-        raise UserError(
-            f"annotation is for an image {size[1]} wide and {size[0]} high, "
-            f"the image is {width} wide and {height} high"
-        )
-    mask = np.zeros((height, width), np.uint8)
-    for kind, points in zip(kinds, polygons, strict=True):
-        if kind != "polygon":
-            raise UserError(f"shape of type {kind!r}, expected polygon")
-        check_inside(points, height, width)
-        mask |= fill(points, height, width)
-    return mask
+
+def _ring(shape: dict[str, Any]) -> Any:
+    kind, points = shape.get("shape_type") or "polygon", shape["points"]
+    if kind == "polygon":
+        return points
+    if kind == "rectangle":
+        (left, top), (right, bottom) = points
+        return rectangle(left, top, right, bottom)
+    if kind == "circle":
+        (x, y), edge = points
+        radius = float(np.hypot(edge[0] - x, edge[1] - y))
+        return ellipse(x, y, radius, radius)
+    raise error(
+        "shape_type",
+        f"shape of type {shown(kind)}",
+        "polygon, rectangle or circle",
+        "draw it as a polygon, or give its label as background in source.labels",
+    )

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from tumorseg.cases import Case
+from tumorseg.cases import Case, Part
 from tumorseg.errors import UserError
 from tumorseg.phantom_fields import Noise, template
 from tumorseg.phantom_head import Tissue, draw_brain, draw_head
@@ -40,7 +40,7 @@ class Slice:
     patient: str
     plane: str
     image: np.ndarray
-    annotation: dict
+    parts: tuple[Part, ...]
     brain: np.ndarray
     tumour: np.ndarray
     spacing_mm: float
@@ -111,9 +111,9 @@ def cases(
             patient=one.patient,
             plane=one.plane,
             image=one.image,
-            annotation=one.annotation,
-            form="labelme",
-            spacing_mm=one.spacing_mm,
+            parts=one.parts,
+            mask=None,
+            spacing_mm=(one.spacing_mm, one.spacing_mm),
             origin=f"phantom of seed {seed}",
             true_brain=one.brain,
             tumour_type=one.tumour_type,
@@ -198,7 +198,7 @@ def _slice(
         patient=patient.name,
         plane=plane,
         image=np.clip(np.rint(image), 0, 255).astype(np.uint8),
-        annotation=_labelme(case, polygons, height_px, width_px),
+        parts=tuple((polygon,) for polygon in polygons),
         brain=(_enlarge(brain, height_px, width_px) > 0.5) | tumour,
         tumour=tumour,
         spacing_mm=spacing_mm,
@@ -229,24 +229,3 @@ def _enlarge(samples: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     size = (samples.shape[1] * MATRIX_STEP, samples.shape[0] * MATRIX_STEP)
     large = cv2.resize(samples, size, interpolation=cv2.INTER_CUBIC)
     return np.ascontiguousarray(large[:height_px, :width_px])
-
-
-def _labelme(case: str, polygons: list[np.ndarray], height_px: int, width_px: int) -> dict:
-    return {
-        "version": "5.5.0",
-        "flags": {},
-        "shapes": [
-            {
-                "label": "tumor",
-                "points": polygon.tolist(),
-                "group_id": None,
-                "shape_type": "polygon",
-                "flags": {},
-            }
-            for polygon in polygons
-        ],
-        "imagePath": f"{case}.png",
-        "imageData": None,
-        "imageHeight": height_px,
-        "imageWidth": width_px,
-    }

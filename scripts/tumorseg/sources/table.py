@@ -1,138 +1,201 @@
-"""One's own slices: a TSV with a line a case, beside the images and annotations that it names."""
+"""One's own images: a TSV with a line a case, beside the images and annotations that it names."""
 
-import json
+import csv
 import math
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-import pandas as pd
+from tumorseg.cases import Entry
+from tumorseg.problems import DataError, error
 
-from tumorseg import registry
-from tumorseg.cases import PLANES, Case
-from tumorseg.errors import UserError
-from tumorseg.images import read_image
-
-COLUMNS = ("case", "image", "annotation", "patient", "plane")
-OPTIONAL = ("spacing_mm", "tumour_type")
+NEEDED = ("case", "image", "annotation", "patient")
+OPTIONAL = ("plane", "spacing_mm", "tumour_type", "form")
 UNKNOWN = ("", "NA", "NaN", "nan", "n/a")
+NEGATIVE = "negative"  # in the annotation's place: looked at, and there is no tumour
+LARGEST = 2**28  # bytes of a table: more is another file, and millions of rows fit in
+HINT = "save it as tab-separated text (TSV), UTF-8, with one line of column names first"
 
 
-def cases(
+def entries(
     *,
     data_dir: str,
     table: str = "cases.tsv",
-    form: str = "labelme",
+    form: str = "auto",
     columns: dict[str, str] | None = None,
     annotation_file: str | None = None,
     **_: Any,
-) -> Iterator[Case]:
-    """The table's cases in its order; every line is checked before the first is yielded.
+) -> Iterator[Entry | DataError]:
+    """The table's cases in its order; a bad row comes as a DataError with its place.
 
     data_dir: folder of the table; its paths are relative to it. columns: our column name -> the
-    table's, where they differ. form: one of tumorseg.annotations. annotation_file: one JSON file
-    that maps each case to its annotation, instead of the annotation column. spacing_mm and
-    tumour_type may be missing or NA. Raises UserError naming file and row (1 is the first line
-    after the header).
+    table's, where they differ. form: form of the annotations where the row says none.
+    annotation_file: one file that annotates all images, instead of the annotation column. plane,
+    spacing_mm (one number, or height and width), tumour_type and form may be missing or NA; the
+    annotation may be `negative`. Row 1 is the first line after the header. Raises DataError where
+    the table cannot be read at all.
     """
     folder = Path(data_dir).expanduser()
     path = folder / table
-    rows = _read(path, columns or {}, annotation_file is None)
-    shared = _shared(folder / annotation_file) if annotation_file else None
-    _check(rows, path, folder, shared)
-    for number, row in enumerate(rows.itertuples(index=False), start=1):
-        origin = f"{path} row {number}"
+    rows = _rows(path, columns or {}, without=("annotation",) if annotation_file else ())
+    shared = _inside(folder, annotation_file) if annotation_file else None
+    for number, row in enumerate(rows, start=1):
+        if isinstance(row, DataError):
+            yield row.at(str(path), number)
+            continue
         try:
-            yield Case(
-                case=row.case,
-                patient=row.patient,
-                plane=row.plane,
-                image=read_image(folder / row.image),
-                annotation=_annotation(folder, row, form, shared),
-                form=form,
-                spacing_mm=math.nan if row.spacing_mm in UNKNOWN else float(row.spacing_mm),
-                origin=origin,
-                tumour_type="" if row.tumour_type in UNKNOWN else row.tumour_type,
+            yield _entry(folder, row, form, shared, str(path), number)
+        except DataError as wrong:
+            yield wrong.at(str(path), number)
+
+
+def files(
+    *,
+    data_dir: str,
+    table: str = "cases.tsv",
+    columns: dict[str, str] | None = None,
+    annotation_file: str | None = None,
+    **_: Any,
+) -> list[Path]:
+    """The table and what it names, as far as it can be read; folders are DICOM series."""
+    folder = Path(data_dir).expanduser()
+    found = [folder / table]
+    if annotation_file:
+        found.append(folder / annotation_file)
+    try:
+        for row in _rows(folder / table, columns or {}, without=NEEDED):
+            if isinstance(row, dict):
+                found += [folder / row[name] for name in ("image", "annotation") if row.get(name)]
+    except DataError:
+        pass  # the import says what is wrong
+    return found
+
+
+def _rows(
+    path: Path, columns: dict[str, str], without: tuple[str, ...]
+) -> Iterator[dict[str, str] | DataError]:
+    """Each row by our column names, cells stripped; a generator that reads as it goes."""
+    try:
+        if not path.is_file():  # reading a pipe would never end
+            raise FileNotFoundError
+        if path.stat().st_size > LARGEST:
+            size = f"{path.stat().st_size / 2**20:.0f} MB"
+            raise error("table_too_large", size, f"a table up to {LARGEST >> 20} MB", HINT)
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.reader(lines, delimiter="\t", strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            names = _names(header, columns, without)
+            empty = True
+            for cells in reader:
+                empty = False
+                yield _row(names, cells, len(header))
+            if empty:
+                raise error("table_empty", "a header and no case", "a line a case", HINT)
+    except FileNotFoundError:
+        hint = "set data_dir and source.table"
+        raise error("table_missing", "no such table", "a TSV", hint, str(path)) from None
+    except UnicodeDecodeError as wrong:
+        byte = f"byte {wrong.object[wrong.start]:#04x} that is not UTF-8"
+        raise error("table_encoding", byte, "text in UTF-8", HINT, str(path)) from None
+    except (OSError, ValueError, csv.Error) as wrong:
+        reason = getattr(wrong, "strerror", None) or str(wrong)
+        value = f"not a tab-separated table ({reason})"
+        raise error("table_unreadable", value, "a TSV", HINT, str(path)) from None
+    except DataError as wrong:
+        raise wrong.at(str(path)) from None
+
+
+def _names(header: list[str], columns: dict[str, str], without: tuple[str, ...]) -> dict[str, int]:
+    """Our column names -> where each stands."""
+    if len(header) < 2:
+        other = next((sign for sign in ",;|" if sign in "".join(header)), None)
+        value = f"columns parted by {other!r}" if other else "no header of several columns"
+        raise error("table_unreadable", f"not a tab-separated table ({value})", "a TSV", HINT)
+    names = {}
+    for ours in (*NEEDED, *OPTIONAL):
+        theirs = columns.get(ours, ours)
+        if header.count(theirs) == 1:
+            names[ours] = header.index(theirs)
+        elif header.count(theirs) > 1 or ours in columns or ours in set(NEEDED) - set(without):
+            there = ", ".join(filter(None, header))
+            raise error(
+                "table_columns",
+                f"{header.count(theirs) or 'no'} columns {theirs!r} (there are: {there[:200]})",
+                f"one column {theirs!r}",
+                f"add it, or name the right one in source.columns ({ours})",
             )
-        except UserError as error:
-            raise UserError(f"{origin}: {error}") from None
+    return names
 
 
-def _read(path: Path, columns: dict[str, str], with_annotation: bool) -> pd.DataFrame:
+def _row(names: dict[str, int], cells: list[str], width: int) -> dict[str, str] | DataError:
+    if len(cells) != width:
+        hint = "a tab is missing or too many"
+        return error("table_row", f"{len(cells)} cells", f"{width} as in the header", hint)
+    row = {ours: cells[place].strip() for ours, place in names.items()}
+    odd = [ours for ours, text in row.items() if not text.isprintable()]
+    if odd:
+        hint = "type it anew"
+        return error("table_character", f"{odd[0]} {row[odd[0]]!r}", "letters and signs", hint)
+    return row
+
+
+def _entry(
+    folder: Path, row: dict[str, str], form: str, shared: Path | None, table: str, number: int
+) -> Entry:
+    known = {name: text for name, text in row.items() if text not in UNKNOWN}
+    image = _inside(folder, known.get("image", ""), "image")
+    return Entry(
+        case=row["case"],
+        patient=known.get("patient", ""),
+        image=image,
+        annotation=_annotation(folder, known.get("annotation", ""), shared),
+        origin=table,
+        row=number,
+        form=known.get("form", form),
+        plane=known.get("plane", ""),
+        spacing_mm=_spacing(known.get("spacing_mm", "nan")),
+        tumour_type=known.get("tumour_type", ""),
+        # A bare border file knows cases, the tools that annotate many images know file names.
+        key=row["case"] if form == "border" else image.name,
+    )
+
+
+def _annotation(folder: Path, text: str, shared: Path | None) -> Path | None:
+    if text == NEGATIVE:
+        return None
+    return shared or _inside(folder, text, "annotation")
+
+
+def _inside(folder: Path, text: str, what: str = "annotation") -> Path:
+    """A path of the table below the data folder; that it leads there is checked by the reader."""
+    if not text:
+        expected = "a file" if what == "image" else f"a file, or `{NEGATIVE}` for no tumour"
+        raise error(f"{what}_missing", f"no {what} is named", expected, "name it")
+    windows = PureWindowsPath(text)
+    if windows.is_absolute() or windows.drive or PurePosixPath(text).is_absolute():
+        hint = "write it relative to the table's folder"
+        raise error("path_absolute", f"absolute path {text}", "a relative path", hint)
+    if ".." in windows.parts or text[0] == "~":
+        hint = "copy the file into the folder"
+        raise error("path_outside", f"path {text}", "a path inside the data folder", hint)
+    if "\\" in text and not (folder / text).exists():
+        hint = "write / between folders"
+        raise error(f"{what}_missing", f"path {text}", "folders parted by /", hint)
+    return folder / text
+
+
+def _spacing(text: str) -> tuple[float, float]:
     try:
-        rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such table; set data_dir and source.table") from None
-    except (ValueError, pd.errors.EmptyDataError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{path}: not a tab-separated table ({reason})") from None
-    replaced = [ours for ours, theirs in columns.items() if ours != theirs and ours in rows]
-    rows = rows.drop(columns=[name for name in replaced if name not in columns.values()])
-    rows = rows.rename(columns={theirs: ours for ours, theirs in columns.items()})
-    for name in OPTIONAL:
-        if name not in rows:
-            rows[name] = "NA"
-    for name in COLUMNS:
-        if name not in rows and (name != "annotation" or with_annotation):
-            theirs = columns.get(name, name)
-            raise UserError(f"{path}: no column {theirs!r}; name it in source.columns ({name})")
-    if rows.empty:
-        raise UserError(f"{path}: the table has a header and no case")
-    return rows
-
-
-def _shared(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such annotation file") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a JSON object that maps each case to its annotation")
-    return content
-
-
-def _check(rows: pd.DataFrame, path: Path, folder: Path, shared: dict | None) -> None:
-    seen: dict[str, int] = {}
-    for number, row in enumerate(rows.to_dict("records"), start=1):
-        where = f"{path} row {number}"
-        case = row["case"]
-        if not case or "/" in case or case.startswith("."):
-            raise UserError(f"{where}: case {case!r} cannot name a file; use letters and digits")
-        # Some file systems do not tell capitals apart, and every case becomes a file.
-        earlier = seen.setdefault(case.casefold(), number)
-        if earlier != number:
-            raise UserError(f"{where}: case {case!r} stands already in row {earlier}")
-        if not row["patient"]:
-            raise UserError(f"{where}: no patient; folds need one for every case")
-        if row["plane"] not in PLANES:
-            raise UserError(f"{where}: plane {row['plane']!r}, expected one of {', '.join(PLANES)}")
-        if row["spacing_mm"] not in UNKNOWN:
-            _check_spacing(row["spacing_mm"], where)
-        for name in ("image",) if shared is not None else ("image", "annotation"):
-            if not (folder / row[name]).is_file():
-                raise UserError(f"{where}: no such {name} file: {folder / row[name]}")
-        if shared is not None and case not in shared:
-            raise UserError(f"{where}: case {case!r} has no entry in source.annotation_file")
-
-
-def _check_spacing(text: str, where: str) -> None:
-    try:
-        value = float(text)
+        sides = [float(part) for part in text.replace("x", " ").split()]
     except ValueError:
-        value = math.nan
-    if not 0 < value < 100:
-        raise UserError(f"{where}: spacing_mm {text!r}, expected millimetres above 0 or NA")
-
-
-def _annotation(folder: Path, row: Any, form: str, shared: dict | None) -> Any:
-    if shared is not None:
-        return shared[row.case]
-    path = folder / row.annotation
-    if registry.entry("annotations", form).SUFFIX == ".json":
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(f"{path}: not JSON ({error})") from None
-    return read_image(path)
+        sides = []
+    if text == "nan":
+        return (math.nan, math.nan)
+    if len(sides) not in (1, 2) or not all(0 < side < 100 for side in sides):
+        raise error(
+            "spacing",
+            f"spacing_mm {text!r}",
+            "the side of a pixel, or its height and width, in millimetres above 0",
+            "correct it, or write NA where it is unknown",
+        )
+    return sides[0], sides[-1]

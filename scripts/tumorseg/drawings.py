@@ -1,0 +1,181 @@
+"""What the annotation forms share: reading JSON, choosing by key and label, putting together.
+
+Nothing here catches what a wrongly built file makes Python raise: tumorseg.annotation does, once.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache, reduce
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tumorseg.cases import Part
+from tumorseg.outlines import fill_parts
+from tumorseg.problems import DataError, Problem, error
+from tumorseg.repair import repaired
+from tumorseg.scans import Annotation, Scan
+
+FILE_BYTES = 2**30
+ROUND = np.arange(360) * np.pi / 180  # corners of a circle: 5e-5 less area
+
+Value = TypeVar("Value")
+
+
+def shown(text: Any) -> str:
+    """A user's word as a message may repeat it: on one line and not for ever."""
+    return ascii(text if len(str(text)) <= 60 else f"{str(text)[:57]}...")
+
+
+def parsed(path: Path) -> Any:
+    """The JSON of a file, kept for its next reading: one file may annotate thousands of images.
+
+    Raises DataError for a missing, unreadable or huge file and for what is not JSON. The value is
+    shared: never change it.
+    """
+    try:
+        state = path.stat()
+    except (OSError, ValueError):
+        raise missing(path) from None
+    if state.st_size > FILE_BYTES:
+        raise too_large(state.st_size)
+    return _parsed(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _parsed(path: Path, size: int, mtime_ns: int) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except OSError:
+        raise missing(path) from None
+    except (ValueError, RecursionError) as reason:
+        raise error(
+            "annotation_not_json", f"not JSON ({shown(reason)})", "a JSON file", "export it again"
+        ) from None
+
+
+def missing(path: Path) -> DataError:
+    """The error of an annotation file that cannot be read."""
+    found = "no such annotation file" if not path.exists() else "annotation file cannot be read"
+    return error("annotation_missing", found, "a file", "correct its name or its permissions")
+
+
+def too_large(size: int) -> DataError:
+    """The error of an annotation file above FILE_BYTES."""
+    limit = f"at most {FILE_BYTES} bytes"
+    return error("annotation_too_large", f"{size} bytes", limit, "divide the file")
+
+
+def find(names: Mapping[str, Value], key: str) -> Value:
+    """The value under `key`: by name, else by file name, else by stem, where only one fits.
+
+    Raises DataError where none or several fit.
+    """
+    if not isinstance(names, Mapping):
+        raise TypeError("not an object of images")
+    if key in names:
+        return names[key]
+    wanted = PurePosixPath(key.replace("\\", "/"))
+    paths = {name: PurePosixPath(str(name).replace("\\", "/")) for name in names}
+    for part in ("name", "stem"):
+        fitting = [n for n, path in paths.items() if getattr(path, part) == getattr(wanted, part)]
+        if len(fitting) == 1:
+            return names[fitting[0]]
+        if fitting:
+            raise error(
+                "key_ambiguous",
+                f"{len(fitting)} images called {shown(wanted.name)}",
+                "one",
+                "give the images different names",
+            )
+    raise error(
+        "key_missing",
+        f"no image {shown(key)} among {len(names)}",
+        "the image's name in the annotation file",
+        "annotate it, or correct the key",
+    )
+
+
+def is_tumour(names: Sequence[str], labels: dict[str, str] | None) -> bool:
+    """Whether something of these names (a word and a number, say) counts as tumour.
+
+    Everything does where there is no map; raises DataError where the map lacks all the names.
+    """
+    if labels is None:
+        return True
+    for name in names:
+        if name in labels:
+            return labels[name] == "tumour"
+    raise unknown_label(" or ".join(map(shown, names)) or "none", labels)
+
+
+def unknown_label(found: str, labels: dict[str, str] | None) -> DataError:
+    """The error of labels that the map does not name, or that need a map."""
+    expected = f"one of {', '.join(map(shown, labels))}" if labels else "a single label"
+    hint = "name each in source.labels as tumour or background"
+    return error("label_unknown", f"label {found}", expected, hint)
+
+
+def frame(scan: Scan) -> tuple[int, int]:
+    """(height, width) of the one picture that outlines are drawn on; DataError for a volume."""
+    shape = scan.voxels.shape
+    if len(shape) == 2 or (scan.uids and shape[0] == 1):
+        return shape[-2], shape[-1]
+    raise error(
+        "outline_on_volume",
+        f"outlines on a volume of {' x '.join(map(str, shape))}",
+        "a picture or a single DICOM slice",
+        "annotate volumes by a mask volume, DICOM-SEG or RTSTRUCT",
+    )
+
+
+def check_size(height: Any, width: Any, scan: Scan) -> None:
+    """Raises DataError where an annotation says that it was drawn on an image of another size."""
+    own = frame(scan)
+    if height not in (None, own[0]) or width not in (None, own[1]):
+        raise wrong_size(f"{width} wide and {height} high", own)
+
+
+def wrong_size(found: str, own: tuple[int, int]) -> DataError:
+    """The error of an annotation of another size than its image."""
+    return error(
+        "annotation_size",
+        f"annotation is for an image {found}",
+        f"{own[1]} wide and {own[0]} high",
+        "annotate the image itself, or give the annotation of this image",
+    )
+
+
+def rectangle(left: float, top: float, right: float, bottom: float) -> np.ndarray:
+    """The ring (4, 2) of a rectangle."""
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], float)
+
+
+def ellipse(x: float, y: float, across: float, down: float, turn: float = 0.0) -> np.ndarray:
+    """The ring (360, 2) of an ellipse of half axes `across` and `down`, turned by radians."""
+    along, beside = across * np.cos(ROUND), down * np.sin(ROUND)
+    cos, sin = np.cos(turn), np.sin(turn)
+    return np.column_stack([x + along * cos - beside * sin, y + along * sin + beside * cos])
+
+
+def drawn(
+    outlines: Iterable[Sequence[Any]], scan: Scan, masks: Iterable[np.ndarray] = ()
+) -> Annotation:
+    """The union of outlines, each of rings that count by the even-odd rule, and of masks.
+
+    outlines: rings (n, 2) of x, y in pixels, the first pixel's centre at (0, 0), open or closed.
+    masks: (height, width). Polygons come back for a picture without masks, else a mask.
+    """
+    height, width = frame(scan)
+    parts: list[Part] = []
+    notes: list[Problem] = []
+    for number, rings in enumerate(outlines, start=1):
+        found, said = repaired(rings, height, width, f"outline {number}")
+        parts += found
+        notes += said
+    masks = list(masks)
+    if scan.voxels.ndim == 2 and not masks:
+        return Annotation(tuple(parts), None, tuple(notes))
+    mask = reduce(np.bitwise_or, masks, fill_parts(parts, height, width))
+    return Annotation(None, mask.reshape(scan.voxels.shape), tuple(notes))

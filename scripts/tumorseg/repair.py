@@ -1,0 +1,110 @@
+"""Outlines as people draw them, made valid polygons inside the image."""
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import shapely
+from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
+
+from tumorseg.cases import Part
+from tumorseg.problems import Problem, error, warning
+
+POINTS = 100_000  # of one ring
+FARTHEST = 1e6  # pixels: no image is as large, and doubles still hold a millionth of a pixel there
+CROSSINGS = 50_000  # of one ring: what is worse than a scribble takes minutes to take apart
+
+
+def repaired(
+    rings: Sequence[Any], height: int, width: int, name: str
+) -> tuple[list[Part], list[Problem]]:
+    """One outline as valid polygons inside the image's outer pixel borders, and what was done.
+
+    Where it crosses itself the even-odd rule decides (shapely's make_valid by linework). Raises
+    DataError for a ring that cannot be right and an outline with nothing inside the image.
+    """
+    shapes = [Polygon(_ring(ring, name)) for ring in rings]
+    notes = []
+    if not shapely.is_valid(shapes).all():
+        for shape in shapes:
+            _check_tangle(shape, name)
+        shapes = [MultiPolygon(_areas(shapely.make_valid(shape))) for shape in shapes]
+        notes.append(
+            warning(
+                "polygon_self_crossing",
+                f"{name} crosses or touches itself",
+                "a simple outline",
+                "what it encloses an odd number of times was taken; look at it",
+            )
+        )
+    whole = reduce(shapely.symmetric_difference, shapes)
+    if not whole.area > 0:
+        raise error("polygon_no_area", f"{name} encloses nothing", "an area", "draw it again")
+    left, top, right, bottom = whole.bounds
+    if left < -0.5 or top < -0.5 or right > width - 0.5 or bottom > height - 0.5:
+        inside = shapely.intersection(whole, shapely.box(-0.5, -0.5, width - 0.5, height - 0.5))
+        place = f"x {left:g} to {right:g}, y {top:g} to {bottom:g}"
+        image = f"an image {width} wide and {height} high"
+        if not inside.area > 0:
+            hint = "is it the annotation of another image?"
+            raise error("polygon_outside", f"{name} lies outside, {place}", f"inside {image}", hint)
+        notes.append(
+            warning(
+                "polygon_clipped",
+                f"{name} leaves the image, {place}",
+                f"inside {image}",
+                f"cut at the border, {1 - inside.area / whole.area:.2%} of its area lost",
+            )
+        )
+        whole = inside
+    return [tuple(map(_open, (area.exterior, *area.interiors))) for area in _areas(whole)], notes
+
+
+def _ring(points: Any, name: str) -> np.ndarray:
+    ring = np.asarray(points, float)
+    if ring.ndim != 2 or ring.shape[1] != 2 or len(np.unique(ring, axis=0)) < 3:
+        raise error(
+            "polygon_few_points",
+            f"{name} has {len(ring)} points" if ring.ndim else f"{name} has no points",
+            "at least three different points of x and y",
+            "draw it again or remove it",
+        )
+    if not np.isfinite(ring).all():
+        found = f"{name} has a coordinate that is not a number"
+        raise error("polygon_not_finite", found, "numbers", "draw it again or remove it")
+    if len(ring) > POINTS or np.abs(ring).max() > FARTHEST:
+        raise error(
+            "polygon_absurd",
+            f"{name} has {len(ring)} points up to {np.abs(ring).max():g}",
+            f"at most {POINTS} points, none farther than {FARTHEST:g} pixels",
+            "draw it again",
+        )
+    return ring
+
+
+def _check_tangle(shape: Polygon, name: str) -> None:
+    """Raises DataError for a ring of so many crossings that taking it apart would not end."""
+    points = shapely.get_coordinates(shape)
+    edges = shapely.linestrings(np.stack([points[:-1], points[1:]], axis=1))
+    step = -(-len(edges) // 500)
+    # Every edge meets itself and its two neighbours.
+    met = shapely.STRtree(edges).query(edges[::step], predicate="intersects").shape[1]
+    crossings = (met - 3 * len(edges[::step])) * step // 2
+    if crossings > CROSSINGS:
+        raise error(
+            "polygon_tangled",
+            f"{name} crosses itself about {crossings} times",
+            f"a simple outline, at most {CROSSINGS} crossings",
+            "draw it again",
+        )
+
+
+def _areas(shape: BaseGeometry) -> list[Polygon]:
+    parts = shapely.get_parts(shapely.get_parts(shape))
+    return [part for part in parts if part.geom_type == "Polygon" and part.area > 0]
+
+
+def _open(ring: Any) -> np.ndarray:
+    return shapely.get_coordinates(ring)[:-1]
