@@ -4,8 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from nibabel.orientations import io_orientation
 
-from tumorseg.problems import Problem
+from tumorseg.cases import PLANES
+from tumorseg.decoding import decode
+from tumorseg.problems import DataError, Problem, error, warning
+
+OBLIQUE_DEGREES = 15.0  # from here on the nearest plane is worth a warning
+# For slices, rows and columns of a displayed plane (DICOM's way): the RAS axis, and 1 where going
+# forth is going to Right, Anterior or Superior, -1 where it is going to Left, Posterior, Inferior.
+_DISPLAY = {
+    "axial": ((2, 1), (1, -1), (0, -1)),
+    "coronal": ((1, -1), (2, -1), (0, -1)),
+    "sagittal": ((0, -1), (2, -1), (1, -1)),
+}
 
 
 @dataclass(frozen=True)
@@ -49,3 +61,216 @@ class Annotation:
     parts: tuple[tuple[np.ndarray, ...], ...] | None
     mask: np.ndarray | None
     notes: tuple[Problem, ...] = ()
+
+
+def read(path: Path) -> Scan:
+    """A picture, a volume or the DICOM series in a folder; docs/formats.md has every conversion.
+
+    Pictures of unsigned 8 or 16 bit keep their numbers; everything else is stretched linearly over
+    the whole image or volume to 0..65535. Raises DataError for a file that cannot be used.
+    """
+    raw = decode(path, labels=False)
+    voxels, offset, scale = raw.values, 0.0, 1.0
+    if raw.affine is not None or raw.uids or raw.values.dtype not in (np.uint8, np.uint16):
+        voxels, offset, scale = _stretched(raw.values, raw.inverted)
+    notes = raw.notes if raw.affine is None else (*raw.notes, *_oblique(raw.affine))
+    return Scan(
+        Path(path),
+        np.ascontiguousarray(voxels),
+        offset,
+        scale,
+        raw.affine,
+        raw.spacing_mm,
+        raw.uids,
+        notes,
+    )
+
+
+def read_labels(path: Path) -> Labels:
+    """A label picture or volume from any of the same files: its numbers, never rescaled.
+
+    Raises DataError for a file that cannot be used or that holds fractions.
+    """
+    raw = decode(path, labels=True)
+    values = raw.values
+    if values.dtype.kind == "f":
+        _check_finite(values)
+        if (values != np.rint(values)).any() or np.abs(values).max() >= 2**31:
+            raise error(
+                "label_fraction",
+                "labels that are no whole numbers",
+                "one whole number a label",
+                "threshold probabilities first; export labels as integers",
+            )
+        values = values.astype(np.int32)
+    return Labels(np.ascontiguousarray(values), raw.affine, raw.notes)
+
+
+def _check_finite(values: np.ndarray) -> None:
+    if values.dtype.kind == "f":
+        bad = sum(int(np.count_nonzero(~np.isfinite(part))) for part in values)
+        if bad:
+            raise error(
+                "volume_not_finite",
+                f"{bad} values that are NaN or infinite",
+                "finite numbers",
+                "replace them, for instance by 0, and save the file again",
+            )
+
+
+def _stretched(values: np.ndarray, inverted: bool) -> tuple[np.ndarray, float, float]:
+    """The values as 0..65535 uint16, the offset and the scale of the way back.
+
+    Whole numbers that span at most 65535 come back exactly when rounded.
+    """
+    _check_finite(values)
+    low, high = float(values.min()), float(values.max())
+    scale = (high - low) / 65535 or 1.0
+    if not np.isfinite(1 / scale) or not np.isfinite(scale):
+        raise error(
+            "volume_not_finite",
+            f"values from {low:g} to {high:g}",
+            "a range that can be divided",
+            "rescale the values and save the file again",
+        )
+    offset, scale = (high, -scale) if inverted else (low, scale)
+    voxels = np.empty(values.shape, np.uint16)
+    for target, part in zip(voxels, values, strict=True):  # a slice at a time: memory stays flat
+        target[...] = np.rint((part.astype(np.float64) - offset) / scale)
+    return voxels, offset, scale
+
+
+def _oblique(affine: np.ndarray) -> tuple[Problem, ...]:
+    linear = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    cosines = np.abs(linear[_world_axes(affine)[:, 0], np.arange(3)])
+    degrees = float(np.degrees(np.arccos(min(1.0, cosines.min()))))
+    if degrees <= OBLIQUE_DEGREES:
+        return ()
+    return (
+        warning(
+            "plane_oblique",
+            f"slices tilted by {degrees:.0f} degrees",
+            f"at most {OBLIQUE_DEGREES:g} from axial, coronal or sagittal",
+            "the nearest plane is used; resample the volume if that is wrong",
+        ),
+    )
+
+
+def _world_axes(affine: np.ndarray) -> np.ndarray:
+    """(3, 2): for every voxel axis the nearest RAS axis and +1 or -1."""
+    return io_orientation(affine).astype(int)
+
+
+def _view(affine: np.ndarray, plane: str) -> tuple[tuple[int, ...], tuple[slice, ...]]:
+    """The voxel axes of a plane's slices, rows and columns, and the way each is walked."""
+    world = _world_axes(affine)
+    axes, steps = [], []
+    for ras, sign in _DISPLAY[plane]:
+        axis = int(np.flatnonzero(world[:, 0] == ras)[0])
+        axes.append(axis)
+        steps.append(slice(None, None, int(world[axis, 1]) * sign))
+    return tuple(axes), tuple(steps)
+
+
+def cut(array: np.ndarray, affine: np.ndarray, plane: str) -> np.ndarray:
+    """A volume (i, j, k) as (slice, height, width) of a plane, a view without a copy.
+
+    Shown as DICOM shows it: axial rows run to Posterior, coronal and sagittal rows to Inferior;
+    columns run to the patient's Left, sagittal ones to Posterior. Slices are ordered from Right to
+    Left, Anterior to Posterior or Inferior to Superior. affine: (4, 4) from (i, j, k) to RAS+.
+    """
+    axes, steps = _view(affine, plane)
+    return np.transpose(array, axes)[steps]
+
+
+def uncut(stack: np.ndarray, affine: np.ndarray, plane: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The exact inverse of cut: (slice, height, width) back to the volume's own (i, j, k).
+
+    shape: the volume's; raises ValueError where the stack is not all of its slices.
+    """
+    axes, steps = _view(affine, plane)
+    array = np.transpose(stack[steps], np.argsort(axes))
+    if array.shape != tuple(shape):
+        raise ValueError(f"slices of a volume {array.shape}, expected {tuple(shape)}")
+    return np.ascontiguousarray(array)
+
+
+def spacing_in(affine: np.ndarray, plane: str) -> tuple[float, float]:
+    """The height and width in mm of a pixel of a plane's slices."""
+    axes, _ = _view(affine, plane)
+    sides = np.linalg.norm(affine[:3, :3], axis=0)
+    return float(sides[axes[1]]), float(sides[axes[2]])
+
+
+def own_plane(scan: Scan) -> str:
+    """The plane in which a volume was taken; empty for a picture, which does not say it.
+
+    DICOM: its slices. Otherwise an axis of a single voxel, else the axis of the widest voxels
+    (by 1 % at least), else the file's last axis, where converters put the slices.
+    """
+    if scan.affine is None:
+        return ""
+    sides = np.linalg.norm(scan.affine[:3, :3], axis=0)
+    single = [axis for axis in (2, 1, 0) if scan.voxels.shape[axis] == 1]
+    widest = int(np.argmax(sides))
+    if scan.uids:
+        axis = 0
+    elif single:
+        axis = single[0]
+    else:
+        axis = widest if sides[widest] > 1.01 * np.delete(sides, widest).max() else 2
+    ras = _world_axes(scan.affine)[axis, 0]
+    return next(plane for plane in PLANES if _DISPLAY[plane][0][0] == ras)
+
+
+def planes_of(scan: Scan) -> tuple[str, ...]:
+    """The planes a scan can be cut into, its own first; none for a picture.
+
+    A volume of a single slice has its own only.
+    """
+    own = own_plane(scan)
+    if not own:
+        return ()
+    if cut(scan.voxels, scan.affine, own).shape[0] == 1:
+        return (own,)
+    return (own, *(plane for plane in PLANES if plane != own))
+
+
+def to_grid(labels: Labels, scan: Scan) -> np.ndarray:
+    """The labels in the scan's own order and shape, where both have one and the same grid.
+
+    Volumes may differ by mirrored and exchanged axes, nothing else; every corner has to lie within
+    a tenth of a voxel. A label picture fits a picture or a single DICOM slice of its size. Raises
+    DataError (grid_mismatch) otherwise.
+    """
+    values, shape = labels.values, scan.voxels.shape
+    if labels.affine is None or scan.affine is None:
+        flat = values.shape[-2:] if values.ndim == 2 or values.shape[0] == 1 else None
+        if flat != shape[-2:] or (len(shape) == 3 and (shape[0] != 1 or not scan.uids)):
+            raise _mismatch(values.shape, shape, "")
+        return values.reshape(shape)
+    between = np.linalg.solve(scan.affine, labels.affine)  # from the labels' voxels to the scan's
+    turn = io_orientation(between).astype(int)
+    axes = np.argsort(turn[:, 0])
+    signs = turn[axes, 1]
+    exact = np.zeros((4, 4))
+    exact[np.arange(3), axes] = signs
+    exact[3, 3] = 1
+    last = np.array(values.shape) - 1
+    exact[:3, 3] = np.where(signs < 0, last[axes], 0)
+    corners = np.array([[*(last * at), 1] for at in np.ndindex(2, 2, 2)])
+    away = float(np.abs((between - exact) @ corners.T).max())
+    turned = np.transpose(values, axes)[tuple(slice(None, None, sign) for sign in signs)]
+    if turned.shape != shape or not away <= 0.1:
+        raise _mismatch(values.shape, shape, f" and up to {away:.2g} voxels apart")
+    return np.ascontiguousarray(turned)
+
+
+def _mismatch(ours: tuple[int, ...], theirs: tuple[int, ...], apart: str) -> DataError:
+    sizes = " x ".join(map(str, ours)), " x ".join(map(str, theirs))
+    return error(
+        "grid_mismatch",
+        f"labels of {sizes[0]} on an image of {sizes[1]}{apart}",
+        "one and the same grid",
+        "resample the labels onto the image, nearest neighbour",
+    )

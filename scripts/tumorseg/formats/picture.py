@@ -1,0 +1,165 @@
+"""PNG, JPEG and TIFF pictures of one grey value a pixel, the numbers as they are stored."""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from tumorseg.decoding import MAX_PIXELS, Raw, check_size, too_large, truncated, unreadable
+from tumorseg.problems import error
+
+KINDS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "TIFF": (".tif", ".tiff")}
+_STARTS = {
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "JPEG": (b"\xff\xd8\xff",),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+}
+_ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339  # tags of EXIF and TIFF
+# JPEG stores colour differences at lower precision: a grey picture may differ by so many levels.
+GREY_LEVELS = 3
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+
+def kind(head: bytes, path: Path) -> str:
+    """PNG, JPEG or TIFF by the first bytes; empty for anything else."""
+    return next((name for name, starts in _STARTS.items() if head.startswith(starts)), "")
+
+
+def read(path: Path, *, labels: bool) -> Raw:
+    """The picture (height, width) upright as EXIF says, in the file's own numbers.
+
+    labels: a palette of colours gives its indices instead of an error. Pixel sizes in the file
+    (dpi) are a printer's and ignored.
+    """
+    content = path.read_bytes()
+    name = kind(content, path)
+    try:
+        with Image.open(io.BytesIO(content), formats=tuple(KINDS)) as picture:
+            check_size((picture.height, picture.width), 4)
+            _check_single(picture)
+            bits = _bits(picture, content)
+            turn = picture.getexif().get(_ORIENTATION, 1) if name != "TIFF" else 1
+            tags = dict(getattr(picture, "tag_v2", {}))
+            picture.load()
+            array = _numbers(picture, content, bits, tags, labels)
+    except Image.DecompressionBombError:
+        raise too_large(f"a {name} of more pixels than allowed") from None
+    except UnidentifiedImageError:
+        raise (truncated if len(content) < 256 else unreadable)(name) from None
+    except (OSError, SyntaxError, EOFError):
+        raise truncated(name) from None
+    return Raw(np.ascontiguousarray(_upright(array, turn)))
+
+
+def _check_single(picture: Image.Image) -> None:
+    try:
+        picture.seek(1)
+    except EOFError:
+        picture.seek(0)
+        return
+    raise error(
+        "image_pages",
+        f"{picture.format} of several pages",
+        "one picture a file",
+        "save each page as a file of its own, or the stack as NIfTI",
+    )
+
+
+def _bits(picture: Image.Image, content: bytes) -> int:
+    """Bits a number as stored: Pillow itself spreads 2 and 4 bits over 0..255."""
+    if picture.format == "PNG":
+        return content[24]
+    given = picture.tag_v2.get(_BITS, (1,)) if picture.format == "TIFF" else (8,)
+    return max(given) if isinstance(given, tuple) else int(given)
+
+
+def _numbers(
+    picture: Image.Image, content: bytes, bits: int, tags: dict, labels: bool
+) -> np.ndarray:
+    mode = picture.mode
+    _check_opaque(picture)
+    if mode in ("P", "PA"):
+        indices = np.asarray(picture if mode == "P" else picture.getchannel(0))
+        colours = np.asarray(picture.convert("RGB"))
+        return indices if labels and not _is_grey(colours) else _grey(colours)
+    if bits == 16 and len(picture.getbands()) > 1:  # Pillow would cut these to 8 bit
+        colours = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        if colours is None or colours.shape[:2] != (picture.height, picture.width):
+            raise unreadable(picture.format)
+        if colours.ndim == 3 and colours.shape[2] == 4:
+            _check_alpha(colours[..., 3])
+        return colours if colours.ndim == 2 else _grey(colours[..., :3])
+    if mode in ("LA", "RGBA"):
+        _check_alpha(np.asarray(picture.getchannel("A")))
+        return _grey(np.asarray(picture)[..., :-1])
+    if mode == "RGB":
+        return _grey(np.asarray(picture))
+    if mode not in ("1", "L", "I", "F") and not mode.startswith("I;16"):
+        raise error(
+            "image_colour",
+            f"a picture of colour mode {mode}",
+            "one grey value a pixel",
+            "save it as greyscale PNG",
+        )
+    array = np.asarray(picture)
+    signed = 2 in np.atleast_1d(tags.get(_SAMPLE_FORMAT, 1))
+    if mode == "L" and bits in (2, 4):
+        array = array // (255 // (2**bits - 1))
+    elif mode == "L" and signed:
+        array = array.view(np.int8)
+    elif mode == "I" and tags and bits == 32 and not signed:
+        array = array.view(np.uint32)
+    elif mode.startswith("I;16") and tags.get(_PHOTOMETRIC) == 0:  # white is zero
+        array = 65535 - array
+    return array
+
+
+def _check_opaque(picture: Image.Image) -> None:
+    """Transparency beside the pixels: of a palette, or of one grey value."""
+    key = picture.info.get("transparency")
+    if key is None:
+        return
+    if picture.mode.startswith("I"):
+        _check_alpha(np.asarray(picture) == key)
+    else:
+        _check_alpha(np.asarray(picture.convert("RGBA").getchannel("A")))
+
+
+def _check_alpha(alpha: np.ndarray) -> None:
+    if alpha.min() != alpha.max():
+        raise error(
+            "image_transparent",
+            "a picture that is transparent in places",
+            "an opaque picture",
+            "flatten it onto its background and save it as greyscale",
+        )
+
+
+def _is_grey(colours: np.ndarray) -> bool:
+    colours = colours.astype(np.int32)
+    return int(np.abs(colours - colours[..., :1]).max()) <= GREY_LEVELS
+
+
+def _grey(colours: np.ndarray) -> np.ndarray:
+    if colours.shape[-1] > 1 and not _is_grey(colours):
+        # An outline drawn into the image would tell the network the answer.
+        raise error(
+            "image_colour",
+            "a colour picture",
+            "greyscale",
+            "export the image without drawings or colour map",
+        )
+    return colours[..., min(1, colours.shape[-1] - 1)]
+
+
+def _upright(array: np.ndarray, turn: int) -> np.ndarray:
+    """The stored array as EXIF's orientation (1 to 8) wants it shown."""
+    if turn in (5, 6, 7, 8):
+        array = array.T
+    if turn in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if turn in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
