@@ -64,7 +64,7 @@ def drop_common(found: Identifiers, own_names: Iterable[str]) -> None:
     """Leaves out words that say nobody's name, because the software itself writes them.
 
     own_names: the experiment's own words (losses, recipes, tumour types). Beside these, all that
-    stands in the text of this workflow and of Snakemake's report.
+    stands in the text of this workflow and in the parts of others of which pages are made.
     """
     found.drop(own_names)
     seeker = Seeker(found)
@@ -74,11 +74,11 @@ def drop_common(found: Identifiers, own_names: Iterable[str]) -> None:
 
 def _software() -> Iterator[str]:
     here = SCRIPTS.parent
-    snakemake = find_spec("snakemake")
     folders = [SCRIPTS, here / "rules", here / "report"]
-    if snakemake and snakemake.origin:
-        package = Path(snakemake.origin).parent
-        folders += [package / "report", package / "assets"]
+    for package, inside in (("snakemake", "report"), ("snakemake", "assets"), ("itables", "html")):
+        found = find_spec(package)
+        if found and found.origin:
+            folders.append(Path(found.origin).parent / inside)
     paths = [path for folder in folders for path in folder.rglob("*")]
     paths += [here / name for name in ("Snakefile", "config.yaml", "config.schema.yaml")]
     for path in paths:
