@@ -193,54 +193,6 @@ def test_whatever_is_planted_as_a_word_of_its_own_is_found(name, around):
         assert value in sought.in_content(zipped(planted.encode()))
 
 
-STARTS = [content[:size] for content in PLANTED.values() for size in (3, 6, 12, 200)]
-
-
-@pytest.mark.parametrize("place", PLANTED)
-def test_a_name_is_found_in(place):
-    assert seeker(NAME).in_content(PLANTED[place]) == {normal(NAME)}
-
-
-@pytest.mark.parametrize("place", CLEAN)
-def test_no_name_is_found_in(place):
-    assert seeker(NAME).in_content(CLEAN[place]) == set()
-
-
-def test_text_drawn_into_a_pdf_is_found_although_its_letters_are_set_apart():
-    name = "AVATAR_WAVES"  # kerning puts numbers between the letters
-    content = figure("pdf", name)
-    assert normal(name) in seeker(name).in_content(content)
-
-
-def test_names_with_umlauts_are_found_however_they_are_written():
-    sought = seeker("Müller^Jürgen")
-    said = {
-        "Müller^Jürgen",
-        "MÜLLER^JÜRGEN",
-        "Mu\u0308ller^Ju\u0308rgen",
-        "M&uuml;ller^J&#252;rgen",
-    }
-    said |= {json.dumps("Müller^Jürgen"), "M%C3%BCller%5EJ%C3%BCrgen"}
-    for text in said:
-        assert sought.in_content(text.encode()), text
-    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
-        assert sought.in_content("by Müller^Jürgen, 1".encode(encoding)), encoding
-
-
-TEXT = st.characters(codec="utf-8", exclude_categories=["Cc"])
-
-
-@given(st.text(TEXT, min_size=4, max_size=30), st.text(TEXT, max_size=50))
-def test_whatever_is_planted_as_a_word_of_its_own_is_found(name, around):
-    sought = seeker(name)
-    planted = f'{before} "{name}" {after}'
-    for value in sought.identifiers.sought:
-        assert value in sought.in_text(planted)
-        assert value in sought.in_content(zipped(planted.encode(errors="replace"))) or (
-            planted.encode(errors="replace").decode() != planted
-        )
-
-
 @given(st.binary(max_size=400), st.sampled_from(STARTS))
 def test_no_content_stops_the_search(content, start):
     list(texts(start + content))
