@@ -24,7 +24,7 @@ _PDF_GLYPHS = re.compile(r"/Differences\s*\[.*?\]|/CharProcs.*?>>", re.DOTALL)
 _PDF_KERNING = re.compile(r"\)\s*-?[\d.]+\s*\(")
 _PDF_HEX = re.compile(r"<((?:[0-9A-Fa-f]{2}\s*){4,})>")
 
-_READABLE = re.compile(rb"(?:[\t -~]|[\xc2-\xf4][\x80-\xbf]{1,3}){%d,}" % IN_DATA)
+_READABLE = re.compile(rb"[\t -~]{%d,}" % IN_DATA)
 _BROKEN = (ValueError, OSError, EOFError, LookupError, RuntimeError, zlib.error, zipfile.BadZipFile)
 
 # A text, and the number of characters from which on a word in it is no chance.
@@ -88,8 +88,7 @@ def _decoded(letters: str) -> Iterator[Found]:
 def _unknown(data: bytes) -> Iterator[Found]:
     """What reads like text in data of an unknown kind, also without the zeros of UTF-16."""
     for content in (data, data.replace(b"\0", b"")):
-        runs = b"\n".join(_READABLE.findall(content))
-        yield runs.decode("utf-8", errors="replace"), IN_DATA
+        yield b"\n".join(_READABLE.findall(content)).decode("ascii"), IN_DATA
 
 
 def _utf16(data: bytes) -> Iterator[Found]:
