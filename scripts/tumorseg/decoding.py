@@ -2,11 +2,15 @@
 but UserError comes out."""
 
 import logging
+import os
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -17,7 +21,8 @@ from tumorseg.problems import Problem, error, warning
 MAX_PIXELS = 2**27  # of one picture, or of one slice
 MAX_BYTES = 2**31  # of one volume's numbers, and of one file
 READABLE = "PNG, JPEG, TIFF, DICOM, NIfTI, MHA, MHD, NRRD or MATLAB 7.3"
-# It writes values of the header into its log: those must reach nobody's terminal.
+_one_at_a_time = Lock()
+# pydicom writes values of the header into its log: those must reach nobody's terminal.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
 
@@ -99,7 +104,7 @@ def _head(path: Path) -> bytes:
 def _guarded(read: Callable[..., Raw], path: Path, kind: str, labels: bool) -> Raw:
     """What a format's reader gives; its library's warnings and errors never reach the user."""
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        with _quiet(), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             raw = read(path, labels=labels)
     except UserError:
@@ -122,6 +127,23 @@ def _guarded(read: Callable[..., Raw], path: Path, kind: str, labels: bool) -> R
     if raw.affine is not None:
         _check_affine(raw.affine)
     return raw
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Sends what C libraries print about a damaged file nowhere: our one line says it better.
+
+    Standard error is the whole process's, so threads decode one after the other.
+    """
+    with _one_at_a_time, Path(os.devnull).open("wb") as nowhere:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        try:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _check_affine(affine: np.ndarray) -> None:

@@ -30,10 +30,11 @@ class Problem:
         return replace(self, file=self.file or file, row=self.row or row)
 
     def line(self) -> str:
-        """The problem as people read it in a terminal."""
+        """The problem as people read it in a terminal: one line, whatever a file's name holds."""
         place = f"{self.file} row {self.row}" if self.row else self.file
         text = f"{self.value}; expected {self.expected}; {self.hint}"
-        return f"{place}: {text} [{self.code}]" if place else f"{text} [{self.code}]"
+        line = f"{place}: {text} [{self.code}]" if place else f"{text} [{self.code}]"
+        return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 class DataError(UserError):

@@ -3,8 +3,8 @@
 Nothing of a header's text leaves this file but SOP instance UIDs: texts name people.
 """
 
-import io
 import re
+import struct
 import zlib
 from collections import Counter
 from dataclasses import dataclass
@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 import pydicom
-from PIL import Image
-from pydicom.encaps import get_frame
+from pydicom.encaps import generate_frames
 from pydicom.pixels import apply_modality_lut, get_decoder
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from tumorseg.decoding import (
     MAX_BYTES,
@@ -33,6 +32,8 @@ KINDS = {"DICOM": (".dcm", ".dicom", ".ima")}
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 _MODALITIES = ("MR", "CT", "PT", "NM", "US", "CR", "DX", "OT", "SC")  # what a message may repeat
+_PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_FRAME_STARTS = {0xF7, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of JPEG and JPEG-LS
 TILT_DEGREES = 1.0  # between the way from slice to slice and the slices' normal
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's LPS to RAS
 
@@ -70,7 +71,7 @@ def read(path: Path, *, labels: bool) -> Raw:
     notes: list[Problem] = []
     headers = _folder(path, notes) if path.is_dir() else {path: _header(path)}
     for file, header in headers.items():
-        _check_image(file, header)
+        _check_image(file, header, alone=len(headers) == 1)
     _check_one_series(headers)
     frames = [frame for file, header in headers.items() for frame in _frames(file, header)]
     first = next(iter(headers.values()))
@@ -92,6 +93,7 @@ def read(path: Path, *, labels: bool) -> Raw:
     if placed:
         frames, affine = _place(frames, notes)
     elif len(frames) > 1:
+        _values(headers, frames)  # a file that ends too early says no place either, and is so named
         raise error(
             "affine_missing",
             f"{len(frames)} slices of which some do not say where they lie",
@@ -197,7 +199,7 @@ def _may_show_text(header: pydicom.Dataset) -> bool:
     return capture or str(header.get("BurnedInAnnotation", "")).upper() == "YES"
 
 
-def _check_image(file: Path, header: pydicom.Dataset) -> None:
+def _check_image(file: Path, header: pydicom.Dataset, *, alone: bool) -> None:
     if "Rows" not in header or "Columns" not in header or _is_segmentation(header):
         raise error(
             "image_type",
@@ -213,7 +215,7 @@ def _check_image(file: Path, header: pydicom.Dataset) -> None:
             "greyscale",
             "export the original slices, not a capture of the screen",
         )
-        raise _of(file, colour)
+        raise colour if alone else _of(file, colour)
 
 
 def _check_one_series(headers: dict[Path, pydicom.Dataset]) -> None:
@@ -417,14 +419,23 @@ def _check_coding(data: pydicom.Dataset, shape: tuple[int, int, int]) -> None:
             "uncompressed, RLE, JPEG, JPEG-LS or JPEG 2000",
             "decompress it, for instance with dcmdjpeg or gdcmconv --raw",
         )
-    coded = get_frame(content, 0, number_of_frames=shape[0])
-    try:
-        with Image.open(io.BytesIO(coded), formats=("JPEG", "JPEG2000")) as picture:
-            size = picture.height, picture.width
-    except Exception:  # a coding that Pillow does not know: pydicom's decoders check its size
+    if syntax == RLELossless:  # says no size; pydicom unpacks no more than the header's
         return
-    if size != shape[1:]:
-        raise unreadable("DICOM")
+    for coded in generate_frames(content, number_of_frames=shape[0]):
+        if _coded_size(coded) != shape[1:]:
+            raise unreadable("DICOM")
 
 
-_PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+def _coded_size(coded: bytes) -> tuple[int, int] | None:
+    """Height and width in a JPEG, JPEG-LS or JPEG 2000 stream: decoders allocate what it says."""
+    if coded[:4] == b"\xff\x4f\xff\x51":
+        right, bottom, left, top = struct.unpack(">4I", coded[8:24])
+        return bottom - top, right - left
+    at = 2
+    while coded[:2] == b"\xff\xd8" and at + 9 <= len(coded) and coded[at] == 0xFF:
+        marker = coded[at + 1]
+        if marker in _FRAME_STARTS:
+            height, width = struct.unpack(">HH", coded[at + 5 : at + 9])
+            return height, width
+        at += 1 if marker == 0xFF else 2 + int.from_bytes(coded[at + 2 : at + 4])
+    return None

@@ -16,6 +16,7 @@ _STARTS = {
     "JPEG": (b"\xff\xd8\xff",),
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
 }
+_ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339  # tags of EXIF and TIFF
 # JPEG stores colour differences at lower precision: a grey picture may differ by so many levels.
 GREY_LEVELS = 3
@@ -35,6 +36,8 @@ def read(path: Path, *, labels: bool) -> Raw:
     """
     content = path.read_bytes()
     name = kind(content, path)
+    if _ENDS.get(name, b"") not in content[-4096:]:
+        raise truncated(name)
     try:
         with Image.open(io.BytesIO(content), formats=tuple(KINDS)) as picture:
             check_size((picture.height, picture.width), 4)

@@ -1,15 +1,10 @@
 """NIfTI, MetaImage (MHA, MHD) and NRRD volumes, as measured, with the way to RAS+ millimetres."""
 
 import gzip
-import os
 import re
-import sys
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from threading import Lock
 from typing import BinaryIO
 
 import nibabel as nib
@@ -35,7 +30,6 @@ KINDS = {
 _GZIP = b"\x1f\x8b"
 _UNITS = {1: 1000.0, 3: 0.001}  # metres and micrometres; everything else is taken as millimetres
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # LPS of ITK to RAS
-_lock = Lock()
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
 
@@ -155,22 +149,21 @@ def _read_itk(path: Path, name: str) -> Raw:
         raise unreadable(name)
     shape = _three(tuple(map(int, sizes)))
     check_size(shape, 1)
-    with _quiet():
-        reader = sitk.ImageFileReader()
-        reader.SetImageIO("MetaImageIO" if name == "MetaImage" else "NrrdImageIO")
-        reader.SetFileName(str(path))
-        reader.ReadImageInformation()
-        if reader.GetNumberOfComponents() != 1 or list(reader.GetSize()) != list(map(int, sizes)):
-            raise error(
-                "image_colour",
-                "a volume of colours or vectors",
-                "one grey value a voxel",
-                "export the grey volume",
-            )
-        itemsize = sitk.GetArrayViewFromImage(sitk.Image([1, 1], reader.GetPixelID())).itemsize
-        check_size(shape, itemsize)
-        _check_length(path, name, fields, start, prod(shape) * itemsize)
-        image = reader.Execute()
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("MetaImageIO" if name == "MetaImage" else "NrrdImageIO")
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    if reader.GetNumberOfComponents() != 1 or list(reader.GetSize()) != list(map(int, sizes)):
+        raise error(
+            "image_colour",
+            "a volume of colours or vectors",
+            "one grey value a voxel",
+            "export the grey volume",
+        )
+    itemsize = sitk.GetArrayViewFromImage(sitk.Image([1, 1], reader.GetPixelID())).itemsize
+    check_size(shape, itemsize)
+    _check_length(path, name, fields, start, prod(shape) * itemsize)
+    image = reader.Execute()
     count = min(3, image.GetDimension())
     affine = np.eye(4)
     directions = np.reshape(image.GetDirection(), (image.GetDimension(),) * 2)[:count, :count]
@@ -249,17 +242,3 @@ def _check_length(path: Path, name: str, fields: dict[str, str], start: int, cou
             found = -1
     if found != count or not stream.eof:
         raise truncated(name)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Sends what ITK itself prints about a damaged file nowhere: our one line says it better."""
-    with _lock, Path(os.devnull).open("wb") as nowhere:
-        sys.stderr.flush()
-        kept = os.dup(2)
-        try:
-            os.dup2(nowhere.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
