@@ -68,7 +68,7 @@ def detect(path: Path) -> str:
         return "imagej_roi"
     if start.startswith(b"PK") and _holds_rois(path):
         return "imagej_roi"
-    if start[128:132] == b"DICM":
+    if start[128:132] == b"DICM" or start.startswith(b"\x08\x00"):  # without a preamble: group 8
         return _dicom_form(path)
     if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         return _json_form(path)
@@ -85,9 +85,9 @@ def _holds_rois(path: Path) -> bool:
 
 def _dicom_form(path: Path) -> str:
     try:
-        modality = pydicom.dcmread(path, specific_tags=["Modality"], stop_before_pixels=True)
-        forms = {"SEG": "dicom_seg", "RTSTRUCT": "rtstruct"}
-        return forms.get(modality.get("Modality", ""), "mask")
+        tags = {"specific_tags": ["Modality"], "stop_before_pixels": True}
+        modality = pydicom.dcmread(path, force=True, **tags).get("Modality", "")
+        return {"SEG": "dicom_seg", "RTSTRUCT": "rtstruct"}.get(modality, "mask")
     except Exception:
         return "mask"
 

@@ -4,10 +4,10 @@ Nothing here catches what a wrongly built file makes Python raise: tumorseg.anno
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, reduce
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -34,13 +34,17 @@ def parsed(path: Path) -> Any:
     Raises DataError for a missing, unreadable or huge file and for what is not JSON. The value is
     shared: never change it.
     """
+    return _parsed(path, *_state(path))
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time of change: what is kept of a file holds as long as they do."""
     try:
         state = path.stat()
     except (OSError, ValueError):
         raise missing(path) from None
-    if state.st_size > FILE_BYTES:
-        raise too_large(state.st_size)
-    return _parsed(path, state.st_size, state.st_mtime_ns)
+    check_bytes(state.st_size)
+    return state.st_size, state.st_mtime_ns
 
 
 @lru_cache(maxsize=2)
@@ -61,40 +65,64 @@ def missing(path: Path) -> DataError:
     return error("annotation_missing", found, "a file", "correct its name or its permissions")
 
 
-def too_large(size: int) -> DataError:
-    """The error of an annotation file above FILE_BYTES."""
-    limit = f"at most {FILE_BYTES} bytes"
-    return error("annotation_too_large", f"{size} bytes", limit, "divide the file")
+def check_bytes(size: int) -> None:
+    """Raises DataError for an annotation file, or what it unpacks to, above FILE_BYTES."""
+    if size > FILE_BYTES:
+        limit = f"at most {FILE_BYTES} bytes"
+        raise error("annotation_too_large", f"{size} bytes", limit, "divide the file")
 
 
-def find(names: Mapping[str, Value], key: str) -> Value:
-    """The value under `key`: by name, else by file name, else by stem, where only one fits.
+class Images(Generic[Value]):
+    """What a file says about each of many images, found by an image's name."""
 
-    Raises DataError where none or several fit.
-    """
-    if not isinstance(names, Mapping):
-        raise TypeError("not an object of images")
-    if key in names:
-        return names[key]
-    wanted = PurePosixPath(key.replace("\\", "/"))
-    paths = {name: PurePosixPath(str(name).replace("\\", "/")) for name in names}
-    for part in ("name", "stem"):
-        fitting = [n for n, path in paths.items() if getattr(path, part) == getattr(wanted, part)]
-        if len(fitting) == 1:
-            return names[fitting[0]]
-        if fitting:
-            raise error(
-                "key_ambiguous",
-                f"{len(fitting)} images called {shown(wanted.name)}",
-                "one",
-                "give the images different names",
-            )
-    raise error(
-        "key_missing",
-        f"no image {shown(key)} among {len(names)}",
-        "the image's name in the annotation file",
-        "annotate it, or correct the key",
-    )
+    def __init__(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        self._under: tuple[dict[str, list[Value]], ...] = ({}, {}, {})
+        for name, value in pairs:
+            for known, form in zip(self._under, _forms(name), strict=True):
+                known.setdefault(form, []).append(value)
+
+    def find(self, key: str) -> Value:
+        """The value under `key`: by the name as given, else by file name, else by stem.
+
+        Raises DataError where none or several fit.
+        """
+        for known, form in zip(self._under, _forms(key), strict=True):
+            fitting = known.get(form, ())
+            if len(fitting) == 1:
+                return fitting[0]
+            if fitting:
+                raise error(
+                    "key_ambiguous",
+                    f"{len(fitting)} images called {shown(form)}",
+                    "one",
+                    "give the images different names",
+                )
+        raise error(
+            "key_missing",
+            f"no image {shown(key)} among {sum(map(len, self._under[0].values()))}",
+            "the image's name in the annotation file",
+            "annotate it, or correct the key",
+        )
+
+
+def _forms(name: str) -> tuple[str, str, str]:
+    path = PurePosixPath(name.replace("\\", "/"))
+    return name, path.name, path.stem
+
+
+@lru_cache(maxsize=2)
+def _indexed(path: Path, index: Callable[[Any], Images], state: tuple[int, int]) -> Images:
+    return index(_parsed(path, *state))
+
+
+def plain(content: dict[str, Any]) -> Images:
+    """The index of JSON that maps images' names to their annotations."""
+    return Images(content.items())
+
+
+def by_key(path: Path, key: str, index: Callable[[Any], Images] = plain) -> Any:
+    """What a file of many images says about one; `index` takes the file's JSON apart, once."""
+    return _indexed(path, index, _state(path)).find(key)
 
 
 def is_tumour(names: Sequence[str], labels: dict[str, str] | None) -> bool:
@@ -134,7 +162,7 @@ def check_size(height: Any, width: Any, scan: Scan) -> None:
     """Raises DataError where an annotation says that it was drawn on an image of another size."""
     own = frame(scan)
     if height not in (None, own[0]) or width not in (None, own[1]):
-        raise wrong_size(f"{width} wide and {height} high", own)
+        raise wrong_size(f"{shown(width)} wide and {shown(height)} high", own)
 
 
 def wrong_size(found: str, own: tuple[int, int]) -> DataError:

@@ -26,15 +26,19 @@ def repaired(
     DataError for a ring that cannot be right and an outline with nothing inside the image.
     """
     shapes = [Polygon(_ring(ring, name)) for ring in rings]
-    notes = []
+    crossed = False
     if not shapely.is_valid(shapes).all():
         for shape in shapes:
             _check_tangle(shape, name)
-        shapes = [MultiPolygon(_areas(shapely.make_valid(shape))) for shape in shapes]
+        drawn = shapes
+        shapes = [MultiPolygon(_areas(shapely.make_valid(shape))) for shape in drawn]
+        crossed = any(map(_changed, drawn, shapes))
+    notes = []
+    if crossed:
         notes.append(
             warning(
                 "polygon_self_crossing",
-                f"{name} crosses or touches itself",
+                f"{name} crosses itself",
                 "a simple outline",
                 "what it encloses an odd number of times was taken; look at it",
             )
@@ -99,6 +103,17 @@ def _check_tangle(shape: Polygon, name: str) -> None:
             f"a simple outline, at most {CROSSINGS} crossings",
             "draw it again",
         )
+
+
+def _changed(drawn: Polygon, valid: MultiPolygon) -> bool:
+    """Whether a ring crosses itself, not only touches itself (a keyhole: a hole on a leash).
+
+    Where it crosses, areas go into the sum along the ring with unlike signs.
+    """
+    x, y = shapely.get_coordinates(drawn).T
+    x, y = x - x[0], y - y[0]
+    along = abs(x[:-1] @ y[1:] - x[1:] @ y[:-1]) / 2
+    return abs(along - valid.area) > 1e-9 * (np.ptp(x) * np.ptp(y))
 
 
 def _areas(shape: BaseGeometry) -> list[Polygon]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tumorseg.drawings import drawn, find, parsed
+from tumorseg.drawings import by_key, drawn, parsed
 from tumorseg.problems import error
 from tumorseg.scans import Annotation, Scan
 
@@ -17,7 +17,7 @@ EXPECTED = "a JSON list of x, y pairs, or an object of such lists"
 def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
     """The border's inside; a border has no label, so all of it counts."""
     content = parsed(path)
-    points = find(content, key) if isinstance(content, dict) else content
+    points = by_key(path, key) if isinstance(content, dict) else content
     if not isinstance(points, list):
         raise TypeError("not a list")
     numbers = np.array(points, float).ravel()

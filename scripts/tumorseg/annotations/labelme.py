@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg.drawings import check_size, drawn, ellipse, find, is_tumour, parsed, rectangle, shown
+from tumorseg.drawings import (
+    by_key,
+    check_size,
+    drawn,
+    ellipse,
+    is_tumour,
+    parsed,
+    rectangle,
+    shown,
+)
 from tumorseg.problems import error
 from tumorseg.scans import Annotation, Scan
 
@@ -20,7 +29,7 @@ def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> 
     """The tumour's outlines; DataError for another image's size and shapes that are no area."""
     content = parsed(path)
     if "shapes" not in content:
-        content = find(content, key)
+        content = by_key(path, key)
     check_size(content.get("imageHeight"), content.get("imageWidth"), scan)
     counted = [s for s in content["shapes"] if is_tumour([str(s.get("label"))], labels)]
     return drawn(([_ring(shape)] for shape in counted), scan)

@@ -1,0 +1,62 @@
+"""ImageJ selections: one .roi, or several in a .zip of the ROI Manager.
+
+Coordinates of areas start at the upper left corner of the first pixel (ImageJ's class Roi).
+"""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
+
+from tumorseg.drawings import check_bytes, drawn, ellipse, is_tumour, missing, rectangle, shown
+from tumorseg.problems import error
+from tumorseg.scans import Annotation, Scan
+
+EXPECTED = "an ImageJ .roi, or a .zip of them"
+OUTLINES = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
+
+
+def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
+    """The union of all selections; a label is a selection's name or its group's number.
+
+    A composite selection counts by the even-odd rule, as in ImageJ. Raises DataError for lines,
+    points and text.
+    """
+    if not path.is_file():
+        raise missing(path)
+    check_bytes(path.stat().st_size)
+    rois = map(ImagejRoi.frombytes, _contents(path.read_bytes()))
+    counted = [roi for roi in rois if is_tumour([roi.name, str(roi.group)], labels)]
+    return drawn(([ring - 0.5 for ring in _rings(roi)] for roi in counted), scan)
+
+
+def _contents(content: bytes) -> list[bytes]:
+    if not content.startswith(b"PK"):
+        return [content]
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
+        members = [one for one in opened.infolist() if one.filename.lower().endswith(".roi")]
+        check_bytes(sum(member.file_size for member in members))
+        return [opened.read(member) for member in members]
+
+
+def _rings(roi: ImagejRoi) -> list[np.ndarray]:
+    if roi.multi_coordinates is not None:
+        return [np.asarray(ring, float) for ring in roi.coordinates(multi=True)]
+    if roi.roitype in OUTLINES:
+        return [np.asarray(roi.coordinates(), float)]
+    left, top, right, bottom = roi.left, roi.top, roi.right, roi.bottom
+    if roi.subpixelrect:
+        left, top, right, bottom = roi.xd, roi.yd, roi.xd + roi.widthd, roi.yd + roi.heightd
+    if roi.roitype == ROI_TYPE.OVAL:
+        middle = (left + right) / 2, (top + bottom) / 2
+        return [ellipse(*middle, (right - left) / 2, (bottom - top) / 2)]
+    if roi.roitype == ROI_TYPE.RECT and roi.subtype == ROI_SUBTYPE.UNDEFINED:
+        return [rectangle(left, top, right, bottom)]
+    raise error(
+        "shape_type",
+        f"selection {shown(roi.name)} of type {roi.roitype.name.lower()}",
+        "polygon, freehand, traced, rectangle, oval or composite",
+        "draw it as a polygon, or give its name as background in source.labels",
+    )

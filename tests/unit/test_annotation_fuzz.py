@@ -1,0 +1,235 @@
+"""Whatever the bytes of an annotation are, its reader gives an annotation or one line."""
+
+import json
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from annotation_files import (
+    blob,
+    box,
+    circle,
+    composite,
+    scan,
+    selection,
+    write_rtstruct,
+    write_seg,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from roifile import ROI_TYPE
+
+from tumorseg import annotation, registry
+from tumorseg.errors import UserError
+from tumorseg.scans import Scan
+
+HEIGHT, WIDTH = 20, 30
+PICTURE = Scan(Path("scan.png"), np.zeros((HEIGHT, WIDTH), np.uint8))
+POINTS = [[4.5, 2.5], [10.5, 2.5], [10.5, 8.5], [4.5, 8.5]]
+FORMS = [name for name in registry.names("annotations") if name != "mask"]
+DOCUMENTS = {
+    "labelme": {
+        "shapes": [
+            {"label": "t", "points": POINTS, "shape_type": "polygon"},
+            {"label": "t", "points": POINTS[:2], "shape_type": "circle"},
+        ],
+        "imageHeight": HEIGHT,
+        "imageWidth": WIDTH,
+    },
+    "via": {
+        "_via_img_metadata": {
+            "scan.png1": {
+                "filename": "scan.png",
+                "regions": [
+                    {
+                        "shape_attributes": {
+                            "name": "polygon",
+                            "all_points_x": [5, 11, 11, 5],
+                            "all_points_y": [3, 3, 9, 9],
+                        },
+                        "region_attributes": {"kind": "t"},
+                    },
+                    {"shape_attributes": {"name": "ellipse", "cx": 9, "cy": 9, "rx": 3, "ry": 4}},
+                ],
+            }
+        }
+    },
+    "coco": {
+        "images": [{"id": 1, "file_name": "scan.png", "height": HEIGHT, "width": WIDTH}],
+        "annotations": [
+            {"image_id": 1, "category_id": 1, "segmentation": [[5, 3, 11, 3, 11, 9, 5, 9]]},
+            {
+                "image_id": 1,
+                "category_id": 1,
+                "segmentation": {"size": [HEIGHT, WIDTH], "counts": [10, 20, 570]},
+            },
+            {
+                "image_id": 1,
+                "category_id": 1,
+                "segmentation": {"size": [HEIGHT, WIDTH], "counts": ":d0ja0"},
+            },
+        ],
+        "categories": [{"id": 1, "name": "t"}],
+    },
+    "border": POINTS,
+}
+WORDS = sorted(
+    {
+        word
+        for document in DOCUMENTS.values()
+        for word in json.dumps(document).replace('"', " ").split()
+        if word.isidentifier()
+    }
+)
+JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([-1, 0, 2**31, 2**63, 10**400, 1e308, float("nan"), float("-inf")])
+    | st.floats()
+    | st.text(max_size=6)
+    | st.sampled_from([*WORDS, "scan.png", "a\nb", "\x00", "polygon"]),
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=3), inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+BOUNDED = settings(
+    max_examples=60,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+LABELS = st.sampled_from([None, {"t": "tumour"}, {"1": "tumour", "2": "background"}])
+
+
+def survives(path: Path, form: str, given_scan: Scan, labels=None) -> None:
+    """Reads; raises where the outcome is neither an annotation of the scan nor one clean line."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = annotation.read(path, form, given_scan, "scan.png", labels)
+        except UserError as error:
+            assert str(error).isprintable() and len(str(error)) < 600
+            return
+    assert (found.parts is None) != (found.mask is None)
+    if found.mask is not None:
+        assert found.mask.shape == given_scan.voxels.shape and found.mask.dtype == np.uint8
+        assert found.mask.max(initial=0) <= 1
+    assert all(note.line().isprintable() for note in found.notes)
+
+
+def places(document, here=()):
+    """The way to every value inside a JSON document."""
+    yield here
+    inner = document.items() if isinstance(document, dict) else []
+    inner = enumerate(document) if isinstance(document, list) else inner
+    for key, value in inner:
+        yield from places(value, (*here, key))
+
+
+def with_junk(document, place, junk):
+    """A copy of the document with one value replaced."""
+    if not place:
+        return junk
+    copy = dict(document) if isinstance(document, dict) else list(document)
+    copy[place[0]] = with_junk(copy[place[0]], place[1:], junk)
+    return copy
+
+
+def damaged(content: bytes, data) -> bytes:
+    """Bytes flipped, cut out, doubled or cut off."""
+    content = bytearray(content)
+    for _ in range(data.draw(st.integers(0, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    at = data.draw(st.integers(0, len(content)))
+    until = data.draw(st.integers(at, len(content)))
+    kind = data.draw(st.sampled_from(["whole", "cut off", "cut out", "doubled"]))
+    if kind == "whole":
+        return bytes(content)
+    if kind == "cut off":
+        return bytes(content[:at])
+    part = content[at:until]
+    return bytes(content[:at] + (part * 2 if kind == "doubled" else b"") + content[until:])
+
+
+@pytest.mark.parametrize("form", ["auto", *DOCUMENTS])
+@BOUNDED
+@given(junk=JUNK, labels=LABELS)
+def test_json_of_any_structure(tmp_path, form, junk, labels):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(junk), encoding="utf-8")
+    survives(path, form, PICTURE, labels)
+
+
+@pytest.mark.parametrize("form", DOCUMENTS)
+@BOUNDED
+@given(data=st.data(), junk=JUNK, labels=LABELS)
+def test_json_with_one_value_replaced(tmp_path, form, data, junk, labels):
+    document = DOCUMENTS[form]
+    place = data.draw(st.sampled_from(list(places(document))))
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(with_junk(document, place, junk)), encoding="utf-8")
+    survives(path, form, PICTURE, labels)
+    survives(path, "auto" if form != "border" else "border", PICTURE, labels)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    """A good file of every binary form, and JSON, with its scan."""
+    folder = tmp_path_factory.mktemp("good")
+    rois = [selection([(5, 3), (11, 3), (11, 9)]), box(ROI_TYPE.OVAL, 6, 4, 25, 15)]
+    rois.append(composite([(5, 3), (11, 3), (11, 9)], [(7, 5), (9, 5), (9, 7)]))
+    with zipfile.ZipFile(folder / "roi.zip", "w", zipfile.ZIP_DEFLATED) as opened:
+        for number, roi in enumerate(rois):
+            (folder / f"{number}.roi").write_bytes(roi.tobytes())
+            opened.writestr(f"{number}.roi", roi.tobytes())
+    structure = {"t": [(2, circle((17, 9), 5, 2, "axial", count=12))]}
+    files = {
+        "seg": ("dicom_seg", write_seg(folder / "seg", {"t": blob()}), scan()),
+        "labelmap": ("dicom_seg", write_seg(folder / "map", {"t": blob()}, "LABELMAP"), scan()),
+        "rtstruct": ("rtstruct", write_rtstruct(folder / "rt", structure), scan()),
+        "zip": ("imagej_roi", folder / "roi.zip", PICTURE),
+    }
+    files |= {f"roi {n}": ("imagej_roi", folder / f"{n}.roi", PICTURE) for n in range(len(rois))}
+    for form, document in DOCUMENTS.items():
+        (folder / form).write_text(json.dumps(document), encoding="utf-8")
+        files[form] = (form, folder / form, PICTURE)
+    return {name: (form, path.read_bytes(), given) for name, (form, path, given) in files.items()}
+
+
+NAMES = ["seg", "labelmap", "rtstruct", "zip", "roi 0", "roi 1", "roi 2", *DOCUMENTS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_undamaged_files_are_read(tmp_path, good, name):
+    form, content, given_scan = good[name]
+    path = tmp_path / "whole"
+    path.write_bytes(content)
+    found = annotation.read(path, form, given_scan, "scan.png")
+    assert found.parts or found.mask.any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@BOUNDED
+@given(data=st.data(), labels=LABELS)
+def test_damaged_bytes(tmp_path, good, name, data, labels):
+    form, content, given_scan = good[name]
+    path = tmp_path / "damaged"
+    path.write_bytes(damaged(content, data))
+    survives(path, form, given_scan, labels)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@BOUNDED
+@given(
+    start=st.sampled_from([b"", b"Iout", b"PK\x03\x04", b"{", b"\x08\x00", bytes(128) + b"DICM"]),
+    content=st.binary(max_size=300),
+)
+def test_bytes_of_no_form_at_all(tmp_path, form, start, content):
+    path = tmp_path / "noise"
+    path.write_bytes(start + content)
+    survives(path, form, PICTURE)
+    survives(path, form, scan())
