@@ -15,6 +15,7 @@ include: "rules/common.smk"
 report: OPENING
 
 
+include: "rules/check.smk"
 include: "rules/data.smk"
 include: "rules/preprocess.smk"
 include: "rules/tune.smk"

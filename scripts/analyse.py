@@ -22,7 +22,7 @@ def thresholds(curves: pd.DataFrame, cases: pd.DataFrame, own: pd.DataFrame) -> 
     table = comparison.chosen_thresholds(curves)
     keys = ["recipe", "loss", "seed", "fold"]
     for name, lines in (("dice_fixed", cases), ("dice_own", own)):
-        of_patients = lines.groupby([*keys, "patient"])["dice"].mean()
+        of_patients = lines.groupby([*keys, "patient"], sort=False)["dice"].mean()
         means = of_patients.groupby(keys).mean().rename(name).reset_index()
         table = table.merge(means, on=keys, how="left")
     return table

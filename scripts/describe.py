@@ -21,7 +21,7 @@ def facts(cases: pd.DataFrame, folds: pd.DataFrame, cells: list[dict]) -> pd.Dat
     first = cells[0]
     planes = cases["plane"].value_counts()
     sizes = folds.groupby(["role", "fold"])["case"].count().groupby("role").agg(["min", "max"])
-    spacing = cases["spacing_mm"].notna().sum()
+    spacing = cases["pixel_height_mm"].notna().sum()
     lines = [
         ("cases", str(len(cases))),
         ("patients", str(cases["patient"].nunique())),

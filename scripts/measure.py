@@ -16,6 +16,7 @@ from tumorseg.measuring import (
     failed,
     measured,
     reliability,
+    spacings,
 )
 from tumorseg.pages import write_tables
 
@@ -61,8 +62,7 @@ def main(
     test and validation case at measuring.THRESHOLDS; reliability_table: how often pixels of a given
     probability are tumour. A file FAILED in a folder makes each line of it a failed one.
     """
-    cases, folds = read_table(cases_table), read_table(folds_table)
-    spacing_mm = dict(zip(cases["case"], cases["spacing_mm"].astype(float), strict=True))
+    folds, spacing_mm = read_table(folds_table), spacings(read_table(cases_table))
     lines, curves, bins = [], [], []
     for folder in map(Path, predictions):
         training = {

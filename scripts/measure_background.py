@@ -7,7 +7,7 @@ import pandas as pd
 
 from tumorseg.files import read_table, write_table
 from tumorseg.images import read_mask
-from tumorseg.measuring import columns, measured
+from tumorseg.measuring import columns, measured, spacings
 
 
 def main(
@@ -20,11 +20,10 @@ def main(
     threshold: float = 0.5,
 ) -> None:
     """Writes the metrics table of recipe "baseline", loss "background": one line a test case."""
-    cases = read_table(cases_table)
-    spacing_mm = dict(zip(cases["case"], cases["spacing_mm"].astype(float), strict=True))
+    spacing_mm = spacings(read_table(cases_table))
     folds = read_table(folds_table)
     lines = []
-    for test in folds[folds["role"] == "test"].sort_values(["fold", "case"]).itertuples():
+    for test in folds[folds["role"] == "test"].sort_values("fold", kind="stable").itertuples():
         truth = read_mask(Path(masks_dir) / f"{test.case}.png")
         line = {"fold": test.fold, "case": test.case, "patient": test.patient, "plane": test.plane}
         line |= measured(

@@ -31,11 +31,16 @@ def main(
     """
     robust = preparation == "robust"
     images, targets, places = [], [], []
-    for case in read_table(cases_table)["case"]:
+    for row in read_table(cases_table).itertuples():
+        case = row.case
         image = read_image(Path(stripped_dir) / f"{case}.png")
         mask = read_mask(Path(masks_dir) / f"{case}.png")
         place = placement(
-            *image.shape, size_px, letterbox=robust, crop=head_box(image) if robust else None
+            *image.shape,
+            size_px,
+            letterbox=robust,
+            crop=head_box(image) if robust else None,
+            spacing_mm=(row.pixel_height_mm, row.pixel_width_mm),
         )
         full_scale = float(np.iinfo(image.dtype).max)
         square = normalise(place.forward(image), per_case=robust, full_scale=full_scale)

@@ -20,7 +20,8 @@ class Entry:
     the image itself says it. spacing_mm: (height, width) of a pixel, NaN where the table says none:
     then the image's own. key: the name by which a file that annotates many images knows this one.
     labels: the labels of the annotation that count as tumour; None for the configured ones.
-    origin, row: the table, or the image where there is none, and the row for messages.
+    channel: which channel of a colour picture or 4-D volume is the image, from 0; None where there
+    is only one. origin, row: the table, or the image where there is none, and the row for messages.
     """
 
     case: str
@@ -35,6 +36,7 @@ class Entry:
     tumour_type: str = ""
     key: str = ""
     labels: dict[str, str] | None = None
+    channel: int | None = None
 
 
 @dataclass(frozen=True)

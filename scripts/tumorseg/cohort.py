@@ -1,10 +1,9 @@
-"""What is wrong with cases only when they are held together."""
-
-import hashlib
+"""What is wrong with cases only when they are held together, so that a run must not begin."""
 
 import numpy as np
 
-from tumorseg.cases import Case
+from tumorseg.duplicates import digest
+from tumorseg.folds import patients_needed
 from tumorseg.problems import Problem, warning
 from tumorseg.reading import Read
 
@@ -17,57 +16,59 @@ class Cohort:
     def __init__(self) -> None:
         self.patients: set[str] = set()
         self.names: set[str] = set()
-        self.owners: dict[bytes, tuple[str, str]] = {}
+        self.owners: dict[str, tuple[str, str]] = {}
         self.spacings: list[tuple[float, float]] = []
 
     def add(self, item: Read) -> list[Problem]:
-        """Errors: a case's name or pixels that an earlier case has, of another patient."""
-        problems = []
+        """What `add_slice` finds in the cases of an entry."""
         row = item.entry.row if item.entry else 0
         if item.entry:  # one that could not be read will be mended, so it counts as a patient
             self.patients.add(item.entry.patient)
+        found = []
         for case in item.cases:
-            self.patients.add(case.patient)
-            self.spacings.append(case.spacing_mm)
-            found = [self._name(case), self._pixels(case)]
-            problems += [problem.at(case.origin, row) for problem in found if problem]
-        return problems
+            blank = case.image.min() == case.image.max()
+            pixels = "" if blank else digest(case.image)
+            new = self.add_slice(case.case, case.patient, pixels, case.spacing_mm)
+            found += [problem.at(case.origin, row) for problem in new]
+        return found
 
-    def _name(self, case: Case) -> Problem | None:
-        """A slice of a volume may get the name that a picture has."""
-        name = case.case.casefold()
-        if name not in self.names:
-            self.names.add(name)
-            return None
-        value, hint = f"case {case.case!r} is there already", "rename one of them"
-        return Problem("case_repeated", value, "a name of its own for every case", hint)
+    def add_slice(
+        self, case: str, patient: str, pixels: str, spacing_mm: tuple[float, float]
+    ) -> list[Problem]:
+        """Errors: a name or pixels that an earlier slice has; its own patient's are a warning.
 
-    def _pixels(self, case: Case) -> Problem | None:
-        if case.image.min() == case.image.max():
-            return None  # blank slices at the ends of volumes are all alike
-        pixels = hashlib.sha256(f"{case.image.shape} {case.image.dtype}".encode())
-        pixels.update(np.ascontiguousarray(case.image))
-        key = pixels.digest()
-        owner, earlier = self.owners.setdefault(key, (case.patient, case.case))
-        if owner == case.patient:
-            return None
-        return Problem(
-            "patient_shared_image",
-            f"case {case.case} of patient {case.patient} has the same pixels as case {earlier} of "
-            f"patient {owner}",
-            "an image to be of one patient",
-            "remove one, or give both the same patient",
-        )
+        pixels: the image's digest, empty for a blank one: those are all alike.
+        """
+        self.patients.add(patient)
+        self.spacings.append(spacing_mm)
+        found = []
+        # A slice of a volume may get the name that a picture has.
+        if case.casefold() in self.names:
+            value, hint = f"case {case!r} is there already", "rename one of them"
+            found.append(Problem("case_repeated", value, "a name of its own for every case", hint))
+        self.names.add(case.casefold())
+        owner, earlier = self.owners.setdefault(pixels, (patient, case)) if pixels else ("", "")
+        same = f"has the same pixels as case {earlier} of patient"
+        if owner == patient and earlier != case:
+            value = f"case {case} {same} {owner}"
+            found.append(warning("image_repeated", value, "every image once", "remove one"))
+        elif owner not in ("", patient):
+            value = f"case {case} of patient {patient} {same} {owner}"
+            hint = "remove one, or give both the same patient"
+            expected = "an image to be of one patient"
+            found.append(Problem("patient_shared_image", value, expected, hint))
+        return found
 
     def whole(self, fold_count: int, where: str) -> list[Problem]:
         """What can be said at the end: too few patients for the folds, mixed pixel spacings."""
         problems = []
-        if len(self.patients) < fold_count + 2:
+        needed = patients_needed(fold_count)
+        if len(self.patients) < needed:
             problems.append(
                 Problem(
                     "patients_too_few",
                     f"{len(self.patients)} patients",
-                    f"at least {fold_count + 2} for {fold_count} folds of training, validation and "
+                    f"at least {needed} for {fold_count} folds of training, validation and "
                     "test patients",
                     "bring more patients or lower folds.count",
                     where,
@@ -75,7 +76,7 @@ class Cohort:
             )
         known = np.array([sides for sides in self.spacings if np.isfinite(sides).all()])
         unknown = len(self.spacings) - len(known)
-        if len(known) and (unknown or known.max() > MIXED * known.min()):
+        if len(known) and (unknown or (known.max(axis=0) > MIXED * known.min(axis=0)).any()):
             problems.append(
                 warning(
                     "spacing_mixed",

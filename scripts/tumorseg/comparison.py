@@ -46,7 +46,10 @@ def patient_scores(cases: pd.DataFrame, name: str = "dice") -> pd.DataFrame:
     keys = ["fold", "patient", "recipe", "loss", "seed"]
     means = cases.groupby(keys, sort=False)[name].mean()
     columns = cases[["recipe", "loss", "seed"]].drop_duplicates()
-    return means.unstack(["recipe", "loss", "seed"])[list(columns.itertuples(index=False))]
+    # In the order of the lines: the bootstrap draws by place, and names may be pseudonyms.
+    rows = pd.MultiIndex.from_frame(cases[["fold", "patient"]].drop_duplicates())
+    scores = means.unstack(["recipe", "loss", "seed"]).reindex(rows)
+    return scores[list(columns.itertuples(index=False))]
 
 
 def dice_of_counts(curves: pd.DataFrame) -> pd.Series:

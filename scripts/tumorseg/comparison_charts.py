@@ -177,7 +177,7 @@ def size_figure(metrics: pd.DataFrame, question: Question, losses: list[str]) ->
     style()
     colours = palette(losses)
     figure, axis = plt.subplots(figsize=(WIDTH_IN, 4.4))
-    images = done.groupby(["loss", "case"])[["truth_px", "dice"]].mean().reset_index()
+    images = done.groupby(["loss", "case"], sort=False)[["truth_px", "dice"]].mean().reset_index()
     edges = np.unique(images["truth_px"].quantile(np.linspace(0, 1, 7)))
     for loss in losses:
         own = images[images["loss"] == loss]
@@ -210,7 +210,7 @@ def threshold_figure(
     mine = mine.assign(dice=dice_of_counts)
     for loss in losses:
         own = mine[mine["loss"] == loss]
-        of_patients = own.groupby(["threshold", "patient"])["dice"].mean()
+        of_patients = own.groupby(["threshold", "patient"], sort=False)["dice"].mean()
         means = of_patients.groupby("threshold").mean()
         axis.plot(means.index, means, color=colours[loss], label=loss)
         picked = chosen[(chosen["recipe"] == question.recipe) & (chosen["loss"] == loss)]

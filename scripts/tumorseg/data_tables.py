@@ -68,7 +68,7 @@ def strip_table(methods: pd.DataFrame, planes: pd.Series, used: str) -> pd.DataF
 def harmed_table(methods: pd.DataFrame, planes: pd.Series, used: str) -> pd.DataFrame:
     """The cases of which the method in use keeps less than 99 % of the tumour, worst first."""
     rows = methods[(methods["method"] == used) & (100 * methods["tumour_kept"] < KEPT_PCT)]
-    rows = rows.sort_values(["tumour_kept", "case"])
+    rows = rows.sort_values("tumour_kept", kind="stable")
     return pd.DataFrame(
         {
             "case": rows["case"],

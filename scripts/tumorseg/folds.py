@@ -33,7 +33,8 @@ def _parts(masks: pd.DataFrame, count: int, seed: int, remaining: int) -> list[n
     No part is empty and at least `remaining` patients stand outside each: where the balanced parts
     break that (few patients with many slices each), patients are dealt out evenly instead.
     """
-    patients = masks["patient"]
+    # Numbered as they come: scikit-learn sorts groups by name, and names may be pseudonyms.
+    patients = pd.Series(pd.factorize(masks["patient"])[0])
     for parts in (
         StratifiedGroupKFold(count, shuffle=True, random_state=seed),
         GroupKFold(count, shuffle=True, random_state=seed),
@@ -47,20 +48,25 @@ def _parts(masks: pd.DataFrame, count: int, seed: int, remaining: int) -> list[n
     return found
 
 
+def patients_needed(count: int) -> int:
+    """The fewest patients of which `count` folds with train, validation and test can be made."""
+    return count + 2
+
+
 def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -> pd.DataFrame:
     """Folds 1 to count, each case once a fold: case, patient, plane, fold, role.
 
-    masks: case, patient, plane, tumour_px, one line a case. Every case is test exactly once;
-    validation takes about validation_share of the cases that are not test.
+    masks: case, patient, plane, tumour_px, one line a case; their order counts, no name does. Every
+    case is test exactly once; validation takes about validation_share of those that are not test.
     Raises UserError where there are fewer patients than the folds need.
     """
     patients = masks["patient"].nunique()
-    if patients < count + 2:
+    if patients < patients_needed(count):
         raise UserError(
             f"folds: {patients} patients cannot make {count} folds with train, validation and test;"
-            f" bring at least {count + 2} patients or lower folds.count"
+            f" bring at least {patients_needed(count)} patients or lower folds.count"
         )
-    masks = masks.sort_values("case", ignore_index=True)
+    masks = masks.reset_index(drop=True)  # in the table's order: names may be pseudonyms
     tables = []
     for fold, test in enumerate(_parts(masks, count, seed, remaining=2), start=1):
         rest = masks.drop(index=masks.index[test])

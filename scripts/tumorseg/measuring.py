@@ -50,6 +50,12 @@ def foreground(quantised: np.ndarray, threshold: float) -> np.ndarray:
     return quantised.astype(np.int64) > step_of(threshold)
 
 
+def spacings(cases: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Case -> height and width of a pixel in mm, from cases.tsv; NaN where unknown."""
+    columns = cases["case"], cases["pixel_height_mm"], cases["pixel_width_mm"]
+    return {case: (float(high), float(wide)) for case, high, wide in zip(*columns, strict=True)}
+
+
 def lesion_counts(truth: np.ndarray, prediction: np.ndarray) -> dict[str, int]:
     """Tumours by 8- (3-D: 26-) connected parts: how many there are, are hit, and are made up.
 
@@ -68,24 +74,28 @@ def measured(
     truth: np.ndarray,
     quantised: np.ndarray,
     *,
-    spacing_mm: float,
+    spacing_mm: tuple[float, float],
     threshold: float,
     tolerances_px: Iterable[float],
 ) -> dict[str, object]:
     """All metrics of one case.
 
-    truth: mask; quantised: uint16 probabilities of its shape, value / 65535; spacing_mm: the side
-    of a square pixel, NaN where unknown. `missed` is 1 where the truth has a tumour and the
-    prediction not one pixel of it; area_difference is (predicted - true) / true area, signed;
-    brier the mean of (probability - truth)^2 over all pixels (Brier 1950).
+    truth: mask; quantised: uint16 probabilities of its shape, value / 65535; spacing_mm: height and
+    width of a pixel, NaN where unknown. `missed` is 1 where the truth has a tumour and the
+    prediction not one pixel of it; area_difference is (predicted - true) / true area, signed; brier
+    the mean of (probability - truth)^2 over all pixels (Brier 1950).
     """
     prediction = foreground(quantised, threshold)
     tolerances = list(tolerances_px)
     counts = count(truth, prediction)
     found = surface_distances(truth, prediction, 1.0, tolerances)
+    if np.ptp(spacing_mm) > 0:
+        in_mm = surface_distances(truth, prediction, spacing_mm)
+    else:
+        in_mm = {name: found[name] * float(np.max(spacing_mm)) for name in DISTANCES}
     line: dict[str, object] = {"status": "ok", **counts._asdict(), **overlap(counts)}
     for name in DISTANCES:
-        line |= {f"{name}_px": found[name], f"{name}_mm": found[name] * spacing_mm}
+        line |= {f"{name}_px": found[name], f"{name}_mm": in_mm[name]}
     line |= dict(zip(map(nsd_name, tolerances), map(float, found["nsd"]), strict=True))
     true_px, predicted_px = counts.tp + counts.fn, counts.tp + counts.fp
     squares = (quantised / np.float64(WHOLE) - (truth != 0)) ** 2
@@ -151,7 +161,7 @@ def conventions(tolerances_px: Iterable[float]) -> pd.DataFrame:
         name: measured(
             truth,
             prediction.astype(np.uint16) * np.uint16(WHOLE),
-            spacing_mm=1.0,
+            spacing_mm=(1.0, 1.0),
             threshold=0.5,
             tolerances_px=tolerances_px,
         )

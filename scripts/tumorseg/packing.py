@@ -99,14 +99,26 @@ def head_box(image: np.ndarray) -> Box:
 
 
 def placement(
-    height: int, width: int, size: int, *, letterbox: bool, crop: Box | None = None
+    height: int,
+    width: int,
+    size: int,
+    *,
+    letterbox: bool,
+    crop: Box | None = None,
+    spacing_mm: tuple[float, float] = (1.0, 1.0),
 ) -> Placement:
-    """Letterboxed: the crop centred with its proportions kept. Otherwise stretched (paper)."""
+    """Letterboxed: the crop centred with its proportions kept. Otherwise stretched (paper).
+
+    spacing_mm: height and width of a pixel; the proportions are those in mm. Of a pixel whose size
+    is unknown (NaN) they are those in pixels.
+    """
     crop_top, crop_left, crop_height, crop_width = crop or (0, 0, height, width)
     inner_height = inner_width = size
     if letterbox:
-        scale = size / max(crop_height, crop_width)
-        inner_height = max(1, round(crop_height * scale))
+        ratio = spacing_mm[0] / spacing_mm[1] if np.isfinite(spacing_mm).all() else 1.0
+        tall = crop_height * ratio
+        scale = size / max(tall, crop_width)
+        inner_height = max(1, round(tall * scale))
         inner_width = max(1, round(crop_width * scale))
     return Placement(
         height=height,

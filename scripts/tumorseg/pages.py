@@ -9,7 +9,7 @@ import pandas as pd
 from tumorseg.files import write_table, write_text
 
 LABELS = ("case", "patient", "fold", "what", "value")
-_STYLE = """
+STYLE = """
 body { font: 13px/1.4 system-ui, sans-serif; color: #222; background: #fff; margin: 12px; }
 input { padding: 4px 8px; margin-bottom: 8px; width: 22em; font: inherit; }
 table { border-collapse: collapse; }
@@ -21,15 +21,17 @@ tr:hover td { background: #f6f8fa; }
 tr.mean td { font-weight: 600; background: #f3f6ea; }
 td.failed { text-align: right; color: #a33b00; font-weight: 600; }
 """
-_FILTER = """
-const rows = [...document.querySelectorAll("tbody tr")];
-document.querySelector("input").addEventListener("input", (event) => {
-  const words = event.target.value.toLowerCase().split(/\\s+/);
-  for (const row of rows) {
-    const text = row.textContent.toLowerCase();
-    row.hidden = !words.every((word) => text.includes(word));
-  }
-});
+FILTER = """
+for (const field of document.querySelectorAll("input[type=search]")) {
+  const rows = [...field.parentElement.querySelectorAll("tbody tr")];
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\\s+/);
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+    }
+  });
+}
 """
 
 
@@ -63,8 +65,8 @@ def _cell(name: object, value: object) -> str:
     return f'<td class="{kind}">{escape(text)}</td>'
 
 
-def page(table: pd.DataFrame, title: str) -> str:
-    """A web page of its own with the table and a field that filters its rows by words.
+def table_element(table: pd.DataFrame) -> str:
+    """The table as a field that filters its rows by words (with FILTER) and a table element.
 
     Undefined values read NaN; rows of means stand out.
     """
@@ -74,11 +76,17 @@ def page(table: pd.DataFrame, title: str) -> str:
         mean = ' class="mean"' if str(row.get("fold", "")).startswith("mean") else ""
         body.append(f"<tr{mean}>{''.join(_cell(*item) for item in row.items())}</tr>")
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
-        f"</title><style>{_STYLE}</style></head><body>\n"
         '<input type="search" placeholder="show rows with these words" aria-label="filter">\n'
         f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(body) + "\n</tbody></table>"
-        f"<script>{_FILTER}</script></body></html>\n"
+    )
+
+
+def page(table: pd.DataFrame, title: str) -> str:
+    """A web page of its own with the table and a field that filters its rows."""
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
+        f"</title><style>{STYLE}</style></head><body>\n"
+        f"{table_element(table)}<script>{FILTER}</script></body></html>\n"
     )
 
 

@@ -51,18 +51,18 @@ def chosen_cases(masks: pd.DataFrame, number: int = 6) -> list[str]:
     per_plane = max(1, number // max(1, len(planes)))
     chosen = []
     for plane in planes:
-        ranked = masks[masks["plane"] == plane].sort_values(["tumour_px", "case"])
+        ranked = masks[masks["plane"] == plane].sort_values("tumour_px", kind="stable")
         places = (np.arange(per_plane) + 0.5) / per_plane * len(ranked)
         chosen += list(dict.fromkeys(ranked["case"].iloc[places.astype(int)]))
     return chosen
 
 
 def cases_by_dice(cases: pd.DataFrame, number: int = 6) -> list[str]:
-    """Worst to best in equal steps of rank of the per-case Dice, ties broken by name.
+    """Worst to best in equal steps of rank of the per-case Dice, ties as they stand.
 
     cases: the reference loss's metrics; undefined Dice and failed folds are left out.
     """
-    ranked = cases.dropna(subset=["dice"]).sort_values(["dice", "case"])
+    ranked = cases.dropna(subset=["dice"]).sort_values("dice", kind="stable")
     places = np.linspace(0, len(ranked) - 1, min(number, len(ranked))).round().astype(int)
     return list(ranked["case"].iloc[places])
 

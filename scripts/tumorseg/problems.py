@@ -62,14 +62,22 @@ def warning(code: str, value: str, expected: str, hint: str, file: str = "") -> 
     return Problem(code, value, expected, hint, file, severity="warning")
 
 
-def report(problems: list[Problem]) -> None:
-    """Prints the problems, errors first; raises UserError if there is an error among them."""
+def tell(problems: list[Problem], rest: str) -> int:
+    """Prints the first problems, errors before warnings; gives the number of errors.
+
+    rest: where all of them are shown.
+    """
     ordered = sorted(problems, key=lambda problem: problem.severity != "error")
     for problem in ordered[:SHOWN]:
         print(f"{problem.severity}: {problem.line()}", file=sys.stderr)
     if len(ordered) > SHOWN:
-        print(f"... and {len(ordered) - SHOWN} more; `snakemake check` shows all", file=sys.stderr)
-    errors = sum(problem.severity == "error" for problem in problems)
+        print(f"... and {len(ordered) - SHOWN} more; {rest} shows all", file=sys.stderr)
+    return sum(problem.severity == "error" for problem in problems)
+
+
+def report(problems: list[Problem]) -> None:
+    """Prints the problems, errors first; raises UserError if there is an error among them."""
+    errors = tell(problems, "`snakemake check`")
     if errors:
         raise UserError(
             f"{errors} {'errors' if errors > 1 else 'error'} in the data, nothing is imported; "

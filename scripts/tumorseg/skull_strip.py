@@ -67,6 +67,19 @@ def size_warning(brain: np.ndarray, method: str) -> str | None:
     return None
 
 
+def head_depth(image: np.ndarray, grid_px: int) -> tuple[np.ndarray, np.ndarray]:
+    """A small float32 copy of a slice, and how deep each of its pixels lies below the skin.
+
+    The copy has at most grid_px**2 pixels. Depths are in head diameters, 0 outside the head (its
+    convex hull) and all 0 where a picture without any structure shows none.
+    """
+    small = _on_grid(image, grid_px)
+    if small.max() <= small.min():
+        return small, np.zeros_like(small)
+    hull = _head_hull(cv2.GaussianBlur(small, (0, 0), 0.7))
+    return small, _depth(hull) / max(1.0, _diameter(hull))
+
+
 def mask_dice(mask: np.ndarray, truth: np.ndarray) -> float:
     """Dice coefficient of two masks of one shape; NaN where both are empty."""
     mask, truth = mask > 0, truth > 0

@@ -6,7 +6,7 @@ import numpy as np
 
 from tumorseg import outlines, scans
 from tumorseg.cases import PLANES, Case, Entry
-from tumorseg.problems import DataError, Problem, error, warning
+from tumorseg.problems import Problem, error, warning
 from tumorseg.scans import Annotation, Scan
 
 OTHER_MM = 0.01  # a stated spacing is another than the image's own where they differ by this share
@@ -30,7 +30,7 @@ def cases(
             "mend the annotation, write `negative` in its place, or set source.negatives: true",
         )
     if scan.voxels.ndim == 2:
-        return _picture(entry, scan, drawn, mask)
+        return _picture(entry, scan, drawn)
     found = _slices(entry, scan, mask, source)
     if found:
         return found, _spacing_notes(entry, scans.spacing_in(scan.affine, found[0].plane))
@@ -71,18 +71,15 @@ def chosen(masks: np.ndarray, which: str, most: int) -> list[int]:
     return found.tolist()
 
 
-def _picture(
-    entry: Entry, scan: Scan, drawn: Annotation, mask: np.ndarray
-) -> tuple[list[Case], list[Problem]]:
+def _picture(entry: Entry, scan: Scan, drawn: Annotation) -> tuple[list[Case], list[Problem]]:
     if not entry.plane:
         raise error(
             "plane_missing",
             "a picture does not know its plane",
             f"one of {', '.join(PLANES)}",
             "say it in the table's column plane, or for a whole folder with source.plane",
+            str(entry.image),
         )
-    if mask.all():
-        raise _full(entry.case)
     case = _case(entry, scan, entry.case, entry.plane, scan.voxels, scan.spacing_mm, drawn)
     return [case], _spacing_notes(entry, scan.spacing_mm)
 
@@ -98,6 +95,7 @@ def _slices(entry: Entry, scan: Scan, mask: np.ndarray, source: dict[str, Any]) 
                 f"no {plane} slices",
                 f"one of {', '.join(there)}, which this image has",
                 "correct the plane",
+                str(entry.image),
             )
         images = scans.cut(scan.voxels, scan.affine, plane)
         masks = scans.cut(mask, scan.affine, plane)
@@ -106,7 +104,12 @@ def _slices(entry: Entry, scan: Scan, mask: np.ndarray, source: dict[str, Any]) 
         for number in chosen(masks, source.get("slices", "tumour"), most):
             name = f"{entry.case}-{plane}-{number:03d}" if len(images) > 1 else entry.case
             if masks[number].all():
-                raise _full(name)
+                raise error(
+                    "annotation_all",
+                    f"the annotation covers all of slice {number}",
+                    "a tumour and what is around it",
+                    "is it inverted, or the image itself?",
+                )
             drawn = Annotation(None, np.ascontiguousarray(masks[number]))
             image = np.ascontiguousarray(images[number])
             found.append(_case(entry, scan, name, plane, image, spacing, drawn))
@@ -137,15 +140,6 @@ def _case(
     )
 
 
-def _full(name: str) -> DataError:
-    return error(
-        "annotation_all",
-        f"the annotation of {name} covers the whole image",
-        "a tumour with something around it",
-        "mend it; where tumour and background are swapped, say so with source.labels",
-    )
-
-
 def _spacing_notes(entry: Entry, own_mm: tuple[float, float]) -> list[Problem]:
     """A warning where the stated spacing is another than the image's own; NaN is like any."""
     if not (np.abs(np.divide(entry.spacing_mm, own_mm) - 1) > OTHER_MM).any():
@@ -153,4 +147,4 @@ def _spacing_notes(entry: Entry, own_mm: tuple[float, float]) -> list[Problem]:
     stated, own = (" x ".join(f"{side:.3g}" for side in mm) for mm in (entry.spacing_mm, own_mm))
     value = f"spacing {stated} mm is stated, {own} mm stands in the image"
     hint = "correct it, or leave it empty to take the image's own"
-    return [warning("spacing_differs", value, "one spacing", hint)]
+    return [warning("spacing_differs", value, "one spacing", hint, str(entry.image))]

@@ -70,7 +70,7 @@ def per_image(cases: pd.DataFrame, names: Iterable[str] = METRICS) -> dict[str, 
 
 def per_patient(cases: pd.DataFrame, names: Iterable[str] = METRICS) -> dict[str, Mean]:
     """Mean over patients of each patient's mean over the images in which it is defined."""
-    of_patients = cases.groupby("patient")[list(names)].mean()
+    of_patients = cases.groupby("patient", sort=False)[list(names)].mean()
     return {name: mean(of_patients[name]) for name in names}
 
 

@@ -90,7 +90,7 @@ def distribution(metrics: pd.DataFrame, names: list[str]) -> pd.DataFrame:
             line |= {"failed": len(cases) - len(done), "undefined": len(done) - len(values)}
             line |= {"by_convention": int(forced.sum()), "mean": mean(values).value}
             line["mean_without"] = mean(values[~forced]).value if distance else math.nan
-            line |= {"patient_mean": mean(done.groupby("patient")[name].mean()).value}
+            line |= {"patient_mean": mean(done.groupby("patient", sort=False)[name].mean()).value}
             line |= dict(zip(("least", "q25", "median", "q75", "most"), quantiles, strict=True))
             lines.append(line)
     return pd.DataFrame(lines)

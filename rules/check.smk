@@ -1,0 +1,23 @@
+# Looks at all data before anything is computed: snakemake check
+
+
+# Without output it runs whenever it is asked for, and Snakemake, which deletes the outputs of a job
+# that failed, keeps the page that tells why.
+rule check:
+    log:
+        f"{LOCAL}/check.log",
+    conda:
+        "../envs/imaging.yaml"
+    threads: workflow.cores
+    resources:
+        mem_mb=2000,
+    params:
+        source=lookup(within=config, dpath="source"),
+        data_dir=lookup(within=config, dpath="data_dir"),
+        seed=lookup(within=config, dpath="seed"),
+        fold_count=lookup(within=config, dpath="folds/count"),
+        strip_method=lookup(within=config, dpath="skull_strip/method"),
+        experiment=lookup(within=config, dpath="experiment"),
+        folder=LOCAL,
+    script:
+        "../scripts/check.py"

@@ -1,0 +1,57 @@
+"""Reads all data once and says everything that is wrong with it, before anything is computed."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tumorseg import cohort_check, data_check
+from tumorseg.check_page import FIELDS, SHEET, write_page
+from tumorseg.errors import UserError
+from tumorseg.files import local_only, write_table
+from tumorseg.pictures import chosen_cases
+from tumorseg.problems import tell
+
+
+def main(
+    *,
+    source: dict[str, Any],
+    data_dir: str,
+    seed: int,
+    fold_count: int,
+    strip_method: str,
+    experiment: str,
+    folder: str,
+    cores: int = 1,
+) -> None:
+    """Writes check.html and check.tsv into `folder`, which stays on this machine.
+
+    Raises UserError, once both are written, where there is an error that would stop a run.
+    """
+    checked = data_check.read_all(source, data_dir, seed, fold_count, cores)
+    slices = checked.slices
+    found = [
+        *checked.problems,
+        *cohort_check.problems(slices, checked.prints, fold_count, strip_method),
+    ]
+    found.sort(key=lambda problem: problem.severity != "error")  # the order stays otherwise
+    table = pd.DataFrame(map(asdict, found), columns=FIELDS)
+    folder = local_only(folder)
+    write_table(table, folder / "check.tsv")
+    names = chosen_cases(slices, SHEET) if len(slices) else []
+    sheet = data_check.read_again(checked, source, seed, names)
+    write_page(folder / "check.html", f"Data check: {experiment}", table, slices, names, sheet)
+    page = Path(folder) / "check.html"
+    errors = tell(found, str(page))
+    warnings = len(found) - errors
+    told = f"{len(slices)} slices read: {errors} errors, {warnings} warnings; see {page}"
+    if errors:
+        raise UserError(told)
+    print(told)
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

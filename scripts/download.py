@@ -1,0 +1,34 @@
+"""Downloads a public data set into data_dir, as far as it is not there yet."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from tumorseg import downloads, registry
+from tumorseg.files import write_table
+from tumorseg.problems import error
+
+
+def main(*, kind: str, data_dir: str, downloaded: str) -> None:
+    """Provides the archives of a source and writes which there are, with their SHA-256.
+
+    kind: one of tumorseg.sources that has ARCHIVES.
+    """
+    if not data_dir:
+        hint = "name a folder for it: --config data_dir=<folder>"
+        raise error("data_dir_missing", "data_dir is empty", "a folder for the data set", hint)
+    source = registry.entry("sources", kind)
+    folder = Path(data_dir).expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    have = {path.name for path in source.files(data_dir=data_dir)}
+    for archive in source.ARCHIVES:
+        print(f"{archive.name}, {archive.size / 1e6:.0f} MB", flush=True)
+        downloads.provide(archive, folder, have)
+    sums = downloads.recorded(folder)
+    write_table(pd.DataFrame(list(sums.items()), columns=["file", "sha256"]), downloaded)
+
+
+if "snakemake" in globals():
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

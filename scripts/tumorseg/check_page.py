@@ -1,0 +1,213 @@
+"""The page of a data check: what is wrong, the cohort in numbers, and outlines to look at."""
+
+import io
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+
+from tumorseg import figures
+from tumorseg.case_browser import contour_path, picture_url
+from tumorseg.cases import PLANES, Case
+from tumorseg.data_check import mask_of
+from tumorseg.files import write_text
+from tumorseg.pages import FILTER, STYLE, table_element
+
+SHOWN = 300  # rows a code on the page; check.tsv has all
+SHEET = 60  # cases on the contact sheet
+THUMB_PX, THUMB_QUALITY = 256, 70
+FIELDS = ["severity", "code", "file", "row", "value", "expected", "hint"]
+
+
+def write_page(
+    path: str | Path,
+    title: str,
+    problems: pd.DataFrame,
+    slices: pd.DataFrame,
+    names: list[str],
+    sheet: Iterable[Case],
+) -> None:
+    """Writes the page as one file that needs no other.
+
+    problems: FIELDS, errors first. slices: of data_check.Checked. names, sheet: the cases to show,
+    and themselves in any order.
+    """
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        '<p class="local"><b>Local only.</b> This page names your source files and patients and '
+        "shows pictures of them: keep it on this machine. Nothing of it goes into results/.</p>",
+        _verdict(problems, slices),
+        "<h2>What to look at</h2>",
+        _problems(problems),
+    ]
+    if len(slices):
+        cards = {case.case: _card(case) for case in sheet}
+        cards = "".join(cards[name] for name in names)
+        parts += [
+            "<h2>The cohort</h2>",
+            f'<div class="scroll">{_planes(slices)}</div>',
+            _histograms(slices),
+            "<h2>Outlines</h2>",
+            f"<p>Up to {SHEET} slices, of each plane evenly from its smallest tumour to its "
+            "largest, chosen by nothing else. Does the line run where the tumour ends?</p>",
+            f'<div class="sheet">{cards}</div>',
+        ]
+    style = STYLE + Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+    script = FILTER + Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+    write_text(
+        path,
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
+        f"</title><style>{style}</style></head><body>\n" + "\n".join(parts) + "\n"
+        f"<script>{script}</script></body></html>\n",
+    )
+
+
+def _verdict(problems: pd.DataFrame, slices: pd.DataFrame) -> str:
+    errors, warnings = ((problems["severity"] == kind).sum() for kind in ("error", "warning"))
+    if errors:
+        text, kind = "The run would stop: mend the errors first.", "bad"
+    else:
+        text, kind = "Nothing stops the run.", "good"
+    patients = slices["patient"].nunique() if len(slices) else 0
+    numbers = [
+        ("error", "errors", errors),
+        ("warning", "warnings", warnings),
+        ("", "slices read", len(slices)),
+        ("", "patients", patients),
+    ]
+    tiles = "".join(
+        f'<div class="tile {kind if number else ""}"><b>{number:,}</b> {label}</div>'
+        for kind, label, number in numbers
+    )
+    return f'<p class="{kind}">{text}</p><div class="tiles">{tiles}</div>'
+
+
+def _problems(problems: pd.DataFrame) -> str:
+    if problems.empty:
+        return "<p>Nothing: no error and no warning.</p>"
+    counts = problems.groupby(["severity", "code"], sort=False).size()
+    codes = "".join(
+        f'<button class="{severity}" data-code="{escape(code)}">{escape(code)} '
+        f"<b>{number:,}</b></button>"
+        for (severity, code), number in counts.items()
+    )
+    shown = problems.groupby("code", sort=False).head(SHOWN)
+    more = ""
+    if len(shown) < len(problems):
+        more = f"<p>At most {SHOWN} lines a code are here; check.tsv beside has all.</p>"
+    shown = shown.assign(row=shown["row"].map(lambda row: str(row) if row else ""))
+    table = table_element(shown[FIELDS])
+    return f'<div class="codes">{codes}</div>{more}<div class="scroll problems">{table}</div>'
+
+
+def _span(values: pd.Series, unit: str) -> str:
+    """Lowest to highest, and the median where they differ."""
+    known = values.dropna()
+    if known.empty:
+        return "unknown"
+    low, middle, high = known.min(), known.median(), known.max()
+    low, middle, high = (f"{v:,.0f}" if v >= 1000 else f"{v:.3g}" for v in (low, middle, high))
+    one = low if low == high else f"{low} to {high}, median {middle}"
+    missing = len(values) - len(known)
+    return f"{one} {unit}" + (f" ({missing} unknown)" if missing else "")
+
+
+def _planes(slices: pd.DataFrame) -> str:
+    lines = []
+    groups = [(plane, slices[slices["plane"] == plane]) for plane in PLANES]
+    for plane, some in [*groups, ("all", slices)]:
+        tumours = some["tumour_px"].where(some["tumour_px"] > 0)
+        lines.append(
+            [
+                plane,
+                f"{some['patient'].nunique():,}",
+                f"{len(some):,}",
+                _span(some["width_px"], "px") if len(some) else "",
+                _span(some["height_px"], "px") if len(some) else "",
+                _span(some["pixel_height_mm"], "mm") if len(some) else "",
+                _span(tumours.dropna(), "px") if len(some) else "",
+                f"{tumours.isna().sum():,}",
+            ]
+        )
+    names = ["plane", "patients", "slices", "width", "height", "pixel height", "tumour", "without"]
+    head = "".join(f"<th>{name}</th>" for name in names)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in lines
+    )
+    return f'<table class="planes"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _histograms(slices: pd.DataFrame) -> str:
+    """Six small histograms as one SVG, coloured by plane."""
+    figures.style()
+    colours = dict(zip(PLANES, sns.color_palette("colorblind"), strict=False))
+    per_patient = slices.groupby(["patient", "plane"], as_index=False).size()
+    longest = slices.assign(longest=slices[["height_px", "width_px"]].max(axis=1))
+    tumours = slices[slices["tumour_px"] > 0]
+    panels = [
+        (per_patient, "size", "Slices a patient and plane", False),
+        (longest, "longest", "Longer side, pixels", False),
+        (slices, "pixel_height_mm", "Height of a pixel, mm", False),
+        (slices, "middle", "Median value of a slice", False),
+        (slices, "high", "99 % quantile of a slice", False),
+        (tumours, "tumour_px", "Tumour, pixels", True),
+    ]
+    figure, grid = pyplot.subplots(2, 3, figsize=(11, 4.6))
+    for axes, panel in zip(grid.flat, panels, strict=True):
+        _histogram(axes, *panel, colours)
+    present = [plane for plane in PLANES if (slices["plane"] == plane).any()]
+    handles = [pyplot.Rectangle((0, 0), 1, 1, color=colours[plane]) for plane in present]
+    figure.legend(handles, present, loc="outside upper left", ncols=3, frameon=False)
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    pyplot.close(figure)
+    return f'<div class="figure">{text.getvalue()[text.getvalue().index("<svg") :]}</div>'
+
+
+def _histogram(
+    axes: Axes, table: pd.DataFrame, column: str, title: str, log: bool, colours: dict
+) -> None:
+    known = table.dropna(subset=[column])
+    axes.set_title(title, loc="left")
+    if known.empty:
+        axes.text(0.5, 0.5, "unknown", ha="center", transform=axes.transAxes)
+        axes.set(xticks=[], yticks=[])
+        return
+    values = np.log10(known[column]) if log else known[column]
+    low, high = float(values.min()), float(values.max())
+    if column == "size" and high - low < 24:
+        edges = np.arange(low - 0.5, high + 1)
+    else:
+        margin = 0.1 * abs(low) + 0.01 if low == high else 0
+        edges = np.linspace(low - margin, high + margin, 25)
+    stack = [values[known["plane"] == plane] for plane in PLANES]
+    axes.hist(stack, bins=edges, stacked=True, color=[colours[plane] for plane in PLANES])
+    if column == "size":
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    if log:
+        ticks = np.arange(np.floor(low), np.ceil(high) + 1)
+        axes.set_xticks(ticks, [f"{10**tick:,.0f}" for tick in ticks])
+        axes.set_xlim(edges[0], edges[-1])
+    axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+
+
+def _card(case: Case) -> str:
+    """A slice with its outline."""
+    height, width = case.image.shape
+    mask = mask_of(case)
+    low, high = np.quantile(case.image, (0.01, 0.998))
+    grey = np.clip((case.image - low) * (255 / max(high - low, 1)), 0, 255).astype(np.uint8)
+    lines = [case.case, f"patient {case.patient}", f"{case.plane}, {mask.sum():,} px"]
+    text = "".join(f"<span>{escape(line)}</span>" for line in lines)
+    outline = contour_path(mask)
+    return (
+        f'<figure><svg viewBox="-.5 -.5 {width} {height}"><image x="-.5" y="-.5" width="{width}" '
+        f'height="{height}" href="{picture_url(grey, THUMB_PX, THUMB_QUALITY)}"/>'
+        f'<path class="casing" d="{outline}"/><path d="{outline}" stroke="{figures.TRUTH}"/></svg>'
+        f"<figcaption>{text}</figcaption></figure>"
+    )

@@ -1,0 +1,218 @@
+"""Reads a whole data source once and keeps a small record of each slice, and all that is wrong."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import cv2
+import joblib
+import numpy as np
+import pandas as pd
+
+from tumorseg import duplicates, reading, registry, skull_strip
+from tumorseg.cases import Case, Entry
+from tumorseg.cohort import Cohort
+from tumorseg.outlines import fill_parts
+from tumorseg.problems import Problem, warning
+
+HEAD_GRID_PX = 128  # the head is looked for in a copy of this size: a tenth of the time
+TINY_PX = 10  # a tumour of fewer pixels has hardly an inside
+FLAT_SHARE = 0.01  # a picture with fewer pixels of other than its commonest value is empty
+OUTSIDE_SHARE = 0.5  # of a tumour that lies in the air
+RIM, DEEP = 0.05, 0.15  # depths below the skin, in head diameters
+_SAMPLE_PX = 1 << 16
+
+
+class Checked(NamedTuple):
+    """What was read: the entries, a line a slice, its prints, and the problems in reading order.
+
+    slices: as `record` gives them, with `entry`, the position in entries. prints: (n, 8, 4).
+    """
+
+    entries: list[Entry]
+    slices: pd.DataFrame
+    prints: np.ndarray
+    problems: list[Problem]
+
+
+def mask_of(case: Case) -> np.ndarray:
+    """The tumour's pixels as (height, width) bool."""
+    if case.parts is None:
+        return case.mask > 0
+    return fill_parts(case.parts, *case.image.shape) > 0
+
+
+def record(case: Case, row: int = 0) -> tuple[dict[str, Any], np.ndarray]:
+    """What the checks need to know of a slice, and its prints; no pixel is kept.
+
+    low, middle, high: quantiles .01, .5 and .99 of the measured values. other_share: pixels that
+    have not the commonest value. outside_share: the tumour's share outside the head's convex hull,
+    NaN without a tumour. rim_share: pixels in the outer 5 % of the head that are brighter than its
+    inside, many where there is a scalp (measured: bench/check.py); NaN where no head is found.
+    """
+    image, mask = case.image, mask_of(case)
+    height, width = image.shape
+    # Every n-th pixel is enough for quantiles; an odd step meets all columns.
+    sample = image.ravel()[:: max(1, image.size // _SAMPLE_PX) | 1]
+    quantiles = case.offset + case.scale * np.quantile(sample, (0.01, 0.5, 0.99))
+    outside, rim = _head_shares(image, mask)
+    edges = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
+    found = {
+        "case": case.case,
+        "patient": case.patient,
+        "plane": case.plane,
+        "file": case.origin,
+        "row": row,
+        "height_px": height,
+        "width_px": width,
+        "bits": 8 * image.itemsize,
+        "pixel_height_mm": case.spacing_mm[0],
+        "pixel_width_mm": case.spacing_mm[1],
+        **dict(zip(("low", "middle", "high"), quantiles, strict=True)),
+        "other_share": 1 - np.bincount(image.ravel()).max() / image.size,
+        "lowest_share": float((image == image.min()).mean()),
+        "tumour_px": int(mask.sum()),
+        "tumour_share": float(mask.mean()),
+        "at_border": bool(edges),
+        "outside_share": outside,
+        "rim_share": rim,
+        "digest": "" if image.min() == image.max() else duplicates.digest(image),
+    }
+    return found, duplicates.picture_print(image)
+
+
+def _head_shares(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    """The tumour's share outside the head, and the bright share of the head's rim."""
+    small, depth = skull_strip.head_depth(image, HEAD_GRID_PX)
+    deep, rim = small[depth > DEEP], small[(depth > 0) & (depth <= RIM)]
+    bright = float((rim > np.median(deep)).mean()) if deep.size and rim.size else np.nan
+    if not mask.any() or not deep.size:
+        return np.nan, bright
+    size = small.shape[1], small.shape[0]
+    tumour = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return float(tumour[depth == 0].sum() / tumour.sum()), bright
+
+
+def slice_problems(row: dict[str, Any]) -> list[Problem]:
+    """What is strange about one slice, from its record."""
+    found = []
+    case, tumour_px = f"case {row['case']}", row["tumour_px"]
+    if row["other_share"] < FLAT_SHARE:
+        found.append(
+            warning(
+                "image_flat",
+                f"{case}: {1 - row['other_share']:.1%} of the pixels have one and the same value",
+                "a picture with something on it",
+                "take the slice out, or look whether the right file is named",
+            )
+        )
+    if 0 < tumour_px < TINY_PX:
+        found.append(
+            warning(
+                "tumour_tiny",
+                f"{case}: a tumour of {tumour_px} pixels",
+                f"at least {TINY_PX}",
+                "look whether it is a stray click or a stray pixel",
+            )
+        )
+    if row["tumour_share"] > 0.5:
+        found.append(
+            warning(
+                "mask_inverted",
+                f"{case}: the tumour covers {row['tumour_share']:.0%} of the picture",
+                "a tumour smaller than the rest",
+                "swap tumour and background, with `labels` in the config or in the file",
+            )
+        )
+    elif row["at_border"]:
+        found.append(
+            warning(
+                "tumour_at_border",
+                f"{case}: the tumour touches the picture's border",
+                "a tumour inside the picture",
+                "look whether picture and annotation belong together and nothing is cut off",
+            )
+        )
+    if row["outside_share"] > OUTSIDE_SHARE:
+        found.append(
+            warning(
+                "tumour_in_air",
+                f"{case}: {row['outside_share']:.0%} of the tumour lies outside the head",
+                "a tumour inside the head",
+                "look whether the annotation is shifted, turned, or of another picture",
+            )
+        )
+    return [problem.at(row["file"], row["row"]) for problem in found]
+
+
+def _read(number: int, entry: Entry, source: dict[str, Any]) -> tuple:
+    """One entry, read and forgotten: records, prints and problems."""
+    cv2.setNumThreads(1)  # entries, not pixels, are read in parallel
+    cases, problems = reading.cases_of(entry, source)
+    return _looked_at(number, cases, problems, entry.row)
+
+
+def _looked_at(number: int, cases: list[Case], problems: list[Problem], row: int = 0) -> tuple:
+    lines, prints = [], []
+    for case in cases:
+        line, seen = record(case, row)
+        problems = [*problems, *slice_problems(line)]
+        lines.append(line | {"entry": number})
+        prints.append(seen)
+    return lines, prints, problems
+
+
+def _all(source: dict, entries: list[Entry], seed: int, cores: int) -> Iterator[tuple]:
+    """What `_read` gives of every entry, in order; made cases are looked at one by one."""
+    options = dict(source)
+    module = registry.entry("sources", options.pop("kind"))
+    if hasattr(module, "cases"):
+        return (_looked_at(-1, [case], []) for case in module.cases(seed=seed, **options))
+    read = partial(_read, source=source)
+    if cores == 1:
+        return (read(number, entry) for number, entry in enumerate(entries))
+    # Processes, because much of the reading holds Python's lock (measured: bench/check.py).
+    workers = joblib.Parallel(n_jobs=cores, return_as="generator")
+    return workers(joblib.delayed(read)(number, entry) for number, entry in enumerate(entries))
+
+
+def read_all(
+    source: dict[str, Any], data_dir: str, seed: int, fold_count: int, cores: int = 1
+) -> Checked:
+    """Reads every entry of a source once, in `cores` processes; holds a few images at a time.
+
+    fold_count: the folds for which there must be patients enough.
+    """
+    entries, listed = reading.listed(source, data_dir, seed)
+    problems = list(listed)
+    cohort = Cohort()
+    cohort.patients |= {entry.patient for entry in entries}
+    lines: list[dict] = []
+    prints: list[np.ndarray] = []
+    for some, seen, wrong in _all(source, entries, seed, cores):
+        problems += wrong
+        for line in some:
+            spacing = line["pixel_height_mm"], line["pixel_width_mm"]
+            new = cohort.add_slice(line["case"], line["patient"], line["digest"], spacing)
+            problems += [problem.at(line["file"], line["row"]) for problem in new]
+        lines += some
+        prints += seen
+    problems += cohort.whole(fold_count, f"source {source['kind']}")
+    stacked = np.stack(prints) if prints else np.zeros((0, 8, 4), np.uint64)
+    return Checked(entries, pd.DataFrame(lines), stacked, problems)
+
+
+def read_again(
+    checked: Checked, source: dict[str, Any], seed: int, names: list[str]
+) -> Iterator[Case]:
+    """Some of the cases once more, in the order in which they were read."""
+    wanted = set(names)
+    options = dict(source)
+    module = registry.entry("sources", options.pop("kind"))
+    if hasattr(module, "cases"):
+        yield from (c for c in module.cases(seed=seed, **options) if c.case in wanted)
+        return
+    chosen = checked.slices.loc[checked.slices["case"].isin(wanted), "entry"]
+    for number in chosen.unique():
+        cases, _ = reading.cases_of(checked.entries[number], source)
+        yield from (case for case in cases if case.case in wanted)

@@ -1,0 +1,132 @@
+"""BraTS 2018 to 2020 as their organizers published them, and Task01_BrainTumour of the MSD.
+
+BraTS: [HGG|LGG]/<id>/<id>_{t1,t1ce,t2,flair,seg}.nii.gz (Menze et al. 2015, Bakas et al. 2017 and
+2018). MSD (Antonelli et al. 2022): imagesTr/BRATS_<number>.nii.gz with four sequences along the
+fourth axis, and labelsTr/ with other numbers for the same tissues.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tumorseg import source_files
+from tumorseg.cases import Entry
+from tumorseg.problems import DataError, error
+
+# The order of the MSD's fourth axis, as its dataset.json gives it: FLAIR, T1w, t1gd, T2w.
+SEQUENCES = ("flair", "t1", "t1ce", "t2")
+# 1 necrotic and non-enhancing core, 2 oedema, 4 enhancing: together the whole tumour.
+LABELS = {"1": "tumour", "2": "tumour", "4": "tumour"}
+# 1 oedema, 2 non-enhancing core, 3 enhancing.
+MSD_LABELS = {"1": "tumour", "2": "tumour", "3": "tumour"}
+LAYOUT = "HGG/ and LGG/ with a folder a case, BraTS20_Training_001/ ..., or imagesTr/ and labelsTr/"
+SUBJECT = r"(?i:brats1[789]_\w+|brats20_training_\d+)"
+MISNAMED = "W39_1998.09.19_Segm"  # the segmentation of BraTS20_Training_355, as published
+
+
+def entries(
+    *,
+    data_dir: str,
+    sequence: str = "flair",
+    labels: dict[str, str] | None = None,
+    **_: Any,
+) -> Iterator[Entry | DataError]:
+    """A volume a case; the whole tumour unless `labels` says otherwise.
+
+    sequence: flair, t1, t1ce or t2. Patients: the id without year and scan number (the last part),
+    so that two scans of a patient stay together; for 2020 by name_mapping.csv, where it is there.
+    """
+    folder = source_files.opened(data_dir)
+    source_files.chosen(sequence, SEQUENCES)
+    yield from source_files.checked(_entries(folder, sequence, labels), folder, LAYOUT)
+
+
+def files(*, data_dir: str, sequence: str = "flair", **_: Any) -> list[Path]:
+    """Every volume that would be read, and the table of names."""
+    folder = Path(data_dir).expanduser()
+    tables = source_files.files_below(folder, "name_mapping.csv")
+    return source_files.existing(_entries(folder, sequence, None), *tables)
+
+
+def _entries(folder: Path, sequence: str, labels: dict[str, str] | None) -> Iterator[Entry]:
+    tasks = [path for path in (folder, folder / "Task01_BrainTumour") if _is_task(path)]
+    for task in tasks:
+        yield from _msd(task, sequence, labels or MSD_LABELS)
+    if not tasks:
+        subjects = list(source_files.folders(folder, SUBJECT, depth=4))
+        mappings = {parent: _mapping(parent) for parent in {path.parent for path in subjects}}
+        yield from _subjects(subjects, mappings, sequence, labels or LABELS)
+
+
+def _is_task(folder: Path) -> bool:
+    return (folder / "imagesTr").is_dir() or (folder / "labelsTr").is_dir()
+
+
+def _msd(task: Path, sequence: str, labels: dict[str, str]) -> Iterator[Entry]:
+    names = {
+        path.name.removesuffix(".gz").removesuffix(".nii")
+        for part in ("imagesTr", "labelsTr")
+        for path in source_files.files_below(task / part, r"BRATS_\d+\.nii(\.gz)?")
+    }
+    for name in sorted(names):
+        image = source_files.nifti(task / "imagesTr" / name)
+        yield Entry(
+            case=name,
+            patient=name,
+            image=image,
+            annotation=source_files.nifti(task / "labelsTr" / name),
+            origin=str(image),
+            form="mask",
+            labels=labels,
+            channel=SEQUENCES.index(sequence),
+        )
+
+
+def _subjects(
+    subjects: Iterable[Path], mappings: dict[Path, dict], sequence: str, labels: dict[str, str]
+) -> Iterator[Entry]:
+    for subject in subjects:
+        grade, patient = _grade_and_patient(subject, mappings[subject.parent])
+        if not grade and not subject.name.lower().startswith("brats20"):
+            continue  # the validation sets of 2018 and 2019, which have no HGG/ and LGG/
+        image = source_files.nifti(subject / f"{subject.name}_{sequence}")
+        mask = source_files.nifti(subject / f"{subject.name}_seg")
+        misnamed = source_files.nifti(subject / MISNAMED)
+        yield Entry(
+            case=subject.name,
+            patient=patient,
+            image=image,
+            annotation=misnamed if misnamed.is_file() and not mask.is_file() else mask,
+            origin=str(image),
+            form="mask",
+            tumour_type=grade,
+            labels=labels,
+        )
+
+
+def _grade_and_patient(subject: Path, mapping: dict[str, dict[str, str]]) -> tuple[str, str]:
+    """hgg, lgg or nothing, and the patient, of a subject's folder."""
+    row = mapping.get(subject.name, {})
+    earlier = row.get("BraTS_2019_subject_ID") or ""
+    name = earlier if re.fullmatch(SUBJECT, earlier) else subject.name
+    grade = row.get("Grade") or subject.parent.name
+    grade = grade.lower() if grade.lower() in ("hgg", "lgg") else ""
+    if re.match(r"(?i)brats20_", name):
+        return grade, name
+    return grade, re.sub(r"_\d+$", "", name.split("_", 1)[1])
+
+
+def _mapping(folder: Path) -> dict[str, dict[str, str]]:
+    """The rows of name_mapping.csv by their id of 2020; empty where there is no such table."""
+    path = folder / "name_mapping.csv"
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            return {row["BraTS_2020_subject_ID"]: row for row in csv.DictReader(lines)}
+    except (KeyError, ValueError, csv.Error):
+        expected = "a table with the columns Grade, BraTS_2019_subject_ID, BraTS_2020_subject_ID"
+        hint = "copy it again, or remove it: every case is then a patient"
+        raise error("table_unreadable", "not such a table", expected, hint, str(path)) from None

@@ -1,0 +1,131 @@
+"""The public contrast-enhanced T1 slices with three kinds of tumour, as their authors give them.
+
+Cheng J., "brain tumor dataset", doi 10.6084/m9.figshare.1512427 (CC BY 4.0): 3,064 files <n>.mat
+of 233 patients in four archives; Cheng et al. 2015 (PLoS ONE 10:e0140381) and 2016 (11:e0157112).
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tumorseg import source_files
+from tumorseg.cases import PLANES, Entry
+from tumorseg.downloads import Archive
+from tumorseg.files import read_table
+from tumorseg.problems import DataError, error
+
+TYPES = {1: "meningioma", 2: "glioma", 3: "pituitary"}
+PIXEL_MM = 0.49  # of a picture of 512 pixels, by the authors; of the few others nothing is said
+PLANE_HINT = (
+    f"one of {', '.join(PLANES)} for each",
+    "write planes.tsv (columns case and plane) into data_dir, or set source.plane for all",
+)
+LAYOUT = "1.mat to 3064.mat, in data_dir or in folders below it"
+
+
+def _archive(first: int, last: int, number: int, size: int) -> Archive:
+    members = tuple(f"{n}.mat" for n in range(first, last + 1))
+    url = f"https://ndownloader.figshare.com/files/{number}"
+    return Archive(f"brainTumorDataPublic_{first}-{last}.zip", url, size, members)
+
+
+# File numbers and sizes as figshare lists them for article 1512427.
+ARCHIVES = (
+    _archive(1, 766, 3381290, 214401279),
+    _archive(767, 1532, 3381296, 217848429),
+    _archive(1533, 2298, 3381293, 215563856),
+    _archive(2299, 3064, 3381302, 231679762),
+)
+
+
+def entries(*, data_dir: str, plane: str = "", **_: Any) -> Iterator[Entry | DataError]:
+    """A slice a file; its mask is the file's tumorMask, which the authors filled from the border.
+
+    plane: of every slice, for the files do not say it; a table planes.tsv in data_dir (columns case
+    and plane) says it for each. Patients: PIDs that differ only in a final letter (MR040240 and
+    MR040240B) may be one person; the authors do not say, so they are taken as one.
+    """
+    folder = source_files.opened(data_dir)
+    planes = _planes(folder)
+    if not planes and not plane:
+        raise error("plane_missing", "the slices do not say their planes", *PLANE_HINT, str(folder))
+    yield from source_files.checked(_slices(folder, planes, plane), folder, LAYOUT)
+
+
+def files(*, data_dir: str, **_: Any) -> list[Path]:
+    """Every slice, and the table of planes."""
+    folder = Path(data_dir).expanduser()
+    table = folder / "planes.tsv"
+    return [*_mat_files(folder), *([table] if table.is_file() else [])]
+
+
+def patient_of(pid: str) -> str:
+    """The patient of a PID: scans of one person may differ in a final letter."""
+    return re.sub(r"(?<=\d)[A-Za-z]$", "", pid)
+
+
+def _mat_files(folder: Path) -> list[Path]:
+    found = source_files.files_below(folder, r"\d+\.mat")
+    return sorted(found, key=lambda path: (int(path.stem), path))
+
+
+def _slices(folder: Path, planes: dict[str, str], plane: str) -> Iterator[Entry | DataError]:
+    for path in _mat_files(folder):
+        case = path.stem
+        place = planes.get(case, plane)
+        if not place:
+            value = f"planes.tsv does not say the plane of slice {case}"
+            yield error("plane_missing", value, *PLANE_HINT, str(path))
+            continue
+        try:
+            pid, label, shape = _facts(path)
+        except DataError as damaged:
+            yield damaged
+            continue
+        yield Entry(
+            case=case,
+            patient=patient_of(pid),
+            image=path,
+            annotation=path,
+            origin=str(path),
+            form="mask",
+            plane=place,
+            spacing_mm=(PIXEL_MM, PIXEL_MM) if shape == (512, 512) else (np.nan, np.nan),
+            tumour_type=TYPES.get(label, ""),
+        )
+
+
+def _facts(path: Path) -> tuple[str, int, tuple[int, ...]]:
+    """PID, label and size of a slice, without its pixels."""
+    try:
+        with h5py.File(path) as opened:
+            data = opened["cjdata"]
+            letters = np.asarray(data["PID"]).ravel().tolist()
+            label = int(np.asarray(data["label"]).item())
+            return "".join(map(chr, letters)).strip(), label, data["image"].shape
+    except Exception:  # HDF5 has an exception of its own for every kind of damage
+        expected = "a MATLAB 7.3 file whose cjdata has PID, label and image"
+        value = "is damaged, or another kind of file"
+        hint = "unpack it again from the archive it came in"
+        raise error("image_unreadable", value, expected, hint, str(path)) from None
+
+
+def _planes(folder: Path) -> dict[str, str]:
+    """Case -> plane, as planes.tsv says it; empty where there is none."""
+    path = folder / "planes.tsv"
+    if not path.is_file():
+        return {}
+    table = read_table(path, ("plane",))
+    if not {"case", "plane"} <= set(table.columns):
+        found = f"columns {', '.join(map(str, table.columns))}"
+        raise error("table_columns", found, "case and plane", "rename the columns", str(path))
+    for row, plane in enumerate(table["plane"], start=1):
+        if plane not in PLANES:
+            hint = "correct it"
+            wrong = error("plane_unknown", f"plane {plane!r}", f"one of {', '.join(PLANES)}", hint)
+            raise wrong.at(str(path), row)
+    return dict(zip(table["case"], table["plane"], strict=True))

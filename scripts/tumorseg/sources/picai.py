@@ -1,0 +1,61 @@
+"""PI-CAI: MRI of the prostate with the cancers that experts drew (Saha et al. 2022).
+
+<patient>/<patient>_<study>_{t2w,adc,hbv,cor,sag}.mha anywhere below data_dir (the archive has a
+folder a fold), and the repository picai_labels, whose annotations lie on the grid of t2w.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tumorseg import source_files
+from tumorseg.cases import Entry
+from tumorseg.problems import DataError, error
+
+SEQUENCES = ("t2w", "adc", "hbv", "cor", "sag")
+# Experts' labels are ISUP grades (2 to 5), later ones 1: any of them is a significant cancer.
+LABELS = {str(grade): "tumour" for grade in range(1, 6)}
+EXPERTS = Path("picai_labels", "csPCa_lesion_delineations", "human_expert")
+FORMS = ("resampled", "Pooch25")  # 1,295 studies, and 205 that experts drew in 2025
+LAYOUT = "<patient>/<patient>_<study>_t2w.mha, and picai_labels/"
+
+
+def entries(
+    *, data_dir: str, sequence: str = "t2w", labels: dict[str, str] | None = None, **_: Any
+) -> Iterator[Entry | DataError]:
+    """A study a case; most have no cancer, so the experiment wants `negatives: true`.
+
+    Studies without any image are not asked for: the labels come for all folds at once.
+    """
+    folder = source_files.opened(data_dir)
+    source_files.chosen(sequence, SEQUENCES)
+    if not (folder / EXPERTS).is_dir():
+        hint = "clone the repository picai_labels into data_dir"
+        raise error("annotations_missing", "no annotations", str(EXPERTS), hint, str(folder))
+    found = _entries(folder, sequence, labels or LABELS)
+    yield from source_files.checked(found, folder, LAYOUT)
+
+
+def files(*, data_dir: str, sequence: str = "t2w", **_: Any) -> list[Path]:
+    """Every volume that would be read."""
+    return source_files.existing(_entries(Path(data_dir).expanduser(), sequence, LABELS))
+
+
+def _entries(folder: Path, sequence: str, labels: dict[str, str]) -> Iterator[Entry]:
+    places: dict[tuple[str, Path], None] = {}
+    pattern = rf"(\d+_\d+)_(?:{'|'.join(SEQUENCES)})\.mha"
+    for path in source_files.files_below(folder, pattern):
+        places[re.fullmatch(pattern, path.name)[1], path.parent] = None
+    for study, place in places:
+        image = place / f"{study}_{sequence}.mha"
+        masks = [source_files.nifti(folder / EXPERTS / form / study) for form in FORMS]
+        yield Entry(
+            case=study,
+            patient=study.split("_")[0],
+            image=image,
+            annotation=next((mask for mask in masks if mask.is_file()), masks[0]),
+            origin=str(image),
+            form="mask",
+            labels=labels,
+        )

@@ -1,0 +1,159 @@
+"""Small trees of the real shape of each public data set: names as published, pixels made."""
+
+import json
+from pathlib import Path
+
+import h5py
+import nibabel as nib
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from PIL import Image
+
+SHAPE = (18, 20, 5)  # i, j, k of a volume
+BRATS_AFFINE = np.array([[-1, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]], float)
+# The axes of KiTS19 run z, y, x.
+KITS_AFFINE = np.array([[0, 0, -0.9, 0], [0, -0.9, 0, 0], [-3.0, 0, 0, 0], [0, 0, 0, 1]])
+
+
+def values(seed: int, shape=SHAPE) -> np.ndarray:
+    """Grey values of which no two images share any."""
+    return np.random.default_rng(seed).integers(0, 3000, shape).astype(np.int16)
+
+
+def labels(*numbers: int, shape=SHAPE) -> np.ndarray:
+    """Columns of 4 x 3 voxels in the two middle slices, one of each label, side by side."""
+    found = np.zeros(shape, np.uint8)
+    for place, number in enumerate(numbers):
+        found[3 + 4 * place : 7 + 4 * place, 6:9, 1:3] = number
+    return found
+
+
+def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray = BRATS_AFFINE) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, affine), path)
+
+
+def write_mat(path: Path, seed: int, pid: str, label: int, side: int = 512) -> np.ndarray:
+    """A file of the public T1-CE set; returns its mask (height, width)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mask = np.zeros((side, side), np.uint8)
+    mask[side // 4 : side // 2, side // 2 : side // 2 + 20] = 1
+    corners = [[side // 2, side // 4], [side // 2 + 20, side // 4], [side // 2, side // 2]]
+    with h5py.File(path, "w", userblock_size=512) as file:
+        data = file.create_group("cjdata")
+        data.attrs["MATLAB_class"] = np.bytes_("struct")
+        data["PID"] = np.array([list(map(ord, pid))], np.uint16).T
+        data["label"] = np.array([[float(label)]])
+        data["image"] = values(seed, (side, side)).T  # MATLAB stores columns first
+        data["tumorMask"] = mask.T
+        data["tumorBorder"] = np.array([np.array(corners, float).ravel() + 1])
+    with path.open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file, Platform: PCWIN64".ljust(124) + b"\0\2IM")
+    return mask
+
+
+def cheng_mat(folder: Path) -> None:
+    for number, pid, label in ((1, "100360", 1), (767, "MR040240", 2), (1000, "MR040240B", 2)):
+        part = "1-766" if number < 767 else "767-1532"
+        write_mat(folder / f"brainTumorDataPublic_{part}" / f"{number}.mat", number, pid, label)
+    write_mat(folder / "brainTumorDataPublic_2299-3064" / "2300.mat", 9, "MR017260F", 3, side=256)
+    with h5py.File(folder / "cvind.mat", "w") as file:
+        file["cvind"] = np.ones((1, 4))
+    rows = ("1\taxial", "767\tcoronal", "1000\tsagittal", "2300\taxial")
+    (folder / "planes.tsv").write_text("\n".join(("case\tplane", *rows, "")), encoding="utf-8")
+
+
+def lgg(folder: Path) -> None:
+    inner = folder / "kaggle_3m"
+    for seed, (place, numbers) in enumerate(
+        (("TCGA_CS_4941_19960909", (1, 2, 10)), ("TCGA_DU_7010_19860307", (1, 2)))
+    ):
+        (inner / place).mkdir(parents=True)
+        for number in numbers:
+            colours = values(100 * seed + number, (32, 32, 3)) % 256
+            Image.fromarray(colours.astype(np.uint8)).save(inner / place / f"{place}_{number}.tif")
+            mask = labels(255, shape=(32, 32, 5))[..., 1 if number == 2 else 0]
+            Image.fromarray(mask).save(inner / place / f"{place}_{number}_mask.tif")
+    (inner / "data.csv").write_text("Patient,RNASeqCluster\nTCGA_CS_4941,2\n", encoding="utf-8")
+    (inner / "README.md").write_text("# LGG Segmentation Dataset\n", encoding="utf-8")
+
+
+def _subject(folder: Path, seed: int, suffix: str = ".nii.gz", mask: str = "") -> None:
+    for number, sequence in enumerate(("t1", "t1ce", "t2", "flair")):
+        write_nifti(folder / f"{folder.name}_{sequence}{suffix}", values(10 * seed + number))
+    write_nifti(folder / f"{mask or folder.name + '_seg'}{suffix}", labels(1, 2, 4))
+
+
+def brats18(folder: Path) -> None:
+    folder = folder / "MICCAI_BraTS_2018_Data_Training"
+    _subject(folder / "HGG" / "Brats18_CBICA_ABO_1", 1)
+    _subject(folder / "HGG" / "Brats18_TCIA01_131_1", 2)
+    _subject(folder / "LGG" / "Brats18_TCIA01_131_2", 3)
+    (folder / "survival_data.csv").write_text("Brats18ID,Age,Survival\n", encoding="utf-8")
+    # The validation set has neither grade nor segmentation.
+    validation = folder.parent / "MICCAI_BraTS_2018_Data_Validation" / "Brats18_CBICA_AAM_1"
+    write_nifti(validation / f"{validation.name}_flair.nii.gz", values(4))
+
+
+def brats20(folder: Path) -> None:
+    training = folder / "MICCAI_BraTS2020_TrainingData"
+    _subject(training / "BraTS20_Training_001", 1, ".nii")
+    _subject(training / "BraTS20_Training_002", 2, ".nii")
+    _subject(training / "BraTS20_Training_355", 3, ".nii", mask="W39_1998.09.19_Segm")
+    header = "Grade,BraTS_2017_subject_ID,BraTS_2018_subject_ID,TCGA_TCIA_subject_ID,"
+    lines = (
+        header + "BraTS_2019_subject_ID,BraTS_2020_subject_ID",
+        "HGG,Brats17_CBICA_AAB_1,Brats18_CBICA_AAB_1,NA,BraTS19_CBICA_AAB_1,BraTS20_Training_001",
+        "LGG,NA,NA,NA,BraTS19_CBICA_AAB_2,BraTS20_Training_002",
+        "HGG,NA,NA,NA,NA,BraTS20_Training_355",
+    )
+    (training / "name_mapping.csv").write_text("\n".join((*lines, "")), encoding="utf-8")
+    validation = folder / "MICCAI_BraTS2020_ValidationData" / "BraTS20_Validation_001"
+    write_nifti(validation / f"{validation.name}_flair.nii", values(4))
+
+
+def msd_brain(folder: Path) -> None:
+    task = folder / "Task01_BrainTumour"
+    for number in (1, 457):
+        name = f"BRATS_{number:03d}.nii.gz"
+        write_nifti(task / "imagesTr" / name, values(number, (*SHAPE, 4)), np.eye(4))
+        write_nifti(task / "labelsTr" / name, labels(1, 2, 3), np.eye(4))
+    write_nifti(task / "imagesTs" / "BRATS_485.nii.gz", values(5, (*SHAPE, 4)), np.eye(4))
+    (task / "imagesTr" / "._BRATS_001.nii.gz").write_bytes(b"\0\5\x16\7")
+    about = {"modality": {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}}
+    (task / "dataset.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def kits19(folder: Path) -> None:
+    for case in ("case_00000", "case_00001"):
+        number = int(case[-5:])
+        image, mask = values(number, SHAPE[::-1]), labels(1, 2).T
+        write_nifti(folder / "data" / case / "imaging.nii.gz", image, KITS_AFFINE)
+        write_nifti(folder / "data" / case / "segmentation.nii.gz", mask, KITS_AFFINE)
+    write_nifti(folder / "data" / "case_00210" / "imaging.nii.gz", image + 1, KITS_AFFINE)
+    (folder / "data" / "kits.json").write_text("[]", encoding="utf-8")
+
+
+def picai(folder: Path) -> None:
+    experts = folder / "picai_labels" / "csPCa_lesion_delineations" / "human_expert"
+    studies = (
+        ("10000_1000000", 0),
+        ("10001_1000001", 0),
+        ("10001_1000002", 1),
+        ("11475_1001499", 4),
+    )
+    for number, (study, fold) in enumerate(studies):
+        place = folder / "images" / f"fold{fold}" / study.split("_")[0]
+        place.mkdir(parents=True, exist_ok=True)
+        for sequence, shape in (("t2w", SHAPE), ("adc", (9, 10, 5))):
+            image = sitk.GetImageFromArray(values(number, shape).T)
+            image.SetSpacing((0.5, 0.5, 3.0))
+            sitk.WriteImage(image, str(place / f"{study}_{sequence}.mha"))
+        given = ((), (3,), (2, 5), (1,))[number]
+        label = sitk.GetImageFromArray(labels(*given).T)
+        label.SetSpacing((0.5, 0.5, 3.0))
+        form = experts / ("Pooch25" if number == 3 else "resampled")
+        form.mkdir(parents=True, exist_ok=True)
+        sitk.WriteImage(label, str(form / f"{study}.nii.gz"))
+    # The labels come for all folds at once; of this study no image was downloaded.
+    sitk.WriteImage(label, str(experts / "resampled" / "10500_1000510.nii.gz"))

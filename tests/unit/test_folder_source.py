@@ -1,0 +1,177 @@
+"""Promises to people with a folder of images and one of masks, and no table."""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pydicom.data import get_testdata_file
+
+from tumorseg import reading
+from tumorseg.sources import folder
+
+BY_NAME = "^([^_]+)_"
+
+
+def draw(path: Path, seed: int, mask: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = np.random.default_rng(seed).integers(0, 255, (30, 40), np.uint8)
+    if mask:
+        image = np.zeros((30, 40), np.uint8)
+        image[10:20, 15:25] = 255
+    assert cv2.imwrite(str(path), image)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Slices ann_1, ann_2, bob_1 with masks of the same names."""
+    for seed, name in enumerate(("ann_1", "ann_2", "bob_1")):
+        draw(tmp_path / "images" / f"{name}.png", seed)
+        draw(tmp_path / "masks" / f"{name}.png", seed, mask=True)
+    return tmp_path
+
+
+def read(data: Path, **source):
+    given = {"kind": "folder", "patient_pattern": BY_NAME, "plane": "axial"} | source
+    found = list(reading.read(given, str(data), 1))
+    cases = [case for item in found for case in item.cases]
+    return cases, [problem for item in found for problem in item.problems]
+
+
+def codes(problems) -> list[str]:
+    return [problem.code for problem in problems]
+
+
+def test_images_and_masks_of_the_same_name_are_cases_of_the_patient_in_the_name(data):
+    cases, problems = read(data)
+    assert problems == []
+    assert [(c.case, c.patient) for c in cases] == [
+        ("ann_1", "ann"),
+        ("ann_2", "ann"),
+        ("bob_1", "bob"),
+    ]
+    assert all(case.mask.sum() == 100 and case.plane == "axial" for case in cases)
+
+
+def test_a_patient_may_be_a_sub_folder_and_a_mask_may_be_of_another_type(data):
+    for name in ("x/1", "y/1"):
+        draw(data / "scans" / f"{name}.png", len(name) + ord(name[0]))
+        draw(data / "labels" / f"{name}.tif", 0, mask=True)
+    cases, problems = read(data, images="scans", masks="labels", patient_pattern="^([^/]+)/")
+    assert problems == []
+    assert [(c.case, c.patient) for c in cases] == [("x_1", "x"), ("y_1", "y")]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "complaint"),
+    [
+        (None, "no source.patient_pattern"),
+        ("^[^_]+", "in round brackets"),
+        ("^([^_]+", "unterminated subpattern"),
+    ],
+)
+def test_a_pattern_of_no_use_is_one_line_with_an_example(data, pattern, complaint):
+    _, (problem,) = read(data, patient_pattern=pattern)
+    assert problem.code == "patient_pattern"
+    assert complaint in problem.line()
+    assert "for example '^([^_]+)'" in problem.line()
+
+
+def test_a_name_that_the_pattern_does_not_fit_is_named_and_the_others_are_read(data):
+    draw(data / "images/odd.png", 9)
+    draw(data / "masks/odd.png", 9, mask=True)
+    cases, (problem,) = read(data)
+    assert len(cases) == 3
+    assert problem.code == "patient_missing"
+    assert problem.line().startswith(f"{data}/images/odd.png: ")
+
+
+def test_missing_lone_and_doubled_masks_are_named(data):
+    (data / "masks/ann_1.png").unlink()
+    draw(data / "masks/bob_1.tif", 0, mask=True)
+    draw(data / "masks/carl_1.png", 0, mask=True)
+    cases, problems = read(data)
+    assert [case.case for case in cases] == ["ann_2"]
+    assert codes(problems) == ["annotation_missing", "annotation_ambiguous", "mask_without_image"]
+    assert [problem.severity for problem in problems] == ["error", "error", "warning"]
+    assert "carl_1" in problems[2].line()
+
+
+def test_an_empty_mask_is_an_error_unless_negatives_are_declared(data):
+    assert cv2.imwrite(str(data / "masks/ann_1.png"), np.zeros((30, 40), np.uint8))
+    cases, problems = read(data)
+    assert (len(cases), codes(problems)) == (2, ["annotation_empty"])
+    cases, problems = read(data, negatives=True)
+    assert (len(cases), codes(problems)) == (3, [])
+
+
+def test_hidden_files_are_nothing_and_other_files_are_told(data):
+    for name in (".DS_Store", "._ann_1.png", "Thumbs.db", "notes.txt"):
+        (data / "images" / name).write_bytes(b"junk")
+        (data / "masks" / f".{name}").write_bytes(b"junk")
+    cases, (note,) = read(data)
+    assert len(cases) == 3
+    assert (note.code, note.severity) == ("file_passed_over", "warning")
+    assert "2 passed over, the first of them Thumbs.db" in note.line()
+
+
+@pytest.mark.parametrize("missing", ["images", "."])
+def test_no_folder_is_one_line(data, missing):
+    shutil.rmtree(data / missing)
+    cases, (problem,) = read(data)
+    assert cases == []
+    assert problem.code == "folder_missing"
+
+
+def test_no_folder_of_masks_names_each_image(data):
+    shutil.rmtree(data / "masks")
+    assert codes(read(data)[1]) == ["annotation_missing"] * 3
+
+
+def test_a_link_out_of_the_data_folder_is_refused(data, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("elsewhere") / "ann_1.png"
+    (data / "images/ann_1.png").rename(outside)
+    (data / "images/ann_1.png").symlink_to(outside)
+    cases, problems = read(data)
+    assert (len(cases), codes(problems)) == (2, ["path_link"])
+
+
+def test_names_that_become_one_case_are_refused(data):
+    draw(data / "images/ann/1.png", 9)
+    draw(data / "masks/ann/1.png", 9, mask=True)
+    _, problems = read(data, patient_pattern="^(...)")
+    assert codes(problems) == ["case_repeated"]
+
+
+def test_a_sub_folder_of_dicom_slices_is_one_series_and_single_slices_are_single(data):
+    slice_file = get_testdata_file("CT_small.dcm", download=False)
+    for name in ("images/eve_1/1", "images/eve_1/2.dcm", "images/fay/1.dcm", "images/gil_1.dcm"):
+        (data / name).parent.mkdir(exist_ok=True)
+        shutil.copy(slice_file, data / name)
+    draw(data / "masks/eve_1.png", 0, mask=True)
+    draw(data / "masks/fay/1.png", 0, mask=True)
+    draw(data / "masks/gil_1.png", 0, mask=True)
+    options = {"data_dir": str(data), "patient_pattern": "^(...)"}
+    found = [entry for entry in folder.entries(**options) if entry.patient in ("eve", "fay", "gil")]
+    assert [(entry.case, entry.image.name) for entry in found] == [
+        ("eve_1", "eve_1"),
+        ("fay_1", "1.dcm"),
+        ("gil_1", "gil_1.dcm"),
+    ]
+    assert [entry.annotation.parent.name for entry in found] == ["masks", "fay", "masks"]
+
+
+def test_one_file_may_annotate_all_images_by_their_names(data):
+    shutil.rmtree(data / "masks")
+    border = [[16, 11], [25, 11], [25, 20], [16, 20]]
+    names = ("ann_1.png", "ann_2.png", "bob_1.png")
+    text = ", ".join(f'"{name}": {border}' for name in names)
+    (data / "borders.json").write_text(f"{{{text}}}")
+    cases, problems = read(data, annotation_file="borders.json")
+    assert problems == []
+    assert [case.case for case in cases] == ["ann_1", "ann_2", "bob_1"]
+
+
+def test_everything_in_both_folders_counts_for_the_import(data):
+    assert folder.files(data_dir=str(data)) == [data / "images", data / "masks"]
