@@ -38,6 +38,8 @@ LOGS = f"logs/{config['experiment']}"
 # What may name source files; never shared, never part of a report.
 LOCAL = f"local/{config['experiment']}"
 LOCAL_KEYS = ("table", "annotation_file", "patient_pattern", "images", "masks", "labels")
+# Written once the public data set is in data_dir; the other sources download nothing.
+DOWNLOADED = f"{LOCAL}/downloaded.tsv" if config["source"]["kind"] == "cheng_mat" else []
 LOSSES = list(config["losses"])
 RECIPES = list(config["use_recipes"])
 STATISTICS = {

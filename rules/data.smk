@@ -1,7 +1,31 @@
 # From a data source to cases in the house's form, and how they are divided into folds.
 
 
+if DOWNLOADED:
+
+    # A download that broke off goes on where it ended, here and after a kill.
+    rule download:
+        output:
+            downloaded=DOWNLOADED,
+        log:
+            f"{LOCAL}/download.log",
+        conda:
+            "../envs/imaging.yaml"
+        threads: 1
+        retries: 3
+        resources:
+            mem_mb=500,
+        params:
+            code=code("download.py", f"tumorseg.sources.{config['source']['kind']}"),
+            kind=lookup(within=config, dpath="source/kind"),
+            data_dir=lookup(within=config, dpath="data_dir"),
+        script:
+            "../scripts/download.py"
+
+
 rule import_cases:
+    input:
+        DOWNLOADED,
     output:
         cases_table=f"{RESULTS}/cases.tsv",
         cases_dir=directory(f"{RESULTS}/cases"),

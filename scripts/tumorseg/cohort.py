@@ -63,7 +63,7 @@ class Cohort:
         """What can be said at the end: too few patients for the folds, mixed pixel spacings."""
         problems = []
         needed = patients_needed(fold_count)
-        if len(self.patients) < needed:
+        if 0 < len(self.patients) < needed:  # of none, another line has told why
             problems.append(
                 Problem(
                     "patients_too_few",

@@ -12,6 +12,7 @@ from tumorseg.folds import patients_needed
 from tumorseg.problems import Problem, warning
 
 PAIRS_SHOWN = 200
+LARGE = 1.5  # times a fold's worth of slices makes a patient too large
 STRIPPED_RIM, STRIPPED_AIR = 0.2, 0.3  # see `_stripped`; measured on heads and stripped brains
 
 
@@ -85,7 +86,7 @@ def _large_patients(slices: pd.DataFrame, folds: int) -> list[Problem]:
             "take fewer of its slices, or its fold will be larger than the others",
         )
         for patient, count in counts.items()
-        if count > len(slices) / folds and len(counts) >= patients_needed(folds)
+        if count > LARGE * len(slices) / folds and len(counts) >= patients_needed(folds)
     ]
 
 

@@ -1,6 +1,8 @@
 """A user's file to numbers: its format is told by its content, and whatever the bytes are, nothing
 but UserError comes out."""
 
+import functools
+import inspect
 import logging
 import os
 import sys
@@ -42,11 +44,12 @@ class Raw:
     notes: tuple[Problem, ...] = ()
 
 
-def decode(path: Path, *, labels: bool) -> Raw:
+def decode(path: Path, *, labels: bool, channel: int | None = None) -> Raw:
     """The numbers of a picture, a volume or a folder with one DICOM series.
 
-    labels: the file holds label numbers, not an image. Raises UserError for everything that is
-    wrong; memory stays below a small multiple of MAX_BYTES whatever the file claims.
+    labels: the file holds label numbers, not an image. channel: which of a picture's colours or of
+    a volume's fourth axis, from 0; None where there is only one. Raises UserError for everything
+    that is wrong; memory stays below a small multiple of MAX_BYTES whatever the file claims.
     """
     path = Path(path)
     try:
@@ -75,6 +78,10 @@ def decode(path: Path, *, labels: bool) -> Raw:
         hint = "export it again, or convert it to PNG (a slice) or NIfTI (a volume)"
         raise error("image_type", value, READABLE, hint)
     kind, read = found
+    if channel is not None:
+        if "channel" not in inspect.signature(read).parameters:
+            raise no_channel(kind, channel)
+        read = functools.partial(read, channel=channel)
     raw = _guarded(read, path, kind, labels)
     if stated and kind not in stated:
         lie = warning(
@@ -156,6 +163,12 @@ def _check_affine(affine: np.ndarray) -> None:
     else:
         return
     raise error("affine_wrong", found, "three axes in millimetres", "mend the header's orientation")
+
+
+def no_channel(found: str, channel: int) -> UserError:
+    """A file of one image where one of several is asked for."""
+    hint = "check that these are the files of the data set, unchanged"
+    return error("channel_missing", found, f"an image number {channel + 1} in it", hint)
 
 
 def unreadable(kind: str) -> UserError:

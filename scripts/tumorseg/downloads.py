@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ SUMS = "SHA256SUMS"
 CHUNK = 2**14  # bytes; what a connection breaks off in the middle of is lost
 UNPACKED_MAX = 2**34  # bytes that one archive may unpack to
 UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError)
+WAIT_S = 1.0  # before a busy server is asked a third time; twice as long each time after
 BY_HAND = "run it again: it goes on from there; or download it in a browser into data_dir"
 
 
@@ -70,7 +70,7 @@ def fetch(archive: Archive, path: Path, timeout_s: float = 60) -> None:
         value = f"broke off at {there} of {archive.size} bytes ({type(reason).__name__})"
         raise _failed(archive, "download_broken", value) from None
     except DataError as stop:
-        if stop.problem.code != "download_broken":
+        if stop.problem.code not in ("download_broken", "download_refused"):
             part.unlink(missing_ok=True)
         raise
     part.replace(path)
@@ -80,12 +80,14 @@ def _receive(archive: Archive, part: Path, done: int, timeout_s: float) -> None:
     headers = {"Accept-Encoding": "identity"}
     if done:
         headers["Range"] = f"bytes={done}-"
-    busy = Retry(total=5, backoff_factor=1, status_forcelist=(429, 500, 502, 503, 504))
+    busy = Retry(total=5, backoff_factor=WAIT_S, status_forcelist=(429, 500, 502, 503, 504))
     with requests.Session() as session:
         session.mount("http://", HTTPAdapter(max_retries=busy))
         session.mount("https://", HTTPAdapter(max_retries=busy))
         with session.get(archive.url, headers=headers, stream=True, timeout=timeout_s) as answer:
             goes_on = answer.status_code == 206
+            if answer.status_code == 416:
+                raise _failed(archive, "download_length", f"the server has less than {done} bytes")
             if not goes_on and answer.status_code != 200:
                 value = f"the server answers {answer.status_code}"
                 raise _failed(archive, "download_refused", value)
@@ -159,22 +161,21 @@ def unpack(path: Path, target: Path, members: tuple[str, ...]) -> None:
     if target.exists():
         hint = "remove the folder, so that it is unpacked again"
         raise error("archive_content", "files are missing", "all files", hint, str(target))
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=target.parent))
+    temporary = target.with_name(f".tmp-{target.name}")
+    shutil.rmtree(temporary, ignore_errors=True)  # what a killed run left
+    temporary.mkdir()
     try:
         with zipfile.ZipFile(path) as opened:
             _refuse_dangers(opened, path.name)
             found = {PurePosixPath(item.filename).name: item for item in opened.infolist()}
             absent = [name for name in members if name not in found]
             if absent:
-                value = f"holds no {absent[0]}" + (
-                    f" nor {len(absent) - 1} more" * (len(absent) > 1)
-                )
+                value = f"lacks {len(absent)} of the files, {absent[0]} among them"
                 hint = "remove it to download it again"
                 raise error("archive_content", value, "the published files", hint, path.name)
             for name in members:
                 with opened.open(found[name]) as source, (temporary / name).open("wb") as file:
                     shutil.copyfileobj(source, file)
-        temporary.chmod(0o755)
         temporary.rename(target)
     except UNREADABLE as reason:
         value = f"not a zip file that can be unpacked ({type(reason).__name__})"

@@ -24,8 +24,9 @@ def fill(points: np.ndarray, height: int, width: int) -> np.ndarray:
     share = (rows[row, 0] - y[edge]) / (next_y[edge] - y[edge])
     crossing = x[edge] + share * (next_x[edge] - x[edge])
     starts = np.clip(np.ceil(crossing), 0, width).astype(int)
-    # A pixel is inside where an odd number of borders lies at or left of its centre.
-    toggles = np.zeros((height, width + 1), np.int64)
-    np.add.at(toggles, (rows[row, 0], starts), 1)
-    mask[:] = np.cumsum(toggles, axis=1)[:, :width] % 2
+    # A pixel is inside where an odd number of borders lies at or left of its centre. Counted in
+    # the polygon's own rows, in bytes: an overflow leaves odd odd.
+    toggles = np.zeros((len(rows), width + 1), np.uint8)
+    np.add.at(toggles, (row, starts), 1)
+    mask[first : first + len(rows)] = np.cumsum(toggles, axis=1, dtype=np.uint8)[:, :width] & 1
     return mask

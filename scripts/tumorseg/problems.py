@@ -1,11 +1,12 @@
 """What can be wrong with a user's data: a code, a place and a way to mend it, on one line."""
 
 import sys
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from tumorseg.errors import UserError
 
-SHOWN = 50  # lines of problems; a terminal holds no more
+SHOWN, SHOWN_A_CODE = 50, 4  # lines of problems in a terminal; none of them hides the others
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,20 @@ def warning(code: str, value: str, expected: str, hint: str, file: str = "") -> 
 
 
 def tell(problems: list[Problem], rest: str) -> int:
-    """Prints the first problems, errors before warnings; gives the number of errors.
+    """Prints the first problems of each code, errors before warnings; gives the number of errors.
 
     rest: where all of them are shown.
     """
-    ordered = sorted(problems, key=lambda problem: problem.severity != "error")
-    for problem in ordered[:SHOWN]:
-        print(f"{problem.severity}: {problem.line()}", file=sys.stderr)
-    if len(ordered) > SHOWN:
-        print(f"... and {len(ordered) - SHOWN} more; {rest} shows all", file=sys.stderr)
+    told, held = Counter(), Counter()
+    for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
+        if told[problem.code] < SHOWN_A_CODE and told.total() < SHOWN:
+            told[problem.code] += 1
+            print(f"{problem.severity}: {problem.line()}", file=sys.stderr)
+        else:
+            held[problem.code] += 1
+    if held:
+        more = ", ".join(f"{number} {code}" for code, number in held.items())
+        print(f"... and {held.total()} more ({more}); {rest} shows all", file=sys.stderr)
     return sum(problem.severity == "error" for problem in problems)
 
 

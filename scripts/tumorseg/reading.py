@@ -94,7 +94,7 @@ def cases_of(entry: Entry, source: dict[str, Any]) -> tuple[list[Case], list[Pro
     problems: list[Problem] = []
     reading = entry.image
     try:
-        scan = scans.read(entry.image)
+        scan = scans.read(entry.image, entry.channel)
         problems += [_placed(note, entry, reading) for note in scan.notes]
         reading = entry.annotation or entry.image
         drawn = _annotation(entry, scan, source.get("labels"))
@@ -102,7 +102,7 @@ def cases_of(entry: Entry, source: dict[str, Any]) -> tuple[list[Case], list[Pro
         cases, notes = slicing.cases(entry, scan, drawn, source)
     except UserError as stop:
         return [], [*problems, _placed(_problem(stop), entry, reading)]
-    return cases, [*problems, *(_placed(note, entry, reading) for note in notes)]
+    return cases, [*problems, *(_placed(note, entry, entry.image) for note in notes)]
 
 
 def _source(source: dict[str, Any]) -> tuple[ModuleType, dict[str, Any]]:

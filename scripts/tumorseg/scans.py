@@ -63,13 +63,15 @@ class Annotation:
     notes: tuple[Problem, ...] = ()
 
 
-def read(path: Path) -> Scan:
+def read(path: Path, channel: int | None = None) -> Scan:
     """A picture, a volume or the DICOM series in a folder; docs/formats.md has every conversion.
 
     Pictures of unsigned 8 or 16 bit keep their numbers; everything else is stretched linearly over
-    the whole image or volume to 0..65535. Raises DataError for a file that cannot be used.
+    the whole image or volume to 0..65535. channel: the one that is read, from 0, where a picture's
+    colours or a volume's fourth axis are different images. Raises DataError for a file that cannot
+    be used.
     """
-    raw = decode(path, labels=False)
+    raw = decode(path, labels=False, channel=channel)
     voxels, offset, scale = raw.values, 0.0, 1.0
     if raw.affine is not None or raw.uids or raw.values.dtype not in (np.uint8, np.uint16):
         voxels, offset, scale = _stretched(raw.values, raw.inverted)

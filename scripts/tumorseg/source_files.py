@@ -37,9 +37,9 @@ def folders(folder: Path, pattern: str, depth: int = 3) -> Iterator[Path]:
 
 
 def files_below(folder: Path, pattern: str) -> Iterator[Path]:
-    """Files below `folder` whose whole name matches, sorted folder by folder."""
+    """Files below `folder` whose whole name matches, sorted; hidden folders are left alone."""
     for place, below, names in os.walk(folder):
-        below.sort()
+        below[:] = sorted(name for name in below if not name.startswith("."))
         yield from (Path(place, name) for name in sorted(names) if re.fullmatch(pattern, name))
 
 

@@ -42,6 +42,9 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
+    def handle_error(self, *_):
+        pass  # whoever hangs up is the one tested
+
     def __init__(self, content: bytes, *moods) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.content, self.moods, self.asked = content, list(moods), []
@@ -89,6 +92,11 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(downloads, "WAIT_S", 0.01)
+
+
 @pytest.fixture
 def serve():
     """Starts servers, and stops them when the test is over."""
@@ -97,7 +105,7 @@ def serve():
     def start(content: bytes = GOOD, *moods) -> Server:
         server = Server(content, *moods)
         started.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         return server
 
     yield start
@@ -198,6 +206,24 @@ def test_any_other_answer_than_the_file_is_one_line(serve, tmp_path, status):
     assert_whole(tmp_path)
 
 
+def test_a_refusal_on_the_way_loses_nothing(serve, tmp_path):
+    server = serve(GOOD, "cut", 404)
+    refusal(server, tmp_path)
+    there = (tmp_path / "a.zip.part").stat().st_size
+    assert refusal(server, tmp_path) == "download_refused"
+    provide(server, tmp_path)
+    assert server.asked[-1] == f"bytes={there}-"
+    assert_whole(tmp_path)
+
+
+def test_a_part_longer_than_the_servers_file_is_dropped(serve, tmp_path):
+    (tmp_path / "a.zip.part").write_bytes(GOOD[:-1])
+    assert refusal(serve(GOOD[:-1]), tmp_path) == "download_length"
+    assert not list(tmp_path.iterdir())
+    provide(serve(), tmp_path)
+    assert_whole(tmp_path)
+
+
 def test_nobody_there_is_one_line(tmp_path):
     server = Server(GOOD)
     server.server_close()
@@ -290,7 +316,7 @@ def test_a_bomb_that_lies_about_its_size_is_damaged(serve, tmp_path, monkeypatch
 
 
 def test_a_zip_without_a_wanted_file_leaves_no_folder(serve, tmp_path):
-    with pytest.raises(DataError, match=r"lacks 1 files, 3\.mat"):
+    with pytest.raises(DataError, match=r"lacks 1 of the files, 3\.mat"):
         provide(serve(), tmp_path, members=(*MEMBERS, "3.mat"))
     assert not (tmp_path / "a").exists()
     assert not list(tmp_path.glob(".tmp-*"))

@@ -1,12 +1,14 @@
 """Promises of the sources of public data sets, on generated trees of their shape (layouts.py)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import layouts
 import numpy as np
 import pytest
+from PIL import Image
 
-from tumorseg import reading, registry
+from tumorseg import reading, registry, scans
 from tumorseg.files import read_table
 from tumorseg.problems import DataError
 from tumorseg.source_check import check_source
@@ -112,25 +114,94 @@ def test_cases_patients_and_types_are_those_of_the_published_names(made):
     assert [(entry.case, entry.patient, entry.tumour_type) for entry in found] == names
 
 
-def test_the_battery_finds_what_is_wrong(tmp_path):
-    class Careless:
-        """Forgets a file, names two cases alike, and reads junk."""
+def listed_twice(found, _):
+    return [found[0], *found]
+
+
+def with_unknown_labels(found, _):
+    return [replace(entry, labels={"7": "tumour"}) for entry in found]
+
+
+def in_another_order_each_time(found, _):
+    in_another_order_each_time.turn = not getattr(in_another_order_each_time, "turn", False)
+    return found[:: 1 if in_another_order_each_time.turn else -1]
+
+
+def without_a_word_where_there_is_nothing(found, folder):
+    return found if folder.is_dir() and any(folder.iterdir()) else []
+
+
+def named_by_the_folder(found, folder):
+    return [replace(entry, case=f"{folder.name} {entry.case}") for entry in found]
+
+
+def named_by_the_number_of_files(found, folder):
+    count = len(list(folder.rglob("*")))
+    return [replace(entry, patient=f"{entry.patient} of {count}") for entry in found]
+
+
+def silent_about_what_is_missing(found, _):
+    return [item for item in found if not isinstance(item, DataError)]
+
+
+def negative_where_damaged(found, _):
+    return [
+        replace(item, annotation=None if item.annotation.stat().st_size < 100 else item.annotation)
+        if not isinstance(item, DataError)
+        else item
+        for item in found
+    ]
+
+
+def without_empty_images(found, _):
+    return [item for item in found if isinstance(item, DataError) or item.image.stat().st_size]
+
+
+@pytest.mark.parametrize(
+    "fault, check",
+    [
+        (listed_twice, "everything_is_named_once"),
+        (with_unknown_labels, "every_entry_is_readable"),
+        (in_another_order_each_time, "the_order_is_stable"),
+        (without_a_word_where_there_is_nothing, "no_data_is_one_clear_problem"),
+        (named_by_the_number_of_files, "junk_is_ignored"),
+        (named_by_the_folder, "the_folder_may_have_any_name"),
+        (silent_about_what_is_missing, "a_missing_file_is_a_problem_in_its_place"),
+        (negative_where_damaged, "a_damaged_file_is_a_problem_in_its_place"),
+        (without_empty_images, "listing_reads_no_pixels"),
+    ],
+)
+def test_each_check_of_the_battery_finds_the_fault_it_is_for(tmp_path, fault, check):
+    layouts.kits19(tmp_path)
+    good = registry.entry("sources", "kits19")
+
+    class Faulty:
+        files = staticmethod(good.files)
 
         @staticmethod
         def entries(*, data_dir, **options):
-            module = registry.entry("sources", "kits19")
-            found = list(module.entries(data_dir=data_dir, **options))
-            yield found[0]
-            yield from found
+            folder = Path(data_dir)
+            try:
+                found = list(good.entries(data_dir=data_dir, **options))
+            except DataError as stop:
+                found = [stop]
+            yield from fault(found, folder)
+
+    assert check_source(Faulty, str(tmp_path))[check] != "passed"
+
+
+def test_the_battery_finds_a_file_that_is_read_but_not_watched(tmp_path):
+    layouts.kits19(tmp_path)
+    good = registry.entry("sources", "kits19")
+
+    class Faulty:
+        entries = staticmethod(good.entries)
 
         @staticmethod
-        def files(*, data_dir, **options):
-            return registry.entry("sources", "kits19").files(data_dir=data_dir, **options)[1:]
+        def files(**options):
+            return good.files(**options)[1:]
 
-    layouts.kits19(tmp_path)
-    found = check_source(Careless, str(tmp_path))
-    wrong = {name for name, outcome in found.items() if outcome != "passed"}
-    assert {"everything_is_named_once", "files_are_all_that_is_read"} <= wrong
+    assert check_source(Faulty, str(tmp_path))["files_are_all_that_is_read"] != "passed"
 
 
 def test_cheng_spacing_is_the_authors_for_512_pixels_and_unknown_otherwise(tmp_path):
@@ -245,7 +316,7 @@ def test_a_label_that_no_rule_knows_is_an_error(tmp_path):
     assert [problem.code for problem in problems] == ["label_unknown"]
 
 
-@pytest.mark.parametrize("number, sequence", enumerate(["flair", "t1", "t1ce", "t2"]))
+@pytest.mark.parametrize("number, sequence", [(0, "flair"), (1, "t1"), (2, "t1ce"), (3, "t2")])
 def test_msd_reads_the_sequence_asked_for(tmp_path, number, sequence):
     entry = entries_of("msd_brain", tmp_path, sequence=sequence)[0]
     cases, _ = reading.cases_of(entry, {"planes": ["axial"]})
@@ -307,3 +378,31 @@ def test_a_changed_file_is_among_those_watched(made):
     watched = module.files(data_dir=str(folder), **options)
     assert len(watched) == len(set(watched)) >= 2
     assert all(path.is_relative_to(folder) for path in watched)
+
+
+@pytest.mark.parametrize("number, suffix", [(0, ".nii"), (0, ".nii.gz"), (3, ".nii.gz")])
+def test_a_channel_is_read_only_from_a_whole_file(tmp_path, number, suffix):
+    path = tmp_path / f"v{suffix}"
+    layouts.write_nifti(path, layouts.values(1, (*layouts.SHAPE, 4)))
+    assert scans.read(path, number).voxels.shape == layouts.SHAPE
+    path.write_bytes(path.read_bytes()[: -1 if suffix == ".nii" else -9])
+    with pytest.raises(DataError, match="image_truncated"):
+        scans.read(path, number)
+
+
+def test_a_channel_of_an_image_that_has_none_is_one_line(tmp_path):
+    volume, grey, mat = tmp_path / "v.nii", tmp_path / "grey.tif", tmp_path / "1.mat"
+    layouts.write_nifti(volume, layouts.values(1))
+    Image.fromarray(layouts.labels(1)[..., 1]).save(grey)
+    layouts.write_mat(mat, 1, "1", 1, side=32)
+    for path in (volume, grey, mat):
+        with pytest.raises(DataError, match=r"an image number 2 in it.*channel_missing"):
+            scans.read(path, 1)
+
+
+def test_a_colour_picture_and_a_4d_volume_are_refused_without_a_channel(tmp_path):
+    layouts.lgg(tmp_path)
+    layouts.msd_brain(tmp_path)
+    for pattern in ("*_1.tif", "imagesTr/BRATS*"):
+        with pytest.raises(DataError, match=r"image_colour|volume_many"):
+            scans.read(next(tmp_path.rglob(pattern)))

@@ -42,21 +42,33 @@ def read(path: Path, *, labels: bool) -> Raw:
         return Raw(_array(group, "tumorMask" if labels else "image", upright=True))
 
 
+def facts(path: Path) -> tuple[str, str, tuple[int, ...]]:
+    """Patient, tumour type and size (height, width) of a file of the set, without its pixels."""
+    with _opened(path) as group:
+        image = _hard(group, "image")
+        if not isinstance(image, h5py.Dataset):
+            raise _strange("no image")
+        return *_who(group), image.shape[::-1]
+
+
+def _who(group: h5py.Group) -> tuple[str, str]:
+    patient, label = (_array(group, name).ravel() for name in ("PID", "label"))
+    if label.size != 1 or int(label[0]) not in TYPES or label[0] != int(label[0]):
+        raise _strange("its label is none of 1, 2 and 3")
+    if patient.dtype.kind not in "u" or not 0 < len(patient) <= 64:
+        raise _strange("its PID is no text")
+    return "".join(chr(code) for code in patient), TYPES[int(label[0])]
+
+
 def read_cjdata(path: Path) -> CjData:
     """Everything that a file of the set holds. Raises DataError for what is missing or odd."""
     with _opened(path) as group:
         image, mask = (_array(group, name, upright=True) for name in ("image", "tumorMask"))
         border = _array(group, "tumorBorder").ravel().astype(float)
-        patient = _array(group, "PID").ravel()
-        label = _array(group, "label").ravel()
-    if mask.shape != image.shape or len(border) % 2 or label.size != 1:
-        raise _strange("its mask, border and label do not fit its image")
-    if int(label[0]) not in TYPES or label[0] != int(label[0]):
-        raise _strange("its label is none of 1, 2 and 3")
-    if patient.dtype.kind not in "u" or not 0 < len(patient) <= 64:
-        raise _strange("its PID is no text")
-    text = "".join(chr(code) for code in patient)
-    return CjData(image, mask, border.reshape(-1, 2), text, TYPES[int(label[0])])
+        patient, tumour_type = _who(group)
+    if mask.shape != image.shape or len(border) % 2:
+        raise _strange("its mask and border do not fit its image")
+    return CjData(image, mask, border.reshape(-1, 2), patient, tumour_type)
 
 
 def _strange(found: str) -> Exception:

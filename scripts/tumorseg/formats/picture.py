@@ -7,7 +7,15 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tumorseg.decoding import MAX_PIXELS, Raw, check_size, too_large, truncated, unreadable
+from tumorseg.decoding import (
+    MAX_PIXELS,
+    Raw,
+    check_size,
+    no_channel,
+    too_large,
+    truncated,
+    unreadable,
+)
 from tumorseg.problems import error
 
 KINDS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "TIFF": (".tif", ".tiff")}
@@ -28,11 +36,12 @@ def kind(head: bytes, path: Path) -> str:
     return next((name for name, starts in _STARTS.items() if head.startswith(starts)), "")
 
 
-def read(path: Path, *, labels: bool) -> Raw:
+def read(path: Path, *, labels: bool, channel: int | None = None) -> Raw:
     """The picture (height, width) upright as EXIF says, in the file's own numbers.
 
-    labels: a palette of colours gives its indices instead of an error. Pixel sizes in the file
-    (dpi) are a printer's and ignored.
+    labels: a palette of colours gives its indices instead of an error. channel: red, green or blue
+    of an 8-bit picture alone, which are then no colours but images of their own. Pixel sizes in
+    the file (dpi) are a printer's and ignored.
     """
     content = path.read_bytes()
     name = kind(content, path)
@@ -46,7 +55,10 @@ def read(path: Path, *, labels: bool) -> Raw:
             turn = picture.getexif().get(_ORIENTATION, 1) if name != "TIFF" else 1
             tags = dict(getattr(picture, "tag_v2", {}))
             picture.load()
-            array = _numbers(picture, content, bits, tags, labels)
+            if channel is None:
+                array = _numbers(picture, content, bits, tags, labels)
+            else:
+                array = _channel(picture, bits, channel)
     except Image.DecompressionBombError:
         raise too_large(f"a {name} of more pixels than allowed") from None
     except UnidentifiedImageError:
@@ -54,6 +66,12 @@ def read(path: Path, *, labels: bool) -> Raw:
     except (OSError, SyntaxError, EOFError):
         raise truncated(name) from None
     return Raw(np.ascontiguousarray(_upright(array, turn)))
+
+
+def _channel(picture: Image.Image, bits: int, channel: int) -> np.ndarray:
+    if picture.mode != "RGB" or bits != 8 or channel > 2:
+        raise no_channel(f"a picture of mode {picture.mode} and {bits} bit", channel)
+    return np.asarray(picture)[..., channel]
 
 
 def _check_single(picture: Image.Image) -> None:

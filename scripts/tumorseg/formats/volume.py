@@ -15,6 +15,7 @@ from tumorseg.decoding import (
     MAX_PIXELS,
     Raw,
     check_size,
+    no_channel,
     rescaled,
     truncated,
     unreadable,
@@ -57,24 +58,29 @@ def _nifti(head: bytes) -> type | None:
     return nib.Nifti2Header if head[4:7] in (b"n+2", b"ni2") else None
 
 
-def read(path: Path, *, labels: bool) -> Raw:
-    """The volume (i, j, k) in the file's own order, rescaled as its header says."""
+def read(path: Path, *, labels: bool, channel: int | None = None) -> Raw:
+    """The volume (i, j, k) in the file's own order, rescaled as its header says.
+
+    channel: the volume that is read of a NIfTI file with several along its fourth axis.
+    """
     with path.open("rb") as file:
         head = file.read(4096)
         name = kind(head, path)
         if name in ("MetaImage", "NRRD"):
+            if channel is not None:
+                raise no_channel(f"a {name} file", channel)
             return _read_itk(path, name)
         file.seek(0)
         if name == "NIfTI":
-            return _read_nifti(file, name)
+            return _read_nifti(file, name, channel)
         try:
             with gzip.GzipFile(fileobj=file) as inflated:
-                return _read_nifti(inflated, name)
+                return _read_nifti(inflated, name, channel)
         except (EOFError, gzip.BadGzipFile, zlib.error):
             raise truncated(name) from None
 
 
-def _read_nifti(file: BinaryIO, name: str) -> Raw:
+def _read_nifti(file: BinaryIO, name: str, channel: int | None) -> Raw:
     start = file.read(540)
     header_class = _nifti(start)
     if header_class is None or (len(start) < 540 and header_class is nib.Nifti2Header):
@@ -88,17 +94,22 @@ def _read_nifti(file: BinaryIO, name: str) -> Raw:
             "one .nii file",
             "convert the pair to .nii or .nii.gz",
         )
-    shape = _three(header.get_data_shape())
+    shape, volumes = header.get_data_shape(), 1
+    if channel is not None:
+        if len(shape) != 4 or channel >= shape[3]:
+            raise no_channel(f"a volume of {' x '.join(map(str, shape))}", channel)
+        shape, volumes = shape[:3], shape[3]
+    shape = _three(shape)
     kind = header.get_data_dtype()
     check_size(shape, kind.itemsize)
     offset = int(header["vox_offset"])
     if not size <= offset <= MAX_PIXELS:
         raise unreadable(name)
-    rest = start[offset:]
-    file.read(max(0, offset - len(start)))
     count = prod(shape) * kind.itemsize
-    content = rest + file.read(count - len(rest))
-    if len(content) < count:
+    file.seek(offset + count * (channel or 0))
+    content = file.read(count)
+    file.seek(offset + count * volumes - 1)
+    if len(content) < count or not file.read(1):
         raise truncated(name)
     file.read(1)  # at its end gzip compares the checksum
     if kind.names or kind.kind not in "iuf":

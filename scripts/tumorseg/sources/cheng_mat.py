@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from tumorseg import source_files
 from tumorseg.cases import PLANES, Entry
+from tumorseg.decoding import truncated
 from tumorseg.downloads import Archive
 from tumorseg.files import read_table
+from tumorseg.formats import mat
 from tumorseg.problems import DataError, error
 
-TYPES = {1: "meningioma", 2: "glioma", 3: "pituitary"}
 PIXEL_MM = 0.49  # of a picture of 512 pixels, by the authors; of the few others nothing is said
 PLANE_HINT = (
     f"one of {', '.join(PLANES)} for each",
@@ -51,7 +51,7 @@ def entries(*, data_dir: str, plane: str = "", **_: Any) -> Iterator[Entry | Dat
     """
     folder = source_files.opened(data_dir)
     planes = _planes(folder)
-    if not planes and not plane:
+    if not planes and not plane and _mat_files(folder):
         raise error("plane_missing", "the slices do not say their planes", *PLANE_HINT, str(folder))
     yield from source_files.checked(_slices(folder, planes, plane), folder, LAYOUT)
 
@@ -82,7 +82,7 @@ def _slices(folder: Path, planes: dict[str, str], plane: str) -> Iterator[Entry 
             yield error("plane_missing", value, *PLANE_HINT, str(path))
             continue
         try:
-            pid, label, shape = _facts(path)
+            pid, tumour_type, shape = _facts(path)
         except DataError as damaged:
             yield damaged
             continue
@@ -95,23 +95,17 @@ def _slices(folder: Path, planes: dict[str, str], plane: str) -> Iterator[Entry 
             form="mask",
             plane=place,
             spacing_mm=(PIXEL_MM, PIXEL_MM) if shape == (512, 512) else (np.nan, np.nan),
-            tumour_type=TYPES.get(label, ""),
+            tumour_type=tumour_type,
         )
 
 
-def _facts(path: Path) -> tuple[str, int, tuple[int, ...]]:
-    """PID, label and size of a slice, without its pixels."""
+def _facts(path: Path) -> tuple[str, str, tuple[int, ...]]:
     try:
-        with h5py.File(path) as opened:
-            data = opened["cjdata"]
-            letters = np.asarray(data["PID"]).ravel().tolist()
-            label = int(np.asarray(data["label"]).item())
-            return "".join(map(chr, letters)).strip(), label, data["image"].shape
+        return mat.facts(path)
+    except DataError as reason:
+        raise reason.at(str(path)) from None
     except Exception:  # HDF5 has an exception of its own for every kind of damage
-        expected = "a MATLAB 7.3 file whose cjdata has PID, label and image"
-        value = "is damaged, or another kind of file"
-        hint = "unpack it again from the archive it came in"
-        raise error("image_unreadable", value, expected, hint, str(path)) from None
+        raise truncated("MATLAB 7.3").at(str(path)) from None
 
 
 def _planes(folder: Path) -> dict[str, str]:

@@ -1,0 +1,804 @@
+"""The catalogue of bad data: what is wrong, made small, and the code of the line that must tell it.
+
+docs/data-checks.md is this file's output: .venv/bin/python tests/unit/bad_data.py
+"""
+
+import ast
+import gzip
+import json
+import struct
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import nibabel as nib
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from tumorseg import cohort_check, data_check  # noqa: E402
+from tumorseg.problems import Problem  # noqa: E402
+
+SIDE = 96
+PATIENTS = 8  # enough for five folds
+GRID = np.eye(4) * [1, 1, 5, 1]
+
+
+class Bad(NamedTuple):
+    """What is fed, and what must come of it; code is empty where nothing may be said."""
+
+    fed: str
+    make: Callable[["Data"], None]
+    code: str
+    severity: str
+    also: tuple[str, ...] = ()  # codes that come along
+
+
+CATALOGUE: list[Bad] = []
+
+
+def bad(fed: str, code: str, severity: str = "error", *, also: tuple[str, ...] = ()) -> Callable:
+    """Adds a maker to the catalogue."""
+
+    def add(make: Callable[["Data"], None]) -> Callable:
+        CATALOGUE.append(Bad(fed, make, code, severity, also))
+        return make
+
+    return add
+
+
+def good(fed: str) -> Callable:
+    """Adds what looks odd and is right: nothing may be said about it."""
+    return bad(fed, "", "")
+
+
+def head(number: int, side: int = SIDE) -> np.ndarray:
+    """A picture of a head: noise for air, a bright scalp, a dark skull, structures of its own."""
+    rng = np.random.default_rng(number)
+    rows, columns = np.mgrid[:side, :side] / side - 0.5
+    radius = np.hypot(rows * rng.uniform(0.95, 1.1), columns * rng.uniform(1.05, 1.25))
+    own = cv2.GaussianBlur(rng.normal(size=(side, side)).astype(np.float32), (0, 0), side / 24)
+    image = rng.integers(0, 9, (side, side)).astype(float)
+    image[radius < 0.42] = 220
+    image[radius < 0.39] = 30
+    brain = radius < 0.36
+    image[brain] = np.clip(110 + 40 * own / own.std(), 30, 200)[brain]
+    return image.round().astype(np.uint8)
+
+
+def tumour(number: int, side: int = SIDE) -> np.ndarray:
+    """A disc inside the head of that number."""
+    rng = np.random.default_rng(1000 + number)
+    row, column = (0.5 + rng.uniform(-0.12, 0.12, 2)) * side
+    rows, columns = np.mgrid[:side, :side]
+    return (np.hypot(rows - row, columns - column) < 0.08 * side).astype(np.uint8)
+
+
+def square(low: float, high: float) -> list[list[float]]:
+    """The corners of a square."""
+    return [[low, low], [high, low], [high, high], [low, high]]
+
+
+class Data:
+    """A data folder of the source `table`, right until a maker breaks something of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.source = {"kind": "table", "form": "auto"}
+        self.rows = []
+        self.text: bytes | None = None  # of the table, where it is not simply the rows
+        for number in range(1, PATIENTS + 1):
+            name = f"a{number:02d}.png"
+            self.image(number, head(number))
+            self.mask(number, tumour(number) * 255)
+            row = {"case": name[:3], "image": f"images/{name}", "annotation": f"masks/{name}"}
+            row |= {"patient": f"anon-{number}", "plane": "axial", "spacing_mm": "0.5"}
+            self.rows.append(row)
+
+    def path(self, name: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def image(self, number: int, pixels: np.ndarray) -> Path:
+        path = self.path(f"images/a{number:02d}.png")
+        cv2.imwrite(str(path), pixels)
+        return path
+
+    def mask(self, number: int, pixels: np.ndarray) -> Path:
+        path = self.path(f"masks/a{number:02d}.png")
+        cv2.imwrite(str(path), pixels)
+        return path
+
+    def set(self, number: int, **cells: str) -> None:
+        self.rows[number - 1] |= cells
+
+    def annotate(self, number: int, content: object, name: str = "") -> None:
+        """Gives a case an annotation of its own: bytes as they are, all else as JSON."""
+        name = name or f"drawn/a{number:02d}.json"
+        if not isinstance(content, bytes):
+            content = json.dumps(content).encode()
+        self.path(name).write_bytes(content)
+        self.set(number, annotation=name)
+
+    def labelme(self, number: int, *rings: list, **other: object) -> None:
+        shapes = [{"label": "tumour", "points": r, "shape_type": "polygon"} for r in rings]
+        self.annotate(number, {"shapes": shapes, "imageHeight": SIDE, "imageWidth": SIDE} | other)
+
+    def volume(
+        self, number: int, values: np.ndarray | None = None, affine: np.ndarray | None = GRID
+    ) -> Path:
+        """Makes a case a NIfTI volume of three slices with its label volume."""
+        pixels = np.stack([head(50 + number + 10 * k) for k in range(3)], -1).astype(np.int16)
+        labels = np.zeros(pixels.shape, np.uint8)
+        labels[..., 1] = tumour(number)
+        path = self.path(f"images/v{number}.nii")
+        nib.save(nib.Nifti1Image(pixels if values is None else values, affine), path)
+        nib.save(nib.Nifti1Image(labels, GRID), self.path(f"masks/v{number}.nii"))
+        self.set(number, image=f"images/v{number}.nii", annotation=f"masks/v{number}.nii")
+        self.set(number, plane="", spacing_mm="")
+        return path
+
+    def finish(self) -> None:
+        names = list(self.rows[0])
+        lines = ["\t".join(names), *("\t".join(row[name] for name in names) for row in self.rows)]
+        text = self.text if self.text is not None else ("\n".join(lines) + "\n").encode()
+        if not (self.folder / "cases.tsv").exists():
+            self.path("cases.tsv").write_bytes(text)
+
+
+def told(make: Callable[[Data], None], folder: Path) -> list[Problem]:
+    """What the check says about a data folder, its place written without the folder's."""
+    data = Data(folder)
+    make(data)
+    data.finish()
+    checked = data_check.read_all(data.source, str(folder), seed=1, fold_count=5)
+    found = cohort_check.problems(checked.slices, checked.prints, 5, "head")
+    return [*checked.problems, *found]
+
+
+# --- images ---
+
+
+@bad("PNG cut off in the middle", "image_truncated")
+def _(data: Data) -> None:
+    path = data.image(3, head(3))
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+@bad("JPEG cut off in the middle", "image_truncated")
+def _(data: Data) -> None:
+    Image.fromarray(head(3)).save(data.path("images/a03.jpg"))
+    path = data.path("images/a03.jpg")
+    path.write_bytes(path.read_bytes()[:1500])
+    data.set(3, image="images/a03.jpg")
+
+
+@bad("TIFF cut off in the middle", "image_unreadable")
+def _(data: Data) -> None:
+    Image.fromarray(head(3)).save(data.path("images/a03.tif"), compression="tiff_lzw")
+    path = data.path("images/a03.tif")
+    path.write_bytes(path.read_bytes()[:3000])
+    data.set(3, image="images/a03.tif")
+
+
+@bad("image file of no bytes", "image_empty")
+def _(data: Data) -> None:
+    data.image(3, head(3)).write_bytes(b"")
+
+
+@bad("JPEG named .png", "image_type", "warning")
+def _(data: Data) -> None:
+    Image.fromarray(head(3)).save(data.path("images/a03.png"), "JPEG", quality=95)
+
+
+@bad("text named .png", "image_type")
+def _(data: Data) -> None:
+    data.image(3, head(3)).write_text("this is no picture")
+
+
+@bad("PNG of 60,000 x 60,000 pixels in 200 bytes (decompression bomb)", "image_too_large")
+def _(data: Data) -> None:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + checksum
+
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
+    pixels = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000)))
+    data.image(3, head(3)).write_bytes(b"\x89PNG\r\n\x1a\n" + pixels + chunk(b"IEND", b""))
+
+
+@bad("colour picture with an outline drawn into it", "image_colour")
+def _(data: Data) -> None:
+    pixels = cv2.cvtColor(head(3), cv2.COLOR_GRAY2BGR)
+    data.image(3, cv2.circle(pixels, (50, 50), 12, (0, 255, 0)))
+
+
+@bad("picture transparent in places", "image_transparent")
+def _(data: Data) -> None:
+    pixels = cv2.cvtColor(head(3), cv2.COLOR_GRAY2BGRA)
+    pixels[:30, :, 3] = 0
+    data.image(3, pixels)
+
+
+@bad("TIFF of two pages", "image_pages")
+def _(data: Data) -> None:
+    pages = [Image.fromarray(head(number)) for number in (3, 33)]
+    pages[0].save(data.path("images/a03.tif"), save_all=True, append_images=pages[1:])
+    data.set(3, image="images/a03.tif")
+
+
+@good("grey picture saved as RGB")
+def _(data: Data) -> None:
+    data.image(3, cv2.cvtColor(head(3), cv2.COLOR_GRAY2BGR))
+
+
+@bad("one picture of 16 bit among pictures of 8 bit", "depth_mixed", "warning")
+def _(data: Data) -> None:
+    data.image(3, head(3).astype(np.uint16) * 100)
+
+
+@bad("DICOM file cut off in its pixels", "image_truncated")
+def _(data: Data) -> None:
+    path = Path(dicom_file())
+    data.path("images/a03.dcm").write_bytes(path.read_bytes()[:-9000])
+    data.set(3, image="images/a03.dcm")
+
+
+@bad("DICOM file of a report, without pixels", "image_type")
+def _(data: Data) -> None:
+    from pydicom.data import get_testdata_file
+
+    content = Path(get_testdata_file("reportsi.dcm", download=False)).read_bytes()
+    data.path("images/a03.dcm").write_bytes(content)
+    data.set(3, image="images/a03.dcm")
+
+
+@good("NIfTI volumes with their label volumes")
+def _(data: Data) -> None:
+    for number in range(1, PATIENTS + 1):
+        data.volume(number)
+
+
+@bad("volume with NaN and infinite values", "volume_not_finite")
+def _(data: Data) -> None:
+    values = np.random.default_rng(1).normal(size=(SIDE, SIDE, 3)).astype(np.float32)
+    values[3, 4, 1], values[5, 6, 2] = np.nan, np.inf
+    data.volume(3, values)
+
+
+@bad("volume whose voxels have no size (affine of zeros)", "affine_wrong")
+def _(data: Data) -> None:
+    path = data.volume(3)
+    content = bytearray(path.read_bytes())
+    content[280:328] = bytes(48)  # the rows of the sform
+    path.write_bytes(content)
+
+
+@bad("volume whose header says no orientation", "affine_missing", "warning", also=("depth_mixed",))
+def _(data: Data) -> None:
+    for row in data.rows:
+        row["spacing_mm"] = "1"
+    path = data.volume(3)
+    data.set(3, spacing_mm="1", plane="axial")
+    for name in (path, data.path("masks/v3.nii")):
+        content = bytearray(name.read_bytes())
+        content[252:256] = bytes(4)  # qform and sform code
+        content[76:80] = struct.pack("<f", 1)
+        name.write_bytes(content)
+
+
+@bad("compressed volume cut off in the middle", "image_truncated")
+def _(data: Data) -> None:
+    content = gzip.compress(data.volume(3).read_bytes())
+    data.path("images/v3.nii.gz").write_bytes(content[: len(content) // 2])
+    data.set(3, image="images/v3.nii.gz")
+
+
+@bad("volume header that claims 30,000 x 30,000 x 30,000 voxels", "image_too_large")
+def _(data: Data) -> None:
+    path = data.volume(3)
+    content = bytearray(path.read_bytes())
+    content[42:48] = struct.pack("<3h", 30000, 30000, 30000)
+    path.write_bytes(content)
+
+
+@bad("volume of several time points", "volume_many")
+def _(data: Data) -> None:
+    data.volume(3, np.zeros((SIDE, SIDE, 3, 4), np.int16))
+
+
+@bad("label volume shifted by 20 mm against its image", "grid_mismatch")
+def _(data: Data) -> None:
+    data.volume(3)
+    path = data.path("masks/v3.nii")
+    shifted = GRID + np.array([[0, 0, 0, 20]] + [[0] * 4] * 3)
+    labels = np.asarray(nib.load(path, mmap=False).dataobj)
+    nib.save(nib.Nifti1Image(labels, shifted), path)
+
+
+@bad("MATLAB file of an old version", "mat_version")
+def _(data: Data) -> None:
+    data.path("images/a03.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(128) + bytes(400))
+    data.set(3, image="images/a03.mat")
+
+
+# --- annotations ---
+
+
+@good("mask of 0 and 1 instead of 0 and 255")
+def _(data: Data) -> None:
+    data.mask(3, tumour(3))
+
+
+@good("16-bit mask")
+def _(data: Data) -> None:
+    data.mask(3, tumour(3).astype(np.uint16) * 65535)
+
+
+@bad("mask of another size than its image", "annotation_size")
+def _(data: Data) -> None:
+    data.mask(3, tumour(3, SIDE + 1) * 255)
+
+
+@bad("mask with grey edges (saved as JPEG or resized)", "mask_grey_edges", "warning")
+def _(data: Data) -> None:
+    data.mask(3, cv2.GaussianBlur(tumour(3) * 255, (0, 0), 0.8))
+
+
+@bad("mask of several labels without `labels` in the config", "label_unknown")
+def _(data: Data) -> None:
+    pixels = tumour(3) * 2
+    pixels[pixels.shape[0] // 2 :] *= 2
+    pixels[0, 0] = 1
+    data.mask(3, pixels)
+
+
+@bad("mask with a label that `labels` lacks", "label_unknown")
+def _(data: Data) -> None:
+    data.source["labels"] = {"0": "background", "255": "tumour"}
+    data.mask(3, tumour(3) * 7)
+
+
+@bad("empty mask of a case that is not declared negative", "annotation_empty")
+def _(data: Data) -> None:
+    data.mask(3, tumour(3) * 0)
+
+
+@good("case declared negative")
+def _(data: Data) -> None:
+    data.set(3, annotation="negative")
+
+
+@bad("mask that covers the whole image", "annotation_all")
+def _(data: Data) -> None:
+    data.mask(3, np.full((SIDE, SIDE), 255, np.uint8))
+
+
+@bad("mask with tumour and background swapped", "mask_inverted", "warning")
+def _(data: Data) -> None:
+    data.mask(3, (1 - tumour(3)) * 255)
+
+
+@bad("annotation file of no bytes", "image_empty")
+def _(data: Data) -> None:
+    data.mask(3, tumour(3)).write_bytes(b"")
+
+
+@bad("JSON cut off in the middle", "annotation_not_json")
+def _(data: Data) -> None:
+    data.annotate(3, b'{"shapes": [{"label": "tumour", "points": [[1, 2')
+
+
+@bad("JSON of no annotation tool", "annotation_form")
+def _(data: Data) -> None:
+    data.annotate(3, {"version": 3, "content": "none"})
+
+
+@bad("LabelMe file for an image of another size", "annotation_size")
+def _(data: Data) -> None:
+    data.labelme(3, square(30, 50), imageHeight=512, imageWidth=512)
+
+
+@good("polygon whose end point repeats the first")
+def _(data: Data) -> None:
+    data.labelme(3, [*square(40, 50), [40, 40]])
+
+
+@good("tumour of two polygons")
+def _(data: Data) -> None:
+    data.labelme(3, square(35, 42), square(50, 58))
+
+
+@bad("polygon that crosses itself", "polygon_self_crossing", "warning")
+def _(data: Data) -> None:
+    data.labelme(3, [[40, 40], [55, 55], [55, 40], [40, 52]])
+
+
+@bad("polygon that leaves the image", "polygon_clipped", "warning", also=("tumour_at_border",))
+def _(data: Data) -> None:
+    data.labelme(3, [[40, 40], [55, 40], [55, 130], [40, 130]])
+
+
+@bad("polygon wholly outside the image", "polygon_outside")
+def _(data: Data) -> None:
+    data.labelme(3, square(200, 220))
+
+
+@bad("polygon of two points", "polygon_few_points")
+def _(data: Data) -> None:
+    data.labelme(3, [[40, 40], [50, 50]])
+
+
+@bad("polygon with a coordinate that is not a number", "polygon_not_finite")
+def _(data: Data) -> None:
+    data.labelme(3, [[40, 40], [50, float("nan")], [50, 50]])
+
+
+@bad("LabelMe file without a shape", "annotation_empty")
+def _(data: Data) -> None:
+    data.labelme(3)
+
+
+@bad("LabelMe file with a word that `labels` lacks", "label_unknown")
+def _(data: Data) -> None:
+    data.source["labels"] = {"255": "tumour", "0": "background", "glioma": "tumour"}
+    data.labelme(3, square(40, 50))
+
+
+@bad("COCO file that does not hold the image", "key_missing")
+def _(data: Data) -> None:
+    image = {"id": 1, "file_name": "other.png", "height": SIDE, "width": SIDE}
+    coco = {"images": [image], "categories": [{"id": 1, "name": "tumour"}], "annotations": []}
+    data.annotate(3, coco)
+
+
+@bad("COCO run lengths of another size than the image", "annotation_size")
+def _(data: Data) -> None:
+    image = {"id": 1, "file_name": "a03.png", "height": SIDE, "width": SIDE}
+    lengths = {"counts": [100, 20, 3976], "size": [64, 64]}
+    one = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 1, "segmentation": lengths}
+    coco = {"images": [image], "categories": [{"id": 1, "name": "tumour"}], "annotations": [one]}
+    data.annotate(3, coco)
+
+
+@bad("VIA file that does not hold the image", "key_missing")
+def _(data: Data) -> None:
+    region = {"shape_attributes": {"name": "polygon", "all_points_x": [1], "all_points_y": [1]}}
+    data.annotate(3, {"b.png12": {"filename": "b.png", "regions": [region]}})
+
+
+@bad("ImageJ ROI cut off in the middle", "annotation_form")
+def _(data: Data) -> None:
+    data.annotate(3, b"Iout\x00\xe3\x07\x00", "drawn/a03.roi")
+
+
+@bad("polygons on a volume of several slices", "outline_on_volume")
+def _(data: Data) -> None:
+    data.volume(3)
+    data.labelme(3, square(40, 50))
+
+
+@bad("tumour of five pixels", "tumour_tiny", "warning")
+def _(data: Data) -> None:
+    pixels = np.zeros((SIDE, SIDE), np.uint8)
+    pixels[50, 40:45] = 255
+    data.mask(3, pixels)
+
+
+@bad("tumour at the picture's border", "tumour_at_border", "warning")
+def _(data: Data) -> None:
+    pixels = np.zeros((SIDE, SIDE), np.uint8)
+    pixels[40:60, :45] = 255
+    data.mask(3, pixels)
+
+
+@bad("annotation shifted into the air", "tumour_in_air", "warning")
+def _(data: Data) -> None:
+    pixels = np.zeros((SIDE, SIDE), np.uint8)
+    pixels[2:12, 2:12] = 255
+    data.mask(3, pixels)
+
+
+# --- the table ---
+
+
+@good("table with a byte order mark and Windows line ends")
+def _(data: Data) -> None:
+    names = list(data.rows[0])
+    lines = ["\t".join(names), *("\t".join(row[name] for name in names) for row in data.rows)]
+    data.text = b"\xef\xbb\xbf" + "\r\n".join([*lines, ""]).encode()
+
+
+@bad("table with commas between the columns", "table_unreadable")
+def _(data: Data) -> None:
+    data.text = b"case,image,annotation,patient,plane\na01,images/a01.png,masks/a01.png,p,axial\n"
+
+
+@bad("table in UTF-16, as Excel's Unicode text", "table_encoding")
+def _(data: Data) -> None:
+    data.text = "case\timage\tannotation\tpatient\tplane\n".encode("utf-16")
+
+
+@bad("table in Latin-1 with an umlaut", "table_encoding")
+def _(data: Data) -> None:
+    data.text = "case\timage\tannotation\tpatient\nM\xfcller\ta\tb\tc\n".encode("latin-1")
+
+
+@bad("table with a header only", "table_empty")
+def _(data: Data) -> None:
+    data.text = b"case\timage\tannotation\tpatient\tplane\n"
+
+
+@bad("table file of no bytes", "table_unreadable")
+def _(data: Data) -> None:
+    data.text = b""
+
+
+@bad("no table", "table_missing")
+def _(data: Data) -> None:
+    data.source["table"] = "samples.tsv"
+
+
+@bad("table of 300 MB", "table_too_large")
+def _(data: Data) -> None:
+    with data.path("cases.tsv").open("wb") as file:
+        file.truncate(300 * 2**20)  # no block of it is written
+
+
+@bad("table without the column patient", "table_columns")
+def _(data: Data) -> None:
+    for row in data.rows:
+        del row["patient"]
+
+
+@bad("row with a tab too many", "table_row")
+def _(data: Data) -> None:
+    data.set(3, plane="axial\t")
+
+
+@bad("control character in a cell", "table_character")
+def _(data: Data) -> None:
+    data.set(3, patient="anon\x07-3")
+
+
+@bad("image file that is missing", "image_missing")
+def _(data: Data) -> None:
+    data.set(3, image="images/none.png")
+
+
+@bad("annotation file that is missing", "annotation_missing")
+def _(data: Data) -> None:
+    data.set(3, annotation="masks/none.png")
+
+
+@bad("no annotation named, and not declared negative", "annotation_missing")
+def _(data: Data) -> None:
+    data.set(3, annotation="")
+
+
+@bad("no patient", "patient_missing")
+def _(data: Data) -> None:
+    data.set(3, patient="")
+
+
+@bad("case named twice", "case_repeated")
+def _(data: Data) -> None:
+    data.set(3, case="a02")
+
+
+@bad("two cases whose names differ in capitals only", "case_repeated")
+def _(data: Data) -> None:
+    data.set(3, case="A02")
+
+
+@bad("case whose name is a path", "case_name")
+def _(data: Data) -> None:
+    data.set(3, case="../a03")
+
+
+@good("case and patient with letters of other languages")
+def _(data: Data) -> None:
+    data.set(3, case="größe 3", patient="患者-3")
+
+
+@bad("plane of another word", "plane_unknown")
+def _(data: Data) -> None:
+    data.set(3, plane="transversal")
+
+
+@bad("picture without a plane", "plane_missing")
+def _(data: Data) -> None:
+    data.set(3, plane="")
+
+
+@bad("spacing of 0", "spacing")
+def _(data: Data) -> None:
+    data.set(3, spacing_mm="0")
+
+
+@bad(
+    "spacing in the table that differs from the volume's own",
+    "spacing_differs",
+    "warning",
+    also=("depth_mixed",),
+)
+def _(data: Data) -> None:
+    data.volume(3)
+    data.set(3, spacing_mm="0.5")
+
+
+@bad("path that leaves the data folder", "path_outside")
+def _(data: Data) -> None:
+    data.set(3, image="../a03.png")
+
+
+@bad("absolute path", "path_absolute")
+def _(data: Data) -> None:
+    data.set(3, image="/data/a03.png")
+
+
+@bad("Windows path with a drive", "path_absolute")
+def _(data: Data) -> None:
+    data.set(3, image="C:\\data\\a03.png")
+
+
+@bad("link to a place outside the data folder", "path_link")
+def _(data: Data) -> None:
+    data.path("images/link.png").symlink_to(ROOT / "docs/images/phantom_fig2.svg")
+    data.set(3, image="images/link.png")
+
+
+# --- the cohort ---
+
+
+@bad("same pixels under two patients", "patient_shared_image")
+def _(data: Data) -> None:
+    data.image(3, head(5))
+    data.mask(3, tumour(5) * 255)
+
+
+@bad("same pixels twice under one patient", "image_repeated", "warning")
+def _(data: Data) -> None:
+    data.image(3, head(5))
+    data.set(3, patient="anon-5")
+
+
+@bad("mirrored, smaller and brighter copy under another patient", "near_duplicate", "warning")
+def _(data: Data) -> None:
+    copy = cv2.resize(head(5)[:, ::-1], None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
+    larger = cv2.resize(copy, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    data.image(3, np.minimum(255, larger * 1.1 + 8).astype(np.uint8))
+
+
+@bad("patient MR12 and patient MR12b", "patient_similar", "warning")
+def _(data: Data) -> None:
+    data.set(3, patient="MR12")
+    data.set(4, patient="MR12b")
+
+
+@bad("six patients for five folds", "patients_too_few")
+def _(data: Data) -> None:
+    data.set(3, patient="anon-1")
+    data.set(4, patient="anon-2")
+
+
+@bad("two coronal slices only", "plane_rare", "warning")
+def _(data: Data) -> None:
+    data.set(3, plane="coronal")
+    data.set(4, plane="coronal")
+
+
+@bad("patient with nearly half of all slices", "patient_large", "warning")
+def _(data: Data) -> None:
+    for number in range(PATIENTS + 1, PATIENTS + 5):
+        data.image(number, head(number))
+        data.mask(number, tumour(number) * 255)
+        name = f"a{number:02d}"
+        files = {"image": f"images/{name}.png", "annotation": f"masks/{name}.png"}
+        data.rows.append(data.rows[3] | {"case": name} | files)
+
+
+@bad("pixels of .5 and of 1 mm", "spacing_mixed", "warning")
+def _(data: Data) -> None:
+    data.set(3, spacing_mm="1")
+
+
+@bad("one slice without spacing among others", "spacing_mixed", "warning")
+def _(data: Data) -> None:
+    data.set(3, spacing_mm="NA")
+
+
+@bad("pictures of two sizes", "size_mixed", "warning")
+def _(data: Data) -> None:
+    data.image(3, head(3, 128))
+    data.mask(3, tumour(3, 128) * 255)
+
+
+@bad("black picture", "image_flat", "warning")
+def _(data: Data) -> None:
+    data.image(3, np.zeros((SIDE, SIDE), np.uint8))
+
+
+@bad("brains that are stripped already", "brain_stripped", "warning")
+def _(data: Data) -> None:
+    rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    inside = np.clip(1.3 - 4 * np.hypot(rows, columns), 0, 1)  # the cortex is darker, as in life
+    inside[inside < 0.2] = 0
+    for number in range(1, PATIENTS + 1):
+        brain = np.where(inside > 0, np.maximum(head(number), 60), 0)
+        data.image(number, (brain * inside).astype(np.uint8))
+
+
+def dicom_file() -> str:
+    """A real DICOM slice that pydicom ships."""
+    from pydicom.data import get_testdata_file
+
+    return get_testdata_file("CT_small.dcm", download=False)
+
+
+def codes() -> dict[str, dict[str, str]]:
+    """Every code in the library -> severity and modules, from the source's own calls."""
+    kinds = {"error": "error", "warning": "warning", "Problem": "error"}
+    found: dict[str, dict[str, set[str]]] = {}
+    for path in sorted((ROOT / "scripts/tumorseg").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            kind = kinds.get(getattr(node.func, "id", ""))
+            first = node.args[0]
+            if kind and len(node.args) >= 4 and isinstance(first, ast.Constant):
+                known = found.setdefault(first.value, {"severity": set(), "module": set()})
+                known["severity"].add(kind)
+                known["module"].add(path.stem)
+    return {
+        code: {name: ", ".join(sorted(values)) for name, values in known.items()}
+        for code, known in sorted(found.items())
+    }
+
+
+def page() -> str:
+    """docs/data-checks.md."""
+    lines = []
+    for entry in CATALOGUE:
+        with tempfile.TemporaryDirectory() as folder:
+            problems = told(entry.make, Path(folder))
+            said = [p for p in problems if p.code == entry.code]
+            text = said[0].line().replace(f"{Path(folder).resolve()}/", "") if said else ""
+            text = text.replace(f"{folder}/", "").replace(folder, "<data_dir>").replace("|", "\\|")
+        lines.append(f"| {entry.fed} | {entry.severity or 'none'} | {text} |")
+    listed = [
+        f"| `{code}` | {known['severity']} | {known['module']} |" for code, known in codes().items()
+    ]
+    return "\n".join(
+        [
+            "# What a data check says",
+            "",
+            "`snakemake check` reads all data once and writes `local/<experiment>/check.html` and",
+            "`check.tsv`. Errors stop `import_cases` as well; warnings stop nothing.",
+            "",
+            "Each line below was printed by feeding the check such data",
+            "(`tests/unit/bad_data.py`, which also writes this page).",
+            "",
+            "| fed | outcome | line |",
+            "|---|---|---|",
+            *lines,
+            "",
+            "## All codes",
+            "",
+            "| code | severity | told by |",
+            "|---|---|---|",
+            *listed,
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
