@@ -4,6 +4,8 @@
 # Without output it runs whenever it is asked for, and Snakemake, which deletes the outputs of a job
 # that failed, keeps the page that tells why.
 rule check:
+    input:
+        DOWNLOADED,
     log:
         f"{LOCAL}/check.log",
     conda:

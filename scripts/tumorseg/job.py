@@ -55,8 +55,8 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     """
     arguments = named(snakemake.input) | named(snakemake.output) | named(snakemake.params)
     asked = inspect.signature(main).parameters
-    if "code" not in asked:
-        arguments.pop("code", None)
+    for trigger in {"code", "sources"} - set(asked):  # they only make Snakemake run a job again
+        arguments.pop(trigger, None)
     given = {"cores": snakemake.threads, "gpus": snakemake.resources.get("gpu", 0)}
     given["config"] = snakemake.config
     arguments |= {name: value for name, value in given.items() if name in asked}
