@@ -55,3 +55,4 @@ rule all:
         rules.study.input,
         rules.write_report.output,
         rules.write_manuscript.output,
+        rules.seek_names.output,

@@ -37,6 +37,7 @@ RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"
 # What may name source files; never shared, never part of a report.
 LOCAL = f"local/{config['experiment']}"
+LOCAL_KEYS = ("table", "annotation_file", "patient_pattern", "images", "masks", "labels")
 # Written once the public data set is in data_dir; the other sources download nothing.
 DOWNLOADED = f"{LOCAL}/downloaded.tsv" if config["source"]["kind"] == "cheng_mat" else []
 LOSSES = list(config["losses"])
@@ -224,5 +225,24 @@ def plan_recipes(wildcards):
 
 
 def settings_in_force(wildcards):
-    """The whole config, as the report prints it."""
+    """The whole config."""
     return dict(config)
+
+
+def settings_shown(wildcards):
+    """The whole config as the report prints it: what names files or people reads (local)."""
+    return hidden(config, ("data_dir", "images", "model")) | {
+        "source": hidden(config["source"], LOCAL_KEYS),
+        "identifiers": hidden(config["identifiers"], ["key_file"]),
+    }
+
+
+def hidden(settings, keys):
+    """The settings with (local) in place of what these keys hold, where they hold anything."""
+    return settings | {key: "(local)" for key in keys if settings.get(key)}
+
+
+def own_names(wildcards):
+    """The experiment's own words, which are written on purpose."""
+    numbered = [f"{what}-{n}" for what, some in (("fold", FOLDS), ("seed", SEEDS)) for n in some]
+    return [config["experiment"], *RECIPES, *LOSSES, *numbered]

@@ -21,6 +21,7 @@ rule write_report:
     params:
         code=code("write_report.py"),
         config=settings_in_force,
+        shown=settings_shown,
         target="study",
     script:
         "../scripts/write_report.py"
@@ -42,3 +43,32 @@ rule write_manuscript:
         code=code("write_manuscript.py"),
     script:
         "../scripts/write_manuscript.py"
+
+
+# Last of all, over everything that was written: a name of the source in it stops the run.
+rule seek_names:
+    input:
+        rules.study.input,
+        rules.write_report.output,
+        rules.write_manuscript.output,
+        cases_table=f"{RESULTS}/cases.tsv",
+    output:
+        privacy_table=f"{RESULTS}/privacy.tsv",
+    log:
+        f"{LOCAL}/seek_names.log",
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("seek_names.py", f"tumorseg.sources.{config['source']['kind']}"),
+        source=lookup(within=config, dpath="source"),
+        data_dir=lookup(within=config, dpath="data_dir"),
+        names=lookup(within=config, dpath="identifiers/names"),
+        key_file=lookup(within=config, dpath="identifiers/key_file"),
+        own_names=own_names,
+        folders=[RESULTS, LOGS],
+        local_dir=LOCAL,
+    script:
+        "../scripts/seek_names.py"

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,15 @@ def with_large_pages(report: str) -> str:
     return report.replace(_AFTER_RESULTS, _LARGE_PAGES + _AFTER_RESULTS)
 
 
+def as_yaml(settings: dict[str, Any]) -> str:
+    """Settings as a config file holds them."""
+    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+
+
 def main(
     *,
     config: dict[str, Any],
+    shown: dict[str, Any],
     target: str,
     answer_file: str,
     guide_file: str,
@@ -43,30 +50,34 @@ def main(
     report_file: str,
     zip_file: str,
 ) -> None:
-    """Writes the settings in force as YAML, and report.html from all that `target` asks for.
+    """Writes the settings as shown to others, and report.html from all that `target` asks for.
 
     The report opens with the answer and then the guide (opening_file: both). zip_file: the same
     with every item as a file of its own.
 
     A second Snakemake reads the records of the finished jobs. It gets the settings in force as its
-    --configfile, and no lock and no profile, because the first one still holds and uses them.
+    --configfile (a temporary one, since they may name the user's folders), and no lock and no
+    profile, because the first one still holds and uses them.
     Raises RuntimeError with Snakemake's words if the report cannot be made.
     """
     parts = [Path(path).read_text(encoding="utf-8") for path in (answer_file, guide_file)]
     write_text(opening_file, "\n".join(parts))
-    write_text(settings_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    write_text(settings_file, as_yaml(shown))
     command = [sys.executable, "-m", "snakemake", target]
-    command += ["--snakefile", str(SCRIPTS.parent / "Snakefile"), "--configfile", settings_file]
-    command += ["--nolock", "--workflow-profile", "none", "--nocolor", "--report"]
+    command += ["--snakefile", str(SCRIPTS.parent / "Snakefile")]
+    command += ["--nolock", "--workflow-profile", "none", "--nocolor"]
 
     def build(path: Path) -> None:
-        done = subprocess.run(
-            [*command, str(path)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as settings:
+            settings.write(as_yaml(config))
+            settings.flush()
+            done = subprocess.run(
+                [*command, "--configfile", settings.name, "--report", str(path)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
         if done.returncode:
             raise RuntimeError(f"snakemake --report failed:\n{done.stdout}")
         if path.suffix == ".html":

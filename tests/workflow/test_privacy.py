@@ -1,0 +1,128 @@
+"""Data full of names go through the whole study, and no name comes out: sought by brute force."""
+
+import base64
+import binascii
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import loud
+import pytest
+from house import House, copy_tree
+
+from tumorseg.files import read_table
+
+EXPERIMENT = f"""\
+experiment: own
+source: {{kind: table, table: {loud.LOUD["table"]}.tsv, labels: {{{loud.LOUD["label"]}: tumour}}}}
+folds: {{count: 2}}
+network: {{size_px: 32, base_width: 4}}
+losses: {{bce: {{}}, focal: {{}}}}
+recipes: {{robust: {{training: {{epochs: 1}}}}}}
+tuning: {{scope: none}}
+"""
+SOUGHT = [name.lower().encode() for name in loud.LOUD.values()]
+SOUGHT += [loud.UID.encode(), loud.BORN.encode()]
+
+
+def unfolded(content: bytes, depth: int = 0) -> Iterator[bytes]:
+    """The content, and whatever in it can be decompressed or decoded, wherever it begins."""
+    yield content
+    yield content.replace(b"\0", b"")
+    yield re.sub(rb"\)\s*-?[\d.]+\s*\(", b"", content)  # kerning in PDF
+    if depth == 5:
+        return
+    for start in re.finditer(rb"\x78[\x01\x5e\x9c\xda]|PK\x03\x04|\x1f\x8b\x08", content):
+        place, wbits = start.start(), {b"x": 15, b"\x1f": 31}.get(start[0][:1], -15)
+        if start[0][:1] == b"P":  # a member of a zip archive
+            place += 30 + sum(
+                int.from_bytes(content[place + at : place + at + 2], "little") for at in (26, 28)
+            )
+        try:
+            found = zlib.decompressobj(wbits).decompress(content[place:])
+        except zlib.error:
+            continue
+        if len(found) > 8:
+            yield from unfolded(found, depth + 1)
+    for run in re.findall(rb"[A-Za-z0-9+/]{12,}(?:\s+[A-Za-z0-9+/]{12,})*={0,2}", content):
+        letters = re.sub(rb"[\s=]", b"", run)
+        try:
+            found = base64.b64decode(letters + b"=" * (-len(letters) % 4))
+        except binascii.Error:
+            continue
+        yield from unfolded(found, depth + 1)
+
+
+def names_in(folders: list[Path]) -> set[tuple[str, bytes]]:
+    """Every loud word under the folders: file and word."""
+    found = set()
+    for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
+        for content in [
+            str(path.relative_to(folders[0].parent)).encode(),
+            *unfolded(path.read_bytes()),
+        ]:
+            content = content.lower()
+            found |= {(str(path), name) for name in SOUGHT if name in content}
+    return found
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory) -> House:
+    """A finished study of loud data, by a user whose name is as loud."""
+    folder = tmp_path_factory.mktemp("privacy")
+    data = loud.write(folder)
+    house = copy_tree(folder / "house")
+    house.write("tiny.yaml", EXPERIMENT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOGNAME", loud.LOUD["user"])
+        done = house.run("--cores", "2", "all", "--config", f"data_dir={data}")
+        house.write("run.log", done.stdout)
+        assert done.returncode == 0, done.stdout[-6000:]
+        yield house
+
+
+def data_of(house: House) -> Path:
+    return house.folder.parent / loud.LOUD["user"] / loud.LOUD["folder"]
+
+
+def test_no_name_is_anywhere_in_what_is_shown_to_others(house):
+    assert names_in([house.folder / "results", house.folder / "logs"]) == set()
+    assert len(list((house.folder / "results").rglob("*"))) > 100
+
+
+def test_the_brute_force_finds_names_where_there_are_some(house):
+    """Otherwise the test above would prove nothing."""
+    local = names_in([house.folder / "local"])
+    for where in ("patient", "case", "stem", "folder"):
+        assert any(word == loud.LOUD[where].lower().encode() for _, word in local), where
+    every = names_in([data_of(house)])
+    missing = {word for word in SOUGHT if word not in {found for _, found in every}}
+    assert missing <= {loud.LOUD["user"].lower().encode(), loud.LOUD["folder"].lower().encode()}
+
+
+def test_the_report_s_settings_say_local_where_they_named_files(house):
+    settings = (house.folder / "results/own/config.yaml").read_text(encoding="utf-8")
+    assert settings.count("(local)") >= 3
+
+
+def test_privacy_table_counts_what_was_sought(house):
+    table = read_table(house.folder / "results/own/privacy.tsv").set_index("kind")
+    assert (table["hits"] == 0).all()
+    assert (table["files_read"] > 100).all()
+    for kind in ("patient name", "case name", "file name", "text in a source file", "secret key"):
+        assert table.at[kind, "sought"] > 0, kind
+
+
+def test_a_name_that_comes_in_later_stops_the_run_and_is_itself_not_told_in_results(house):
+    planted = house.folder / "results/own/tables/notes.txt"
+    planted.write_text(f"see {loud.LOUD['dicomid']}", encoding="utf-8")
+    (house.folder / "results/own/privacy.tsv").unlink()
+    done = house.run("--cores", "1", "all", "--config", f"data_dir={data_of(house)}")
+    planted.unlink()
+    assert done.returncode != 0
+    assert "results/own/tables/notes.txt holds a text in a source file" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert names_in([house.folder / "results", house.folder / "logs"]) == set()
+    hits = read_table(house.folder / "local/own/privacy_hits.tsv")
+    assert list(hits["identifier"]) == [loud.LOUD["dicomid"].lower()]
