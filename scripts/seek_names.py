@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tumorseg.reading import listed
 
 from tumorseg import registry, source_names
 from tumorseg.errors import UserError
 from tumorseg.files import local_only, read_table, write_table
 from tumorseg.identifiers import Seeker
+from tumorseg.reading import listed
 
 SHOWN = 10  # hits on the terminal; all are in a file
 
