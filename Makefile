@@ -14,7 +14,7 @@ TORCH := $(if $(wildcard .venv-torch/bin/python),--torch-python .venv-torch/bin/
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv all test lint bench bench-losses bench-distances torch docs lock
+.PHONY: help venv all test lint bench bench-losses bench-distances bench-check torch docs lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -45,14 +45,18 @@ bench-distances: venv  ## surface distances of slices and volumes, beside other 
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(or $(wildcard .venv-torch/bin/python),$(BIN)/python) \
 		bench/distances.py $(ARGS)
 
+bench-check: venv  ## the data check at 314 and 10,000 slices (ARGS="--near DATA": how far apart pictures are)
+	@PYTHONPATH=scripts $(BIN)/python bench/check.py $(ARGS)
+
 # PyTorch serves tests and benchmarks alone. Plain PyPI gives its CUDA build (several GB); for the CPU
 # build, PIP_INDEX_URL may name the index that PyTorch's own "get started" page gives for CPU.
 torch:  ## sets up .venv-torch: PyTorch, MONAI and others, to compare losses, distances and speed with
 	@$(PYTHON) -m venv .venv-torch
 	@.venv-torch/bin/python -m pip install --quiet -r requirements-torch.txt
 
-docs: venv  ## renews docs/config.md from config.schema.yaml
+docs: venv  ## renews docs/config.md and docs/data-checks.md
 	@$(BIN)/python docs/write_config.py
+	@$(BIN)/python tests/unit/bad_data.py docs/data-checks.md
 
 lock: .venv/developed  ## renews the pins (UPGRADE=1: takes newer versions)
 	$(COMPILE) requirements.in -o requirements.lock

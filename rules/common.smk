@@ -101,7 +101,7 @@ wildcard_constraints:
 
 
 @functools.cache
-def source_state():
+def source_state(downloaded):
     """Changes with any file of the source: as inputs, Snakemake would store and print their names."""
     source = dict(config["source"])
     reader = registry.entry("sources", source.pop("kind"))
@@ -111,8 +111,8 @@ def source_state():
 
 
 def source_digest(wildcards):
-    """The state of the source; looked up once a run, and not where nothing asks for it."""
-    return source_state()
+    """The state of the source, looked up once; again after a download, as Snakemake asks again then."""
+    return source_state(bool(DOWNLOADED) and os.path.exists(DOWNLOADED))
 
 
 def import_code(wildcards):

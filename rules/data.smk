@@ -9,10 +9,10 @@ if DOWNLOADED:
             downloaded=DOWNLOADED,
         log:
             f"{LOCAL}/download.log",
+        retries: 3
         conda:
             "../envs/imaging.yaml"
         threads: 1
-        retries: 3
         resources:
             mem_mb=500,
         params:

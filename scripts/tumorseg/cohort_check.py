@@ -25,7 +25,7 @@ def problems(slices: pd.DataFrame, prints: np.ndarray, folds: int, method: str) 
         return []
     pictures = slices["other_share"] >= FLAT_SHARE
     return [
-        *_near_duplicates(slices[pictures], prints[pictures]),
+        *near_duplicates(slices[pictures], prints[pictures]),
         *_planes(slices, folds),
         *_large_patients(slices, folds),
         *_mixed(slices),
@@ -33,7 +33,11 @@ def problems(slices: pd.DataFrame, prints: np.ndarray, folds: int, method: str) 
     ]
 
 
-def _near_duplicates(slices: pd.DataFrame, prints: np.ndarray) -> list[Problem]:
+def near_duplicates(slices: pd.DataFrame, prints: np.ndarray) -> list[Problem]:
+    """Warnings for pictures of different patients that are nearly the same, nearest first.
+
+    slices: case, patient, digest, file, row; the very same pixels are told by tumorseg.cohort.
+    """
     pairs = near_pairs(prints, pd.factorize(slices["patient"])[0])
     digests = slices["digest"].to_numpy(object)
     pairs = pairs[digests[pairs["first"]] != digests[pairs["second"]]]

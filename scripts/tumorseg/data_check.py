@@ -1,15 +1,13 @@
 """Reads a whole data source once and keeps a small record of each slice, and all that is wrong."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, NamedTuple
 
 import cv2
-import joblib
 import numpy as np
 import pandas as pd
 
-from tumorseg import duplicates, reading, registry, skull_strip
+from tumorseg import duplicates, reading, skull_strip
 from tumorseg.cases import Case, Entry
 from tumorseg.cohort import Cohort
 from tumorseg.outlines import fill_parts
@@ -55,7 +53,7 @@ def record(case: Case, row: int = 0) -> tuple[dict[str, Any], np.ndarray]:
     # Every n-th pixel is enough for quantiles; an odd step meets all columns.
     sample = image.ravel()[:: max(1, image.size // _SAMPLE_PX) | 1]
     quantiles = case.offset + case.scale * np.quantile(sample, (0.01, 0.5, 0.99))
-    outside, rim = _head_shares(image, mask)
+    outside, rim = head_shares(image, mask)
     edges = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
     found = {
         "case": case.case,
@@ -81,12 +79,12 @@ def record(case: Case, row: int = 0) -> tuple[dict[str, Any], np.ndarray]:
     return found, duplicates.picture_print(image)
 
 
-def _head_shares(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
-    """The tumour's share outside the head, and the bright share of the head's rim."""
+def head_shares(image: np.ndarray, mask: np.ndarray | None = None) -> tuple[float, float]:
+    """The tumour's share outside the head, and the bright share of the head's rim; NaN: unknown."""
     small, depth = skull_strip.head_depth(image, HEAD_GRID_PX)
     deep, rim = small[depth > DEEP], small[(depth > 0) & (depth <= RIM)]
     bright = float((rim > np.median(deep)).mean()) if deep.size and rim.size else np.nan
-    if not mask.any() or not deep.size:
+    if mask is None or not mask.any() or not deep.size:
         return np.nan, bright
     size = small.shape[1], small.shape[0]
     tumour = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -145,58 +143,31 @@ def slice_problems(row: dict[str, Any]) -> list[Problem]:
     return [problem.at(row["file"], row["row"]) for problem in found]
 
 
-def _read(number: int, entry: Entry, source: dict[str, Any]) -> tuple:
-    """One entry, read and forgotten: records, prints and problems."""
-    cv2.setNumThreads(1)  # entries, not pixels, are read in parallel
-    cases, problems = reading.cases_of(entry, source)
-    return _looked_at(number, cases, problems, entry.row)
-
-
-def _looked_at(number: int, cases: list[Case], problems: list[Problem], row: int = 0) -> tuple:
-    lines, prints = [], []
-    for case in cases:
-        line, seen = record(case, row)
-        problems = [*problems, *slice_problems(line)]
-        lines.append(line | {"entry": number})
-        prints.append(seen)
-    return lines, prints, problems
-
-
-def _all(source: dict, entries: list[Entry], seed: int, cores: int) -> Iterator[tuple]:
-    """What `_read` gives of every entry, in order; made cases are looked at one by one."""
-    options = dict(source)
-    module = registry.entry("sources", options.pop("kind"))
-    if hasattr(module, "cases"):
-        return (_looked_at(-1, [case], []) for case in module.cases(seed=seed, **options))
-    read = partial(_read, source=source)
-    if cores == 1:
-        return (read(number, entry) for number, entry in enumerate(entries))
-    # Processes, because much of the reading holds Python's lock (measured: bench/check.py).
-    workers = joblib.Parallel(n_jobs=cores, return_as="generator")
-    return workers(joblib.delayed(read)(number, entry) for number, entry in enumerate(entries))
-
-
 def read_all(
     source: dict[str, Any], data_dir: str, seed: int, fold_count: int, cores: int = 1
 ) -> Checked:
-    """Reads every entry of a source once, in `cores` processes; holds a few images at a time.
+    """Reads every entry of a source once, a few ahead in `cores` threads; keeps no image.
 
     fold_count: the folds for which there must be patients enough.
     """
-    entries, listed = reading.listed(source, data_dir, seed)
-    problems = list(listed)
-    cohort = Cohort()
-    cohort.patients |= {entry.patient for entry in entries}
+    entries: list[Entry] = []
     lines: list[dict] = []
     prints: list[np.ndarray] = []
-    for some, seen, wrong in _all(source, entries, seed, cores):
-        problems += wrong
-        for line in some:
+    problems: list[Problem] = []
+    cohort = Cohort()
+    for item in reading.read(source, data_dir, seed, cores):
+        problems += item.problems
+        row = item.entry.row if item.entry else 0
+        if item.entry:
+            entries.append(item.entry)
+        cohort.expect(item)
+        for case in item.cases:
+            line, seen = record(case, row)
             spacing = line["pixel_height_mm"], line["pixel_width_mm"]
-            new = cohort.add_slice(line["case"], line["patient"], line["digest"], spacing)
-            problems += [problem.at(line["file"], line["row"]) for problem in new]
-        lines += some
-        prints += seen
+            new = cohort.add_slice(case.case, case.patient, line["digest"], spacing)
+            problems += [*slice_problems(line), *(one.at(case.origin, row) for one in new)]
+            lines.append(line | {"entry": len(entries) - 1})
+            prints.append(seen)
     problems += cohort.whole(fold_count, f"source {source['kind']}")
     stacked = np.stack(prints) if prints else np.zeros((0, 8, 4), np.uint64)
     return Checked(entries, pd.DataFrame(lines), stacked, problems)
@@ -206,13 +177,11 @@ def read_again(
     checked: Checked, source: dict[str, Any], seed: int, names: list[str]
 ) -> Iterator[Case]:
     """Some of the cases once more, in the order in which they were read."""
+    chosen = checked.slices[checked.slices["case"].isin(names)]
+    if not checked.entries:  # made cases are made again
+        made = (case for item in reading.read(source, "", seed) for case in item.cases)
+    else:
+        entries = (checked.entries[number] for number in chosen["entry"].unique())
+        made = (case for entry in entries for case in reading.cases_of(entry, source)[0])
     wanted = set(names)
-    options = dict(source)
-    module = registry.entry("sources", options.pop("kind"))
-    if hasattr(module, "cases"):
-        yield from (c for c in module.cases(seed=seed, **options) if c.case in wanted)
-        return
-    chosen = checked.slices.loc[checked.slices["case"].isin(wanted), "entry"]
-    for number in chosen.unique():
-        cases, _ = reading.cases_of(checked.entries[number], source)
-        yield from (case for case in cases if case.case in wanted)
+    yield from (case for case in made if case.case in wanted)

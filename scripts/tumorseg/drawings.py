@@ -25,7 +25,8 @@ Value = TypeVar("Value")
 
 def shown(text: Any) -> str:
     """A user's word as a message may repeat it: on one line and not for ever."""
-    return ascii(text if len(str(text)) <= 60 else f"{str(text)[:57]}...")
+    shown = ascii(text if isinstance(text, int | float) else str(text))
+    return shown if len(shown) <= 70 else f"{shown[:66]}...{shown[-1]}"
 
 
 def parsed(path: Path) -> Any:
@@ -50,13 +51,13 @@ def _state(path: Path) -> tuple[int, int]:
 @lru_cache(maxsize=2)
 def _parsed(path: Path, size: int, mtime_ns: int) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        content = path.read_bytes()
+        return json.loads(content)
     except OSError:
         raise missing(path) from None
     except (ValueError, RecursionError) as reason:
-        raise error(
-            "annotation_not_json", f"not JSON ({shown(reason)})", "a JSON file", "export it again"
-        ) from None
+        found = f"not JSON: {shown(reason)}" if content else "an empty file"
+        raise error("annotation_not_json", found, "a JSON file", "export it again") from None
 
 
 def missing(path: Path) -> DataError:

@@ -24,9 +24,11 @@ def fill(points: np.ndarray, height: int, width: int) -> np.ndarray:
     share = (rows[row, 0] - y[edge]) / (next_y[edge] - y[edge])
     crossing = x[edge] + share * (next_x[edge] - x[edge])
     starts = np.clip(np.ceil(crossing), 0, width).astype(int)
-    # A pixel is inside where an odd number of borders lies at or left of its centre. Counted in
-    # the polygon's own rows, in bytes: an overflow leaves odd odd.
-    toggles = np.zeros((len(rows), width + 1), np.uint8)
-    np.add.at(toggles, (row, starts), 1)
-    mask[first : first + len(rows)] = np.cumsum(toggles, axis=1, dtype=np.uint8)[:, :width] & 1
+    if not len(starts):
+        return mask
+    # A pixel is inside where an odd number of borders lies at or left of its centre.
+    left, right = starts.min(), starts.max()
+    toggles = np.zeros((len(rows), right - left + 1), np.uint8)
+    np.bitwise_xor.at(toggles, (row, starts - left), 1)
+    mask[first : last + 1, left:right] = np.bitwise_xor.accumulate(toggles, axis=1)[:, :-1]
     return mask

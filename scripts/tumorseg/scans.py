@@ -7,7 +7,7 @@ import numpy as np
 from nibabel.orientations import io_orientation
 
 from tumorseg.cases import PLANES
-from tumorseg.decoding import decode
+from tumorseg.detecting import decode
 from tumorseg.problems import DataError, Problem, error, warning
 
 OBLIQUE_DEGREES = 15.0  # from here on the nearest plane is worth a warning

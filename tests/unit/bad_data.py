@@ -1,6 +1,6 @@
 """The catalogue of bad data: what is wrong, made small, and the code of the line that must tell it.
 
-docs/data-checks.md is this file's output: .venv/bin/python tests/unit/bad_data.py
+`make docs` writes docs/data-checks.md with it.
 """
 
 import ast
@@ -17,7 +17,9 @@ from typing import NamedTuple
 import cv2
 import nibabel as nib
 import numpy as np
+import pydicom
 from PIL import Image
+from pydicom.data import get_testdata_file
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -28,6 +30,8 @@ from tumorseg.problems import Problem  # noqa: E402
 SIDE = 96
 PATIENTS = 8  # enough for five folds
 GRID = np.eye(4) * [1, 1, 5, 1]
+OTHER = ("depth_mixed", "size_mixed", "spacing_mixed")  # what one DICOM slice among pictures is
+MANY = (*OTHER, "patient_large")  # what several are
 
 
 class Bad(NamedTuple):
@@ -145,6 +149,30 @@ class Data:
         self.set(number, plane="", spacing_mm="")
         return path
 
+    def dicom(self, number: int, *slices: dict[str, object]) -> None:
+        """Makes a case of real DICOM slices (of pydicom), declared negative: one, or a series.
+
+        slices: for each what differs: `at`, its place along the axis in mm, or DICOM elements.
+        """
+        for position, changes in enumerate(slices or [{}]):
+            one = pydicom.dcmread(get_testdata_file("CT_small.dcm", download=False))
+            one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.{position + 1}"
+            one.InstanceNumber = position + 1
+            one.ImagePositionPatient = [0, 0, changes.get("at", 5 * position)]
+            one.PixelData = np.roll(one.pixel_array, 9 * position, 0).tobytes()
+            for name, value in changes.items():
+                if name != "at":
+                    setattr(one, name, value)
+            one.save_as(self.path(f"images/s{number}/{position}.dcm"))
+        name = f"images/s{number}" + ("" if len(slices) > 1 else "/0.dcm")
+        self.set(number, image=name, annotation="negative", plane="", spacing_mm="")
+        self.source["slices"] = "all"
+
+    def as_folder(self) -> None:
+        """Turns to the source `folder`, which has no table."""
+        pattern = {"patient_pattern": "(.*)\\.", "plane": "axial"}
+        self.source = {"kind": "folder"} | pattern
+
     def finish(self) -> None:
         names = list(self.rows[0])
         lines = ["\t".join(names), *("\t".join(row[name] for name in names) for row in self.rows)]
@@ -246,18 +274,48 @@ def _(data: Data) -> None:
 
 @bad("DICOM file cut off in its pixels", "image_truncated")
 def _(data: Data) -> None:
-    path = Path(dicom_file())
-    data.path("images/a03.dcm").write_bytes(path.read_bytes()[:-9000])
-    data.set(3, image="images/a03.dcm")
+    data.dicom(3)
+    path = data.path("images/s3/0.dcm")
+    path.write_bytes(path.read_bytes()[:-9000])
 
 
 @bad("DICOM file of a report, without pixels", "image_type")
 def _(data: Data) -> None:
-    from pydicom.data import get_testdata_file
-
     content = Path(get_testdata_file("reportsi.dcm", download=False)).read_bytes()
     data.path("images/a03.dcm").write_bytes(content)
     data.set(3, image="images/a03.dcm")
+
+
+@bad("DICOM slice marked as having text in its pixels", "burned_in_text", "warning", also=OTHER)
+def _(data: Data) -> None:
+    data.dicom(3, {"BurnedInAnnotation": "YES"})
+
+
+@bad("DICOM folder of two series", "series_several")
+def _(data: Data) -> None:
+    data.dicom(3, {}, {}, {"SeriesInstanceUID": "1.2.99"})
+
+
+@bad("DICOM series without one slice of its middle", "slice_missing", "warning", also=MANY)
+def _(data: Data) -> None:
+    data.dicom(3, *({"at": at} for at in (0, 5, 10, 20, 25)))
+
+
+@bad("DICOM series with two slices at one place", "slice_repeated")
+def _(data: Data) -> None:
+    data.dicom(3, *({"at": at} for at in (0, 5, 5, 10)))
+
+
+@bad("DICOM series among files of other kinds", "series_other_files", "warning", also=OTHER)
+def _(data: Data) -> None:
+    data.dicom(3, {}, {}, {})
+    data.path("images/s3/readme.txt").write_text("exported on a Monday")
+
+
+@bad("sagittal slices wanted of a single axial one", "plane_absent")
+def _(data: Data) -> None:
+    data.dicom(3)
+    data.set(3, plane="sagittal")
 
 
 @good("NIfTI volumes with their label volumes")
@@ -321,6 +379,34 @@ def _(data: Data) -> None:
     shifted = GRID + np.array([[0, 0, 0, 20]] + [[0] * 4] * 3)
     labels = np.asarray(nib.load(path, mmap=False).dataobj)
     nib.save(nib.Nifti1Image(labels, shifted), path)
+
+
+@bad(
+    "volume tilted by 30 degrees", "plane_oblique", "warning", also=("depth_mixed", "spacing_mixed")
+)
+def _(data: Data) -> None:
+    turn = np.radians(30)
+    affine = np.eye(4)
+    affine[1:3, 1:3] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    data.volume(3)
+    for name in ("images/v3.nii", "masks/v3.nii"):
+        values = np.asarray(nib.load(data.path(name), mmap=False).dataobj)
+        nib.save(nib.Nifti1Image(values, affine @ GRID), data.path(name))
+
+
+@bad("label volume of fractions", "label_fraction")
+def _(data: Data) -> None:
+    data.volume(3)
+    labels = np.full((SIDE, SIDE, 3), 0.3, np.float32)
+    nib.save(nib.Nifti1Image(labels, GRID), data.path("masks/v3.nii"))
+
+
+@bad(
+    "volume without tumour, where slices with tumour are wanted", "volume_without_tumour", "warning"
+)
+def _(data: Data) -> None:
+    data.volume(3)
+    data.set(3, annotation="negative")
 
 
 @bad("MATLAB file of an old version", "mat_version")
@@ -441,6 +527,17 @@ def _(data: Data) -> None:
     data.labelme(3, [[40, 40], [50, float("nan")], [50, 50]])
 
 
+@bad("polygon whose points lie on one line", "polygon_no_area")
+def _(data: Data) -> None:
+    data.labelme(3, [[40, 40], [45, 45], [50, 50]])
+
+
+@bad("LabelMe file with a line instead of a polygon", "shape_type")
+def _(data: Data) -> None:
+    shape = {"label": "tumour", "points": [[40, 40], [50, 50]], "shape_type": "line"}
+    data.annotate(3, {"shapes": [shape], "imageHeight": SIDE, "imageWidth": SIDE})
+
+
 @bad("LabelMe file without a shape", "annotation_empty")
 def _(data: Data) -> None:
     data.labelme(3)
@@ -466,6 +563,15 @@ def _(data: Data) -> None:
     one = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 1, "segmentation": lengths}
     coco = {"images": [image], "categories": [{"id": 1, "name": "tumour"}], "annotations": [one]}
     data.annotate(3, coco)
+
+
+@bad("COCO file with the image's name in two folders", "key_ambiguous")
+def _(data: Data) -> None:
+    images = [
+        {"id": number, "file_name": f"{folder}/a03.png", "height": SIDE, "width": SIDE}
+        for number, folder in enumerate("xy")
+    ]
+    data.annotate(3, {"images": images, "categories": [], "annotations": []})
 
 
 @bad("VIA file that does not hold the image", "key_missing")
@@ -655,6 +761,56 @@ def _(data: Data) -> None:
     data.set(3, image="images/link.png")
 
 
+# --- the source folder, without a table ---
+
+
+@good("folder of images and folder of masks of the same names")
+def _(data: Data) -> None:
+    data.as_folder()
+
+
+@bad("image without a mask of its name", "annotation_missing")
+def _(data: Data) -> None:
+    data.as_folder()
+    data.path("masks/a03.png").unlink()
+
+
+@bad("mask without an image of its name", "mask_without_image", "warning")
+def _(data: Data) -> None:
+    data.as_folder()
+    data.path("images/a08.png").unlink()
+
+
+@bad("two annotations of one image", "annotation_ambiguous")
+def _(data: Data) -> None:
+    data.as_folder()
+    data.path("masks/a03.json").write_text("{}")
+
+
+@bad("file of another kind among the images", "file_passed_over", "warning")
+def _(data: Data) -> None:
+    data.as_folder()
+    data.path("images/notes.docx").write_bytes(b"PK")
+
+
+@bad("no pattern that tells patients", "patient_pattern")
+def _(data: Data) -> None:
+    data.as_folder()
+    del data.source["patient_pattern"]
+
+
+@bad("pattern that fits no name", "patient_missing")
+def _(data: Data) -> None:
+    data.as_folder()
+    data.source["patient_pattern"] = "^(patient[0-9]+)"
+
+
+@bad("no folder of images", "folder_missing")
+def _(data: Data) -> None:
+    data.as_folder()
+    data.source["images"] = "scans"
+
+
 # --- the cohort ---
 
 
@@ -736,13 +892,6 @@ def _(data: Data) -> None:
         data.image(number, (brain * inside).astype(np.uint8))
 
 
-def dicom_file() -> str:
-    """A real DICOM slice that pydicom ships."""
-    from pydicom.data import get_testdata_file
-
-    return get_testdata_file("CT_small.dcm", download=False)
-
-
 def codes() -> dict[str, dict[str, str]]:
     """Every code in the library -> severity and modules, from the source's own calls."""
     kinds = {"error": "error", "warning": "warning", "Problem": "error"}
@@ -801,4 +950,4 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")

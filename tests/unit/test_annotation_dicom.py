@@ -1,5 +1,8 @@
 """Promises of DICOM-SEG and RTSTRUCT: on the image's voxels, whatever its orientation."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,3 +207,23 @@ def test_a_planning_systems_rtstruct_covers_its_box():
     np.testing.assert_array_equal(found.mask, expected)
     with pytest.raises(UserError, match=r"'Isocenter 1'.*label_unknown"):
         read(Path(get_testdata_file("rtstruct.dcm")), given)
+
+
+def test_no_library_repeats_a_value_of_the_file(tmp_path):
+    """pydicom would warn that this is no UID, and print it: read in a process of its own."""
+    contour = [(2, circle((17, 9), 5, 2, "axial"))]
+    write_rtstruct(tmp_path / "rt.dcm", {"GTV": contour}, ["Doe^Jane"] * 3)
+    (tmp_path / "read.py").write_text(
+        "import sys; from annotation_files import scan; from pathlib import Path\n"
+        "from tumorseg import annotation\n"
+        "print(annotation.read(Path(sys.argv[1]), 'auto', scan()).mask.sum())\n"
+    )
+    tests = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, tmp_path / "read.py", tmp_path / "rt.dcm"],
+        env=os.environ | {"PYTHONPATH": f"{tests}:{tests.parents[1] / 'scripts'}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) > 0 and done.stderr == ""

@@ -23,6 +23,7 @@ from roifile import ROI_TYPE
 
 from tumorseg import annotation, registry
 from tumorseg.errors import UserError
+from tumorseg.images import write_png
 from tumorseg.scans import Scan
 
 HEIGHT, WIDTH = 20, 30
@@ -194,13 +195,17 @@ def good(tmp_path_factory):
         "zip": ("imagej_roi", folder / "roi.zip", PICTURE),
     }
     files |= {f"roi {n}": ("imagej_roi", folder / f"{n}.roi", PICTURE) for n in range(len(rois))}
+    painted = np.zeros((HEIGHT, WIDTH), np.uint8)
+    painted[3:9, 5:11] = 255
+    write_png(folder / "mask.png", painted)
+    files["mask"] = ("mask", folder / "mask.png", PICTURE)
     for form, document in DOCUMENTS.items():
         (folder / form).write_text(json.dumps(document), encoding="utf-8")
         files[form] = (form, folder / form, PICTURE)
     return {name: (form, path.read_bytes(), given) for name, (form, path, given) in files.items()}
 
 
-NAMES = ["seg", "labelmap", "rtstruct", "zip", "roi 0", "roi 1", "roi 2", *DOCUMENTS]
+NAMES = ["seg", "labelmap", "rtstruct", "zip", "roi 0", "roi 1", "roi 2", "mask", *DOCUMENTS]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_masks
 from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, roiwrite
 
-from tumorseg import annotation
+from tumorseg import annotation, drawings
 from tumorseg.annotations import coco
 from tumorseg.errors import UserError
 from tumorseg.outlines import fill_parts
@@ -312,7 +312,7 @@ def test_imagej_zip_is_united_and_labels_are_names_or_groups(tmp_path):
         np.testing.assert_array_equal(painted(path, labels=labels), expected_square())
 
 
-def test_imagej_refuses_in_one_line(tmp_path):
+def test_imagej_refuses_in_one_line(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"type line; expected polygon.*shape_type"):
         painted(roi_file(tmp_path, box(ROI_TYPE.LINE, 0, 0, 4, 4)))
     text = box(ROI_TYPE.RECT, 0, 0, 4, 4)
@@ -324,8 +324,9 @@ def test_imagej_refuses_in_one_line(tmp_path):
     with pytest.raises(UserError, match="cannot be read as imagej_roi"):
         painted(path)
     bomb = tmp_path / "bomb.zip"
+    monkeypatch.setattr(drawings, "FILE_BYTES", 10_000)
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as opened:
-        for number in range(3):
-            opened.writestr(f"{number}.roi", b"\0" * 400_000_000)
-    with pytest.raises(UserError, match="annotation_too_large"):
+        opened.writestr("1.roi", bytes(9_000))
+        opened.writestr("2.roi", bytes(9_000))
+    with pytest.raises(UserError, match=r"18000 bytes.*annotation_too_large"):
         painted(bomb)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from shapely.geometry import Polygon
 from tumorseg import annotation, outlines, registry, scans
 from tumorseg.cases import Case
 from tumorseg.errors import UserError
-from tumorseg.images import read_image, write_mask
+from tumorseg.images import write_mask
 from tumorseg.outlines import fill_parts
 from tumorseg.scans import Annotation, Labels, Scan
 
@@ -21,14 +22,6 @@ HEIGHT, WIDTH = 20, 30
 SQUARE = [[4.5, 2.5], [10.5, 2.5], [10.5, 8.5], [4.5, 8.5]]  # pixels x 5..10, y 3..8
 SCAN = Scan(Path("image.png"), np.zeros((HEIGHT, WIDTH), np.uint8))
 SLICE = Scan(Path("series"), SCAN.voxels[None], affine=np.eye(4), uids=("1.2",))
-
-
-@pytest.fixture(autouse=True)
-def simple_pictures(monkeypatch):
-    """Label pictures by our own reader of PNG, so that these tests are about annotations."""
-    monkeypatch.setattr(
-        scans, "read_labels", lambda path: Labels(read_image(path).astype(int)), raising=False
-    )
 
 
 def expected_square() -> np.ndarray:
@@ -181,13 +174,13 @@ def test_border_refuses_in_one_line(tmp_path, content, complaint):
 def test_mask_of_another_size_is_refused(tmp_path):
     path = tmp_path / "mask.png"
     write_mask(path, expected_square().T)
-    with pytest.raises(UserError, match=r"20 x 30.*30 wide and 20 high.*annotation_size"):
+    with pytest.raises(UserError, match=r"image 20 wide and 30 high.*annotation_size"):
         read(path)
 
 
-def labelled(values, labels=None, scan=SCAN, affine=None, monkey=None):
-    monkey.setattr(scans, "read_labels", lambda path: Labels(values, affine))
-    return annotation.read(Path("mask.nii"), "mask", scan, "", labels)
+def labelled(values, labels=None, monkey=None):
+    monkey.setattr(scans, "read_labels", lambda path: Labels(values))
+    return annotation.read(Path("mask.png"), "mask", SCAN, "", labels)
 
 
 @pytest.mark.parametrize("value", [1, 2, 255, 65535])
@@ -230,12 +223,26 @@ def test_mask_that_is_empty_or_full(monkeypatch):
         labelled(np.full((HEIGHT, WIDTH), 255), monkey=monkeypatch)
 
 
-def test_label_volume_goes_to_the_images_grid(monkeypatch):
-    values = np.stack([expected_square()] * 3) * 3
-    scan = Scan(Path("volume.nii"), np.zeros((WIDTH, HEIGHT, 3), np.uint16), affine=np.eye(4))
-    monkeypatch.setattr(scans, "to_grid", lambda labels, scan: labels.values.T, raising=False)
-    found = labelled(values.astype(int), scan=scan, affine=np.eye(4), monkey=monkeypatch)
-    np.testing.assert_array_equal(found.mask, np.stack([expected_square()] * 3).T)
+def test_label_volume_goes_to_the_images_grid(tmp_path):
+    """Its first axis runs the other way and its last two are exchanged."""
+    values = np.random.default_rng(1).integers(0, 2, (5, 6, 7)).astype(np.uint8)
+    image = Scan(Path("v.nii"), np.zeros((5, 6, 7), np.uint16), affine=np.diag([1.0, 1, 2, 1]))
+    other = image.affine[:, [0, 2, 1, 3]] @ np.diag([-1.0, 1, 1, 1])
+    other[0, 3] = 4
+    turned = np.ascontiguousarray(values[::-1].transpose(0, 2, 1))
+    nibabel.save(nibabel.Nifti1Image(turned, other), tmp_path / "labels.nii.gz")
+    found = annotation.read(tmp_path / "labels.nii.gz", "auto", image)
+    np.testing.assert_array_equal(found.mask, values)
+
+
+def test_jpeg_mask_is_read_whole(tmp_path):
+    """The compression's greys around the edge lie on both sides of half."""
+    square = np.kron(expected_square(), np.ones((7, 7), np.uint8)) * 255
+    Image.fromarray(square).save(tmp_path / "mask.jpg", quality=75)
+    scan = Scan(Path("image.png"), square)
+    found = annotation.read(tmp_path / "mask.jpg", "auto", scan)
+    np.testing.assert_array_equal(found.mask, square > 0)
+    assert codes(found) == ["mask_grey_edges"]
 
 
 def test_outlines_on_a_volume_are_refused(tmp_path):
@@ -245,11 +252,7 @@ def test_outlines_on_a_volume_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", [*registry.names("annotations"), "auto"])
-def test_every_form_names_a_missing_file(tmp_path, name, monkeypatch):
-    def refuse(path):
-        raise UserError("no such mask")
-
-    monkeypatch.setattr(scans, "read_labels", refuse)
+def test_every_form_names_a_missing_file(tmp_path, name):
     with pytest.raises(UserError, match="no such"):
         annotation.read(tmp_path / "missing", name, SCAN)
 

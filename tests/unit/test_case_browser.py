@@ -27,7 +27,7 @@ LOSSES = ("bce", "focal", "dice")
 NAMES = ("0001", "0002", "0003", "0004", '</script><img src=x onerror="x=1">', "0006")
 SHIFTS = {"bce": (1, 2, 3, 0, 40, 5), "focal": (0, 9, 1, 40, 40, 2), "dice": (3, 2, 1, 2, 40, 7)}
 HEIGHT, WIDTH = 70, 100
-MEASURED = {"spacing_mm": 1.0, "threshold": 0.5, "tolerances_px": [2]}
+MEASURED = {"spacing_mm": (1.0, 1.0), "threshold": 0.5, "tolerances_px": [2]}
 FILE_NAMES = [name if "/" not in name else "odd" for name in NAMES]
 
 
@@ -172,13 +172,13 @@ def test_the_lowest_mean_dice_comes_first(page):
         assert one["means"][0] == pytest.approx(np.mean(defined), abs=1e-4)
 
 
-def test_undefined_means_come_last_and_ties_by_name():
+def test_undefined_means_come_last_and_ties_as_they_stand():
     def line(case, dice):
         return {"recipe": "r", "loss": "l", "case": case, "dice": dice}
 
     lines = pd.DataFrame([line("d", 0.5), line("c", math.nan), line("b", 0.5), line("a", 0.9)])
     ordered = case_browser.worst_first(lines.set_index(["recipe", "loss", "case"]))
-    assert list(ordered.index) == ["b", "d", "a", "c"]
+    assert list(ordered.index) == ["d", "b", "a", "c"]
 
 
 def test_failed_trainings_and_missed_tumours_are_marked(page):

@@ -38,7 +38,8 @@ def study(tmp_path):
             probability = np.roll(truth, fold, axis=1).astype(np.uint16) * 257
             for into in (folder(tmp_path, fold), folder(tmp_path, 1 + fold % 3) / "validation"):
                 write_png(into / f"{case}.png", probability)
-            rows.append({"case": case, "spacing_mm": 0.5 if index == 1 else np.nan})
+            side = 0.5 if index == 1 else np.nan
+            rows.append({"case": case, "pixel_height_mm": side, "pixel_width_mm": side})
             folds += [
                 {"case": case, "patient": f"p{fold}", "plane": "axial", "fold": other}
                 | {"role": {fold: "test", 1 + fold % 3: "validation"}.get(other, "train")}

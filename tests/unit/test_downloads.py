@@ -1,14 +1,12 @@
 """Promises of downloads, against a server on this machine that misbehaves as told."""
 
-import io
-import re
 import stat
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
+from file_server import Server, serving, zipped
 
 import download
 from tumorseg import downloads
@@ -20,76 +18,9 @@ from tumorseg.sources import cheng_mat
 MEMBERS = ("1.mat", "2.mat")
 
 
-def zipped(*members, compression=zipfile.ZIP_DEFLATED) -> bytes:
-    """A zip of (name or ZipInfo, content)."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", compression) as opened:
-        for name, content in members:
-            opened.writestr(name, content)
-    return stream.getvalue()
-
-
 NOISE = [np.random.default_rng(n).bytes(60_000) for n in (1, 2)]
 GOOD = zipped(*zip(MEMBERS, NOISE, strict=True))
-
-
-class Server(ThreadingHTTPServer):
-    """Serves `content`; `moods` are what it does with one request each, then it is good.
-
-    cut: half of what is left, then the line is dead; ignore: Range is ignored; a number: that
-    status; stall: half, then silence.
-    """
-
-    daemon_threads = True
-
-    def handle_error(self, *_):
-        pass  # whoever hangs up is the one tested
-
-    def __init__(self, content: bytes, *moods) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content, self.moods, self.asked = content, list(moods), []
-        self.over = threading.Event()
-
-    def archive(self, size: int = len(GOOD), members=MEMBERS) -> Archive:
-        return Archive("a.zip", f"http://127.0.0.1:{self.server_port}/a", size, members)
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        server = self.server
-        mood = server.moods.pop(0) if server.moods else "good"
-        asked = self.headers.get("Range")
-        server.asked.append(asked)
-        if isinstance(mood, int):
-            self.send_response(mood)
-            self.send_header("Content-Length", "0")
-            self.send_header("Retry-After", "0")
-            self.end_headers()
-            return
-        start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and mood != "ignore" else 0
-        left = server.content[start:]
-        if start and not left:
-            self.send_error(416)
-            return
-        self.send_response(206 if start else 200)
-        if start:
-            end = len(server.content)
-            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{end}")
-        if mood == "unsized":
-            self.send_header("Connection", "close")
-        else:
-            self.send_header("Content-Length", str(len(left)))
-        self.end_headers()
-        self.wfile.write(left[: len(left) // 2] if mood in ("cut", "stall") else left)
-        self.wfile.flush()
-        if mood == "stall":
-            server.over.wait(10)
-        self.close_connection = mood in ("cut", "unsized", "stall")
-
-    def log_message(self, *_):
-        pass
+SIZE = len(GOOD)
 
 
 @pytest.fixture(autouse=True)
@@ -100,23 +31,16 @@ def impatient(monkeypatch):
 @pytest.fixture
 def serve():
     """Starts servers, and stops them when the test is over."""
-    started = []
+    with ExitStack() as stack:
+        yield lambda content=GOOD, *moods: stack.enter_context(serving(content, *moods))
 
-    def start(content: bytes = GOOD, *moods) -> Server:
-        server = Server(content, *moods)
-        started.append(server)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        return server
 
-    yield start
-    for server in started:
-        server.over.set()
-        server.shutdown()
-        server.server_close()
+def archive(server, size=SIZE, members=MEMBERS):
+    return Archive("a.zip", server.url, size, members)
 
 
 def provide(server, folder, have=(), **how):
-    downloads.provide(server.archive(**how), folder, set(have), timeout_s=0.5)
+    downloads.provide(archive(server, **how), folder, set(have), timeout_s=0.5)
 
 
 def refusal(server, folder, **how) -> str:
@@ -187,6 +111,15 @@ def test_a_server_that_ignores_range_starts_again_and_doubles_nothing(serve, tmp
     refusal(server, tmp_path)
     provide(server, tmp_path)
     assert server.asked[1].startswith("bytes=")
+    assert_whole(tmp_path)
+
+
+def test_a_download_goes_on_through_a_redirection_as_figshares_do(serve, tmp_path):
+    server = serve(GOOD, 302, "cut", 302)
+    refusal(server, tmp_path)
+    first = (tmp_path / "a.zip.part").stat().st_size
+    provide(server, tmp_path)
+    assert server.asked == [None, None, f"bytes={first}-", f"bytes={first}-"]
     assert_whole(tmp_path)
 
 
@@ -330,7 +263,7 @@ def test_members_in_a_folder_come_out_flat_and_others_stay_inside(serve, tmp_pat
 
 def test_the_rule_downloads_what_is_missing_and_lists_what_there_is(serve, tmp_path, monkeypatch):
     server = serve()
-    monkeypatch.setattr(cheng_mat, "ARCHIVES", (server.archive(),))
+    monkeypatch.setattr(cheng_mat, "ARCHIVES", (archive(server),))
     for _ in range(2):
         download.main(
             kind="cheng_mat", data_dir=str(tmp_path / "set"), downloaded=str(tmp_path / "list.tsv")

@@ -48,7 +48,7 @@ def picture(seed):
 def sure(truth, prediction):
     """The line of a prediction without doubt."""
     quantised = prediction.astype(np.uint16) * np.uint16(65535)
-    return measured(truth, quantised, spacing_mm=0.5, threshold=0.5, tolerances_px=[2])
+    return measured(truth, quantised, spacing_mm=(0.5, 0.5), threshold=0.5, tolerances_px=[2])
 
 
 ASKED = Question("robust", "bce", 999, 1)

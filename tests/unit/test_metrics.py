@@ -83,21 +83,37 @@ def test_empty_masks_follow_the_convention(truth, prediction, expected):
 def test_a_line_counts_missed_tumours_and_gives_the_diagonal_for_one_empty_mask(
     truth, prediction, missed, distance
 ):
-    line = measured(truth, prediction, spacing_mm=0.5)
+    line = measured(truth, prediction, spacing_mm=(0.5, 0.5))
     assert line["missed"] == missed
     np.testing.assert_allclose(line["hausdorff_px"], distance)
     np.testing.assert_allclose(line["hausdorff_mm"], distance / 2)
 
 
 def test_unknown_spacing_leaves_millimetres_undefined_and_pixels_defined():
-    line = measured(TUMOUR, TUMOUR, spacing_mm=math.nan)
-    assert line["hausdorff_px"] == 0
-    assert math.isnan(line["hausdorff_mm"])
+    for spacing_mm in ((math.nan, math.nan), (0.5, math.nan), (math.nan, 0.5)):
+        line = measured(TUMOUR, TUMOUR, spacing_mm=spacing_mm)
+        assert line["hausdorff_px"] == 0
+        assert math.isnan(line["hausdorff_mm"])
+
+
+def test_millimetres_of_pixels_that_are_not_square_go_by_height_and_width():
+    truth, shape = mask((1, 1), shape=(9, 9)), (9, 9)
+    for moved, distance_px, distance_mm in (
+        ((5, 1), 4, 2.0),
+        ((1, 5), 4, 12.0),
+        ((4, 5), 5, 12.093),
+    ):
+        line = measured(truth, mask(moved, shape=shape), spacing_mm=(0.5, 3.0))
+        for name in ("hausdorff", "hd95", "hd95_pooled", "assd"):
+            assert line[f"{name}_px"] == pytest.approx(distance_px)
+            assert line[f"{name}_mm"] == pytest.approx(distance_mm, abs=1e-3)
+    line = measured(truth, mask(shape=shape), spacing_mm=(0.5, 3.0))
+    assert line["hausdorff_mm"] == pytest.approx(math.hypot(4.5, 27))
 
 
 def test_failed_lines_have_the_columns_of_measured_ones_and_no_result():
     lost = failed(TUMOUR, TOLERANCES)
-    assert set(lost) == set(measured(TUMOUR, TUMOUR, 1.0)) <= set(columns(TOLERANCES))
+    assert set(lost) == set(measured(TUMOUR, TUMOUR, (1.0, 1.0))) <= set(columns(TOLERANCES))
     assert lost["status"] == "failed"
     assert math.isnan(lost["dice"])
     assert lost["truth_px"] == 2

@@ -34,6 +34,19 @@ def test_letterbox_keeps_proportions_and_uses_the_longer_side_fully(height, widt
     assert abs((size - place.inner_width) - 2 * place.left) <= 1
 
 
+@given(height=SIZES, width=SIZES, size=st.integers(16, 96), times=st.integers(1, 4))
+def test_pixels_that_are_not_square_keep_their_proportions_in_millimetres(
+    height, width, size, times
+):
+    tall = placement(height, width, size, letterbox=True, spacing_mm=(0.5 * times, 0.5))
+    square = placement(height * times, width, size, letterbox=True)
+    assert (tall.inner_height, tall.inner_width) == (square.inner_height, square.inner_width)
+    assert (tall.top, tall.left) == (square.top, square.left)
+    plain = placement(height, width, size, letterbox=True)
+    assert placement(height, width, size, letterbox=True, spacing_mm=(np.nan, np.nan)) == plain
+    assert placement(height, width, size, letterbox=True, spacing_mm=(0.3, 0.3)) == plain
+
+
 def test_a_disc_stays_round_letterboxed_and_not_stretched():
     rows, columns = np.mgrid[:200, :400]
     disc = ((rows - 100) ** 2 + (columns - 200) ** 2 < 80**2).astype(np.uint8)
@@ -190,7 +203,8 @@ def store(folder, images, masks):
     for name, image, mask in zip(names, images, masks, strict=True):
         write_png(folder / "stripped" / f"{name}.png", image)
         write_mask(folder / "masks" / f"{name}.png", mask)
-    write_table(pd.DataFrame({"case": names}), folder / "cases.tsv")
+    table = pd.DataFrame({"case": names, "pixel_height_mm": np.nan, "pixel_width_mm": np.nan})
+    write_table(table, folder / "cases.tsv")
 
 
 def packed(folder, preparation, size_px=32):

@@ -227,6 +227,16 @@ EDITS = [
     edit("a caption of the report", "report/fig4.rst", "", "\nMore.\n", *REPORT),
     # Data.
     edit(
+        "a format or annotation form, which an import may meet",
+        f"{LIBRARY}/formats/mat.py",
+        "",
+        "\nEDITED = True\n",
+        *DATA,
+        "measure_background",
+        "pack *",
+        *cells("*", "*"),
+    ),
+    edit(
         "skull_strip.method",
         "tiny.yaml",
         "",

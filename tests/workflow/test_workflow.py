@@ -220,7 +220,7 @@ BAD_CONFIG = {
         "reference_loss: dice",
         "config: reference_loss: 'dice' is not among losses: bce, focal",
     ),
-    "no data_dir": ("source: {kind: table}", "config: data_dir: say where the table lies"),
+    "no data_dir": ("source: {kind: table}", "config: data_dir: say where the data lie"),
 }
 
 
@@ -269,7 +269,8 @@ def make_table(folder: Path, form: str) -> None:
 
 def table_config(form: str) -> str:
     source = f"source: {{kind: table, form: {form}, columns: {{case: id}}}}\n"
-    return f"experiment: {form}\ndata_dir: data_{form}\n{source}network: {{size_px: 32}}\n"
+    names = "identifiers: {names: keep}\n"
+    return f"experiment: {form}\ndata_dir: data_{form}\n{source}{names}network: {{size_px: 32}}\n"
 
 
 @pytest.mark.parametrize("form", ["labelme", "border", "mask"])
@@ -290,9 +291,15 @@ def test_own_slices_of_any_type_and_form_are_packed(study, form):
     assert np.load(study.folder / target).shape == (7, 32, 32, 1)
     targets = np.load(results / "pack/robust/targets.npy")
     assert (targets.sum(axis=(1, 2, 3)) > 0).all()
+    # No source file is an input, so Snakemake keeps no name of it; a change is seen all the same.
+    nothing = study.run("--dry-run", target, configfile=f"{form}.yaml")
+    assert "Nothing to be done" in nothing.stdout
+    (study.folder / f"data_{form}" / FILES[0]).touch()
+    again = study.run("--dry-run", target, configfile=f"{form}.yaml")
+    assert "rule import_cases" in again.stdout
 
 
-def test_a_bad_image_stops_the_import_with_one_line_that_names_its_row(study):
+def test_a_bad_image_stops_the_import_with_lines_that_name_its_row_and_count_errors(study):
     make_table(study.folder / "data_bad_image", "labelme")
     image = study.folder / "data_bad_image" / "3.tif"
     image.write_bytes(image.read_bytes()[:5000])
@@ -301,8 +308,11 @@ def test_a_bad_image_stops_the_import_with_one_line_that_names_its_row(study):
     done = study.run("--cores", "2", "all", configfile="bad.yaml")
     assert done.returncode != 0
     assert "Traceback" not in done.stdout
-    line = "ERROR in rule import_cases: data_bad_image/cases.tsv row 3: data_bad_image/3.tif: "
-    assert done.stdout.count(line) == 1, done.stdout
-    log = (study.folder / "logs/bad_image/import_cases.log").read_text(encoding="utf-8")
-    assert log.strip().splitlines()[-1].startswith(line)
+    line, end = (
+        "error: data_bad_image/cases.tsv row 3: 3.tif: ",
+        "ERROR in rule import_cases: 1 error",
+    )
+    assert done.stdout.count(line) == done.stdout.count(end) == 1, done.stdout
+    log = (study.folder / "local/bad_image/import_cases.log").read_text(encoding="utf-8")
+    assert [text.startswith((line, end)) for text in log.strip().splitlines()[-2:]] == [True, True]
     assert not list((study.folder / "results/bad_image").glob("*.tsv"))

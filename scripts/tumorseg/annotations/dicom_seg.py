@@ -84,7 +84,7 @@ def _place(
     spacing = _group(frame, shared, "PixelMeasuresSequence").get("PixelSpacing")
     if scan.affine is None or not (position and turn and spacing):
         uid = _uid(frame)
-        if uid not in scan.uids or inside.shape != mask.shape[1:]:
+        if scan.uids.count(uid) != 1 or inside.shape != mask.shape[1:]:
             raise off_grid("a frame without a position, or of slices that the image lacks")
         mask[scan.uids.index(uid)] |= inside
         return

@@ -20,19 +20,16 @@ def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> 
     Raises DataError for another grid, an unknown label, and several labels without a map.
     """
     found = scans.read_labels(path)
-    mask, notes = _chosen(_on_grid(found, scan), labels, picture=found.affine is None)
+    values = _on_grid(found, scan)
+    mask, notes = _chosen(values, labels, picture=values.size == np.prod(values.shape[-2:]))
     return Annotation(None, mask.astype(np.uint8), (*found.notes, *notes))
 
 
 def _on_grid(found: Labels, scan: Scan) -> np.ndarray:
-    shape = scan.voxels.shape
-    if scan.voxels.ndim == 3 and found.affine is not None:
-        return scans.to_grid(found, scan)
-    # A picture may also be the mask of a single DICOM slice.
-    if found.values.ndim != 2 or found.values.shape != shape[-2:] or np.prod(shape[:-2]) != 1:
-        sizes = " x ".join(map(str, found.values.shape[::-1]))
-        raise wrong_size(f"of {sizes} (width first)", (shape[-2], shape[-1]))
-    return found.values.reshape(shape)
+    sizes = found.values.shape, scan.voxels.shape
+    if len(sizes[0]) == len(sizes[1]) == 2 and sizes[0] != sizes[1]:
+        raise wrong_size(f"{sizes[0][1]} wide and {sizes[0][0]} high", sizes[1])
+    return scans.to_grid(found, scan)
 
 
 def _chosen(

@@ -53,7 +53,8 @@ def _add(mask: np.ndarray, contours: Any, scan: Scan, name: str) -> list[Problem
     slices: dict[int, list[np.ndarray]] = {}
     for points, uid in placed:
         position = points[:, axis].mean()
-        number = scan.uids.index(uid) if uid in scan.uids else round(position)
+        # Frames of one file share their UID.
+        number = scan.uids.index(uid) if scan.uids.count(uid) == 1 else round(position)
         if np.abs(points[:, axis] - number).max() > ASIDE or not 0 <= number < mask.shape[axis]:
             raise off_grid(f"a contour at slice {position:.2f} of {mask.shape[axis]} (from 0)")
         slices.setdefault(number, []).append(points[:, (columns, rows)])

@@ -3,13 +3,10 @@
 Nothing of a header's text leaves this file but SOP instance UIDs: texts name people.
 """
 
-import re
 import struct
 import zlib
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
@@ -26,6 +23,7 @@ from tumorseg.decoding import (
     truncated,
     unreadable,
 )
+from tumorseg.dicom_frames import Frame, frames_of, place
 from tumorseg.problems import DataError, Problem, error, warning
 
 KINDS = {"DICOM": (".dcm", ".dicom", ".ima")}
@@ -34,26 +32,6 @@ _SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
 _MODALITIES = ("MR", "CT", "PT", "NM", "US", "CR", "DX", "OT", "SC")  # what a message may repeat
 _PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _FRAME_STARTS = {0xF7, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of JPEG and JPEG-LS
-TILT_DEGREES = 1.0  # between the way from slice to slice and the slices' normal
-_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's LPS to RAS
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One slice of a file: where it lies (LPS, mm) and how its numbers are rescaled.
-
-    position (3,), orientation (6,) and spacing (height, width) are None where not given.
-    """
-
-    file: Path
-    number: int
-    uid: str
-    position: np.ndarray | None
-    orientation: np.ndarray | None
-    spacing: np.ndarray | None
-    thickness: float
-    slope: float
-    intercept: float
 
 
 def kind(head: bytes, path: Path) -> str:
@@ -73,7 +51,7 @@ def read(path: Path, *, labels: bool) -> Raw:
     for file, header in headers.items():
         _check_image(file, header, alone=len(headers) == 1)
     _check_one_series(headers)
-    frames = [frame for file, header in headers.items() for frame in _frames(file, header)]
+    frames = [frame for file, header in headers.items() for frame in frames_of(file, header)]
     first = next(iter(headers.values()))
     check_size((first.Rows, first.Columns), 1)
     check_size((len(frames), first.Rows, first.Columns), max(1, first.BitsAllocated // 8))
@@ -91,7 +69,7 @@ def read(path: Path, *, labels: bool) -> Raw:
     )
     affine = None
     if placed:
-        frames, affine = _place(frames, notes)
+        frames, affine = place(frames, notes)
     elif len(frames) > 1:
         _values(headers, frames)  # a file that ends too early says no place either, and is so named
         raise error(
@@ -241,124 +219,6 @@ def _check_one_series(headers: dict[Path, pydicom.Dataset]) -> None:
             "slices of one size and kind",
             "move localizers and derived pictures out of the folder",
         )
-
-
-def _frames(file: Path, header: pydicom.Dataset) -> list[Frame]:
-    count = int(header.get("NumberOfFrames") or 1)
-    if not 1 <= count <= 2**16:
-        raise _of(file, unreadable("DICOM"))
-    groups = list(header.get("PerFrameFunctionalGroupsSequence") or [])[:count]
-    shared = list(header.get("SharedFunctionalGroupsSequence") or [])[:1]
-    alone = count == 1 and not groups
-    uid = str(header.get("SOPInstanceUID", ""))
-    uid = uid if re.fullmatch(r"[0-9.]{1,64}", uid) else ""
-    frames = []
-    for number in range(count):
-        places = [*groups[number : number + 1], *shared]
-
-        def get(sequence: str, name: str, places: list = places) -> Any:
-            found = [item[sequence].value for item in places if item.get(sequence)]
-            return found[0][0].get(name) if found else header.get(name)
-
-        position = get("PlanePositionSequence", "ImagePositionPatient")
-        orientation = _numbers(get("PlaneOrientationSequence", "ImageOrientationPatient"), 6)
-        spacing = _numbers(get("PixelMeasuresSequence", "PixelSpacing"), 2)
-        if spacing is not None and not (spacing > 0).all():
-            spacing = None
-        thickness = get("PixelMeasuresSequence", "SpacingBetweenSlices") or get(
-            "PixelMeasuresSequence", "SliceThickness"
-        )
-        slope = get("PixelValueTransformationSequence", "RescaleSlope")
-        frames.append(
-            Frame(
-                file,
-                number,
-                uid,
-                _numbers(position, 3) if groups or alone else None,
-                orientation,
-                spacing,
-                abs(float(thickness or 0)) or 1.0,
-                1.0 if slope is None else float(slope),
-                float(get("PixelValueTransformationSequence", "RescaleIntercept") or 0),
-            )
-        )
-    return frames
-
-
-def _numbers(given: Any, count: int) -> np.ndarray | None:
-    """So many finite numbers, or None."""
-    if given is None or isinstance(given, str | bytes) or np.size(given) != count:
-        return None
-    numbers = np.array([float(number) for number in given])
-    return numbers if np.isfinite(numbers).all() else None
-
-
-def _place(frames: list[Frame], notes: list[Problem]) -> tuple[list[Frame], np.ndarray]:
-    """The slices in order along their normal, and the affine of (slice, row, column) to RAS."""
-    row, column = frames[0].orientation[:3], frames[0].orientation[3:]
-    square = np.array([row @ row - 1, column @ column - 1, row @ column])
-    if np.abs(square).max() > 0.01:
-        raise error(
-            "affine_wrong",
-            "an orientation whose rows and columns are not at right angles",
-            "two unit vectors",
-            "export the series again",
-        )
-    for frame in frames:
-        same = np.abs(frame.orientation - frames[0].orientation).max() < 1e-3
-        if not same or not np.allclose(frame.spacing, frames[0].spacing, rtol=1e-3):
-            raise error(
-                "series_mixed",
-                f"slices of different orientation or pixel size ({frame.file.name})",
-                "parallel slices",
-                "move localizers and other stacks out of the folder",
-            )
-    normal = np.cross(row, column)
-    frames = sorted(frames, key=lambda frame: float(frame.position @ normal))
-    positions = np.array([frame.position for frame in frames])
-    step = normal * frames[0].thickness
-    if len(frames) > 1:
-        step = (positions[-1] - positions[0]) / (len(frames) - 1)
-        _check_steps(frames, positions, normal, step, notes)
-    affine = np.eye(4)
-    spacing = frames[0].spacing
-    affine[:3] = np.stack([step, column * spacing[0], row * spacing[1], positions[0]], axis=1)
-    return frames, _FLIP @ affine
-
-
-def _check_steps(
-    frames: list[Frame],
-    positions: np.ndarray,
-    normal: np.ndarray,
-    step: np.ndarray,
-    notes: list[Problem],
-) -> None:
-    steps = np.diff(positions @ normal)
-    usual = float(np.median(steps))
-    closest = int(np.argmin(steps))
-    if steps[closest] <= max(1e-3, 0.01 * usual):
-        both = [f"{f.file.name} frame {f.number + 1}" for f in frames[closest : closest + 2]]
-        raise error(
-            "slice_repeated",
-            f"two slices at one place ({both[0]} and {both[1]})",
-            "one slice a place",
-            "keep one echo, phase or time point in the folder",
-        )
-    straight = positions[0] + np.arange(len(frames))[:, None] * step
-    if steps.max() > 1.5 * usual:
-        found = f"a gap of {steps.max():g} mm where slices lie {usual:g} mm apart"
-        hint = "look for the slices that were not exported; distances between slices are wrong"
-        notes.append(warning("slice_missing", found, "every slice of the series", hint))
-    elif np.abs(positions - straight).max() > 0.05 * usual:
-        found = f"slices {steps.min():g} to {steps.max():g} mm apart, or not on a straight line"
-        hint = "they are taken as evenly spaced; resample the volume where that is wrong"
-        notes.append(warning("slice_uneven", found, "even distances", hint))
-    cosine = abs(float(step @ normal)) / float(np.linalg.norm(step))
-    tilt = float(np.degrees(np.arccos(min(1.0, cosine))))
-    if tilt > TILT_DEGREES:
-        found = f"slices shifted against each other (gantry tilt of {tilt:.1f} degrees)"
-        hint = "planes other than the slices' own are sheared; use the own plane"
-        notes.append(warning("gantry_tilt", found, "a right-angled volume", hint))
 
 
 def _values(headers: dict[Path, pydicom.Dataset], frames: list[Frame]) -> np.ndarray:

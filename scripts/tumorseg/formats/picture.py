@@ -1,6 +1,7 @@
 """PNG, JPEG and TIFF pictures of one grey value a pixel, the numbers as they are stored."""
 
 import io
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from tumorseg.decoding import (
     Raw,
     check_size,
     no_channel,
+    quiet,
     too_large,
     truncated,
     unreadable,
@@ -45,6 +47,13 @@ def read(path: Path, *, labels: bool, channel: int | None = None) -> Raw:
     """
     content = path.read_bytes()
     name = kind(content, path)
+    # libtiff and OpenCV print what they think of a damaged file.
+    with quiet() if name == "TIFF" else nullcontext():
+        return Raw(_decoded(content, name, labels, channel))
+
+
+def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np.ndarray:
+    """The picture's numbers, upright."""
     if _ENDS.get(name, b"") not in content[-4096:]:
         raise truncated(name)
     try:
@@ -65,7 +74,7 @@ def read(path: Path, *, labels: bool, channel: int | None = None) -> Raw:
         raise (truncated if len(content) < 256 else unreadable)(name) from None
     except (OSError, SyntaxError, EOFError):
         raise truncated(name) from None
-    return Raw(np.ascontiguousarray(_upright(array, turn)))
+    return np.ascontiguousarray(_upright(array, turn))
 
 
 def _channel(picture: Image.Image, bits: int, channel: int) -> np.ndarray:
@@ -106,7 +115,8 @@ def _numbers(
         colours = np.asarray(picture.convert("RGB"))
         return indices if labels and not _is_grey(colours) else _grey(colours)
     if bits == 16 and len(picture.getbands()) > 1:  # Pillow would cut these to 8 bit
-        colours = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        with quiet() if picture.format != "TIFF" else nullcontext():
+            colours = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
         if colours is None or colours.shape[:2] != (picture.height, picture.width):
             raise unreadable(picture.format)
         if colours.ndim == 3 and colours.shape[2] == 4:

@@ -116,7 +116,7 @@ def _names(header: list[str], columns: dict[str, str], without: tuple[str, ...])
         theirs = columns.get(ours, ours)
         if header.count(theirs) == 1:
             names[ours] = header.index(theirs)
-        elif header.count(theirs) > 1 or ours in columns or ours in set(NEEDED) - set(without):
+        elif header.count(theirs) > 1 or theirs != ours or ours in set(NEEDED) - set(without):
             there = ", ".join(filter(None, header))
             raise error(
                 "table_columns",

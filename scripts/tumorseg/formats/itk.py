@@ -1,0 +1,144 @@
+"""MetaImage (MHA, MHD) and NRRD volumes, with the way to RAS+ millimetres.
+
+ITK reads the pixels; the text header is read here first, since it can name any file and any size.
+"""
+
+import re
+import zlib
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+
+from tumorseg.decoding import (
+    Raw,
+    check_size,
+    orientation_unknown,
+    quiet,
+    three_axes,
+    truncated,
+    unreadable,
+)
+from tumorseg.problems import error
+
+KINDS = {"MetaImage": (".mha", ".mhd"), "NRRD": (".nrrd", ".nhdr")}
+_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # LPS of ITK to RAS
+sitk.ProcessObject.SetGlobalWarningDisplay(False)
+
+
+def kind(head: bytes, path: Path) -> str:
+    """MetaImage or NRRD by the first bytes; empty for anything else."""
+    if head.startswith(b"NRRD000"):
+        return "NRRD"
+    return "MetaImage" if re.match(rb"(ObjectType|NDims|Comment)\s*=", head) else ""
+
+
+def read(path: Path, *, labels: bool) -> Raw:
+    """The volume (i, j, k) in the file's own order."""
+    with path.open("rb") as file:
+        name = kind(file.read(64), path)
+    with quiet():
+        return _read(path, name)
+
+
+def _read(path: Path, name: str) -> Raw:
+    fields, data, start = _text_header(path, name)
+    sizes = (fields.get("dimsize") or fields.get("sizes") or "").split()
+    if not sizes or not all(re.fullmatch(r"[0-9]{1,9}", side) for side in sizes):
+        raise unreadable(name)
+    shape = three_axes(tuple(map(int, sizes)))
+    check_size(shape, 1)
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("MetaImageIO" if name == "MetaImage" else "NrrdImageIO")
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    if reader.GetNumberOfComponents() != 1 or list(reader.GetSize()) != list(map(int, sizes)):
+        raise error(
+            "image_colour",
+            "a volume of colours or vectors",
+            "one grey value a voxel",
+            "export the grey volume",
+        )
+    itemsize = sitk.GetArrayViewFromImage(sitk.Image([1, 1], reader.GetPixelID())).itemsize
+    check_size(shape, itemsize)
+    _check_length(data, name, fields, start, prod(shape) * itemsize)
+    image = reader.Execute()
+    count = min(3, image.GetDimension())
+    affine = np.eye(4)
+    directions = np.reshape(image.GetDirection(), (image.GetDimension(),) * 2)[:count, :count]
+    affine[:count, :count] = directions * np.array(image.GetSpacing()[:count])
+    affine[:count, 3] = image.GetOrigin()[:count]
+    known = {"transformmatrix", "orientation", "rotation", "space directions"} & set(fields)
+    return Raw(
+        sitk.GetArrayFromImage(image).T.reshape(shape, order="F"),
+        _FLIP @ affine,
+        notes=() if known else (orientation_unknown(),),
+    )
+
+
+def _text_header(path: Path, name: str) -> tuple[dict[str, str], Path, int]:
+    """The text header's fields, keys in lower case, the file of the pixels and where they start.
+
+    Raises UserError where that is outside the header's own folder, or a list of files.
+    """
+    fields: dict[str, str] = {}
+    with path.open("rb") as file:
+        while line := file.readline(2**16):
+            key, _, value = line.decode("latin-1").partition("=" if name == "MetaImage" else ":")
+            key = key.strip().lower().replace("data file", "datafile")
+            if key.endswith("datafile") and key in fields:
+                raise unreadable(name)
+            fields.setdefault(key, value.strip())
+            if key == ("elementdatafile" if name == "MetaImage" else "") or file.tell() > 2**20:
+                break
+        start = file.tell()
+    data = fields.get("elementdatafile" if name == "MetaImage" else "datafile", "LOCAL")
+    if data.upper() == "LOCAL":
+        return fields, path, start
+    if Path(data).name != data or data.startswith("LIST") or "%" in data or " " in data:
+        raise error(
+            "path_outside",
+            f"a {name} header that points to pixels elsewhere or in many files",
+            "pixels in the same file, or in one file beside it",
+            "save it as .mha or .nrrd",
+        )
+    beside = path.with_name(data)
+    if not beside.is_file() or beside.is_symlink():
+        raise error(
+            "image_missing",
+            f"a {name} header without its file of pixels",
+            "both files in one folder",
+            "copy the other file too, or save as .mha or .nrrd",
+        )
+    return fields, beside, 0
+
+
+def _check_length(data: Path, name: str, fields: dict[str, str], start: int, count: int) -> None:
+    """Raises UserError where the pixels are not count bytes: ITK gives what it finds."""
+    coding = fields.get("encoding", "raw").lower()
+    packed = coding in ("gzip", "gz") or fields.get("compresseddata", "").lower() == "true"
+    if coding not in ("raw", "gzip", "gz"):
+        raise error(
+            "image_compression",
+            f"{name} whose pixels are neither raw nor gzip",
+            "raw or gzip",
+            "save it again with another encoding",
+        )
+    with data.open("rb") as file:
+        if not packed:
+            if file.seek(0, 2) - start < count:
+                raise truncated(name)
+            return
+        file.seek(start)
+        stream, found = zlib.decompressobj(15 + 32), 0  # zlib or gzip, as the first bytes say
+        try:
+            while found <= count and not stream.eof:
+                chunk = stream.unconsumed_tail or file.read(2**20)
+                if not chunk:
+                    break
+                found += len(stream.decompress(chunk, 2**24))
+        except zlib.error:
+            found = -1
+    if found != count or not stream.eof:
+        raise truncated(name)
