@@ -892,24 +892,17 @@ def _(data: Data) -> None:
         data.image(number, (brain * inside).astype(np.uint8))
 
 
-def codes() -> dict[str, dict[str, str]]:
-    """Every code in the library -> severity and modules, from the source's own calls."""
+def codes() -> dict[str, str]:
+    """Every code in the library -> its severities, from the source's own calls."""
     kinds = {"error": "error", "warning": "warning", "Problem": "error"}
-    found: dict[str, dict[str, set[str]]] = {}
-    for path in sorted((ROOT / "scripts/tumorseg").rglob("*.py")):
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "scripts/tumorseg").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or not node.args:
-                continue
-            kind = kinds.get(getattr(node.func, "id", ""))
-            first = node.args[0]
-            if kind and len(node.args) >= 4 and isinstance(first, ast.Constant):
-                known = found.setdefault(first.value, {"severity": set(), "module": set()})
-                known["severity"].add(kind)
-                known["module"].add(path.stem)
-    return {
-        code: {name: ", ".join(sorted(values)) for name, values in known.items()}
-        for code, known in sorted(found.items())
-    }
+            if isinstance(node, ast.Call) and len(node.args) >= 4:
+                kind = kinds.get(getattr(node.func, "id", ""))
+                if kind and isinstance(node.args[0], ast.Constant):
+                    found.setdefault(node.args[0].value, set()).add(kind)
+    return {code: ", ".join(sorted(found[code])) for code in sorted(found)}
 
 
 def page() -> str:
@@ -922,9 +915,7 @@ def page() -> str:
             text = said[0].line().replace(f"{Path(folder).resolve()}/", "") if said else ""
             text = text.replace(f"{folder}/", "").replace(folder, "<data_dir>").replace("|", "\\|")
         lines.append(f"| {entry.fed} | {entry.severity or 'none'} | {text} |")
-    listed = [
-        f"| `{code}` | {known['severity']} | {known['module']} |" for code, known in codes().items()
-    ]
+    listed = [f"| `{code}` | {severity} |" for code, severity in codes().items()]
     return "\n".join(
         [
             "# What a data check says",
@@ -941,8 +932,8 @@ def page() -> str:
             "",
             "## All codes",
             "",
-            "| code | severity | told by |",
-            "|---|---|---|",
+            "| code | severity |",
+            "|---|---|",
             *listed,
             "",
         ]
