@@ -26,6 +26,7 @@ include: "rules/show.smk"
 include: "rules/describe.smk"
 include: "rules/statistics.smk"
 include: "rules/cases.smk"
+include: "rules/predict.smk"
 
 
 rule study:

@@ -191,9 +191,22 @@ def all_losses_code(wildcards):
     return code("show_losses.py", *(f"tumorseg.losses.{name}" for name in known))
 
 
-def predict_code(wildcards):
+def predict_cases_code(wildcards):
     """The prediction script with the network in use; no loss is part of it."""
-    return code("predict.py", f"tumorseg.networks.{config['network']['name']}")
+    return code("predict_cases.py", f"tumorseg.networks.{config['network']['name']}")
+
+
+def predict_code(wildcards):
+    """The script for new images with every network and file format: a model may be another's."""
+    entries = [
+        f"{folder}.{name}" for folder in ("networks", "formats") for name in registry.names(folder)
+    ]
+    return code("predict.py", *(f"tumorseg.{entry}" for entry in entries))
+
+
+def exported_model(wildcards):
+    """The model for new images; none is made where the config names one, or no images."""
+    return f"{RESULTS}/model" if config["images"] and not config["model"] else []
 
 
 def fold_number(wildcards):

@@ -37,7 +37,7 @@ rule describe:
             ),
             *collect(
                 f"{RESULTS}/benchmarks/{{stage}}/{{recipe}}/{{loss}}.tsv",
-                stage=["predict", "measure"],
+                stage=["predict_cases", "measure"],
                 recipe=RECIPES,
                 loss=LOSSES,
             ),

@@ -74,7 +74,7 @@ rule train:
         "../scripts/train.py"
 
 
-rule predict:
+rule predict_cases:
     input:
         images_file=f"{RESULTS}/pack/{{recipe}}/images.npy",
         placement_table=f"{RESULTS}/pack/{{recipe}}/placement.tsv",
@@ -98,20 +98,20 @@ rule predict:
             )
         ),
     log:
-        f"{LOGS}/predict/{{recipe}}/{{loss}}.log",
+        f"{LOGS}/predict_cases/{{recipe}}/{{loss}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/predict/{{recipe}}/{{loss}}.tsv"
+        f"{RESULTS}/benchmarks/predict_cases/{{recipe}}/{{loss}}.tsv"
     conda:
         "../envs/training.yaml"
     threads: config["training"]["threads"]
     resources:
         mem_mb=2500,
     params:
-        code=predict_code,
+        code=predict_cases_code,
         settings=lookup(within=config, dpath="recipes/{recipe}"),
         network=lookup(within=config, dpath="network"),
         seed=lookup(within=config, dpath="seed"),
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),
     script:
-        "../scripts/predict.py"
+        "../scripts/predict_cases.py"

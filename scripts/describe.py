@@ -13,7 +13,7 @@ from tumorseg.files import read_table
 from tumorseg.measuring import conventions
 from tumorseg.pages import write_tables
 
-WORK = ("skull_strip", "compare_strips", "tune", "train", "predict", "measure")
+WORK = ("skull_strip", "compare_strips", "tune", "train", "predict_cases", "measure")
 
 
 def facts(cases: pd.DataFrame, folds: pd.DataFrame, cells: list[dict]) -> pd.DataFrame:

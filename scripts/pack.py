@@ -9,7 +9,7 @@ import pandas as pd
 from tumorseg.errors import UserError
 from tumorseg.files import read_table, write_atomically, write_table
 from tumorseg.images import read_image, read_mask
-from tumorseg.packing import head_box, normalise, placement
+from tumorseg.packing import prepared
 
 
 def main(
@@ -29,22 +29,14 @@ def main(
     `robust`: cropped to the head, letterboxed, z-score a case, masks by half coverage.
     Cases stand in the order of cases.tsv in all three.
     """
-    robust = preparation == "robust"
     images, targets, places = [], [], []
     for row in read_table(cases_table).itertuples():
         case = row.case
         image = read_image(Path(stripped_dir) / f"{case}.png")
         mask = read_mask(Path(masks_dir) / f"{case}.png")
-        place = placement(
-            *image.shape,
-            size_px,
-            letterbox=robust,
-            crop=head_box(image) if robust else None,
-            spacing_mm=(row.pixel_height_mm, row.pixel_width_mm),
-        )
-        full_scale = float(np.iinfo(image.dtype).max)
-        square = normalise(place.forward(image), per_case=robust, full_scale=full_scale)
-        target = place.mask_forward(mask, nearest=not robust)
+        spacing_mm = (row.pixel_height_mm, row.pixel_width_mm)
+        square, place = prepared(image, size_px, preparation, spacing_mm)
+        target = place.mask_forward(mask, nearest=preparation == "paper")
         if not np.isfinite(square).all() or target.max(initial=0) > 1:
             raise UserError(f"case {case}: the packed image is not finite or its mask not 0/1")
         images.append(square)

@@ -1,71 +1,79 @@
-"""Predicts every training's test and validation cases, at native resolution."""
+"""Predicts new images with an exported model, in their own geometry."""
 
 import os
-import time
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import yaml
+import pandas as pd
 
-from tumorseg import cells, device
-from tumorseg.files import read_table, write_text
-from tumorseg.folds import positions
-from tumorseg.images import write_png
-from tumorseg.packing import Placement
+from tumorseg import device, exported_model, new_images, overview
+from tumorseg.errors import UserError
+from tumorseg.files import local_only, write_table, write_text
+from tumorseg.predicting import Work
+
+
+def folder_of(local_dir: Path, images: Path) -> Path:
+    """The folder for these images' predictions, named as they are; marked, and theirs alone."""
+    name = images.resolve().name.removesuffix(".gz")
+    folder = local_dir / "predictions" / (name if images.is_dir() else Path(name).stem)
+    local_only(local_dir)
+    source = folder / "SOURCE.txt"
+    if source.exists() and source.read_text(encoding="utf-8").strip() != str(images.resolve()):
+        raise UserError(
+            f"{folder}: holds the predictions of other images of the same name (SOURCE.txt); move "
+            "it away or rename your folder"
+        )
+    local_only(folder)
+    write_text(source, f"{images.resolve()}\n")
+    return folder
 
 
 def main(
     *,
-    images_file: str,
-    placement_table: str,
-    folds_table: str,
-    weights: list[str],
-    settings_files: list[str],
-    predictions: list[str],
-    settings: dict[str, Any],
-    network: dict[str, Any],
-    seed: int,
+    images: str,
+    local_dir: str,
+    model: str = "",
+    model_dir: str | list[str] = "",
     threads: int,
     wanted_device: str,
-    batch_size: int = 8,
+    code: str,
 ) -> None:
-    """Writes <case>.png: 16 bit, probability = value / 65535, native height and width.
+    """Writes a mask and a probability an image, predictions.tsv and overview.html.
 
-    weights, settings_files, predictions: one a training, in the same order; the validation cases,
-    which only choose a threshold, go into the folder's subfolder validation/. A training that
-    failed gets a file FAILED with the reason instead. One job serves all trainings of a loss,
-    because starting Keras takes longer than predicting.
+    images: file, folder or table; model: folder of an exported model, model_dir where empty. Images
+    that cannot be read do not stop the others; at the end they raise a UserError.
     """
-    folds = read_table(folds_table)
-    places = read_table(placement_table)
-    device.start(wanted=wanted_device, threads=threads, seed=seed)
-    from tumorseg import training  # Keras may only start after the device is set up
+    if not images:
+        raise UserError(
+            "config: images: say what to predict, --config images=<file, folder or table>"
+        )
+    source = Path(images).expanduser()
+    model_folder = Path(model or str(model_dir)).expanduser()
+    facts = exported_model.read(model_folder)
+    found, left_out = new_images.find(source)
+    folder = folder_of(Path(local_dir), source)
 
-    model = cells.build_network(network, settings)
-    model.compile(optimizer=None, jit_compile=False)  # XLA would compile longer than it saves
-    images = np.load(images_file, mmap_mode="r")
-    for weight, settings_file, prediction in zip(weights, settings_files, predictions, strict=True):
-        started = time.perf_counter()
-        folder = Path(prediction)
-        folder.mkdir(parents=True, exist_ok=True)
-        facts = yaml.safe_load(Path(settings_file).read_text(encoding="utf-8"))
-        if facts["status"] == "failed":
-            write_text(folder / "FAILED", facts["failure"] + "\n")
-            continue
-        model.load_weights(weight)
-        mirrored = settings["training"]["mirrored"]
-        for role, into in (("test", folder), ("validation", folder / "validation")):
-            rows = positions(folds, facts["fold"], role, places["case"])
-            inputs = cells.with_channels(images[rows], settings["channels"])
-            probabilities = training.predict(model, inputs, batch_size, mirrored)[..., 0]
-            into.mkdir(exist_ok=True)
-            for row, probability in zip(rows, probabilities, strict=True):
-                line = places.iloc[row].to_dict()
-                case = line.pop("case")
-                native = Placement(**line).back(probability)
-                write_png(into / f"{case}.png", np.floor(native * 65535).astype(np.uint16))
-        print(f"{folder}: predicted in {time.perf_counter() - started:.1f} s", flush=True)
+    def start() -> "Ensemble":  # noqa: F821 - Keras may only start after the device is set up
+        device.start(wanted=wanted_device, threads=threads, seed=1)
+        from tumorseg.ensemble import Ensemble
+
+        return Ensemble(model_folder, facts)
+
+    version = f"{code} {exported_model.sha256(model_folder / exported_model.FACTS)}"
+    work = Work(folder, facts, version, start)
+    work.run(found)
+    others = ", ".join(f"{count} {suffix}" for suffix, count in left_out.most_common())
+    others = f"Files that are no images were left out: {others}." if others else ""
+    rows = [record["row"] for record in work.records(found)]
+    write_table(pd.DataFrame(rows, columns=list(overview.COLUMNS)), folder / "predictions.tsv")
+    page = folder / "overview.html"
+    overview.write_page(page, overview.lines_of(facts, others), work.records(found))
+    print("Research use only: not for diagnosis, nor for any decision about a patient.")
+    print(f"{page}: {work.done} images predicted, {work.kept} were up to date. {others}".strip())
+    if work.failed:
+        raise UserError(
+            f"{work.failed} of {len(found)} images could not be predicted: see the lines above, or "
+            f"{folder / 'predictions.tsv'}"
+        )
 
 
 if "snakemake" in globals():

@@ -1,7 +1,6 @@
 """The case browser: one page of its own with every test case, its contours, maps and metrics."""
 
 import base64
-import json
 import math
 import re
 from collections.abc import Iterable
@@ -9,7 +8,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import itables
 import matplotlib as mpl
 import numpy as np
@@ -19,6 +17,7 @@ from matplotlib.colors import to_hex
 from tumorseg.errors import UserError
 from tumorseg.figures import TRUTH, palette
 from tumorseg.files import write_atomically
+from tumorseg.page_parts import contour_path, json_text, picture_url
 from tumorseg.pictures import Slice, grey_limit, head
 
 IMAGE_PX, IMAGE_QUALITY = 512, 80  # longest side, and WebP's quality
@@ -85,30 +84,6 @@ def worst_first(lines: pd.DataFrame) -> pd.DataFrame:
     values = [metric.column for metric in shown_metrics(lines)]
     means = lines.groupby("case", sort=False)[values].mean()
     return means.sort_values("dice", na_position="last", kind="stable")
-
-
-def contour_path(mask: np.ndarray) -> str:
-    """SVG path data of a mask's borders: closed lines, holes too, in pixel coordinates (x y).
-
-    The lines run through the outermost pixels' centres, an integer each, and keep every corner:
-    filled, border included, they give the mask again. Empty for an empty mask.
-    """
-    found = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)[0]
-    parts = []
-    for points in (contour[:, 0].astype(int) for contour in found):
-        steps = " ".join(f"{x} {y}" for x, y in np.diff(points, axis=0))
-        # A single pixel is a line of no length, which SVG draws as a dot.
-        parts.append(f"M{points[0, 0]} {points[0, 1]}l{steps or '0 0'}z".replace(" -", "-"))
-    return "".join(parts)
-
-
-def picture_url(image: np.ndarray, longest_px: int, quality: int) -> str:
-    """A (height, width) uint8 picture as a data URL, reduced to at most `longest_px`."""
-    scale = longest_px / max(image.shape)
-    if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    content = cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes()
-    return f"data:image/webp;base64,{base64.b64encode(content).decode()}"
 
 
 class Answer(NamedTuple):
@@ -194,12 +169,6 @@ def facts(lines: pd.DataFrame, reference_loss: str) -> dict[str, Any]:
     return {"setups": setups, "metrics": metrics, "truth": TRUTH}
 
 
-def _json(value: Any) -> str:
-    """JSON that may stand inside a script element: nothing in it can end the element."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
-
-
 def _viridis() -> dict[str, str]:
     """The colour map of Fig. 5 as tables for an SVG filter."""
     colours = mpl.colormaps["viridis"](np.linspace(0, 1, 17))
@@ -220,7 +189,7 @@ def write_page(path: str | Path, facts: dict[str, Any], cases: Iterable[dict[str
         "library": f"data:text/javascript;base64,{base64.b64encode(script).decode()}",
         "style": here.with_suffix(".css").read_text(encoding="utf-8"),
         "script": here.with_suffix(".js").read_text(encoding="utf-8"),
-        "facts": _json(facts),
+        "facts": json_text(facts),
         **_viridis(),
     }
     template = here.with_suffix(".html").read_text(encoding="utf-8")
@@ -233,7 +202,7 @@ def write_page(path: str | Path, facts: dict[str, Any], cases: Iterable[dict[str
         with temporary.open("w", encoding="utf-8") as page:
             page.write(filled[0])
             for index, case in enumerate(cases):
-                page.write((",\n" if index else "") + _json(case))
+                page.write((",\n" if index else "") + json_text(case))
             page.write(filled[1])
 
     write_atomically(path, write)

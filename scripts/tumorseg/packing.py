@@ -149,3 +149,18 @@ def normalise(square: np.ndarray, *, per_case: bool, full_scale: float) -> np.nd
         return np.zeros_like(square)
     spread = max(float(head.std()), 1e-6)
     return np.clip((square - float(head.mean())) / spread, -5.0, 5.0).astype(np.float32)
+
+
+def prepared(
+    stripped: np.ndarray, size_px: int, preparation: str, spacing_mm: tuple[float, float]
+) -> tuple[np.ndarray, Placement]:
+    """A stripped slice as the network sees it, (size, size) float32, and where it lies in it.
+
+    preparation `paper`: plain resize, divided by the type's full scale. `robust`: cropped to the
+    head, letterboxed, z-score a case. spacing_mm: as in `placement`.
+    """
+    robust = preparation == "robust"
+    crop = head_box(stripped) if robust else None
+    place = placement(*stripped.shape, size_px, letterbox=robust, crop=crop, spacing_mm=spacing_mm)
+    full_scale = float(np.iinfo(stripped.dtype).max)
+    return normalise(place.forward(stripped), per_case=robust, full_scale=full_scale), place

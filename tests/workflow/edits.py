@@ -18,8 +18,8 @@ LIBRARY = "scripts/tumorseg"
 def cells(recipe: str, loss: str, first: str = "tune") -> list[str]:
     """What follows for these cells, from tuning, training, prediction or measuring on."""
     cell = f"{recipe}/{loss}"
-    steps = [f"tune {cell}/*", f"train {cell}/*", f"predict {cell}", f"measure {cell}"]
-    begin = ["tune", "train", "predict", "measure"].index(first)
+    steps = [f"tune {cell}/*", f"train {cell}/*", f"predict_cases {cell}", f"measure {cell}"]
+    begin = ["tune", "train", "predict_cases", "measure"].index(first)
     shown = ["show_tuning"] if first == "tune" else []
     return [*steps[begin:], *shown, f"show_recipe {recipe}", *RESULTS]
 
@@ -169,7 +169,13 @@ EDITS = [
         "measure_background",
         *cells("*", "*", "measure"),
     ),
-    edit("predict.py", "scripts/predict.py", "* 65535", "* 65535.0", *cells("*", "*", "predict")),
+    edit(
+        "predict_cases.py",
+        "scripts/predict_cases.py",
+        "* 65535",
+        "* 65535.0",
+        *cells("*", "*", "predict_cases"),
+    ),
     edit(
         "result_charts.py (figures)",
         f"{LIBRARY}/result_charts.py",

@@ -94,7 +94,9 @@ def test_a_new_loss_trains_that_loss_alone(study, every_job):
             found = study.jobs()
     finally:
         new.unlink()
-    cell = [f"{step} {recipe}/squared" for step in ("predict", "measure") for recipe in RECIPES]
+    cell = [
+        f"{step} {recipe}/squared" for step in ("predict_cases", "measure") for recipe in RECIPES
+    ]
     cell += [f"train {recipe}/squared/1/{fold}" for recipe in RECIPES for fold in (1, 2)]
     cell += [f"tune {recipe}/squared/shared" for recipe in RECIPES]
     print(f"a new loss in the config: {', '.join(sorted(found))}")
@@ -115,7 +117,7 @@ def test_a_search_that_ends_as_before_trains_nothing_again(study, tmp_path):
     assert (house.folder / target).read_bytes() == before
     found = house.jobs()
     assert "show_tuning" in found
-    assert not [job for job in found if job.startswith(("train ", "tune ", "predict "))]
+    assert not [job for job in found if job.startswith(("train ", "tune ", "predict_cases "))]
 
 
 RECIPES = ("robust", "paper")

@@ -1,0 +1,64 @@
+# Uses the result: a folder that predicts anywhere, and new images predicted. On demand, no part of `all`.
+
+
+rule export_model:
+    input:
+        settings_files=collect(
+            f"{RESULTS}/models/{RECIPES[0]}/{{loss}}/seed-{{seed}}/fold-{{fold}}/settings.yaml",
+            loss=LOSSES,
+            seed=SEEDS,
+            fold=FOLDS,
+        ),
+        weights=collect(
+            f"{RESULTS}/models/{RECIPES[0]}/{{loss}}/seed-{{seed}}/fold-{{fold}}/model.weights.h5",
+            loss=LOSSES,
+            seed=SEEDS,
+            fold=FOLDS,
+        ),
+        ranking_table=f"{RESULTS}/tables/ranking.tsv",
+        thresholds_table=f"{RESULTS}/tables/thresholds.tsv",
+        cases_table=f"{RESULTS}/cases.tsv",
+    output:
+        model_dir=directory(f"{RESULTS}/model"),
+    log:
+        f"{LOGS}/export_model.log",
+    conda:
+        "../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        code=code("export_model.py"),
+        experiment=config["experiment"],
+        recipe=RECIPES[0],
+        settings=lookup(within=config, dpath=f"recipes/{RECIPES[0]}"),
+        losses=LOSSES,
+        model_loss=lookup(within=config, dpath="model_loss"),
+        network=lookup(within=config, dpath="network"),
+        skull_strip=lookup(within=config, dpath="skull_strip/method"),
+        threshold=lookup(within=config, dpath="measure/threshold"),
+    script:
+        "../scripts/export_model.py"
+
+
+# Without an output it always runs: what is finished and unchanged it only looks at, and the names of
+# images stay out of Snakemake's own records.
+rule predict:
+    input:
+        model_dir=exported_model,
+    log:
+        f"local/{config['experiment']}/predict.log",
+    conda:
+        "../envs/training.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=3000,
+    params:
+        code=predict_code,
+        model=lookup(within=config, dpath="model"),
+        images=lookup(within=config, dpath="images"),
+        local_dir=f"local/{config['experiment']}",
+        threads=lookup(within=config, dpath="training/threads"),
+        wanted_device=lookup(within=config, dpath="training/device"),
+    script:
+        "../scripts/predict.py"

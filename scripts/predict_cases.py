@@ -1,0 +1,75 @@
+"""Predicts every training's test and validation cases, at native resolution."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from tumorseg import cells, device
+from tumorseg.files import read_table, write_text
+from tumorseg.folds import positions
+from tumorseg.images import write_png
+from tumorseg.packing import Placement
+
+
+def main(
+    *,
+    images_file: str,
+    placement_table: str,
+    folds_table: str,
+    weights: list[str],
+    settings_files: list[str],
+    predictions: list[str],
+    settings: dict[str, Any],
+    network: dict[str, Any],
+    seed: int,
+    threads: int,
+    wanted_device: str,
+    batch_size: int = 8,
+) -> None:
+    """Writes <case>.png: 16 bit, probability = value / 65535, native height and width.
+
+    weights, settings_files, predictions: one a training, in the same order; the validation cases,
+    which only choose a threshold, go into the folder's subfolder validation/. A training that
+    failed gets a file FAILED with the reason instead. One job serves all trainings of a loss,
+    because starting Keras takes longer than predicting.
+    """
+    folds = read_table(folds_table)
+    places = read_table(placement_table)
+    device.start(wanted=wanted_device, threads=threads, seed=seed)
+    from tumorseg import training  # Keras may only start after the device is set up
+
+    model = cells.build_network(network, settings)
+    model.compile(optimizer=None, jit_compile=False)  # XLA would compile longer than it saves
+    images = np.load(images_file, mmap_mode="r")
+    for weight, settings_file, prediction in zip(weights, settings_files, predictions, strict=True):
+        started = time.perf_counter()
+        folder = Path(prediction)
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = yaml.safe_load(Path(settings_file).read_text(encoding="utf-8"))
+        if facts["status"] == "failed":
+            write_text(folder / "FAILED", facts["failure"] + "\n")
+            continue
+        model.load_weights(weight)
+        mirrored = settings["training"]["mirrored"]
+        for role, into in (("test", folder), ("validation", folder / "validation")):
+            rows = positions(folds, facts["fold"], role, places["case"])
+            inputs = cells.with_channels(images[rows], settings["channels"])
+            probabilities = training.predict(model, inputs, batch_size, mirrored)[..., 0]
+            into.mkdir(exist_ok=True)
+            for row, probability in zip(rows, probabilities, strict=True):
+                line = places.iloc[row].to_dict()
+                case = line.pop("case")
+                native = Placement(**line).back(probability)
+                write_png(into / f"{case}.png", np.floor(native * 65535).astype(np.uint16))
+        print(f"{folder}: predicted in {time.perf_counter() - started:.1f} s", flush=True)
+
+
+if "snakemake" in globals():
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    from tumorseg.job import run
+
+    run(main, snakemake)  # noqa: F821

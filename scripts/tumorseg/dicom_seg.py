@@ -1,0 +1,90 @@
+"""A mask as DICOM-SEG, which refers to the very images it was made on."""
+
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pydicom
+from pydicom.sr.codedict import codes
+from pydicom.uid import ExplicitVRLittleEndian
+
+from tumorseg.files import write_atomically
+from tumorseg.scans import Scan
+
+# A DICOM-SEG has to have them, if only empty; anonymized images often lack them.
+MAY_BE_EMPTY = (
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
+    *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
+)
+
+
+def sources(scan: Scan) -> list[pydicom.Dataset]:
+    """The DICOM files of a scan in the order of its slices, without their pixels."""
+    path = Path(scan.path)
+    found = {}
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if file.is_file():
+            header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+            found[str(header.get("SOPInstanceUID", ""))] = header
+    images = [found[uid] for uid in dict.fromkeys(scan.uids)]
+    for image in images:
+        for name in MAY_BE_EMPTY:
+            if name not in image:
+                setattr(image, name, "")
+    return images
+
+
+def _in_frames_order(mask: np.ndarray, scan: Scan, image: pydicom.Dataset) -> np.ndarray:
+    """The slices of a file of many frames in the order of its frames: a scan's are sorted by place.
+
+    Raises ValueError where a frame is not the place of exactly one slice.
+    """
+    groups = image.PerFrameFunctionalGroupsSequence
+    frames = np.array([g.PlanePositionSequence[0].ImagePositionPatient for g in groups], float)
+    count = len(mask)
+    starts = scan.affine @ np.stack([np.arange(count), *np.zeros((2, count)), np.ones(count)])
+    places = (starts[:3].T * (-1, -1, 1))[None]  # RAS to DICOM's LPS
+    slices = np.linalg.norm(frames[:, None] - places, axis=2).argmin(axis=1)
+    if sorted(slices) != list(range(count)):
+        raise ValueError("its frames are not evenly spaced slices")
+    return mask[slices]
+
+
+def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
+    """Writes the mask, (slices, rows, columns) 0/1 in the order of scan.uids, as DICOM-SEG.
+
+    Patient and study are copied from the images, so that a viewer puts it with them. Raises what
+    highdicom raises where a header lacks what the standard demands.
+    """
+    images = sources(scan)
+    if len(images) == 1 and len(mask) > 1:
+        mask = _in_frames_order(mask, scan, images[0])
+    algorithm = highdicom.AlgorithmIdentificationSequence(
+        name="tumorseg", family=codes.cid7162.ArtificialIntelligence, version="1"
+    )
+    segment = highdicom.seg.SegmentDescription(
+        segment_number=1,
+        segment_label="tumour",
+        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+        segmented_property_type=codes.SCT.Neoplasm,
+        algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=algorithm,
+    )
+    made = highdicom.seg.Segmentation(
+        source_images=images,
+        pixel_array=mask.astype(np.uint8),
+        segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=[segment],
+        series_instance_uid=highdicom.UID(),
+        series_number=900,
+        sop_instance_uid=highdicom.UID(),
+        instance_number=1,
+        manufacturer="tumorseg",
+        manufacturer_model_name="tumorseg",
+        software_versions="1",
+        device_serial_number="none",
+        series_description="Tumour, predicted: research use, not for diagnosis",
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        omit_empty_frames=bool(mask.any()),
+    )
+    write_atomically(path, lambda new: made.save_as(new, enforce_file_format=True))

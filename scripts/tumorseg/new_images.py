@@ -1,0 +1,128 @@
+"""Finds the images to predict: one file, a folder and all below it, or a table's column."""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import pydicom
+from pydicom.errors import InvalidDicomError
+
+from tumorseg import registry
+from tumorseg.errors import UserError
+from tumorseg.files import read_table
+
+LOCAL_MARK = "LOCAL_ONLY.txt"
+
+
+class Image(NamedTuple):
+    """One image: a file, or a folder with a DICOM series.
+
+    name: its path below the folder that was given. stem: the same without suffix, no two alike;
+    where its results go.
+    """
+
+    name: str
+    path: Path
+    stem: str
+
+
+def find(images: Path) -> tuple[list[Image], Counter[str]]:
+    """The images in order of name, and how many files of which suffix are no images.
+
+    images: an image file; a folder, searched to its depths without what is hidden; a TSV with a
+    column `image` of paths beside it. Several DICOM files of one series in a folder are one image.
+    """
+    if not images.exists():
+        raise UserError(f"images: {images}: no such file or folder")
+    left_out: Counter[str] = Counter()
+    if images.is_dir():
+        paths = _in_folder(images, left_out)
+    elif images.suffix.lower() == ".tsv":
+        paths = _in_table(images)
+    else:
+        paths = [images]
+    if not paths:
+        raise UserError(f"images: {images}: there is no image in it that can be read")
+    return _named(paths, images if images.is_dir() else images.parent), left_out
+
+
+def _in_table(table: Path) -> list[Path]:
+    lines = read_table(table, ("image",))
+    if "image" not in lines:
+        raise UserError(f"{table}: no column `image`; there are: {', '.join(lines.columns)}")
+    found = []
+    for row, name in enumerate(lines["image"], start=1):
+        if not isinstance(name, str) or not name or Path(name).is_absolute() or ".." in name:
+            raise UserError(
+                f"{table} row {row}: image: {name!r}, expected a path inside the table's folder"
+            )
+        found.append(table.parent / name)
+    return list(dict.fromkeys(found))
+
+
+def _in_folder(folder: Path, left_out: Counter[str]) -> list[Path]:
+    formats = [registry.entry("formats", name) for name in registry.names("formats")]
+    suffixes = tuple(s for module in formats for kind in module.KINDS.values() for s in kind)
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder):
+        if LOCAL_MARK in names:  # what was written here earlier, predictions for one
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        here = [Path(place, name) for name in sorted(names) if not name.startswith(".")]
+        here = [path for path in here if path.suffix.lower() not in (".raw", ".zraw")]
+        images = [path for path in here if _is_image(path, formats, suffixes)]
+        left_out.update(path.suffix or "none" for path in here if path not in images)
+        series = [(path, uid) for path in images if (uid := _series(path))]
+        if len({uid for _, uid in series}) < len(series):
+            alone = dict(series)
+            found += [Path(place), *(path for path in images if path not in alone)]
+        else:
+            found += images
+    return found
+
+
+def _is_image(path: Path, formats: list, suffixes: tuple[str, ...]) -> bool:
+    """By its first bytes, or by its suffix: a damaged image shall be reported, not left out."""
+    if path.name.upper() == "DICOMDIR":
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError:
+        return path.name.lower().endswith(suffixes)
+    by_content = any(module.kind(head, path) for module in formats)
+    return by_content or path.name.lower().endswith(suffixes)
+
+
+def _series(path: Path) -> str:
+    """The series that a DICOM file says it belongs to; empty for any other file."""
+    try:
+        tags = ["SeriesInstanceUID"]
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
+    except (InvalidDicomError, OSError, ValueError, TypeError, AttributeError, KeyError, EOFError):
+        return ""
+    return str(header.get("SeriesInstanceUID", "") or "unnamed")
+
+
+def _named(paths: list[Path], folder: Path) -> list[Image]:
+    """Names and stems; where two differ in the suffix alone, both keep it in their stem."""
+    names = {
+        path: (path.relative_to(folder).as_posix() if path != folder else "") for path in paths
+    }
+    names = {path: name or folder.name for path, name in names.items()}
+    stems = {path: _stem(path, name) for path, name in names.items()}
+    count = Counter(stem.lower() for stem in stems.values())
+    found = []
+    for path, name in names.items():
+        alone = count[stems[path].lower()] == 1
+        found.append(Image(name, path, stems[path] if alone else name.replace(".", "_")))
+    return sorted(found)
+
+
+def _stem(path: Path, name: str) -> str:
+    if path.is_dir():
+        return name
+    short = name[: -len(".gz")] if name.lower().endswith(".nii.gz") else name
+    return short[: -len(Path(short).suffix)] if Path(short).suffix else short

@@ -1,0 +1,81 @@
+"""The page of predicted images: a thumbnail with the outline, areas, and how members differ."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tumorseg.exported_model import trained_on
+from tumorseg.files import write_atomically
+from tumorseg.page_parts import contour_path, json_text, picture_url
+from tumorseg.pictures import grey_limit
+
+THUMBNAIL_PX, QUALITY = 192, 60
+# Column of predictions.tsv -> its name on the page, and whether it is a number.
+COLUMNS = {
+    "image": ("Image", False),
+    "status": ("Status", False),
+    "plane": ("Plane", False),
+    "slices": ("Slices", True),
+    "height_px": ("Height, px", True),
+    "width_px": ("Width, px", True),
+    "tumour_px": ("Tumour, px", True),
+    "tumour_mm2": ("Tumour, mm\u00b2", True),
+    "tumour_ml": ("Tumour, ml", True),
+    "spread": ("Spread", True),
+    "members_dice": ("Agreement", True),
+    "notes": ("Notes", False),
+}
+
+
+def thumbnail(stack: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
+    """The slice with the largest predicted tumour (the middle one without any) and its outline.
+
+    stack, mask: (n, height, width).
+    """
+    sizes = mask.sum(axis=(1, 2), dtype=np.int64)
+    index = int(sizes.argmax()) if sizes.any() else len(stack) // 2
+    grey = stack[index].astype(np.float32) * (255 / grey_limit(stack[index]))
+    height, width = grey.shape
+    return {
+        "box": [0, 0, width, height],
+        "image": picture_url(np.minimum(grey, 255).astype(np.uint8), THUMBNAIL_PX, QUALITY),
+        "contour": contour_path(mask[index]),
+    }
+
+
+def lines_of(facts: dict[str, Any], left_out: str) -> list[str]:
+    """What the page says of the model. left_out: of files that are no images, or empty."""
+    dice = facts.get("test_dice", {})
+    return [
+        f"{len(facts['members'])} networks of the experiment {facts['experiment']} (loss "
+        f"{facts['loss'].get('name')}), trained on {trained_on(facts)}. Test Dice of the single "
+        f"networks on patients they had not seen: {dice.get('mean')} (95 % interval "
+        f"{dice.get('low')} to {dice.get('high')}).",
+        f"Tumour is where the networks' mean probability lies above {facts['threshold']}, the mean "
+        f"of the thresholds that their validation patients chose (the comparison's fixed one is "
+        f"{facts.get('threshold_fixed')}).",
+        *([left_out] if left_out else []),
+    ]
+
+
+def write_page(path: Path, lines: list[str], records: Iterable[dict[str, Any]]) -> None:
+    """Writes the page image by image. records: `row` (COLUMNS) and `picture` (or None)."""
+    columns = [
+        {"name": name, "label": label, "number": number}
+        for name, (label, number) in COLUMNS.items()
+    ]
+    template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+    first, last = template.split("{{images}}")
+    first = first.replace("{{facts}}", json_text({"lines": lines, "columns": columns}))
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w", encoding="utf-8") as page:
+            page.write(first)
+            for index, record in enumerate(records):
+                text = json_text({"row": record["row"], "picture": record["picture"]})
+                page.write((",\n" if index else "") + text)
+            page.write(last)
+
+    write_atomically(path, write)

@@ -1,0 +1,146 @@
+"""Writes a prediction in the geometry and the kind of file that its image has.
+
+A picture gets PNG and LabelMe; NIfTI, MHA and NRRD the same with their header; DICOM a DICOM-SEG of
+the mask and NIfTI of the probability. The mask is 0 and 1 (PNG: 0 and 255); the probability 0 to 1
+(PNG: 16 bit, value / 65535).
+"""
+
+import gzip
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - the library's customary name
+
+from tumorseg.contours import labelme
+from tumorseg.dicom_seg import write_segmentation
+from tumorseg.files import write_atomically, write_text
+from tumorseg.images import write_mask, write_png
+from tumorseg.measuring import WHOLE
+from tumorseg.problems import Problem, warning
+from tumorseg.scans import Scan
+
+Writer = Callable[[Path, np.ndarray], None]
+DRAWN = (".png", ".jpg", ".jpeg", ".tif", ".tiff")  # what LabelMe opens
+ITK = {".mha": ".mha", ".mhd": ".mha", ".nrrd": ".nrrd", ".nhdr": ".nrrd"}
+
+
+def write(
+    base: Path, scan: Scan, mask: np.ndarray, quantised: np.ndarray
+) -> tuple[list[Path], list[Problem]]:
+    """Writes <base>_mask.*, <base>_probability.* and, for a picture, <base>.json.
+
+    mask (0/1) and quantised (uint16, probability * 65535) have the shape of scan.voxels. Returns
+    the files, and warnings where the image's own kind could not be written.
+    """
+    base.parent.mkdir(parents=True, exist_ok=True)
+    if scan.uids:
+        return _write_dicom(base, scan, mask, quantised)
+    if scan.affine is None:
+        return _write_picture(base, scan, mask, quantised), []
+    suffix, write_volume = _volume_writer(scan)
+    return _write_volumes(base, suffix, write_volume, mask, quantised), []
+
+
+def _write_picture(base: Path, scan: Scan, mask: np.ndarray, quantised: np.ndarray) -> list[Path]:
+    files = [_beside(base, "_mask.png"), _beside(base, "_probability.png")]
+    write_mask(files[0], mask)
+    write_png(files[1], quantised)
+    if scan.path.suffix.lower() in DRAWN:
+        files.append(_beside(base, ".json"))
+        picture = os.path.relpath(scan.path.resolve(), base.parent.resolve())
+        write_text(files[-1], json.dumps(labelme(mask, Path(picture).as_posix()), indent=1) + "\n")
+    return files
+
+
+def _write_volumes(
+    base: Path, suffix: str, write_volume: Writer, mask: np.ndarray, quantised: np.ndarray
+) -> list[Path]:
+    files = [_beside(base, f"_mask{suffix}"), _beside(base, f"_probability{suffix}")]
+    write_atomically(files[0], lambda path: write_volume(path, mask))
+    probability = quantised / np.float32(WHOLE)
+    write_atomically(files[1], lambda path: write_volume(path, probability))
+    return files
+
+
+def _write_dicom(
+    base: Path, scan: Scan, mask: np.ndarray, quantised: np.ndarray
+) -> tuple[list[Path], list[Problem]]:
+    segmentation = _beside(base, "_mask.dcm")
+    try:
+        write_segmentation(segmentation, scan, mask.reshape(-1, *mask.shape[-2:]))
+    except Exception as reason:  # highdicom demands more of a header than reading its image does
+        text = (str(reason).strip().splitlines() or ["no reason given"])[0]
+        told = warning(
+            "dicom_seg",
+            f"no DICOM-SEG can be made for this image ({text})",
+            "a header that says where the slices lie",
+            "the mask is written as NIfTI or PNG instead",
+            str(scan.path),
+        )
+        if scan.affine is None and mask.ndim == 2:
+            return _write_picture(base, scan, mask, quantised), [told]
+        return _write_volumes(base, ".nii.gz", _nifti_writer(None, scan), mask, quantised), [told]
+    if scan.affine is None and mask.ndim == 2:
+        probability = _beside(base, "_probability.png")
+        write_png(probability, quantised)
+    else:
+        probability = _beside(base, "_probability.nii.gz")
+        write_nifti = _nifti_writer(None, scan)
+        values = quantised / np.float32(WHOLE)
+        write_atomically(probability, lambda path: write_nifti(path, values))
+    return [segmentation, probability], []
+
+
+def _beside(base: Path, ending: str) -> Path:
+    return base.with_name(base.name + ending)
+
+
+def _volume_writer(scan: Scan) -> tuple[str, Writer]:
+    """The suffix and the writer of the kind of file that the volume came in."""
+    suffix = ITK.get(scan.path.suffix.lower())
+    try:
+        if suffix:
+            return suffix, _itk_writer(scan.path)
+        return ".nii.gz", _nifti_writer(nib.load(scan.path), scan)
+    except (RuntimeError, OSError, nib.filebasedimages.ImageFileError, gzip.BadGzipFile):
+        return ".nii.gz", _nifti_writer(None, scan)  # a file whose name lies about its kind
+
+
+def _nifti_writer(like: nib.Nifti1Image | None, scan: Scan) -> Writer:
+    """With the header of `like`, its sform, qform and units; of the scan's affine without one."""
+
+    def write(path: Path, array: np.ndarray) -> None:
+        if isinstance(like, nib.Nifti1Image):
+            header = like.header.copy()
+            header.set_data_dtype(array.dtype)
+            header.set_slope_inter(1, 0)
+            header["cal_max"] = header["cal_min"] = 0
+            image = type(like)(array, like.affine, header)
+        else:
+            whole = array if array.ndim == 3 else array[None]
+            image = nib.Nifti1Image(whole, np.eye(4) if scan.affine is None else scan.affine)
+            image.header.set_xyzt_units("mm")
+        nib.save(image, path)
+
+    return write
+
+
+def _itk_writer(source: Path) -> Writer:
+    """With spacing, origin and direction of the source, compressed."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(source))
+    reader.ReadImageInformation()
+    shape = reader.GetSize()[::-1]
+
+    def write(path: Path, array: np.ndarray) -> None:
+        image = sitk.GetImageFromArray(np.ascontiguousarray(array.T).reshape(shape))
+        image.SetSpacing(reader.GetSpacing())
+        image.SetOrigin(reader.GetOrigin())
+        image.SetDirection(reader.GetDirection())
+        sitk.WriteImage(image, str(path), useCompression=True)
+
+    return write

@@ -1,0 +1,193 @@
+"""Promises of the DICOM-SEG: each slice's mask refers to the very slice that it was made on."""
+
+import highdicom
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import (
+    EnhancedMRImageStorage,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    generate_uid,
+)
+
+from tumorseg import new_images, own_geometry
+from tumorseg.scans import read
+
+COUNT, ROWS, COLUMNS = 6, 12, 16
+SAGITTAL = [0, 1, 0, 0, 0, -1]
+
+
+def dataset(storage, series):
+    """An anonymized MR image: without a birth date and the like."""
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = storage
+    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    made.StudyInstanceUID, made.SeriesInstanceUID, made.FrameOfReferenceUID = series
+    made.Modality = "MR"
+    made.Rows, made.Columns = ROWS, COLUMNS
+    made.BitsAllocated = made.BitsStored = 16
+    made.HighBit, made.PixelRepresentation, made.SamplesPerPixel = 15, 0, 1
+    made.PhotometricInterpretation = "MONOCHROME2"
+    return made
+
+
+def pixels(index):
+    """A slice that is told from the others by its values."""
+    return np.full((ROWS, COLUMNS), 100 * index, np.uint16) + np.arange(COLUMNS, dtype=np.uint16)
+
+
+def write_series(folder, series=None):
+    """Slices whose file names and instance numbers run against their places."""
+    series = series or [generate_uid() for _ in range(3)]
+    folder.mkdir(parents=True, exist_ok=True)
+    order = np.random.default_rng(0).permutation(COUNT)
+    for name, index in enumerate(order):
+        made = dataset(MRImageStorage, series)
+        made.PixelSpacing, made.SliceThickness = [0.8, 0.5], 4
+        made.ImageOrientationPatient = SAGITTAL
+        made.ImagePositionPatient = [4.0 * int(index), -6, 9]
+        made.InstanceNumber = name + 1
+        made.PixelData = pixels(index).tobytes()
+        made.save_as(folder / f"{name}.dcm", enforce_file_format=True)
+    return folder
+
+
+def write_frames(path):
+    """An enhanced MR image whose frames are stored in another order than they lie."""
+    made = dataset(EnhancedMRImageStorage, [generate_uid() for _ in range(3)])
+    order = np.random.default_rng(1).permutation(COUNT)
+    made.NumberOfFrames = COUNT
+    made.InstanceNumber = 1
+    measures, orientation = Dataset(), Dataset()
+    measures.PixelSpacing, measures.SliceThickness = [0.8, 0.5], 4
+    orientation.ImageOrientationPatient = SAGITTAL
+    shared = Dataset()
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [orientation]
+    made.SharedFunctionalGroupsSequence = [shared]
+    made.PerFrameFunctionalGroupsSequence = []
+    for index in order:
+        position, group = Dataset(), Dataset()
+        position.ImagePositionPatient = [4.0 * int(index), -6, 9]
+        group.PlanePositionSequence = [position]
+        made.PerFrameFunctionalGroupsSequence.append(group)
+    made.PixelData = b"".join(pixels(index).tobytes() for index in order)
+    made.save_as(path, enforce_file_format=True)
+    return path
+
+
+def a_mask(shape):
+    """Different in every slice, nothing in one of them, without any symmetry."""
+    mask = (np.random.default_rng(2).random(shape) > 0.6).astype(np.uint8)
+    mask[..., :3] = 0
+    if len(shape) == 3 and shape[0] > 1:
+        mask[1] = 0
+    return mask
+
+
+def measured(scan):
+    return np.rint(scan.offset + scan.scale * scan.voxels).astype(int)
+
+
+def assert_every_frame_lies_on_its_slice(path, scan, mask):
+    """The segmentation's own positions, turned into slices of the scan by its affine."""
+    seg = highdicom.seg.segread(path)
+    assert seg.SegmentSequence[0].SegmentLabel == "tumour"
+    again = np.zeros_like(mask)
+    stored = seg.pixel_array.reshape(-1, *mask.shape[-2:])
+    for frame, group in zip(stored, seg.PerFrameFunctionalGroupsSequence, strict=True):
+        x, y, z = map(float, group.PlanePositionSequence[0].ImagePositionPatient)
+        voxel = np.linalg.solve(scan.affine, [-x, -y, z, 1])[:3]
+        np.testing.assert_allclose(voxel, np.rint(voxel), atol=1e-3)
+        assert tuple(np.rint(voxel[1:])) == (0, 0)
+        again[round(voxel[0])] = frame
+    np.testing.assert_array_equal(again, mask)
+
+
+@pytest.mark.parametrize("kind", ["series", "frames"])
+def test_a_segmentations_frames_lie_on_the_slices_they_belong_to(tmp_path, kind):
+    write = {"series": write_series, "frames": write_frames}[kind]
+    scan = read(write(tmp_path / "scan"))
+    firsts = list(measured(scan)[:, 0, 0])
+    assert firsts == [500, 400, 300, 200, 100, 0]  # sorted by place, the normal runs to the Right
+    mask = a_mask(scan.voxels.shape)
+    quantised = mask.astype(np.uint16) * 50000
+    files, told = own_geometry.write(tmp_path / "out/scan", scan, mask, quantised)
+    assert told == []
+    assert [path.name for path in files] == ["scan_mask.dcm", "scan_probability.nii.gz"]
+    assert_every_frame_lies_on_its_slice(files[0], scan, mask)
+    probability = nib.load(files[1])
+    np.testing.assert_allclose(probability.get_fdata(), quantised / 65535, atol=1e-6)
+    np.testing.assert_allclose(probability.affine, scan.affine, atol=1e-5)
+
+
+def test_a_segmentation_names_the_slices_it_was_made_on(tmp_path):
+    scan = read(write_series(tmp_path / "scan"))
+    mask = a_mask(scan.voxels.shape)
+    files, _ = own_geometry.write(tmp_path / "scan", scan, mask, mask.astype(np.uint16))
+    seg = highdicom.seg.segread(files[0])
+    found = seg.get_pixels_by_source_instance(
+        list(scan.uids), segment_numbers=[1], assert_missing_frames_are_empty=True
+    )[..., 0]
+    np.testing.assert_array_equal(found, mask)
+
+
+def test_an_empty_mask_is_a_segmentation_too(tmp_path):
+    scan = read(write_series(tmp_path / "scan"))
+    mask = np.zeros(scan.voxels.shape, np.uint8)
+    files, told = own_geometry.write(tmp_path / "scan", scan, mask, mask.astype(np.uint16))
+    assert told == []
+    assert not highdicom.seg.segread(files[0]).pixel_array.any()
+
+
+@pytest.mark.parametrize("name", ["MR_small.dcm", "CT_small.dcm"])
+def test_real_dicom_files_get_a_segmentation_of_their_own_patient(tmp_path, name):
+    scan = read(get_testdata_file(name))
+    mask = a_mask(scan.voxels.shape)
+    files, told = own_geometry.write(tmp_path / "a", scan, mask, mask.astype(np.uint16))
+    assert told == []
+    source, seg = pydicom.dcmread(get_testdata_file(name)), highdicom.seg.segread(files[0])
+    assert seg.PatientID == source.PatientID
+    assert seg.StudyInstanceUID == source.StudyInstanceUID
+    np.testing.assert_array_equal(seg.pixel_array, mask.reshape(seg.pixel_array.shape))
+
+
+def test_an_image_that_no_segmentation_can_refer_to_gets_another_file_and_a_warning(tmp_path):
+    folder = write_series(tmp_path / "scan")
+    scan = read(folder)
+    for file in folder.iterdir():
+        header = pydicom.dcmread(file)
+        header.StudyTime = "14:04:38"  # as older archives write it
+        del header.StudyInstanceUID
+        header.save_as(file)
+    mask = a_mask(scan.voxels.shape)
+    files, (note,) = own_geometry.write(tmp_path / "a", scan, mask, mask.astype(np.uint16))
+    assert note.code == "dicom_seg"
+    assert [path.name for path in files] == ["a_mask.nii.gz", "a_probability.nii.gz"]
+    np.testing.assert_array_equal(nib.load(files[0]).get_fdata(), mask)
+    np.testing.assert_allclose(nib.load(files[0]).affine, scan.affine)
+
+
+def test_a_series_is_one_image_and_single_slices_are_one_each(tmp_path):
+    write_series(tmp_path / "one")
+    (tmp_path / "several").mkdir()
+    for index in range(3):
+        made = sorted(write_series(tmp_path / f"x{index}").iterdir())[0]
+        made.rename(tmp_path / f"several/{index}.dcm")
+        for file in (tmp_path / f"x{index}").iterdir():
+            file.unlink()
+        (tmp_path / f"x{index}").rmdir()
+    found, _ = new_images.find(tmp_path)
+    assert [image.name for image in found] == [
+        "one",
+        "several/0.dcm",
+        "several/1.dcm",
+        "several/2.dcm",
+    ]
+    found, _ = new_images.find(tmp_path / "one")
+    assert [(image.name, image.path) for image in found] == [("one", tmp_path / "one")]

@@ -1,0 +1,119 @@
+"""Promises of the exported model: the right loss, every finished training, nobody's name."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+import export_model
+from tumorseg import exported_model
+from tumorseg.errors import UserError
+from tumorseg.files import write_table
+
+LOSSES = ["bce", "focal"]
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Two losses in two folds with two seeds; focal is better and one of its trainings failed."""
+    arguments = {"settings_files": [], "weights": []}
+    thresholds = []
+    for loss in LOSSES:
+        for seed in (1, 2):
+            for fold in (1, 2):
+                failed = (loss, seed, fold) == ("focal", 2, 1)
+                folder = tmp_path / f"models/robust/{loss}/seed-{seed}/fold-{fold}"
+                folder.mkdir(parents=True)
+                content = b"" if failed else f"{loss} {seed} {fold}".encode()
+                (folder / "model.weights.h5").write_bytes(content)
+                facts = {
+                    "status": "failed" if failed else "ok",
+                    "recipe": "robust",
+                    "loss": {"name": loss, "function": loss, "constants": {"alpha": seed / 10}},
+                    "settings": {"training": {"epochs": 3}},
+                    "seed": seed,
+                    "fold": fold,
+                }
+                (folder / "settings.yaml").write_text(yaml.safe_dump(facts))
+                arguments["settings_files"].append(str(folder / "settings.yaml"))
+                arguments["weights"].append(str(folder / "model.weights.h5"))
+                if not failed:
+                    line = {"recipe": "robust", "loss": loss, "seed": seed, "fold": fold}
+                    thresholds.append(line | {"threshold": 0.2 * seed + 0.1 * fold})
+    ranking = [
+        {"recipe": "paper", "loss": "bce", "mean": 0.9, "low": 0.8, "high": 0.95},
+        {"recipe": "robust", "loss": "focal", "mean": 0.6, "low": 0.5, "high": 0.7},
+        {"recipe": "robust", "loss": "bce", "mean": 0.4, "low": 0.3, "high": 0.5},
+    ]
+    cases = [
+        {"case": "secret_1", "patient": "Doe", "plane": "sagittal"},
+        {"case": "secret_2", "patient": "Doe", "plane": "axial"},
+        {"case": "secret_3", "patient": "Roe", "plane": "axial"},
+    ]
+    for name, lines in {"ranking": ranking, "thresholds": thresholds, "cases": cases}.items():
+        write_table(pd.DataFrame(lines), tmp_path / f"{name}.tsv")
+        arguments[f"{name}_table"] = str(tmp_path / f"{name}.tsv")
+    return arguments | {
+        "model_dir": str(tmp_path / "model"),
+        "experiment": "made",
+        "recipe": "robust",
+        "settings": {"preparation": "robust", "channels": 1, "network": {}, "training": {}},
+        "losses": LOSSES,
+        "model_loss": "best",
+        "network": {"name": "unet", "size_px": 32, "base_width": 4},
+        "skull_strip": "otsu",
+        "threshold": 0.5,
+    }
+
+
+def exported(study, tmp_path, **changes):
+    export_model.main(**study | changes)
+    return exported_model.read(tmp_path / "model")
+
+
+def test_best_is_the_first_of_the_recipe_and_failed_trainings_are_left_out_and_counted(
+    study, tmp_path
+):
+    facts = exported(study, tmp_path)
+    assert facts["loss"] == {"name": "focal", "function": "focal"}
+    assert [(m["seed"], m["fold"]) for m in facts["members"]] == [(1, 1), (1, 2), (2, 2)]
+    assert facts["failed_trainings"] == 1
+    assert facts["test_dice"] == {"mean": 0.6, "low": 0.5, "high": 0.7}
+    assert "1 more trainings failed" in (tmp_path / "model/README.txt").read_text()
+    for member in facts["members"]:
+        content = (tmp_path / "model" / member["file"]).read_text()
+        assert content == f"focal {member['seed']} {member['fold']}"
+        assert member["loss_constants"] == {"alpha": member["seed"] / 10}
+
+
+def test_the_threshold_is_the_mean_of_those_the_trainings_chose_beside_the_fixed_one(
+    study, tmp_path
+):
+    facts = exported(study, tmp_path)
+    assert facts["threshold"] == pytest.approx((0.3 + 0.4 + 0.6) / 3, abs=1e-4)
+    assert facts["threshold_fixed"] == 0.5
+
+
+def test_a_loss_is_exported_by_its_name_and_an_unknown_one_refused(study, tmp_path):
+    assert exported(study, tmp_path, model_loss="bce")["loss"]["name"] == "bce"
+    with pytest.raises(UserError, match="no loss 'dice'; there are: best, bce, focal"):
+        export_model.main(**study | {"model_loss": "dice"})
+
+
+def test_a_loss_of_failed_trainings_cannot_be_exported(study, tmp_path):
+    for path in study["settings_files"]:
+        text = Path(path).read_text(encoding="utf-8")
+        Path(path).write_text(text.replace("status: ok", "status: failed"), encoding="utf-8")
+    with pytest.raises(UserError, match="all 4 trainings failed"):
+        export_model.main(**study)
+
+
+def test_an_exported_model_names_no_patient_and_no_case_and_says_what_it_saw(study, tmp_path):
+    facts = exported(study, tmp_path)
+    assert (facts["patients"], facts["cases"]) == (2, 3)
+    assert facts["planes"] == {"axial": 2, "sagittal": 1}
+    for path in (tmp_path / "model").iterdir():
+        content = path.read_bytes()
+        assert not any(word in content for word in (b"Doe", b"Roe", b"secret", b"/tmp", b"\\tmp"))
+        assert not any(word in path.name for word in ("Doe", "Roe", "secret"))

@@ -1,0 +1,487 @@
+"""Promises of `predict`: the members' mean, in the image's own geometry, from any model folder."""
+
+import json
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+import yaml
+from chromium import browser
+from hypothesis import given
+from hypothesis import strategies as st
+
+import predict
+from tumorseg import applying, cells, exported_model, new_images, own_geometry
+from tumorseg.errors import UserError
+from tumorseg.files import read_table
+from tumorseg.images import read_image, read_mask, write_png
+from tumorseg.packing import prepared
+from tumorseg.polygons import fill
+from tumorseg.scans import read
+
+SIZE = 32
+SETTINGS = {
+    "preparation": "robust",
+    "channels": 1,
+    "network": {"dropout": 0, "normalisation": True, "foreground_prior": 0.3},
+    "training": {"mirrored": True},
+}
+NETWORK = {"name": "unet", "size_px": SIZE, "base_width": 2}
+
+
+def facts_of(members, threshold=0.5, strip="none", planes=("axial",), settings=SETTINGS):
+    return {
+        "experiment": "made",
+        "loss": {"name": "bce"},
+        "recipe": {"name": "robust", "settings": settings},
+        "network": NETWORK,
+        "skull_strip": strip,
+        "threshold": threshold,
+        "threshold_fixed": 0.5,
+        "planes": dict.fromkeys(planes, 3),
+        "patients": 2,
+        "cases": 3,
+        "test_dice": {"mean": 0.5, "low": 0.4, "high": 0.6},
+        "failed_trainings": 0,
+        "versions": cells.versions(),
+        "members": [{"file": f"fold-{index}.weights.h5"} for index in range(1, members + 1)],
+    }
+
+
+SQUARE = (1.0, 1.0)
+
+
+def alone(image):
+    return applying.Stack(image[None], SQUARE)
+
+
+class Fixed:
+    """Members that say the same of every slice: given maps, (members, size, size)."""
+
+    def __init__(self, maps):
+        self.maps = np.asarray(maps, np.float32)
+
+    def probabilities(self, squares):
+        return np.repeat(self.maps[:, None], len(squares), axis=1)
+
+
+def made_slice(height=60, width=80, seed=0, dtype=np.uint16):
+    """A bright ellipse on noise, off the centre."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    head = ((rows - 0.45 * height) / (0.4 * height)) ** 2
+    head += ((columns - 0.55 * width) / (0.4 * width)) ** 2
+    full = np.iinfo(dtype).max
+    image = np.where(head < 1, 0.5, 0.01) * full + random.normal(0, 0.02 * full, (height, width))
+    return np.clip(image, 0, full).astype(dtype)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """An exported model of two untrained networks that do not agree."""
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    network = cells.build_network(NETWORK, SETTINGS)
+    random = np.random.default_rng(3)
+    files = []
+    for index in (1, 2):
+        network.set_weights(
+            [w + random.normal(0, 0.2, w.shape).clip(-0.3, 0.3) for w in network.get_weights()]
+        )
+        files.append(folder.parent / f"{index}.weights.h5")
+        network.save_weights(files[-1])
+    exported_model.write(folder, facts_of(2, threshold=0.3), files)
+    return folder
+
+
+def run(images, model, local, code="1"):
+    predict.main(
+        images=str(images),
+        local_dir=str(local),
+        model=str(model),
+        threads=1,
+        wanted_device="cpu",
+        code=code,
+    )
+    return local / "predictions" / images.name
+
+
+# ---- the ensemble
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    members=st.integers(1, 5),
+    threshold=st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.85]),
+)
+def test_the_probability_is_the_mean_of_the_members_at_native_size(seed, members, threshold):
+    random = np.random.default_rng(seed)
+    maps = random.random((members, SIZE, SIZE)) ** random.integers(1, 6)
+    image = made_slice(seed=seed)
+    found = applying.predict(Fixed(maps), [alone(image)], facts_of(members, threshold))[0]
+    place = prepared(image, SIZE, "robust", SQUARE)[1]
+    natives = np.stack([place.back(one) for one in maps.astype(np.float32)])
+    steps = found.quantised[0] - 65535 * natives.mean(axis=0, dtype=np.float64)
+    assert (steps <= 1e-6).all()
+    assert (steps > -1 - 1e-6).all()
+    np.testing.assert_array_equal(found.mask[0], found.quantised[0] > 65535 * threshold)
+
+
+@given(seed=st.integers(0, 10**6), members=st.integers(2, 5), slices=st.integers(1, 11))
+def test_spread_and_agreement_are_those_of_whole_arrays(seed, members, slices):
+    """Computed slice by slice and where it matters alone, against the plain formula."""
+    random = np.random.default_rng(seed)
+    maps = random.random((members, SIZE, SIZE))
+    stack = np.stack([made_slice(seed=index) for index in range(slices)])
+    found = applying.predict(Fixed(maps), [applying.Stack(stack, SQUARE)], facts_of(members, 0.5))[
+        0
+    ]
+    places = [prepared(image, SIZE, "robust", SQUARE)[1] for image in stack]
+    natives = np.stack([[p.back(m) for p in places] for m in maps.astype(np.float32)])
+    inside = found.mask > 0
+    assert found.spread == pytest.approx(natives[:, inside].std(axis=0).mean(), rel=1e-4)
+    masks = natives > 0.5
+    dice = [
+        2 * (masks[a] & masks[b]).sum() / (masks[a].sum() + masks[b].sum())
+        for a in range(members)
+        for b in range(a)
+    ]
+    assert found.members_dice == pytest.approx(np.mean(dice), rel=1e-4)
+
+
+def test_members_that_agree_have_no_spread_and_full_agreement():
+    one = np.zeros((SIZE, SIZE))
+    one[10:20, 10:20] = 0.9
+    found = applying.predict(Fixed([one, one]), [alone(made_slice())], facts_of(2))[0]
+    assert (found.spread, found.members_dice) == (0, 1)
+
+
+def test_nothing_found_and_a_single_member_leave_spread_and_agreement_undefined():
+    nothing = np.zeros((3, SIZE, SIZE))
+    found = applying.predict(Fixed(nothing), [alone(made_slice())], facts_of(3))[0]
+    assert np.isnan([found.spread, found.members_dice]).all()
+    found = applying.predict(Fixed(nothing[:1] + 0.9), [alone(made_slice())], facts_of(1))[0]
+    assert np.isnan([found.spread, found.members_dice]).all()
+
+
+def test_pictures_predicted_together_are_predicted_as_alone():
+    maps = np.random.default_rng(0).random((2, SIZE, SIZE))
+    stacks = [alone(made_slice(40 + 3 * i, 90 - 2 * i, seed=i)) for i in range(11)]
+    together = applying.predict(Fixed(maps), stacks, facts_of(2))
+    for stack, found in zip(stacks, together, strict=True):
+        by_itself = applying.predict(Fixed(maps), [stack], facts_of(2))[0]
+        np.testing.assert_array_equal(found.quantised, by_itself.quantised)
+        assert found[2:] == by_itself[2:]
+
+
+def test_pixels_that_are_no_squares_are_placed_by_their_millimetres_as_in_training():
+    image, spacing_mm = made_slice(60, 80), (2.0, 0.5)
+    place = prepared(image, SIZE, "robust", spacing_mm)[1]
+    assert place.inner_height == SIZE > place.inner_width
+    maps = np.random.default_rng(0).random((1, SIZE, SIZE)).astype(np.float32)
+    found = applying.predict(Fixed(maps), [applying.Stack(image[None], spacing_mm)], facts_of(1))[0]
+    np.testing.assert_allclose(found.quantised[0] / 65535, place.back(maps[0]), atol=2e-5)
+
+
+# ---- the exported model
+
+
+def test_a_models_readme_and_facts_say_what_it_is_and_that_it_is_no_diagnosis(model):
+    text = (model / "README.txt").read_text()
+    assert "not for diagnosis" in text
+    assert "3 slices (3 axial) of 2 patients" in text
+    assert exported_model.read(model)["threshold"] == 0.3
+
+
+def changed(model, tmp_path, change):
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    change(folder)
+    return folder
+
+
+def damage(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def edit_facts(folder, **changes):
+    facts = yaml.safe_load((folder / "model.yaml").read_text()) | changes
+    (folder / "model.yaml").write_text(yaml.safe_dump(facts))
+
+
+REFUSED = {
+    "a changed bit": (lambda f: damage(f / "fold-2.weights.h5"), "not those that were exported"),
+    "missing weights": (lambda f: (f / "fold-1.weights.h5").unlink(), "weights are missing"),
+    "no facts": (lambda f: (f / "model.yaml").unlink(), "no exported model"),
+    "broken facts": (lambda f: (f / "model.yaml").write_text("a: [1"), "not readable as YAML"),
+    "no list": (lambda f: edit_facts(f, members=None), "`members` is missing"),
+    "an empty list": (lambda f: edit_facts(f, members=[]), "lists no weights"),
+    "a path that leaves the folder": (
+        lambda f: edit_facts(f, members=[{"file": "../model/fold-1.weights.h5"}]),
+        "not a file's name",
+    ),
+    "another network": (
+        lambda f: edit_facts(f, network=NETWORK | {"base_width": 4}),
+        "do not fit the network",
+    ),
+    "a network that is not here": (
+        lambda f: edit_facts(f, network=NETWORK | {"name": "unet9"}),
+        "no 'unet9'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_folder_that_is_not_what_was_exported_is_refused_in_one_line(model, tmp_path, name):
+    change, words = REFUSED[name]
+    write_png(tmp_path / "images/a.png", made_slice())
+    folder = changed(model, tmp_path, change)
+    with pytest.raises(UserError, match=words) as caught:
+        run(tmp_path / "images", folder, tmp_path / "local")
+    assert "\n" not in str(caught.value)
+
+
+# ---- finding the images
+
+
+def names(folder):
+    found, left_out = new_images.find(folder)
+    return [image.name for image in found], dict(left_out)
+
+
+def test_a_folder_is_searched_to_its_depths_and_what_is_no_image_is_counted(tmp_path):
+    write_png(tmp_path / "b/c/one.png", made_slice())
+    write_png(tmp_path / "two.PNG.png", made_slice())
+    shutil.copy(tmp_path / "b/c/one.png", tmp_path / "nameless")
+    write_png(tmp_path / ".hidden/three.png", made_slice())
+    (tmp_path / "table.csv").write_text("a,b\n")
+    (tmp_path / "damaged.nii.gz").write_bytes(b"")
+    expected = ["b/c/one.png", "damaged.nii.gz", "nameless", "two.PNG.png"]
+    assert names(tmp_path) == (expected, {".csv": 1})
+
+
+def test_images_that_differ_in_their_suffix_alone_do_not_overwrite_each_other(tmp_path):
+    for name in ("a.png", "a.tif", "b.png"):
+        write_png(tmp_path / f"{name}.png", made_slice())
+        (tmp_path / f"{name}.png").rename(tmp_path / name)
+    assert [image.stem for image in new_images.find(tmp_path)[0]] == ["a_png", "a_tif", "b"]
+
+
+def test_a_table_names_images_beside_it_and_nothing_elsewhere(tmp_path):
+    write_png(tmp_path / "x/one.png", made_slice())
+    table = tmp_path / "mine.tsv"
+    table.write_text("image\tage\nx/one.png\t3\n")
+    assert names(table) == (["x/one.png"], {})
+    for name in ("../one.png", "/one.png", ""):
+        table.write_text(f"image\tage\nx/one.png\t3\n{name}\t3\n")
+        with pytest.raises(UserError, match="row 2: image"):
+            new_images.find(table)
+    table.write_text("picture\nx/one.png\n")
+    with pytest.raises(UserError, match="no column `image`"):
+        new_images.find(table)
+
+
+def test_nothing_to_predict_is_said_in_one_line(tmp_path):
+    with pytest.raises(UserError, match="no such file or folder"):
+        new_images.find(tmp_path / "gone")
+    with pytest.raises(UserError, match="no image in it"):
+        new_images.find(tmp_path)
+
+
+# ---- the way back to each kind of file
+
+
+def answer(shape, seed=5):
+    """A mask and a probability without any symmetry."""
+    quantised = np.random.default_rng(seed).integers(0, 65536, shape).astype(np.uint16)
+    quantised[..., : shape[-1] // 3] = 0
+    return (quantised > 40000).astype(np.uint8), quantised
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("axes", ["RAS", "LPS", "ASL"])
+def test_a_nifti_volumes_mask_has_its_header(tmp_path, suffix, axes):
+    affine = nib.orientations.inv_ornt_aff(
+        nib.orientations.axcodes2ornt(axes), (7, 9, 11)
+    ) @ np.diag([1.5, 0.7, 3.0, 1])
+    affine[:3, 3] += (3, -20, 8)
+    source = nib.Nifti1Image(np.arange(693, dtype=np.int16).reshape(7, 9, 11), affine)
+    source.set_qform(affine, 1)
+    source.set_sform(affine, 4)
+    source.header.set_xyzt_units("mm")
+    nib.save(source, tmp_path / f"scan{suffix}")
+    mask, quantised = answer((7, 9, 11))
+    files, told = own_geometry.write(
+        tmp_path / "out/scan", read(tmp_path / f"scan{suffix}"), mask, quantised
+    )
+    assert told == []
+    assert [path.name for path in files] == ["scan_mask.nii.gz", "scan_probability.nii.gz"]
+    for path, wanted in zip(files, (mask, quantised / 65535), strict=True):
+        found = nib.load(path)
+        np.testing.assert_allclose(found.get_fdata(), wanted, atol=1e-7)
+        np.testing.assert_allclose(found.affine, affine, atol=1e-5)
+        for code in ("qform_code", "sform_code", "xyzt_units", "pixdim"):
+            np.testing.assert_array_equal(found.header[code], source.header[code])
+    assert nib.load(files[0]).get_data_dtype() == np.uint8
+
+
+@pytest.mark.parametrize(("suffix", "own"), [("mha", "mha"), ("mhd", "mha"), ("nrrd", "nrrd")])
+def test_an_itk_volumes_mask_lies_where_the_volume_lies(tmp_path, suffix, own):
+    source = sitk.GetImageFromArray(np.arange(693, dtype=np.int16).reshape(11, 9, 7))
+    source.SetSpacing((1.5, 0.7, 3.0))
+    source.SetOrigin((3, -20, 8))
+    source.SetDirection((0, -1, 0, 1, 0, 0, 0, 0, 1))
+    sitk.WriteImage(source, str(tmp_path / f"scan.{suffix}"))
+    scan = read(tmp_path / f"scan.{suffix}")
+    mask, quantised = answer(scan.voxels.shape)
+    files, told = own_geometry.write(tmp_path / "out/scan", scan, mask, quantised)
+    assert told == []
+    assert [path.suffix for path in files] == [f".{own}"] * 2
+    for path, wanted in zip(files, (mask, quantised / 65535), strict=True):
+        found = sitk.ReadImage(str(path))
+        np.testing.assert_allclose(sitk.GetArrayFromImage(found).T, wanted, atol=1e-7)
+        assert found.GetSpacing() == source.GetSpacing()
+        assert found.GetOrigin() == source.GetOrigin()
+        assert found.GetDirection() == source.GetDirection()
+
+
+def test_a_volume_whose_name_lies_gets_nifti_with_the_right_affine(tmp_path):
+    affine = np.diag([1.0, 2.0, 3.0, 1.0])
+    nib.save(nib.Nifti1Image(np.arange(60.0).reshape(3, 4, 5), affine), tmp_path / "a.nii")
+    (tmp_path / "a.nii").rename(tmp_path / "a.mha")
+    files, _ = own_geometry.write(tmp_path / "a", read(tmp_path / "a.mha"), *answer((3, 4, 5)))
+    np.testing.assert_array_equal(nib.load(files[0]).affine, affine)
+
+
+def test_a_pictures_results_are_png_and_its_outline_gives_the_mask_again(tmp_path):
+    write_png(tmp_path / "images/a.png", made_slice())
+    mask, quantised = answer((60, 80))
+    base = tmp_path / "out/x/a"
+    files, _ = own_geometry.write(base, read(tmp_path / "images/a.png"), mask, quantised)
+    np.testing.assert_array_equal(read_mask(files[0]), mask)
+    np.testing.assert_array_equal(read_image(files[1]), quantised)
+    content = json.loads(files[2].read_text())
+    assert (base.parent / content["imagePath"]).resolve() == tmp_path / "images/a.png"
+    again = np.zeros_like(mask)
+    for shape in content["shapes"]:
+        again |= fill(np.array(shape["points"]), *mask.shape)
+    np.testing.assert_array_equal(again, mask)
+
+
+# ---- the whole way
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Two pictures, a volume, and a file that cannot be read."""
+    folder = tmp_path / "images"
+    write_png(folder / "a.png", made_slice())
+    write_png(folder / "deep/b.png", made_slice(seed=1, dtype=np.uint8))
+    stack = np.stack([made_slice(40, 50, seed=i) // 8 for i in range(10)], axis=-1)
+    volume = nib.Nifti1Image(stack.astype(np.int16), np.diag([-0.8, -0.8, 4.0, 1.0]))
+    nib.save(volume, folder / "v.nii.gz")
+    return folder
+
+
+def test_every_image_is_predicted_and_listed_and_nothing_is_done_twice(images, model, tmp_path):
+    folder = run(images, model, tmp_path / "local")
+    table = read_table(folder / "predictions.tsv").set_index("image")
+    assert list(table.index) == ["a.png", "deep/b.png", "v.nii.gz"]
+    assert set(table["status"]) == {"ok"}
+    for name in ("a", "deep/b"):
+        mask = read_mask(folder / f"{name}_mask.png")
+        assert table.loc[f"{name}.png", "tumour_px"] == mask.sum()
+        np.testing.assert_array_equal(
+            mask, read_image(folder / f"{name}_probability.png") > 0.3 * 65535
+        )
+    mask = nib.load(folder / "v_mask.nii.gz").get_fdata()
+    assert mask.shape == (40, 50, 10)
+    assert table.loc["v.nii.gz", "plane"] == "axial"
+    assert table.loc["v.nii.gz", "tumour_ml"] == pytest.approx(mask.sum() * 0.64 * 4 / 1000)
+    assert mask.any()
+    assert (tmp_path / "local/LOCAL_ONLY.txt").is_file()
+    page = (folder / "overview.html").read_text()
+    assert "not for diagnosis" in page
+    assert "https:" not in page.replace("http://www.w3.org/2000/svg", "")
+    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*_*.*")}
+    run(images, model, tmp_path / "local")
+    assert times == {path: path.stat().st_mtime_ns for path in times}
+    write_png(images / "a.png", made_slice(seed=7))
+    (folder / "deep/b_mask.png").unlink()
+    run(images, model, tmp_path / "local")
+    again = {path for path, time in times.items() if path.stat().st_mtime_ns != time}
+    expected = {"a_mask.png", "a_probability.png", "b_mask.png", "b_probability.png"}
+    assert {path.name for path in again} == expected
+
+
+def test_a_volumes_slices_are_predicted_as_pictures_of_them_are(images, model, tmp_path):
+    """Cut, predicted and put back, against the same slices as files of their own."""
+    scan = read(images / "v.nii.gz")
+    slices = tmp_path / "slices"
+    for index in range(10):
+        # Displayed with rows to Posterior and columns to Left: this file's axes are L, P, S.
+        write_png(slices / f"{index}.png", np.ascontiguousarray(scan.voxels[:, :, index].T))
+    pictures = run(slices, model, tmp_path / "local")
+    volume = run(images, model, tmp_path / "local")
+    found = nib.load(volume / "v_probability.nii.gz").get_fdata()
+    for index in range(10):
+        alone = read_image(pictures / f"{index}_probability.png")
+        np.testing.assert_allclose(found[:, :, index].T * 65535, alone, atol=1.01)
+
+
+def test_an_image_that_cannot_be_read_stops_no_other_and_is_told_at_the_end(
+    images, model, tmp_path, capsys
+):
+    (images / "0.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
+    with pytest.raises(UserError, match="1 of 4 images could not be predicted"):
+        run(images, model, tmp_path / "local")
+    folder = tmp_path / "local/predictions/images"
+    table = read_table(folder / "predictions.tsv").set_index("image")
+    assert list(table["status"]) == ["failed", "ok", "ok", "ok"]
+    assert "ERROR 0.png: " in capsys.readouterr().out
+    assert "0.png" in (folder / "overview.html").read_text()
+
+
+def test_a_plane_that_the_model_never_saw_is_warned_of(images, model, tmp_path):
+    folder = changed(model, tmp_path, lambda f: edit_facts(f, planes={"coronal": 4}))
+    found = run(images, folder, tmp_path / "local")
+    notes = read_table(found / "predictions.tsv").set_index("image")["notes"]
+    assert "[plane_not_trained]" in notes["v.nii.gz"]
+    assert not isinstance(notes["a.png"], str) or "plane" not in notes["a.png"]
+
+
+def test_two_folders_of_one_name_are_not_mixed(images, model, tmp_path):
+    run(images, model, tmp_path / "local")
+    other = tmp_path / "elsewhere/images"
+    write_png(other / "a.png", made_slice())
+    with pytest.raises(UserError, match="other images of the same name"):
+        run(other, model, tmp_path / "local")
+
+
+def test_the_page_sorts_and_filters_and_asks_nothing_of_the_network(images, model, tmp_path):
+    (images / "deep/b.png").rename(images / "deep/<b>worst & best.png")
+    (images / "0.png").write_bytes(b"")
+    with pytest.raises(UserError, match="1 of 4"):
+        run(images, model, tmp_path / "local")
+    folder = tmp_path / "local/predictions/images"
+    table = read_table(folder / "predictions.tsv").set_index("image")
+    with browser(folder / "overview.html") as tab:
+
+        def shown():
+            rows = tab.query_selector_all("tbody tr:not([hidden]) td.image")
+            return [cell.inner_text() for cell in rows]
+
+        assert shown() == ["0.png", "a.png", "deep/<b>worst & best.png", "v.nii.gz"]
+        for wanted in ("ascending", "descending"):
+            tab.click("text=Tumour, px")
+            sizes = table["tumour_px"].sort_values(ascending=wanted == "ascending")
+            assert shown() == list(sizes.index)  # the failed one is last both times
+            assert tab.get_attribute("th:has-text('Tumour, px')", "aria-sort") == wanted
+        tab.fill("input", "<b>worst OK")
+        assert shown() == ["deep/<b>worst & best.png"]
+        assert tab.inner_text("#count") == "1 of 4 images"
+        assert len(tab.query_selector_all("tbody svg path")) == 3
+        assert tab.seen == []
