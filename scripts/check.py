@@ -41,7 +41,11 @@ def main(
     write_table(table, folder / "check.tsv")
     names = chosen_cases(slices, SHEET) if len(slices) else []
     sheet = data_check.read_again(checked, source, seed, names)
-    write_page(folder / "check.html", f"Data check: {experiment}", table, slices, names, sheet)
+    shown = table.copy()
+    for root in {Path(data_dir).expanduser(), Path(data_dir).expanduser().resolve()}:
+        for name in ("file", "value"):  # short enough to read; check.tsv has whole paths
+            shown[name] = shown[name].str.replace(f"{root}/", "", regex=False)
+    write_page(folder / "check.html", f"Data check: {experiment}", shown, slices, names, sheet)
     page = Path(folder) / "check.html"
     errors = tell(found, str(page))
     warnings = len(found) - errors

@@ -190,8 +190,11 @@ def _histogram(
     if column == "size":
         axes.xaxis.get_major_locator().set_params(integer=True)
     if log:
-        ticks = np.arange(np.floor(low), np.ceil(high) + 1)
-        axes.set_xticks(ticks, [f"{10**tick:,.0f}" for tick in ticks])
+        steps = [m * 10**power for power in range(10) for m in (1, 2, 5)]
+        ticks = [n for n in steps if edges[0] <= np.log10(n) <= edges[-1]]
+        ticks = ticks or [round(10**low), round(10**high)]
+        ticks = [n for n in ticks if len(ticks) < 8 or str(n)[0] == "1"]
+        axes.set_xticks(np.log10(ticks), [f"{n:,}" for n in ticks])
         axes.set_xlim(edges[0], edges[-1])
     axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
 

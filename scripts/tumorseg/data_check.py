@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tumorseg import duplicates, reading, skull_strip
+from tumorseg.burned_in import suspicious
 from tumorseg.cases import Case, Entry
 from tumorseg.cohort import Cohort
 from tumorseg.outlines import fill_parts
@@ -47,6 +48,7 @@ def record(case: Case, row: int = 0) -> tuple[dict[str, Any], np.ndarray]:
     have not the commonest value. outside_share: the tumour's share outside the head's convex hull,
     NaN without a tumour. rim_share: pixels in the outer 5 % of the head that are brighter than its
     inside, many where there is a scalp (measured: bench/check.py); NaN where no head is found.
+    lettered: whether a row of letters stands beside the head.
     """
     image, mask = case.image, mask_of(case)
     height, width = image.shape
@@ -74,6 +76,7 @@ def record(case: Case, row: int = 0) -> tuple[dict[str, Any], np.ndarray]:
         "at_border": bool(edges),
         "outside_share": outside,
         "rim_share": rim,
+        "lettered": suspicious(image),
         "digest": "" if image.min() == image.max() else duplicates.digest(image),
     }
     return found, duplicates.picture_print(image)
@@ -138,6 +141,15 @@ def slice_problems(row: dict[str, Any]) -> list[Problem]:
                 f"{case}: {row['outside_share']:.0%} of the tumour lies outside the head",
                 "a tumour inside the head",
                 "look whether the annotation is shifted, turned, or of another picture",
+            )
+        )
+    if row["lettered"]:
+        found.append(
+            warning(
+                "burned_in_text",
+                f"{case}: a row of what look like letters beside the head",
+                "pixels without a name in them",
+                "look at the picture before anything of it is passed on",
             )
         )
     return [problem.at(row["file"], row["row"]) for problem in found]

@@ -17,6 +17,7 @@ from pydicom.errors import InvalidDicomError
 _TEXT = {"PN", "LO", "SH", "LT", "ST", "UT", "UC", "UI", "UR", "DA", "DT", "AE"}
 _STANDARD_UID = "1.2.840.10008."
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+_NO_TEXT = ("exif", "icc_profile", "photoshop")
 _LONGEST = 1000  # characters; longer are encoded images
 
 
@@ -64,7 +65,8 @@ def _dicom(data: pydicom.Dataset) -> Iterator[str]:
 
 def _picture(path: Path) -> Iterator[str]:
     with Image.open(path) as image:
-        yield from _strings({key: image.info[key] for key in image.info if key != "icc_profile"})
+        # The keys are Pillow's own; EXIF comes next, and what it reads as it is says less.
+        yield from _strings([image.info[key] for key in image.info if key not in _NO_TEXT])
         exif = image.getexif()
         for folder in (None, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
             yield from _strings(dict(exif if folder is None else exif.get_ifd(folder)))

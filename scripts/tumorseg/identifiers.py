@@ -18,6 +18,7 @@ HEADER, USER, HOST, KEY = "text in a source file", "user name", "host name", "se
 KINDS = (PATIENT, CASE, FILE, FOLDER, HEADER, USER, HOST, KEY)
 
 SHORTEST = 4  # characters; shorter ones only count as a whole value
+SHORT_TEXT = 64  # characters: the longest text of DICOM's that is no paragraph
 LONG_NUMBER = 8  # digits; from here on a number is no count of pixels
 _WORD = re.compile(r"[^\W_]+")
 _STEP, _OVERLAP = 2**20, 1000  # characters searched at a time, and the longest identifier
@@ -31,13 +32,13 @@ def normal(text: str) -> str:
 
 
 def parts(value: str) -> set[str]:
-    """A text and the words in it that could name someone: all of four letters, or with digits.
+    """A text, and if it is short the words in it that could name someone: those of four letters.
 
-    SMITH^JOHN gives smith^john, smith and john.
+    MUSTERMANN^ERIKA gives mustermann^erika, mustermann and erika.
     """
     value = " ".join(normal(value).split())
-    words = {word for word in re.split(r"[\s^=,;:/\\|()\"<>]+", value) if len(word) >= SHORTEST}
-    return {one for one in ({value} if len(value) <= 100 else set()) | words if one}
+    words = re.split(r"[\s^=,;:/\\|()\"<>]+", value) if len(value) <= SHORT_TEXT else []
+    return {value, *(word for word in words if len(word) >= SHORTEST)} - {""}
 
 
 @dataclass

@@ -49,7 +49,7 @@ def gather(
             for text in header_texts(file):
                 found.add(identifiers.HEADER, identifiers.parts(text))
     found.add(identifiers.USER, [getpass.getuser(), Path.home().name])
-    found.add(identifiers.HOST, [socket.gethostname(), socket.getfqdn()])
+    found.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
     found.add(identifiers.KEY, [key])
     found.drop({part for name in kept for part in {name, *identifiers.parts(name)}})
     return found

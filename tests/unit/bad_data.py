@@ -291,6 +291,13 @@ def _(data: Data) -> None:
     data.dicom(3, {"BurnedInAnnotation": "YES"})
 
 
+@bad("picture with a name written into its corner", "burned_in_text", "warning")
+def _(data: Data) -> None:
+    pixels = head(3)
+    cv2.putText(pixels, "A. NN", (1, 9), cv2.FONT_HERSHEY_SIMPLEX, 0.3, 255)
+    data.image(3, pixels)
+
+
 @bad("DICOM folder of two series", "series_several")
 def _(data: Data) -> None:
     data.dicom(3, {}, {}, {"SeriesInstanceUID": "1.2.99"})

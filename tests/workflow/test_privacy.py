@@ -79,6 +79,11 @@ def house(tmp_path_factory) -> House:
         done = house.run("--cores", "2", "all", "--config", f"data_dir={data}")
         house.write("run.log", done.stdout)
         assert done.returncode == 0, done.stdout[-6000:]
+        image = loud.new_image(folder / "new")
+        given = [f"data_dir={data}", f"images={image.parent}"]
+        done = house.run("--cores", "2", "predict", "--config", *given)
+        assert done.returncode == 0, done.stdout[-6000:]
+        assert list((house.folder / "local/own/predictions").rglob("*.png"))
         yield house
 
 
@@ -89,6 +94,7 @@ def data_of(house: House) -> Path:
 def test_no_name_is_anywhere_in_what_is_shown_to_others(house):
     assert names_in([house.folder / "results", house.folder / "logs"]) == set()
     assert len(list((house.folder / "results").rglob("*"))) > 100
+    assert (house.folder / "results/own/model").is_dir()
 
 
 def test_the_brute_force_finds_names_where_there_are_some(house):
