@@ -10,7 +10,7 @@ rule check:
         f"{LOCAL}/check.log",
     conda:
         "../envs/imaging.yaml"
-    threads: workflow.cores
+    threads: 64
     resources:
         mem_mb=2000,
     params:

@@ -15,15 +15,15 @@ class Cohort:
 
     def __init__(self) -> None:
         self.patients: set[str] = set()
+        self.failed = False
         self.names: set[str] = set()
         self.owners: dict[str, tuple[str, str]] = {}
         self.spacings: list[tuple[float, float]] = []
 
     def add(self, item: Read) -> list[Problem]:
         """What `add_slice` finds in the cases of an entry."""
+        self.expect(item)
         row = item.entry.row if item.entry else 0
-        if item.entry:  # one that could not be read will be mended, so it counts as a patient
-            self.patients.add(item.entry.patient)
         found = []
         for case in item.cases:
             blank = case.image.min() == case.image.max()
@@ -31,6 +31,12 @@ class Cohort:
             new = self.add_slice(case.case, case.patient, pixels, case.spacing_mm)
             found += [problem.at(case.origin, row) for problem in new]
         return found
+
+    def expect(self, item: Read) -> None:
+        """Counts the patient of an entry with an error, which will be mended."""
+        if any(problem.severity == "error" for problem in item.problems):
+            self.failed = True
+            self.patients |= {item.entry.patient} if item.entry else set()
 
     def add_slice(
         self, case: str, patient: str, pixels: str, spacing_mm: tuple[float, float]
@@ -63,7 +69,7 @@ class Cohort:
         """What can be said at the end: too few patients for the folds, mixed pixel spacings."""
         problems = []
         needed = patients_needed(fold_count)
-        if 0 < len(self.patients) < needed:  # of none, another line has told why
+        if len(self.patients) < needed and (self.patients or not self.failed):  # or it was told
             problems.append(
                 Problem(
                     "patients_too_few",

@@ -160,7 +160,7 @@ def read_all(
         row = item.entry.row if item.entry else 0
         if item.entry:
             entries.append(item.entry)
-            cohort.patients.add(item.entry.patient)  # one that is unreadable will be mended
+        cohort.expect(item)
         for case in item.cases:
             line, seen = record(case, row)
             spacing = line["pixel_height_mm"], line["pixel_width_mm"]

@@ -23,6 +23,7 @@ from tumorseg.comparison import Question, contrasts, patient_scores
 from tumorseg.errors import UserError
 from tumorseg.files import files_digest, read_table
 from tumorseg.images import read_image, read_mask
+from tumorseg.problems import SHOWN_A_CODE
 from tumorseg.pseudonyms import namer, pseudonym, secret_key
 from tumorseg.subgroups import groups, subgroups
 
@@ -227,7 +228,7 @@ def test_errors_are_told_together_and_nothing_is_left_of_the_import(tmp_path, ca
     assert sorted(path.name for path in (tmp_path / "results").rglob("*")) == before
 
 
-def test_fifty_lines_are_shown_errors_first_and_the_rest_is_counted(tmp_path, capsys):
+def test_some_lines_of_a_kind_are_shown_errors_first_and_the_rest_is_counted(tmp_path, capsys):
     data = make(tmp_path / "data")
     rows = (data / "cases.tsv").read_text().splitlines()
     more = [
@@ -238,9 +239,10 @@ def test_fifty_lines_are_shown_errors_first_and_the_rest_is_counted(tmp_path, ca
     with pytest.raises(UserError, match="70 errors"):
         run(data, tmp_path)
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 51
-    assert all(line.startswith("error: ") for line in lines[:50])
-    assert lines[50] == "... and 21 more; `snakemake check` shows all"
+    kinds = [line.split(": ")[0] for line in lines[:-1]]
+    assert kinds == ["error"] * SHOWN_A_CODE + ["warning"]
+    more = 70 - SHOWN_A_CODE
+    assert lines[-1] == f"... and {more} more ({more} image_missing); `snakemake check` shows all"
 
 
 def test_too_few_patients_for_the_folds_stop_the_import(tmp_path, capsys):
