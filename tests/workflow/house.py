@@ -47,7 +47,7 @@ class House:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=900,
+            timeout=1800,
         )
 
     def jobs(self, **options: str) -> set[str]:
