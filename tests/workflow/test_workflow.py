@@ -296,7 +296,7 @@ def test_own_slices_of_any_type_and_form_are_packed(study, form):
     assert "Nothing to be done" in nothing.stdout
     (study.folder / f"data_{form}" / FILES[0]).touch()
     again = study.run("--dry-run", target, configfile=f"{form}.yaml")
-    assert "rule import_cases" in again.stdout
+    assert "triggered jobs: import_cases" in again.stdout
 
 
 def test_a_bad_image_stops_the_import_with_lines_that_name_its_row_and_count_errors(study):
