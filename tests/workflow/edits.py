@@ -6,7 +6,7 @@ Jobs are written as `rule recipe/loss/fold`; `*` stands for any part.
 from dataclasses import dataclass
 
 DATA = ["import_cases", "skull_strip", "rasterize", "compare_strips", "split", "show_data", "plan"]
-REPORT = ["write_report"]
+REPORT = ["write_report", "seek_names"]
 SHOWN = [*REPORT, "write_manuscript"]  # where a figure or a table changes
 # Results of all losses: the tables, the figures, what it cost.
 TABLES = ["compare", "show_results", "describe", *SHOWN]
