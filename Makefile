@@ -26,8 +26,10 @@ all: venv  ## runs the experiment (by default the demonstration) and says where 
 	@sh profiles/default/resume.sh $(BIN)/snakemake --cores all all $(CONFIGFILE) $(ARGS)
 	@echo "Open $(CURDIR)/results/$$(sed -n 's/^experiment: *\([^ #]*\).*/\1/p' $(EXPERIMENT))/report.html"
 
+# Two processes for the unit tests, which use one thread; a workflow test uses all cores by itself.
 test: .venv/developed  ## sets up what the tests need, and runs them
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit $(ARGS) || [ $$? = 5 ]  # 5: ARGS chose none
+	@$(BIN)/python -m pytest tests/workflow $(ARGS) || [ $$? = 5 ]
 
 lint: .venv/developed  ## style of Python and of rules, and Snakemake's own check
 	@$(BIN)/ruff check

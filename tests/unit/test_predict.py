@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import keras
 import nibabel as nib
 import numpy as np
 import pytest
@@ -82,6 +83,7 @@ def made_slice(height=60, width=80, seed=0, dtype=np.uint16):
 def model(tmp_path_factory):
     """An exported model of two untrained networks that do not agree."""
     folder = tmp_path_factory.mktemp("exported") / "model"
+    keras.utils.set_random_seed(1)  # whatever other tests drew before
     network = cells.build_network(NETWORK, SETTINGS)
     random = np.random.default_rng(3)
     files = []
