@@ -47,7 +47,7 @@ rule predict:
     input:
         model_dir=exported_model,
     log:
-        f"local/{config['experiment']}/predict.log",
+        f"{LOCAL}/predict.log",
     conda:
         "../envs/training.yaml"
     threads: config["training"]["threads"]
@@ -57,7 +57,7 @@ rule predict:
         code=predict_code,
         model=lookup(within=config, dpath="model"),
         images=lookup(within=config, dpath="images"),
-        local_dir=f"local/{config['experiment']}",
+        local_dir=LOCAL,
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),
     script:

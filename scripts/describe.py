@@ -1,6 +1,5 @@
 """Says what was run: data, folds, recipes, versions, seed, and where the time went."""
 
-import hashlib
 import os
 import platform
 from pathlib import Path
@@ -9,7 +8,7 @@ import pandas as pd
 import yaml
 
 from tumorseg.costs import loss_cost
-from tumorseg.files import read_table
+from tumorseg.files import read_table, sha256
 from tumorseg.measuring import conventions
 from tumorseg.pages import write_tables
 
@@ -59,7 +58,7 @@ def provenance(files: list[str], cells: list[dict]) -> pd.DataFrame:
     """
     lines = []
     for path in map(Path, files):
-        lines.append((f"SHA-256 of {path.name}", hashlib.sha256(path.read_bytes()).hexdigest()))
+        lines.append((f"SHA-256 of {path.name}", sha256(path)))
     for name in dict.fromkeys(cell["loss"]["name"] for cell in cells):
         codes = {cell["code"] for cell in cells if cell["loss"]["name"] == name}
         lines.append((f"digest of the training code, {name}", ", ".join(sorted(codes))))

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tumorseg import device, exported_model, new_images, overview
 from tumorseg.errors import UserError
-from tumorseg.files import local_only, write_table, write_text
+from tumorseg.files import local_only, sha256, write_table, write_text
 from tumorseg.predicting import Work
 
 
@@ -58,7 +58,7 @@ def main(
 
         return Ensemble(model_folder, facts)
 
-    version = f"{code} {exported_model.sha256(model_folder / exported_model.FACTS)}"
+    version = f"{code} {sha256(model_folder / exported_model.FACTS)}"
     work = Work(folder, facts, version, start)
     work.run(found)
     others = ", ".join(f"{count} {suffix}" for suffix, count in left_out.most_common())

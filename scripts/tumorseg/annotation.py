@@ -1,6 +1,5 @@
 """The one entry to annotations of any form."""
 
-import warnings
 import zipfile
 from pathlib import Path
 
@@ -15,9 +14,6 @@ from tumorseg.problems import error
 from tumorseg.scans import Annotation, Scan
 
 AUTO = "auto"
-# pydicom's warnings repeat values of the file, a name perhaps. For the whole process: a block's own
-# filter would not hold where several threads read. (tumorseg.decoding silences its log.)
-warnings.filterwarnings("ignore", module="pydicom")
 
 
 def read(
@@ -40,7 +36,7 @@ def read(
         with np.errstate(all="ignore"):  # numbers that are none are found and said below
             found = module.read(path, scan, key=key or scan.path.name, labels=labels)
             whole = found.mask if found.parts is None else fill_parts(found.parts, *frame(scan))
-    except UserError:
+    except (UserError, NameError):  # NameError: a fault of ours, which no file can provoke
         raise
     except Exception as reason:  # whatever a library or a file of another build makes of it
         name = module.__name__.rpartition(".")[2]

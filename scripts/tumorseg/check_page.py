@@ -12,10 +12,10 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from tumorseg import figures
-from tumorseg.case_browser import contour_path, picture_url
 from tumorseg.cases import PLANES, Case
-from tumorseg.data_check import mask_of
 from tumorseg.files import write_text
+from tumorseg.outlines import mask_of
+from tumorseg.page_parts import contour_path, picture_url
 from tumorseg.pages import FILTER, STYLE, table_element
 
 SHOWN = 300  # rows a code on the page; check.tsv has all

@@ -11,7 +11,7 @@ from tumorseg import duplicates, reading, skull_strip
 from tumorseg.burned_in import suspicious
 from tumorseg.cases import Case, Entry
 from tumorseg.cohort import Cohort
-from tumorseg.outlines import fill_parts
+from tumorseg.outlines import mask_of
 from tumorseg.problems import Problem, warning
 
 HEAD_GRID_PX = 128  # the head is looked for in a copy of this size: a tenth of the time
@@ -34,13 +34,6 @@ class Checked(NamedTuple):
     problems: list[Problem]
 
 
-def mask_of(case: Case) -> np.ndarray:
-    """The tumour's pixels as (height, width) bool."""
-    if case.parts is None:
-        return case.mask > 0
-    return fill_parts(case.parts, *case.image.shape) > 0
-
-
 def record(case: Case, row: int = 0) -> tuple[dict[str, Any], np.ndarray]:
     """What the checks need to know of a slice, and its prints; no pixel is kept.
 
@@ -50,7 +43,7 @@ def record(case: Case, row: int = 0) -> tuple[dict[str, Any], np.ndarray]:
     inside, many where there is a scalp (measured: bench/check.py); NaN where no head is found.
     lettered: whether a row of letters stands beside the head.
     """
-    image, mask = case.image, mask_of(case)
+    image, mask = case.image, mask_of(case) > 0
     height, width = image.shape
     # Every n-th pixel is enough for quantiles; an odd step meets all columns.
     sample = image.ravel()[:: max(1, image.size // _SAMPLE_PX) | 1]

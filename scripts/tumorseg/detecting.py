@@ -93,7 +93,7 @@ def _guarded(read: Callable[..., Raw], path: Path, kind: str, labels: bool) -> R
     try:
         with np.errstate(all="ignore"):
             raw = read(path, labels=labels)
-    except UserError:
+    except (UserError, NameError):  # NameError: a fault of ours, which no file can provoke
         raise
     except MemoryError:
         raise too_large("more than the memory holds") from None

@@ -1,6 +1,5 @@
 """Public archives: downloaded once, continued where a download broke off, checked, unpacked."""
 
-import hashlib
 import shutil
 import stat
 import zipfile
@@ -12,7 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from tumorseg.files import write_text
+from tumorseg.files import sha256, write_text
 from tumorseg.problems import DataError, error
 
 SUMS = "SHA256SUMS"
@@ -124,12 +123,6 @@ def _verify(archive: Archive, file: Path) -> None:
 
 def _failed(archive: Archive, code: str, value: str) -> DataError:
     return error(code, value, f"the file {archive.url}", BY_HAND, archive.name)
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def recorded(folder: Path) -> dict[str, str]:

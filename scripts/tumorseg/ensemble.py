@@ -29,9 +29,8 @@ class Ensemble:
 
     def _read(self, path: Path, facts: dict[str, Any]) -> list[np.ndarray]:
         try:
-            with (
-                warnings.catch_warnings()
-            ):  # Keras only warns where it leaves first weights in place
+            # Keras only warns where it leaves first weights in place.
+            with warnings.catch_warnings():
                 warnings.simplefilter("error", UserWarning)
                 self.model.load_weights(path)
         except (UserWarning, ValueError, KeyError, OSError) as error:

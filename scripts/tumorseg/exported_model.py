@@ -1,13 +1,12 @@
 """The folder of an exported model: the weights of every training, and all that they need."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tumorseg.errors import UserError
-from tumorseg.files import write_atomically, write_text
+from tumorseg.files import sha256, write_atomically, write_text
 
 FACTS, README = "model.yaml", "README.txt"
 # What predicting needs of the facts, with the type of each.
@@ -37,12 +36,6 @@ model.yaml says what was trained, and holds the SHA-256 of every weights file. N
 file is named in this folder.
 """
 HOW = "export the model again (snakemake export_model), or copy the whole folder again"
-
-
-def sha256(path: Path) -> str:
-    """The digest of a file's bytes, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write(folder: Path, facts: dict[str, Any], weights: list[Path]) -> None:

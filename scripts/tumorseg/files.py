@@ -10,6 +10,8 @@ import pandas as pd
 
 from tumorseg.errors import UserError
 
+LOCAL_MARK = "LOCAL_ONLY.txt"  # lies in every folder that may name source files
+
 
 def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
     """Calls write(temporary path) beside `path`, then renames: readers never see half a file.
@@ -60,13 +62,19 @@ def local_only(folder: str | Path) -> Path:
     """Makes a folder of which the content may name source files and patients, and marks it."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "LOCAL_ONLY.txt").exists():
+    if not (folder / LOCAL_MARK).exists():
         write_text(
-            folder / "LOCAL_ONLY.txt",
+            folder / LOCAL_MARK,
             "This folder may name your source files and patients. Keep it on this machine: do not\n"
             "share it and do not put it under version control. results/ does without it.\n",
         )
     return folder
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files_digest(paths: Iterable[Path], folder: str | Path) -> str:

@@ -10,9 +10,7 @@ from pydicom.errors import InvalidDicomError
 
 from tumorseg import registry
 from tumorseg.errors import UserError
-from tumorseg.files import read_table
-
-LOCAL_MARK = "LOCAL_ONLY.txt"
+from tumorseg.files import LOCAL_MARK, read_table
 
 
 class Image(NamedTuple):
@@ -53,7 +51,12 @@ def _in_table(table: Path) -> list[Path]:
         raise UserError(f"{table}: no column `image`; there are: {', '.join(lines.columns)}")
     found = []
     for row, name in enumerate(lines["image"], start=1):
-        if not isinstance(name, str) or not name or Path(name).is_absolute() or ".." in name:
+        if (
+            not isinstance(name, str)
+            or not name
+            or Path(name).is_absolute()
+            or ".." in Path(name).parts
+        ):
             raise UserError(
                 f"{table} row {row}: image: {name!r}, expected a path inside the table's folder"
             )

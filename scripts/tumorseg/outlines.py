@@ -27,6 +27,11 @@ def fill_parts(parts: Iterable[Part], height: int, width: int) -> np.ndarray:
     return mask
 
 
+def mask_of(case: Case) -> np.ndarray:
+    """The tumour of a case, drawn or painted, as (height, width) uint8 0/1."""
+    return case.mask if case.parts is None else fill_parts(case.parts, *case.image.shape)
+
+
 def store(path_without_suffix: str | Path, case: Case) -> Path:
     """Writes the case's parts as <path>.json or its mask as <path>.png; returns the file."""
     if case.parts is None:

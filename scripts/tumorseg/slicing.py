@@ -21,7 +21,9 @@ def cases(
     are named <case>-<plane>-<slice>, the slice counted from 0 in the order of scans.cut. Raises
     DataError for what cannot be a case.
     """
-    mask = pixels(drawn, scan.voxels.shape)
+    mask = drawn.mask  # outlines are on pictures only
+    if mask is None:
+        mask = outlines.fill_parts(drawn.parts, *scan.voxels.shape)
     if not mask.any() and entry.annotation is not None and not source.get("negatives"):
         raise error(
             "annotation_empty",
@@ -38,21 +40,6 @@ def cases(
     value = f"no slice of it is a case with slices: {which}"
     hint = "go on, or take volumes without tumour in with slices: all"
     return [], [warning("volume_without_tumour", value, "a tumour", hint)]
-
-
-def pixels(drawn: Annotation, shape: tuple[int, ...]) -> np.ndarray:
-    """The annotation as uint8 0/1 of the scan's shape; polygons need a picture or a lone slice."""
-    if drawn.mask is not None:
-        return drawn.mask
-    sides = shape if len(shape) == 2 else [side for side in shape if side > 1]
-    if len(sides) != 2:
-        raise error(
-            "annotation_flat",
-            "polygons, which do not say on which slice they lie",
-            "a label volume, DICOM-SEG or RTSTRUCT for a volume of several slices",
-            "export the annotation as one of these",
-        )
-    return outlines.fill_parts(drawn.parts, *sides).reshape(shape)
 
 
 def chosen(masks: np.ndarray, which: str, most: int) -> list[int]:

@@ -39,8 +39,12 @@ class House:
 
     def run(self, *arguments: str, **options: str) -> subprocess.CompletedProcess:
         """Snakemake with these arguments, to its end; both streams as text in stdout."""
+        return self.execute(self.command(*arguments, **options))
+
+    def execute(self, command: list[str]) -> subprocess.CompletedProcess:
+        """A command in this folder, to its end; both streams as text in stdout."""
         return subprocess.run(
-            self.command(*arguments, **options),
+            command,
             cwd=self.folder,
             env=self.environment(),
             stdout=subprocess.PIPE,

@@ -3,7 +3,6 @@
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -69,16 +68,7 @@ def test_the_pages_commands_check_and_run_a_folder_of_images_and_masks(house):
     assert [line.split()[3] for line in commands] == ["check", "all"]
     for line in commands:
         words = [sys.executable, "-m", *shlex.split(line), "--nocolor"]
-        done = subprocess.run(
-            words,
-            cwd=house.folder,
-            env=house.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=1200,
-        )
+        done = house.execute(words)
         assert done.returncode == 0, done.stdout[-6000:]
     for path in ("local/mine/check.html", "local/pseudonym.key", "local/mine/names.tsv"):
         assert (house.folder / path).is_file()
