@@ -9,8 +9,9 @@ import pandas as pd
 from tumorseg import cohort_check, data_check
 from tumorseg.check_page import FIELDS, SHEET, write_page
 from tumorseg.errors import UserError
-from tumorseg.files import local_only, write_table
+from tumorseg.files import write_table
 from tumorseg.pictures import chosen_cases
+from tumorseg.privacy.local import local_only
 from tumorseg.problems import tell
 
 

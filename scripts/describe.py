@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from tumorseg.core.digests import sha256
 from tumorseg.costs import loss_cost
-from tumorseg.files import read_table, sha256
+from tumorseg.files import read_table
 from tumorseg.measuring import conventions
 from tumorseg.pages import write_tables
 

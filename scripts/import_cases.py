@@ -11,7 +11,8 @@ from tumorseg import pseudonyms, reading
 from tumorseg.cases import PLANES
 from tumorseg.cohort import Cohort
 from tumorseg.errors import UserError
-from tumorseg.files import local_only, write_table
+from tumorseg.files import write_table
+from tumorseg.privacy.local import local_only
 from tumorseg.problems import Problem, report
 from tumorseg.storing import stored
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from tumorseg import device, exported_model, new_images, overview
+from tumorseg.core.digests import sha256
 from tumorseg.errors import UserError
-from tumorseg.files import local_only, sha256, write_table, write_text
+from tumorseg.files import write_table, write_text
 from tumorseg.predicting import Work
+from tumorseg.privacy.local import local_only
 
 
 def folder_of(local_dir: Path, images: Path) -> Path:

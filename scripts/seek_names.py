@@ -7,8 +7,9 @@ import pandas as pd
 
 from tumorseg import registry, source_names
 from tumorseg.errors import UserError
-from tumorseg.files import local_only, read_table, write_table
+from tumorseg.files import read_table, write_table
 from tumorseg.identifiers import Seeker
+from tumorseg.privacy.local import local_only
 from tumorseg.reading import listed
 
 SHOWN = 10  # hits on the terminal; all are in a file

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from tumorseg import registry
+from tumorseg.loss_kit import configured
 
 
 @keras.saving.register_keras_serializable("tumorseg")
@@ -18,7 +19,7 @@ class CaseLoss(keras.losses.Loss):
     def __init__(self, name: str, constants: dict[str, Any] | None = None, **settings: Any) -> None:
         super().__init__(name=name, reduction="mean_with_sample_weight", **settings)
         self.constants = dict(constants or {})
-        registry.check_constants(name, self.constants)
+        configured.check_constants(name, self.constants)
         module = registry.entry("losses", name)
         self._function = getattr(module, name)
         self._targets = getattr(module, "targets", None)

@@ -62,3 +62,8 @@ class Case:
     scale: float = 1.0
     true_brain: np.ndarray | None = None
     tumour_type: str = ""
+
+
+def patients_needed(count: int) -> int:
+    """The fewest patients of which `count` folds with train, validation and test can be made."""
+    return count + 2

@@ -9,7 +9,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-SCRIPTS = Path(__file__).resolve().parent.parent
+from tumorseg.core.places import SCRIPTS
+
 PAGE_PARTS = (".html", ".css", ".js")
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from tumorseg.cases import patients_needed
 from tumorseg.duplicates import digest
-from tumorseg.folds import patients_needed
 from tumorseg.problems import Problem, warning
 from tumorseg.reading import Read
 

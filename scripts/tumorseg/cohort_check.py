@@ -5,10 +5,9 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from tumorseg.cases import PLANES
+from tumorseg.cases import PLANES, patients_needed
 from tumorseg.data_check import FLAT_SHARE
 from tumorseg.duplicates import BITS, near_pairs
-from tumorseg.folds import patients_needed
 from tumorseg.problems import Problem, warning
 
 PAIRS_SHOWN = 200

@@ -9,7 +9,8 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from tumorseg import published
-from tumorseg.figures import PLANES, WIDTH_IN, palette, style, titled
+from tumorseg.cases import PLANES
+from tumorseg.figures import WIDTH_IN, palette, style, titled
 
 
 def ratio_figure(masks: pd.DataFrame, large_ratio: float) -> Figure:

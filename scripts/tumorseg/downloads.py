@@ -11,7 +11,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from tumorseg.files import sha256, write_text
+from tumorseg.core.digests import sha256
+from tumorseg.files import write_text
 from tumorseg.problems import DataError, error
 
 SUMS = "SHA256SUMS"

@@ -5,8 +5,9 @@ from typing import Any
 
 import yaml
 
+from tumorseg.core.digests import sha256
 from tumorseg.errors import UserError
-from tumorseg.files import sha256, write_atomically, write_text
+from tumorseg.files import write_atomically, write_text
 
 FACTS, README = "model.yaml", "README.txt"
 # What predicting needs of the facts, with the type of each.

@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 
 from tumorseg.files import write_atomically
 
-PLANES = ("axial", "coronal", "sagittal")
 TRUTH, PREDICTION = "#029E73", "#DE8F05"  # green and orange of the colour-blind palette
 WIDTH_IN = 9.0
 LEGEND = 8  # lines that a panel's own legend can name without hiding them

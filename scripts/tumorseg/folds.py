@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
+from tumorseg.cases import patients_needed
 from tumorseg.errors import UserError
 
 ROLES = ("train", "validation", "test")
@@ -46,11 +47,6 @@ def _parts(masks: pd.DataFrame, count: int, seed: int, remaining: int) -> list[n
         if all(1 <= patients.iloc[part].nunique() <= most for part in found):
             break
     return found
-
-
-def patients_needed(count: int) -> int:
-    """The fewest patients of which `count` folds with train, validation and test can be made."""
-    return count + 2
 
 
 def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -> pd.DataFrame:

@@ -10,7 +10,8 @@ from pydicom.errors import InvalidDicomError
 
 from tumorseg import registry
 from tumorseg.errors import UserError
-from tumorseg.files import LOCAL_MARK, read_table
+from tumorseg.files import read_table
+from tumorseg.privacy.local import LOCAL_MARK
 
 
 class Image(NamedTuple):

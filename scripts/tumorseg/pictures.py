@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from tumorseg.cases import PLANES
 from tumorseg.figures import (
-    PLANES,
     PREDICTION,
     TRUTH,
     WIDTH_IN,

@@ -14,8 +14,9 @@ import numpy as np
 
 from tumorseg import overview, own_geometry, scans
 from tumorseg.applying import SLICES, Members, Prediction, Stack, predict
+from tumorseg.core.digests import files_digest
 from tumorseg.errors import UserError
-from tumorseg.files import files_digest, write_text
+from tumorseg.files import write_text
 from tumorseg.new_images import Image
 from tumorseg.problems import DataError, Problem, warning
 from tumorseg.scans import Scan

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tumorseg.errors import UserError
-from tumorseg.files import local_only
+from tumorseg.privacy.local import local_only
 
 KEY_FILE = "pseudonym.key"
 DIGITS = 10  # hexadecimal: among 10,000 names two are alike once in 20,000 keys

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+
+from tumorseg.core.places import SCRIPTS
 
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -64,7 +65,7 @@ def session(cpus: int, gpus: int) -> Iterator[None]:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a failed trial is told by us
     import ray
 
-    library = str(Path(__file__).resolve().parents[1])
+    library = str(SCRIPTS)
     handed = {name: os.environ[name] for name in ("KERAS_BACKEND",) if name in os.environ}
     how = {
         "runtime_env": {"env_vars": handed | {"PYTHONPATH": library}},

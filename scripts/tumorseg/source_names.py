@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tumorseg import identifiers
 from tumorseg.cases import Entry
-from tumorseg.code_digest import SCRIPTS
+from tumorseg.core.places import SCRIPTS
 from tumorseg.header_text import header_texts
 from tumorseg.identifiers import Identifiers, Seeker
 

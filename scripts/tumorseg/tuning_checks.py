@@ -4,8 +4,8 @@ from typing import Any
 
 import jsonschema
 
-from tumorseg import registry
 from tumorseg.errors import UserError
+from tumorseg.loss_kit import configured
 from tumorseg.search_space import dimensions, has_values
 
 NOT_TUNED = ("keep_best", "mirrored")  # how epochs are chosen and predictions made: the protocol
@@ -43,14 +43,14 @@ def _check_value(
         if error:
             raise UserError(f"{here}: {error.message}")
         return
-    if key not in registry.loss_constants(function):
-        constants = ", ".join(registry.loss_constants(function)) or "none"
+    if key not in configured.loss_constants(function):
+        constants = ", ".join(configured.loss_constants(function)) or "none"
         settings = ", ".join(known for known in training_schema if known not in NOT_TUNED)
         raise UserError(
             f"{here}: neither a training setting ({settings}) nor a constant of the loss "
             f"({constants})"
         )
     try:
-        registry.check_constants(function, {key: value})
+        configured.check_constants(function, {key: value})
     except UserError as error:
         raise UserError(f"{here}: {error}") from None

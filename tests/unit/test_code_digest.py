@@ -3,6 +3,7 @@
 import pytest
 
 from tumorseg import code_digest
+from tumorseg.core import places
 
 FILES = {
     "train.py": '''
@@ -128,16 +129,14 @@ def test_unknown_modules_and_scripts_are_errors(house):
 
 
 def test_the_real_training_reaches_its_loss_network_and_augmentation_only():
-    script = code_digest.SCRIPTS / "train.py"
+    script = places.SCRIPTS / "train.py"
     seen, waiting = set(), [script]
     while waiting:
         path = waiting.pop()
         if path not in seen:
             seen.add(path)
             waiting += code_digest._parsed(path)[1]
-    names = {
-        path.relative_to(code_digest.SCRIPTS / "tumorseg").as_posix() for path in seen - {script}
-    }
+    names = {path.relative_to(places.SCRIPTS / "tumorseg").as_posix() for path in seen - {script}}
     assert {"training.py", "augmentation.py", "device.py", "folds.py", "cells.py"} <= names
     unwanted = {"metrics.py", "figures.py", "pages.py", "skull_strip.py", "statistics.py"}
     assert not names & unwanted

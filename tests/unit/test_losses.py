@@ -13,12 +13,13 @@ from tumorseg import registry
 from tumorseg.case_loss import CaseLoss
 from tumorseg.errors import UserError
 from tumorseg.loss_check import CHECKS, check_loss
+from tumorseg.loss_kit import configured
 from tumorseg.losses.boundary import targets
 from tumorseg.losses.wbce import constants_from
 
 LOSSES = registry.names("losses")
-WITH_LOGITS = [name for name in LOSSES if "from_logits" in registry.loss_constants(name)]
-WITH_CLASSES = [name for name in LOSSES if "background" in registry.loss_constants(name)]
+WITH_LOGITS = [name for name in LOSSES if "from_logits" in configured.loss_constants(name)]
+WITH_CLASSES = [name for name in LOSSES if "background" in configured.loss_constants(name)]
 
 
 def value(name: str, truth, probability, **constants) -> np.ndarray:
@@ -356,7 +357,7 @@ def test_labels_that_are_not_0_and_1_are_told_with_the_cure():
 
 
 def test_variants_of_a_loss_stand_under_their_own_names():
-    found = registry.configured_losses(
+    found = configured.configured_losses(
         {"bce": None, "focal": {"gamma": 2.0, "alpha": 0.6}, "mild": {"loss": "focal", "gamma": 1}}
     )
     assert found == {
@@ -383,7 +384,7 @@ def test_variants_of_a_loss_stand_under_their_own_names():
 )
 def test_a_wrong_choice_of_losses_is_told_in_one_line(losses, complaint):
     with pytest.raises(UserError, match=complaint):
-        registry.configured_losses(losses)
+        configured.configured_losses(losses)
 
 
 def test_weighted_cross_entropy_takes_its_weight_from_the_training_masks():

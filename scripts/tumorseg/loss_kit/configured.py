@@ -1,0 +1,83 @@
+"""The losses that a config names, with their constants; read from their files without Keras."""
+
+import ast
+from typing import Any
+
+from tumorseg import loss_constants as kinds
+from tumorseg.core.places import LIBRARY
+from tumorseg.errors import UserError
+from tumorseg.registry import names
+
+
+def _loss_text(name: str) -> ast.Module:
+    """The syntax tree of a loss: importing it would start Keras."""
+    if name not in names("losses"):
+        raise UserError(f"losses: no {name!r}; there are: {', '.join(names('losses'))}")
+    path = LIBRARY / "losses" / f"{name}.py"
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def loss_constants(name: str) -> dict[str, str]:
+    """The constants that a loss takes and the names of their types."""
+    for node in _loss_text(name).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            given = [*node.args.args, *node.args.kwonlyargs][2:]
+            return {a.arg: ast.unparse(a.annotation) if a.annotation else "" for a in given}
+    raise UserError(f"losses: {name}.py holds no function {name}(y_true, y_pred, ...)")
+
+
+def _default_constants(name: str) -> dict[str, Any]:
+    """The constants of a loss whose default is a plain value, without importing it."""
+    for node in _loss_text(name).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            given = [arg.arg for arg in node.args.args]
+            pairs = zip(reversed(given), reversed(node.args.defaults), strict=False)
+            return {arg: v.value for arg, v in pairs if isinstance(v, ast.Constant)}
+    return {}
+
+
+def same_training_as(name: str) -> str:
+    """The loss whose gradient a loss shares, where its file names one; otherwise itself."""
+    for node in _loss_text(name).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SAME_TRAINING_AS":
+            return ast.literal_eval(node.value)
+    return name
+
+
+def check_constants(name: str, constants: dict[str, Any]) -> None:
+    """Raises UserError for a constant that the loss does not take or that is out of range."""
+    known = loss_constants(name)
+    for constant, value in constants.items():
+        if constant not in known:
+            there = ", ".join(known) or "none"
+            raise UserError(f"loss {name}: no {constant!r}; its constants: {there}")
+        allowed = kinds.kind(getattr(kinds, known[constant], None))
+        refusal = allowed.refusal(value) if allowed else None
+        if refusal:
+            raise UserError(f"loss {name}: {constant} {refusal}")
+
+
+def configured_losses(losses: dict[str, dict | None]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The config's losses: name -> (function, constants). Raises UserError for what is wrong.
+
+    A name is a loss of the folder or, with the key `loss`, a variant of one. Two names of one and
+    the same training would count twice in every ranking and are refused.
+    """
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    trainings: dict[str, str] = {}
+    for name, given in losses.items():
+        constants = dict(sorted((given or {}).items()))
+        function = constants.pop("loss", name)
+        check_constants(function, constants)
+        if "from_logits" in constants:
+            raise UserError(f"loss {name}: no 'from_logits' here; networks give probabilities")
+        defaults = _default_constants(function)
+        apart = {k: v for k, v in constants.items() if k not in defaults or v != defaults[k]}
+        training = f"{same_training_as(function)} {apart}"
+        if training in trainings:
+            raise UserError(
+                f"losses: {trainings[training]} and {name} are one and the same training; keep one"
+            )
+        trainings[training] = name
+        found[name] = (function, constants)
+    return found
