@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from tumorseg import outlines
+from tumorseg import storing
 from tumorseg.files import read_table, write_table
 from tumorseg.images import read_image, write_mask
 
@@ -63,7 +63,7 @@ def main(
     lines = []
     for row in read_table(cases_table).itertuples():
         path = Path(annotations_dir) / Path(row.annotation).name
-        mask = outlines.load(path, row.height_px, row.width_px)
+        mask = storing.load_annotation(path, row.height_px, row.width_px)
         write_mask(Path(masks_dir) / f"{row.case}.png", mask)
         brain_px = brain_area(read_image(Path(stripped_dir) / f"{row.case}.png"))
         ratio = mask.sum() / brain_px if brain_px else np.nan

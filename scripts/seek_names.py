@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tumorseg import registry, source_names
+from tumorseg import pseudonyms, registry, source_names
 from tumorseg.errors import UserError
 from tumorseg.files import read_table, write_table
 from tumorseg.identifiers import Seeker
@@ -39,7 +39,7 @@ def main(
     entries, _ = listed(source, data_dir)
     files = [] if made else module.files(data_dir=data_dir, **options)
     local = local_only(local_dir)
-    key = source_names.secret(names, key_file, local.parent)
+    key = pseudonyms.secret(names, key_file, local.parent)
     found = source_names.gather(entries, files, data_dir, keep=names == "keep", key=key)
     types = read_table(cases_table, ("tumour_type",))["tumour_type"].dropna().unique()
     source_names.drop_common(found, [*own_names, *types])

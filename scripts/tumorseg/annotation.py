@@ -7,11 +7,12 @@ import numpy as np
 import pydicom
 
 from tumorseg import registry
-from tumorseg.drawings import frame, missing, parsed, shown
+from tumorseg.drawings import Annotation, frame
 from tumorseg.errors import UserError
-from tumorseg.outlines import fill_parts
-from tumorseg.problems import error
-from tumorseg.scans import Annotation, Scan
+from tumorseg.json_files import missing, parsed
+from tumorseg.polygons import fill_parts
+from tumorseg.problems import error, shown
+from tumorseg.scans import Scan
 
 AUTO = "auto"
 

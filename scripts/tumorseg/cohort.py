@@ -1,9 +1,10 @@
 """What is wrong with cases only when they are held together, so that a run must not begin."""
 
+import hashlib
+
 import numpy as np
 
 from tumorseg.cases import patients_needed
-from tumorseg.duplicates import digest
 from tumorseg.problems import Problem, warning
 from tumorseg.reading import Read
 
@@ -27,7 +28,7 @@ class Cohort:
         found = []
         for case in item.cases:
             blank = case.image.min() == case.image.max()
-            pixels = "" if blank else digest(case.image)
+            pixels = "" if blank else pixel_digest(case.image)
             new = self.add_slice(case.case, case.patient, pixels, case.spacing_mm)
             found += [problem.at(case.origin, row) for problem in new]
         return found
@@ -94,3 +95,9 @@ class Cohort:
                 )
             )
         return problems
+
+
+def pixel_digest(image: np.ndarray) -> str:
+    """A digest of the pixels, their type and the shape."""
+    told = f"{image.dtype.str} {image.shape}".encode()
+    return hashlib.sha256(told + np.ascontiguousarray(image).tobytes()).hexdigest()[:32]

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from tumorseg import duplicates, reading, skull_strip
+from tumorseg import cohort, duplicates, reading, skull_strip
 from tumorseg.burned_in import suspicious
 from tumorseg.cases import Case, Entry
 from tumorseg.cohort import Cohort
-from tumorseg.outlines import mask_of
 from tumorseg.problems import Problem, warning
+from tumorseg.storing import mask_of
 
 HEAD_GRID_PX = 128  # the head is looked for in a copy of this size: a tenth of the time
 TINY_PX = 10  # a tumour of fewer pixels has hardly an inside
@@ -70,7 +70,7 @@ def record(case: Case, row: int = 0) -> tuple[dict[str, Any], np.ndarray]:
         "outside_share": outside,
         "rim_share": rim,
         "lettered": suspicious(image),
-        "digest": "" if image.min() == image.max() else duplicates.digest(image),
+        "digest": "" if image.min() == image.max() else cohort.pixel_digest(image),
     }
     return found, duplicates.picture_print(image)
 

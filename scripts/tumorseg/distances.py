@@ -86,20 +86,6 @@ def surface(mask: np.ndarray) -> np.ndarray:
     return mask ^ inside
 
 
-def signed_distance(mask: np.ndarray) -> np.ndarray:
-    """Distance of every pixel to the mask's border in px, negative inside; 2-D or 3-D, float32.
-
-    Border pixels are 0; what lies outside the image counts as background. An empty mask has no
-    border: 0 everywhere. Source: Kervadec et al. 2019, section 3 (their level set function).
-    """
-    mask = mask != 0
-    if not mask.any():
-        return np.zeros(mask.shape, np.float32)
-    inside = distance_transform_edt(np.pad(mask, 1))[(slice(1, -1),) * mask.ndim]
-    outside = distance_transform_edt(~mask)
-    return np.where(mask, 1.0 - inside, outside).astype(np.float32)
-
-
 def _checked(
     truth: np.ndarray,
     prediction: np.ndarray,

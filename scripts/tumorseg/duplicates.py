@@ -6,8 +6,6 @@ grid of 64 x 64 (after Zauner, Implementation and benchmarking of perceptual ima
 transposed: so all eight positions of a picture are compared for the price of one transform.
 """
 
-import hashlib
-
 import cv2
 import numpy as np
 import pandas as pd
@@ -18,12 +16,6 @@ BITS = KEPT * KEPT - 1  # the mean says nothing of the picture
 # bits; of 48,800 pairs of slices of different patients none in fewer than 44, half in 110.
 NEAR_BITS = 20
 _BLOCK = 64
-
-
-def digest(image: np.ndarray) -> str:
-    """A digest of the pixels, their type and the shape."""
-    told = f"{image.dtype.str} {image.shape}".encode()
-    return hashlib.sha256(told + np.ascontiguousarray(image).tobytes()).hexdigest()[:32]
 
 
 def picture_print(image: np.ndarray) -> np.ndarray:

@@ -1,6 +1,10 @@
 """Polygons to masks by the pixel-centre rule."""
 
+from collections.abc import Iterable
+
 import numpy as np
+
+from tumorseg.cases import Part
 
 
 def fill(points: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -31,4 +35,18 @@ def fill(points: np.ndarray, height: int, width: int) -> np.ndarray:
     toggles = np.zeros((len(rows), right - left + 1), np.uint8)
     np.bitwise_xor.at(toggles, (row, starts - left), 1)
     mask[first : last + 1, left:right] = np.bitwise_xor.accumulate(toggles, axis=1)[:, :-1]
+    return mask
+
+
+def fill_parts(parts: Iterable[Part], height: int, width: int) -> np.ndarray:
+    """The mask (height, width) uint8 0/1 of polygons with holes, united (rule: polygons.fill).
+
+    The rings of one part count by the even-odd rule: inside its outer ring and in no hole.
+    """
+    mask = np.zeros((height, width), np.uint8)
+    for part in parts:
+        inside = np.zeros_like(mask)
+        for ring in part:
+            inside ^= fill(ring, height, width)
+        mask |= inside
     return mask

@@ -17,6 +17,7 @@ from tumorseg.applying import SLICES, Members, Prediction, Stack, predict
 from tumorseg.core.digests import files_digest
 from tumorseg.errors import UserError
 from tumorseg.files import write_text
+from tumorseg.imaging import planes
 from tumorseg.new_images import Image
 from tumorseg.problems import DataError, Problem, warning
 from tumorseg.scans import Scan
@@ -150,8 +151,8 @@ def _slices(scan: Scan) -> Stack:
     """A scan as slices: a volume in the plane it was taken in."""
     if scan.affine is not None:
         plane = scans.own_plane(scan)
-        slices = scans.cut(scan.voxels, scan.affine, plane)
-        return Stack(slices, scans.spacing_in(scan.affine, plane))
+        slices = planes.cut(scan.voxels, scan.affine, plane)
+        return Stack(slices, planes.spacing_in(scan.affine, plane))
     slices = scan.voxels if scan.voxels.ndim == 3 else scan.voxels[None]
     return Stack(slices, scan.spacing_mm)
 
@@ -159,7 +160,7 @@ def _slices(scan: Scan) -> Stack:
 def _unsliced(stack: np.ndarray, scan: Scan) -> np.ndarray:
     """The way back from `_slices` to the shape of scan.voxels."""
     if scan.affine is not None:
-        return scans.uncut(stack, scan.affine, scans.own_plane(scan), scan.voxels.shape)
+        return planes.uncut(stack, scan.affine, scans.own_plane(scan), scan.voxels.shape)
     return stack if scan.voxels.ndim == 3 else stack[0]
 
 

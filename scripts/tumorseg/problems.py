@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tumorseg.errors import UserError
 
@@ -89,3 +90,9 @@ def report(problems: list[Problem]) -> None:
             f"{errors} {'errors' if errors > 1 else 'error'} in the data, nothing is imported; "
             "`snakemake check` shows them on a page"
         )
+
+
+def shown(text: Any) -> str:
+    """A user's word as a message may repeat it: on one line and not for ever."""
+    shown = ascii(text if isinstance(text, int | float) else str(text))
+    return shown if len(shown) <= 70 else f"{shown[:66]}...{shown[-1]}"

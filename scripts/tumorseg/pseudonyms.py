@@ -71,3 +71,11 @@ def namer(names: str, key_file: str, local_root: Path) -> Callable[[str, str], s
     path = Path(key_file).expanduser() if key_file else local_root / KEY_FILE
     key = secret_key(path, make=not key_file)
     return lambda kind, name: pseudonym(key, kind, name)
+
+
+def secret(names: str, key_file: str, local_root: Path) -> str:
+    """The key of the pseudonyms as its file holds it; empty where none is used or made."""
+    path = Path(key_file).expanduser() if key_file else local_root / "pseudonym.key"
+    if names == "keep" or not path.is_file():
+        return ""
+    return re.sub(r"\s", "", path.read_text(encoding="ascii", errors="replace"))

@@ -13,9 +13,10 @@ import numpy as np
 
 from tumorseg import annotation, entry_checks, registry, scans, slicing
 from tumorseg.cases import Case, Entry
+from tumorseg.drawings import Annotation
 from tumorseg.errors import UserError
 from tumorseg.problems import DataError, Problem
-from tumorseg.scans import Annotation, Scan
+from tumorseg.scans import Scan
 
 
 class Read(NamedTuple):

@@ -8,16 +8,10 @@ from nibabel.orientations import io_orientation
 
 from tumorseg.cases import PLANES
 from tumorseg.detecting import decode
+from tumorseg.imaging.planes import DISPLAY, cut, world_axes
 from tumorseg.problems import DataError, Problem, error, warning
 
 OBLIQUE_DEGREES = 15.0  # from here on the nearest plane is worth a warning
-# For slices, rows and columns of a displayed plane (DICOM's way): the RAS axis, and 1 where going
-# forth is going to Right, Anterior or Superior, -1 where it is going to Left, Posterior, Inferior.
-_DISPLAY = {
-    "axial": ((2, 1), (1, -1), (0, -1)),
-    "coronal": ((1, -1), (2, -1), (0, -1)),
-    "sagittal": ((0, -1), (2, -1), (1, -1)),
-}
 
 
 @dataclass(frozen=True)
@@ -47,19 +41,6 @@ class Labels:
 
     values: np.ndarray
     affine: np.ndarray | None = None
-    notes: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """What an annotation says about a scan.
-
-    parts: polygons on a picture or on a single slice, valid and inside the image. mask: uint8 0/1
-    of the scan's own shape otherwise; exactly one of them is None. notes: what was repaired.
-    """
-
-    parts: tuple[tuple[np.ndarray, ...], ...] | None
-    mask: np.ndarray | None
     notes: tuple[Problem, ...] = ()
 
 
@@ -144,7 +125,7 @@ def _stretched(values: np.ndarray, inverted: bool) -> tuple[np.ndarray, float, f
 
 def _oblique(affine: np.ndarray) -> tuple[Problem, ...]:
     linear = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    cosines = np.abs(linear[_world_axes(affine)[:, 0], np.arange(3)])
+    cosines = np.abs(linear[world_axes(affine)[:, 0], np.arange(3)])
     degrees = float(np.degrees(np.arccos(min(1.0, cosines.min()))))
     if degrees <= OBLIQUE_DEGREES:
         return ()
@@ -156,52 +137,6 @@ def _oblique(affine: np.ndarray) -> tuple[Problem, ...]:
             "the nearest plane is used; resample the volume if that is wrong",
         ),
     )
-
-
-def _world_axes(affine: np.ndarray) -> np.ndarray:
-    """(3, 2): for every voxel axis the nearest RAS axis and +1 or -1."""
-    return io_orientation(affine).astype(int)
-
-
-def _view(affine: np.ndarray, plane: str) -> tuple[tuple[int, ...], tuple[slice, ...]]:
-    """The voxel axes of a plane's slices, rows and columns, and the way each is walked."""
-    world = _world_axes(affine)
-    axes, steps = [], []
-    for ras, sign in _DISPLAY[plane]:
-        axis = int(np.flatnonzero(world[:, 0] == ras)[0])
-        axes.append(axis)
-        steps.append(slice(None, None, int(world[axis, 1]) * sign))
-    return tuple(axes), tuple(steps)
-
-
-def cut(array: np.ndarray, affine: np.ndarray, plane: str) -> np.ndarray:
-    """A volume (i, j, k) as (slice, height, width) of a plane, a view without a copy.
-
-    Shown as DICOM shows it: axial rows run to Posterior, coronal and sagittal rows to Inferior;
-    columns run to the patient's Left, sagittal ones to Posterior. Slices are ordered from Right to
-    Left, Anterior to Posterior or Inferior to Superior. affine: (4, 4) from (i, j, k) to RAS+.
-    """
-    axes, steps = _view(affine, plane)
-    return np.transpose(array, axes)[steps]
-
-
-def uncut(stack: np.ndarray, affine: np.ndarray, plane: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The exact inverse of cut: (slice, height, width) back to the volume's own (i, j, k).
-
-    shape: the volume's; raises ValueError where the stack is not all of its slices.
-    """
-    axes, steps = _view(affine, plane)
-    array = np.transpose(stack[steps], np.argsort(axes))
-    if array.shape != tuple(shape):
-        raise ValueError(f"slices of a volume {array.shape}, expected {tuple(shape)}")
-    return np.ascontiguousarray(array)
-
-
-def spacing_in(affine: np.ndarray, plane: str) -> tuple[float, float]:
-    """The height and width in mm of a pixel of a plane's slices."""
-    axes, _ = _view(affine, plane)
-    sides = np.linalg.norm(affine[:3, :3], axis=0)
-    return float(sides[axes[1]]), float(sides[axes[2]])
 
 
 def own_plane(scan: Scan) -> str:
@@ -221,8 +156,8 @@ def own_plane(scan: Scan) -> str:
         axis = single[0]
     else:
         axis = widest if sides[widest] > 1.01 * np.delete(sides, widest).max() else 2
-    ras = _world_axes(scan.affine)[axis, 0]
-    return next(plane for plane in PLANES if _DISPLAY[plane][0][0] == ras)
+    ras = world_axes(scan.affine)[axis, 0]
+    return next(plane for plane in PLANES if DISPLAY[plane][0][0] == ras)
 
 
 def planes_of(scan: Scan) -> tuple[str, ...]:

@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg import outlines, scans
+from tumorseg import polygons, scans
 from tumorseg.cases import PLANES, Case, Entry
+from tumorseg.drawings import Annotation
+from tumorseg.imaging import planes
 from tumorseg.problems import Problem, error, warning
-from tumorseg.scans import Annotation, Scan
+from tumorseg.scans import Scan
 
 OTHER_MM = 0.01  # a stated spacing is another than the image's own where they differ by this share
 
@@ -23,7 +25,7 @@ def cases(
     """
     mask = drawn.mask  # outlines are on pictures only
     if mask is None:
-        mask = outlines.fill_parts(drawn.parts, *scan.voxels.shape)
+        mask = polygons.fill_parts(drawn.parts, *scan.voxels.shape)
     if not mask.any() and entry.annotation is not None and not source.get("negatives"):
         raise error(
             "annotation_empty",
@@ -35,7 +37,7 @@ def cases(
         return _picture(entry, scan, drawn)
     found = _slices(entry, scan, mask, source)
     if found:
-        return found, _spacing_notes(entry, scans.spacing_in(scan.affine, found[0].plane))
+        return found, _spacing_notes(entry, planes.spacing_in(scan.affine, found[0].plane))
     which = source.get("slices", "tumour")
     value = f"no slice of it is a case with slices: {which}"
     hint = "go on, or take volumes without tumour in with slices: all"
@@ -84,9 +86,9 @@ def _slices(entry: Entry, scan: Scan, mask: np.ndarray, source: dict[str, Any]) 
                 "correct the plane",
                 str(entry.image),
             )
-        images = scans.cut(scan.voxels, scan.affine, plane)
-        masks = scans.cut(mask, scan.affine, plane)
-        spacing = scans.spacing_in(scan.affine, plane)
+        images = planes.cut(scan.voxels, scan.affine, plane)
+        masks = planes.cut(mask, scan.affine, plane)
+        spacing = planes.spacing_in(scan.affine, plane)
         most = int(source.get("slices_per_volume", 0))
         for number in chosen(masks, source.get("slices", "tumour"), most):
             name = f"{entry.case}-{plane}-{number:03d}" if len(images) > 1 else entry.case

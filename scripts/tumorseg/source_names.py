@@ -1,7 +1,6 @@
 """Gathers the identifiers of a data source and of the machine, and the words that are none."""
 
 import getpass
-import re
 import socket
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
@@ -84,11 +83,3 @@ def _software() -> Iterator[str]:
     for path in paths:
         if path.suffix in _OWN_TEXT and path.is_file():
             yield path.read_text(encoding="utf-8", errors="replace")
-
-
-def secret(names: str, key_file: str, local_root: Path) -> str:
-    """The key of the pseudonyms as its file holds it; empty where none is used or made."""
-    path = Path(key_file).expanduser() if key_file else local_root / "pseudonym.key"
-    if names == "keep" or not path.is_file():
-        return ""
-    return re.sub(r"\s", "", path.read_text(encoding="ascii", errors="replace"))

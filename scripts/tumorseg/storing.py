@@ -1,19 +1,22 @@
 """A case in the house's form: image, annotation and known brain in files, the rest in a line."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tumorseg import outlines
 from tumorseg.cases import Case
-from tumorseg.images import write_mask, write_png
+from tumorseg.errors import UserError
+from tumorseg.files import write_text
+from tumorseg.images import read_mask, write_mask, write_png
+from tumorseg.polygons import fill_parts
 
 
 def stored(case: Case, name: str, patient: str, folder: Path) -> dict[str, Any]:
     """Writes image, annotation and known brain of a case below `folder`; its line of cases.tsv."""
     write_png(folder / "cases" / f"{name}.png", case.image)
-    annotation = outlines.store(folder / "annotations" / name, case)
+    annotation = store_annotation(folder / "annotations" / name, case)
     brain = np.nan
     if case.true_brain is not None:
         brain = f"true_brain/{name}.png"
@@ -34,3 +37,38 @@ def stored(case: Case, name: str, patient: str, folder: Path) -> dict[str, Any]:
         "true_brain": brain,
         "tumour_type": case.tumour_type or np.nan,
     }
+
+
+def mask_of(case: Case) -> np.ndarray:
+    """The tumour of a case, drawn or painted, as (height, width) uint8 0/1."""
+    return case.mask if case.parts is None else fill_parts(case.parts, *case.image.shape)
+
+
+def store_annotation(path_without_suffix: str | Path, case: Case) -> Path:
+    """Writes the case's parts as <path>.json or its mask as <path>.png; returns the file."""
+    if case.parts is None:
+        path = Path(f"{path_without_suffix}.png")
+        write_mask(path, case.mask)
+        return path
+    path = Path(f"{path_without_suffix}.json")
+    parts = [[np.asarray(ring, float).tolist() for ring in part] for part in case.parts]
+    write_text(path, json.dumps({"parts": parts}))
+    return path
+
+
+def load_annotation(path: str | Path, height: int, width: int) -> np.ndarray:
+    """The stored annotation as a mask (height, width) uint8 of 0 and 1.
+
+    Raises UserError for a file that `store_annotation` did not write for an image of that size.
+    """
+    path = Path(path)
+    if path.suffix == ".png":
+        mask = read_mask(path)
+        if mask.shape != (height, width):
+            raise UserError(f"{path}: a mask of {mask.shape}, expected {(height, width)}")
+        return mask
+    try:
+        parts = json.loads(path.read_bytes())["parts"]
+        return fill_parts([[np.array(ring, float) for ring in p] for p in parts], height, width)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: not a stored annotation; import the cases again") from None

@@ -26,8 +26,9 @@ from annotation_files import (
 from pydicom.data import get_testdata_file
 
 from tumorseg import annotation
+from tumorseg.drawings import Annotation
 from tumorseg.errors import UserError
-from tumorseg.scans import Annotation, Scan
+from tumorseg.scans import Scan
 
 
 def read(path, given=None, labels=None) -> Annotation:

@@ -16,7 +16,7 @@ from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, roiwrite
 from tumorseg import annotation, drawings
 from tumorseg.annotations import coco
 from tumorseg.errors import UserError
-from tumorseg.outlines import fill_parts
+from tumorseg.polygons import fill_parts
 from tumorseg.scans import Scan
 
 HEIGHT, WIDTH = 20, 30

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from shapely.geometry import Polygon
 
-from tumorseg import annotation, outlines, registry, scans
+from tumorseg import annotation, registry, scans, storing
 from tumorseg.cases import Case
+from tumorseg.drawings import Annotation
 from tumorseg.errors import UserError
 from tumorseg.images import write_mask
-from tumorseg.outlines import fill_parts
-from tumorseg.scans import Annotation, Labels, Scan
+from tumorseg.polygons import fill_parts
+from tumorseg.scans import Labels, Scan
 
 HEIGHT, WIDTH = 20, 30
 SQUARE = [[4.5, 2.5], [10.5, 2.5], [10.5, 8.5], [4.5, 8.5]]  # pixels x 5..10, y 3..8
@@ -262,11 +263,13 @@ def test_stored_form_gives_the_same_mask_and_holds_numbers_only(tmp_path):
     found = annotation.read(store(tmp_path, content), "auto", SCAN)
     for parts, mask in [(found.parts, None), (None, painted(found))]:
         case = Case("a.b", "p", "axial", SCAN.voxels, parts, mask, (1, 1), secret)
-        path = outlines.store(tmp_path / "a.b", case)
+        path = storing.store_annotation(tmp_path / "a.b", case)
         assert path.name == ("a.b.json" if mask is None else "a.b.png")
-        np.testing.assert_array_equal(outlines.load(path, HEIGHT, WIDTH), expected_square())
+        np.testing.assert_array_equal(
+            storing.load_annotation(path, HEIGHT, WIDTH), expected_square()
+        )
         assert b"Jane" not in path.read_bytes()
     with pytest.raises(UserError, match="expected"):
-        outlines.load(path, WIDTH, HEIGHT)
+        storing.load_annotation(path, WIDTH, HEIGHT)
     with pytest.raises(UserError, match="import the cases again"):
-        outlines.load(store(tmp_path, {"shapes": []}), HEIGHT, WIDTH)
+        storing.load_annotation(store(tmp_path, {"shapes": []}), HEIGHT, WIDTH)

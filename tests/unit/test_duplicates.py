@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tumorseg import duplicates
+from tumorseg import cohort, duplicates
 
 HEADS = [bad_data.head(number, 192) for number in range(40)]
 PRINTS = np.stack([duplicates.picture_print(head) for head in HEADS])
@@ -67,5 +67,5 @@ def test_a_digest_tells_pixels_type_and_shape(other):
     changed = image.copy()
     changed[0, 0] = 1
     copies = {np.uint16: image.astype(np.uint16), "shape": image.reshape(10, 6), "pixel": changed}
-    assert duplicates.digest(image) == duplicates.digest(np.asfortranarray(image))
-    assert duplicates.digest(image) != duplicates.digest(copies[other])
+    assert cohort.pixel_digest(image) == cohort.pixel_digest(np.asfortranarray(image))
+    assert cohort.pixel_digest(image) != cohort.pixel_digest(copies[other])

@@ -22,6 +22,7 @@ from scan_files import AFFINE, PICTURE, PICTURE16, VOLUME
 from tumorseg import scans
 from tumorseg.errors import UserError
 from tumorseg.formats import mat
+from tumorseg.imaging import planes
 from tumorseg.problems import DataError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -322,7 +323,7 @@ def test_a_nifti_volume_keeps_values_order_and_affine(tmp_path):
     np.testing.assert_array_equal(np.rint(measured(scan)), VOLUME)
     np.testing.assert_allclose(scan.affine, AFFINE)
     assert scans.planes_of(scan) == ("coronal", "axial", "sagittal")
-    assert scans.spacing_in(scan.affine, "axial") == (3.0, 0.5)
+    assert planes.spacing_in(scan.affine, "axial") == (3.0, 0.5)
 
 
 @pytest.mark.parametrize("name", ["a.mha", "b.mha", "a.mhd", "a.nrrd", "b.nrrd", "a.nhdr"])
@@ -362,7 +363,7 @@ def test_units_of_nifti_become_millimetres(tmp_path, unit, factor):
     image = nib.Nifti1Image(VOLUME, np.diag([2, 2, 2, 1]))
     image.header.set_xyzt_units(unit)
     nib.save(image, tmp_path / "a.nii")
-    assert scans.spacing_in(scans.read(tmp_path / "a.nii").affine, "axial") == (2 * factor,) * 2
+    assert planes.spacing_in(scans.read(tmp_path / "a.nii").affine, "axial") == (2 * factor,) * 2
 
 
 @pytest.mark.parametrize("shape", [(5, 6), (5, 6, 1), (5, 6, 7), (5, 6, 7, 1), (5, 6, 7, 1, 1)])
@@ -487,7 +488,7 @@ def test_a_series_is_sorted_by_place_whatever_its_names(tmp_path):
     )
     assert len(set(scan.uids)) == 5 and scan.notes == ()
     assert scans.planes_of(scan)[0] == "axial"
-    np.testing.assert_array_equal(scans.cut(scan.voxels, scan.affine, "axial"), scan.voxels)
+    np.testing.assert_array_equal(planes.cut(scan.voxels, scan.affine, "axial"), scan.voxels)
 
 
 @pytest.mark.parametrize(
@@ -507,11 +508,11 @@ def test_a_series_and_the_same_as_nifti_give_equal_cuts(tmp_path, orientation, s
     ours, theirs = scans.read(folder), scans.read(tmp_path / "a.nii.gz")
     for plane in scans.PLANES:
         np.testing.assert_array_equal(
-            scans.cut(ours.voxels, ours.affine, plane),
-            scans.cut(theirs.voxels, theirs.affine, plane),
+            planes.cut(ours.voxels, ours.affine, plane),
+            planes.cut(theirs.voxels, theirs.affine, plane),
         )
-        assert scans.spacing_in(ours.affine, plane) == pytest.approx(
-            scans.spacing_in(theirs.affine, plane)
+        assert planes.spacing_in(ours.affine, plane) == pytest.approx(
+            planes.spacing_in(theirs.affine, plane)
         )
     labels = scans.read_labels(tmp_path / "a.nii.gz")
     np.testing.assert_array_equal(scans.to_grid(labels, ours), VOLUME)
@@ -798,7 +799,7 @@ def test_the_real_volumes_and_their_masks_share_one_grid():
 def test_a_real_head_looks_to_the_side_in_a_sagittal_cut():
     scan = scans.read(shared("head_with_brain_mask/ch2.nii.gz"))
     brain = scans.to_grid(scans.read_labels(shared("head_with_brain_mask/ch2bet.nii.gz")), scan) > 0
-    middle = scans.cut(brain, scan.affine, "sagittal")[90]
+    middle = planes.cut(brain, scan.affine, "sagittal")[90]
     rows, columns = np.nonzero(middle)
     assert middle.shape == (181, 217)
     # The brain stem and the cerebellum lie below, and behind the middle: narrow, and to the right.

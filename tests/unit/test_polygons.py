@@ -11,8 +11,7 @@ from matplotlib.path import Path as Outline
 
 from tumorseg import annotation
 from tumorseg.images import read_mask
-from tumorseg.outlines import fill_parts
-from tumorseg.polygons import fill
+from tumorseg.polygons import fill, fill_parts
 from tumorseg.scans import Scan
 
 HEIGHT, WIDTH = 24, 30

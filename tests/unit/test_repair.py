@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
 from tumorseg.errors import UserError
-from tumorseg.outlines import fill_parts
-from tumorseg.polygons import fill
+from tumorseg.polygons import fill, fill_parts
 from tumorseg.repair import repaired
 
 HEIGHT, WIDTH = 24, 30

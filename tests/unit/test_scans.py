@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tumorseg import scans
 from tumorseg.cases import PLANES
+from tumorseg.imaging import planes
 from tumorseg.problems import DataError
 from tumorseg.scans import Labels, Scan
 
@@ -56,15 +57,15 @@ def test_a_cut_runs_in_dicoms_directions_and_comes_back_exactly(order, signs, pl
     affine = affine_of(order, signs, sides=(2.0, 3.0, 5.0), origin=(-7, 11, 13))
     shape = (3, 4, 5)
     volume = np.arange(60).reshape(shape)
-    stack = scans.cut(volume, affine, plane)
+    stack = planes.cut(volume, affine, plane)
     for axis, direction in enumerate(DISPLAYED[plane]):
         there, here = (np.take(stack, [at], axis).ravel()[0] for at in (-1, 0))
         ends = [affine[:3, :3] @ np.unravel_index(value, shape) for value in (there, here)]
         moved = ends[0] - ends[1]
         assert moved @ direction == pytest.approx(np.linalg.norm(moved)) and moved.any()
-    np.testing.assert_array_equal(scans.uncut(stack, affine, plane, shape), volume)
+    np.testing.assert_array_equal(planes.uncut(stack, affine, plane, shape), volume)
     rows, columns = (np.abs(affine[:3, :3].T @ d).max() for d in DISPLAYED[plane][1:])
-    assert scans.spacing_in(affine, plane) == (rows, columns)
+    assert planes.spacing_in(affine, plane) == (rows, columns)
 
 
 @settings(max_examples=60, derandomize=True)
@@ -79,13 +80,13 @@ def test_uncut_inverts_cut_for_tilted_volumes_of_any_size(axes, shape, tilt, pla
     turned[:3, :3] += [[0, tilt[0], tilt[1]], [-tilt[0], 0, tilt[2]], [-tilt[1], -tilt[2], 0]]
     affine = turned @ affine_of(*axes, sides=(0.5, 1.0, 4.0))
     volume = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
-    stack = scans.cut(volume, affine, plane)
-    np.testing.assert_array_equal(scans.uncut(stack, affine, plane, shape), volume)
+    stack = planes.cut(volume, affine, plane)
+    np.testing.assert_array_equal(planes.uncut(stack, affine, plane, shape), volume)
 
 
 def test_slices_of_another_volume_are_not_put_back():
     with pytest.raises(ValueError, match="expected"):
-        scans.uncut(np.zeros((2, 3, 4)), np.eye(4), "axial", (4, 3, 3))
+        planes.uncut(np.zeros((2, 3, 4)), np.eye(4), "axial", (4, 3, 3))
 
 
 def volume_scan(shape, affine, uids=()):

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tumorseg.drawings import by_key, drawn, parsed
+from tumorseg.drawings import Annotation, drawn
+from tumorseg.json_files import by_key, parsed
 from tumorseg.problems import error
-from tumorseg.scans import Annotation, Scan
+from tumorseg.scans import Scan
 
 EXPECTED = "a JSON list of x, y pairs, or an object of such lists"
 

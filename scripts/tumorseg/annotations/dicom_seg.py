@@ -8,8 +8,9 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import iter_pixels
 
 from tumorseg.dicom_annotations import ASIDE, check_names, off_grid, opened, other_series, voxels_of
-from tumorseg.drawings import check_bytes, is_tumour
-from tumorseg.scans import Annotation, Scan
+from tumorseg.drawings import Annotation, is_tumour
+from tumorseg.json_files import check_bytes
+from tumorseg.scans import Scan
 
 EXPECTED = "a DICOM segmentation"
 

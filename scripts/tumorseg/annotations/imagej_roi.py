@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
-from tumorseg.drawings import check_bytes, drawn, ellipse, is_tumour, missing, rectangle, shown
-from tumorseg.problems import error
-from tumorseg.scans import Annotation, Scan
+from tumorseg.drawings import Annotation, drawn, ellipse, is_tumour, rectangle
+from tumorseg.json_files import check_bytes, missing
+from tumorseg.problems import error, shown
+from tumorseg.scans import Scan
 
 EXPECTED = "an ImageJ .roi, or a .zip of them"
 OUTLINES = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)

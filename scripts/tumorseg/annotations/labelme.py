@@ -9,18 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg.drawings import (
-    by_key,
-    check_size,
-    drawn,
-    ellipse,
-    is_tumour,
-    parsed,
-    rectangle,
-    shown,
-)
-from tumorseg.problems import error
-from tumorseg.scans import Annotation, Scan
+from tumorseg.drawings import Annotation, check_size, drawn, ellipse, is_tumour, rectangle
+from tumorseg.json_files import by_key, parsed
+from tumorseg.problems import error, shown
+from tumorseg.scans import Scan
 
 EXPECTED = "JSON with a list `shapes`, each with `label`, `shape_type` and `points` of x and y"
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from tumorseg import scans
-from tumorseg.drawings import unknown_label, wrong_size
+from tumorseg.drawings import Annotation, unknown_label, wrong_size
 from tumorseg.problems import Problem, warning
-from tumorseg.scans import Annotation, Labels, Scan
+from tumorseg.scans import Labels, Scan
 
 EXPECTED = "a mask picture (PNG, TIFF, ...) or label volume (NIfTI, MHA, NRRD, DICOM)"
 GREY_FROM = 128  # a picture's largest value from which values between are edges, not labels

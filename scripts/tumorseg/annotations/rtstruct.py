@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from tumorseg.dicom_annotations import ASIDE, check_names, off_grid, opened, other_series, voxels_of
-from tumorseg.drawings import is_tumour, shown
-from tumorseg.outlines import fill_parts
-from tumorseg.problems import Problem, error
+from tumorseg.drawings import Annotation, is_tumour
+from tumorseg.polygons import fill_parts
+from tumorseg.problems import Problem, error, shown
 from tumorseg.repair import repaired
-from tumorseg.scans import Annotation, Scan
+from tumorseg.scans import Scan
 
 EXPECTED = "DICOM RTSTRUCT with closed planar contours"
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")

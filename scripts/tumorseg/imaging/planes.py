@@ -1,0 +1,58 @@
+"""Volumes cut into axial, coronal and sagittal slices, and slices put back into the volume."""
+
+import numpy as np
+from nibabel.orientations import io_orientation
+
+# For slices, rows and columns of a displayed plane (DICOM's way): the RAS axis, and 1 where going
+# forth is going to Right, Anterior or Superior, -1 where it is going to Left, Posterior, Inferior.
+DISPLAY = {
+    "axial": ((2, 1), (1, -1), (0, -1)),
+    "coronal": ((1, -1), (2, -1), (0, -1)),
+    "sagittal": ((0, -1), (2, -1), (1, -1)),
+}
+
+
+def world_axes(affine: np.ndarray) -> np.ndarray:
+    """(3, 2): for every voxel axis the nearest RAS axis and +1 or -1."""
+    return io_orientation(affine).astype(int)
+
+
+def view(affine: np.ndarray, plane: str) -> tuple[tuple[int, ...], tuple[slice, ...]]:
+    """The voxel axes of a plane's slices, rows and columns, and the way each is walked."""
+    world = world_axes(affine)
+    axes, steps = [], []
+    for ras, sign in DISPLAY[plane]:
+        axis = int(np.flatnonzero(world[:, 0] == ras)[0])
+        axes.append(axis)
+        steps.append(slice(None, None, int(world[axis, 1]) * sign))
+    return tuple(axes), tuple(steps)
+
+
+def cut(array: np.ndarray, affine: np.ndarray, plane: str) -> np.ndarray:
+    """A volume (i, j, k) as (slice, height, width) of a plane, a view without a copy.
+
+    Shown as DICOM shows it: axial rows run to Posterior, coronal and sagittal rows to Inferior;
+    columns run to the patient's Left, sagittal ones to Posterior. Slices are ordered from Right to
+    Left, Anterior to Posterior or Inferior to Superior. affine: (4, 4) from (i, j, k) to RAS+.
+    """
+    axes, steps = view(affine, plane)
+    return np.transpose(array, axes)[steps]
+
+
+def uncut(stack: np.ndarray, affine: np.ndarray, plane: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The exact inverse of cut: (slice, height, width) back to the volume's own (i, j, k).
+
+    shape: the volume's; raises ValueError where the stack is not all of its slices.
+    """
+    axes, steps = view(affine, plane)
+    array = np.transpose(stack[steps], np.argsort(axes))
+    if array.shape != tuple(shape):
+        raise ValueError(f"slices of a volume {array.shape}, expected {tuple(shape)}")
+    return np.ascontiguousarray(array)
+
+
+def spacing_in(affine: np.ndarray, plane: str) -> tuple[float, float]:
+    """The height and width in mm of a pixel of a plane's slices."""
+    axes, _ = view(affine, plane)
+    sides = np.linalg.norm(affine[:3, :3], axis=0)
+    return float(sides[axes[1]]), float(sides[axes[2]])
