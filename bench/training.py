@@ -35,13 +35,13 @@ def workflow(threads: int, normalisation: bool) -> float:
     from tumorseg import device
 
     machine = device.start(wanted="cpu", threads=threads, seed=1)
-    from tumorseg import training
+    from tumorseg import training, training_plan
     from tumorseg.case_loss import CaseLoss
     from tumorseg.networks import unet
 
     images, masks = arrays()
     model = unet.build(normalisation=normalisation, dropout=0.0 if normalisation else 1.0)
-    plan = training.Plan(3, BATCH, 1e-3, "constant", 0, 0.0, 0.97, 1.0, True, False, 1)
+    plan = training_plan.Plan(3, BATCH, 1e-3, "constant", 0, 0.0, 0.97, 1.0, True, False, 1)
     cases = training.Cases(images, masks)
     one = training.Cases(images[:BATCH], masks[:BATCH])
     loss = CaseLoss("bce")

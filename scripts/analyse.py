@@ -9,7 +9,8 @@ from tumorseg import comparison, headline, ranking, subgroups
 from tumorseg.comparison import FIXED, OWN, Question
 from tumorseg.costs import loss_cost
 from tumorseg.files import read_table, write_text
-from tumorseg.measuring import DISTANCES, read_all
+from tumorseg.measuring import DISTANCES
+from tumorseg.metric_tables import read_all
 from tumorseg.metrics import METRICS
 from tumorseg.pages import write_tables
 from tumorseg.statistics import calibration_error

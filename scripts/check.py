@@ -10,9 +10,9 @@ from tumorseg import cohort_check, data_check
 from tumorseg.check_page import FIELDS, SHEET, write_page
 from tumorseg.errors import UserError
 from tumorseg.files import write_table
-from tumorseg.pictures import chosen_cases
 from tumorseg.privacy.local import local_only
 from tumorseg.problems import tell
+from tumorseg.shown_cases import chosen_cases
 
 
 def main(

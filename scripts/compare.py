@@ -8,12 +8,12 @@ from tumorseg.audit_sources import of_frame
 from tumorseg.files import read_table
 from tumorseg.pages import write_tables
 from tumorseg.printed import Source
-from tumorseg.summary import summary
 from tumorseg.tables import (
     distances,
     percent,
     published_rows,
     published_table3,
+    summary,
     table2,
     table3,
 )

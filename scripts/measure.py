@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tumorseg.errors import UserError
+from tumorseg import probabilities
 from tumorseg.files import read_table, write_table
-from tumorseg.images import read_image, read_mask
+from tumorseg.images import read_mask
 from tumorseg.measuring import (
     BINS,
     CURVES,
@@ -16,20 +16,9 @@ from tumorseg.measuring import (
     failed,
     measured,
     reliability,
-    spacings,
 )
+from tumorseg.metric_tables import spacings
 from tumorseg.pages import write_tables
-
-
-def read_prediction(path: Path, truth: np.ndarray) -> np.ndarray:
-    """A stored probability map: 16-bit PNG, probability = value / 65535, as large as the mask."""
-    quantised = read_image(path)
-    if quantised.dtype != np.uint16 or quantised.shape != truth.shape:
-        raise UserError(
-            f"{path}: {quantised.dtype} of {quantised.shape}, expected uint16 of {truth.shape}; "
-            "delete the folder and run the prediction again"
-        )
-    return quantised
 
 
 def reliability_lines(pixels: np.ndarray) -> pd.DataFrame:
@@ -82,7 +71,7 @@ def main(
                 lines += [line | failed(truth, tolerances_px)] if test else []
                 continue
             name = f"{case.case}.png" if test else f"validation/{case.case}.png"
-            quantised = read_prediction(folder / name, truth)
+            quantised = probabilities.read(folder / name, truth.shape)
             found = training | {"role": case.role, "case": case.case, "patient": case.patient}
             curves.append(counts_by_threshold(truth, quantised).assign(**found))
             if test:

@@ -7,7 +7,8 @@ import pandas as pd
 
 from tumorseg.files import read_table, write_table
 from tumorseg.images import read_mask
-from tumorseg.measuring import columns, measured, spacings
+from tumorseg.measuring import columns, measured
+from tumorseg.metric_tables import spacings
 
 
 def main(

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tumorseg import cells, device
+from tumorseg import device, training_model
 from tumorseg.files import read_table, write_text
 from tumorseg.folds import positions
 from tumorseg.images import write_png
 from tumorseg.packing import Placement
+from tumorseg.probabilities import quantised
 
 
 def main(
@@ -40,9 +41,9 @@ def main(
     folds = read_table(folds_table)
     places = read_table(placement_table)
     device.start(wanted=wanted_device, threads=threads, seed=seed)
-    from tumorseg import training  # Keras may only start after the device is set up
+    from tumorseg import training_inference  # Keras may only start after the device is set up
 
-    model = cells.build_network(network, settings)
+    model = training_model.build_network(network, settings)
     model.compile(optimizer=None, jit_compile=False)  # XLA would compile longer than it saves
     images = np.load(images_file, mmap_mode="r")
     for weight, settings_file, prediction in zip(weights, settings_files, predictions, strict=True):
@@ -57,14 +58,14 @@ def main(
         mirrored = settings["training"]["mirrored"]
         for role, into in (("test", folder), ("validation", folder / "validation")):
             rows = positions(folds, facts["fold"], role, places["case"])
-            inputs = cells.with_channels(images[rows], settings["channels"])
-            probabilities = training.predict(model, inputs, batch_size, mirrored)[..., 0]
+            inputs = training_model.with_channels(images[rows], settings["channels"])
+            probabilities = training_inference.predict(model, inputs, batch_size, mirrored)[..., 0]
             into.mkdir(exist_ok=True)
             for row, probability in zip(rows, probabilities, strict=True):
                 line = places.iloc[row].to_dict()
                 case = line.pop("case")
                 native = Placement(**line).back(probability)
-                write_png(into / f"{case}.png", np.floor(native * 65535).astype(np.uint16))
+                write_png(into / f"{case}.png", quantised(native))
         print(f"{folder}: predicted in {time.perf_counter() - started:.1f} s", flush=True)
 
 

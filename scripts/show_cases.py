@@ -6,11 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from tumorseg import case_browser
+from tumorseg import case_browser, probabilities
 from tumorseg.case_browser import Answer
 from tumorseg.files import read_table
 from tumorseg.images import read_image, read_mask
-from tumorseg.measuring import foreground
 
 
 def first_folders(predictions: list[str]) -> dict[tuple[str, str, int], Path]:
@@ -32,8 +31,8 @@ def read_answer(folder: Path, case: str, threshold: float) -> Answer | None:
     """The prediction of a case, None where the training failed."""
     if (folder / "FAILED").exists():
         return None
-    stored = read_image(folder / f"{case}.png")
-    return Answer(stored / 65535, foreground(stored, threshold))
+    stored = probabilities.read(folder / f"{case}.png")
+    return Answer(probabilities.as_fraction(stored), probabilities.foreground(stored, threshold))
 
 
 def main(

@@ -8,7 +8,8 @@ from tumorseg.figures import save_svg
 from tumorseg.files import read_table
 from tumorseg.images import read_image, read_mask
 from tumorseg.pages import write_tables
-from tumorseg.pictures import Slice, annotation_figure, chosen_cases, strip_figure
+from tumorseg.pictures import annotation_figure, strip_figure
+from tumorseg.shown_cases import Slice, chosen_cases
 
 
 def read_slice(case: str, label: str, folders: dict[str, Path]) -> Slice:

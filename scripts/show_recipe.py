@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from tumorseg import probabilities
 from tumorseg.figures import save_svg
 from tumorseg.files import read_table
 from tumorseg.images import read_image, read_mask
-from tumorseg.pictures import Prediction, Slice, cases_by_dice, prediction_figure
+from tumorseg.pictures import prediction_figure
 from tumorseg.result_charts import curve_figure
+from tumorseg.shown_cases import Prediction, Slice, cases_by_dice
 
 SHOWN_LOSSES = 2  # more would not be legible in one figure
 
@@ -63,8 +65,8 @@ def main(
             line = by_case[loss].loc[case]
             answer = None
             if line["status"] == "ok":
-                stored = read_image(folders[loss, f"fold-{line['fold']}"] / f"{case}.png")
-                answer = Prediction(loss, stored / 65535, line["dice"])
+                stored = probabilities.read(folders[loss, f"fold-{line['fold']}"] / f"{case}.png")
+                answer = Prediction(loss, probabilities.as_fraction(stored), line["dice"])
             answers.append(answer)
         label = f"{case}\n{by_case[losses[0]].loc[case, 'plane']}"
         rows.append((Slice(label, image, image, mask, mask), answers))

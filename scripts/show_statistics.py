@@ -6,7 +6,7 @@ from tumorseg import comparison_charts as charts
 from tumorseg.comparison import Question, patient_scores
 from tumorseg.figures import save_svg
 from tumorseg.files import read_table
-from tumorseg.measuring import read_all
+from tumorseg.metric_tables import read_all
 
 
 def main(

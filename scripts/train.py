@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from tumorseg import cell_training, cells
+from tumorseg import cell_training, cells, training_model
 from tumorseg.files import write_atomically, write_table, write_text
 
 
@@ -75,7 +75,7 @@ def main(
         print(f"WARNING {name}: training failed: {outcome.failure}; shown as failed in the report")
         write_text(weights_file, "")
     else:
-        plain = cells.build_network(network, settings)  # without the optimizer's state
+        plain = training_model.build_network(network, settings)  # without the optimizer's state
         plain.set_weights(outcome.weights)
         write_atomically(weights_file, lambda path: plain.save_weights(path))
     facts = {

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from tumorseg.measuring import WHOLE, foreground
+from tumorseg import probabilities
 from tumorseg.packing import prepared
+from tumorseg.probabilities import foreground
 from tumorseg.skull_strip import brain_mask, strip
 
 SLICES = 8  # prepared at a time
@@ -89,7 +90,7 @@ def predict(members: Members, stacks: list[Stack], facts: dict[str, Any]) -> lis
     answers = _answers(members, slices, facts)
     for (owner, index), (total, natives) in zip(places, answers, strict=True):
         mean = total / len(natives)
-        quantised[owner][index] = np.floor(mean * WHOLE).astype(np.uint16)
+        quantised[owner][index] = probabilities.quantised(mean)
         mask = foreground(quantised[owner][index], facts["threshold"])
         masks[owner][index] = mask
         # Where a member is above the threshold, so is the sum of all.

@@ -17,8 +17,8 @@ from matplotlib.colors import to_hex
 from tumorseg.errors import UserError
 from tumorseg.figures import TRUTH, palette
 from tumorseg.files import write_atomically
-from tumorseg.page_parts import contour_path, json_text, picture_url
-from tumorseg.pictures import Slice, grey_limit, head
+from tumorseg.page_parts import contour_path, grey_limit, json_text, picture_url
+from tumorseg.shown_cases import Slice, head
 
 IMAGE_PX, IMAGE_QUALITY = 512, 80  # longest side, and WebP's quality
 MAP_PX, MAP_QUALITY = 256, 70

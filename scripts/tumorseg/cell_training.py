@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tumorseg import cells, device, folds
+from tumorseg import cells, device, folds, training_model
 from tumorseg.files import read_table
 
 if TYPE_CHECKING:
@@ -46,11 +46,14 @@ def prepare(cell: Cell) -> "Training":
     state, so a state of other settings is never used.
     """
     machine = device.start(wanted=cell.wanted_device, threads=cell.threads, seed=cell.seed)
-    from tumorseg import training  # Keras may only start after the device is set up
+    from tumorseg import (
+        training,
+        training_plan,  # Keras may only start after the device is set up
+    )
     from tumorseg.case_loss import CaseLoss
 
     with machine.scope():
-        model = cells.build_network(cell.network, cell.settings)
+        model = training_model.build_network(cell.network, cell.settings)
     table = read_table(cell.folds_table)
     folds.check(table)
     order = read_table(cell.placement_table)["case"]
@@ -59,10 +62,10 @@ def prepare(cell: Cell) -> "Training":
     parts = []
     for role in ("train", "validation"):
         rows = folds.positions(table, cell.fold, role, order)
-        channels = cells.with_channels(images[rows], cell.settings["channels"])
+        channels = training_model.with_channels(images[rows], cell.settings["channels"])
         parts.append(training.Cases(channels, targets[rows]))
     loss = CaseLoss.fitted(cell.loss_function, cell.constants, parts[0].masks)
-    plan = training.Plan(**cell.settings["training"], seed=cell.seed)
+    plan = training_plan.Plan(**cell.settings["training"], seed=cell.seed)
     asked = {name: value for name, value in asdict(cell).items() if name not in FILES}
     state = Path(cell.state_dir) / f"{cells.digest(asked, machine.description(), *parts)}.npz"
     state.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from tumorseg.comparison import FIXED, OWN, PRIMARY, Question, dice_of_counts, interval
 from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, palette, style, titled
-from tumorseg.headline import LEVEL, p_text
+from tumorseg.statistics import LEVEL, p_text
 
 GREY = "0.35"
 

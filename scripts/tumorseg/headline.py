@@ -5,8 +5,7 @@ import math
 import pandas as pd
 
 from tumorseg.comparison import FIXED, OWN, PRIMARY, SEEDS_FOR_A_LOSS, Question
-
-LEVEL = 0.05
+from tumorseg.statistics import LEVEL, p_text
 
 
 def points(value: float) -> str:
@@ -17,13 +16,6 @@ def points(value: float) -> str:
 def percent(value: float) -> str:
     """A Dice as percent."""
     return f"{100 * value:.1f} %"
-
-
-def p_text(p: float) -> str:
-    """A p value as it is printed: = .032, or < .001."""
-    if math.isnan(p):
-        return "p undefined"
-    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")
 
 
 def listed(names: list[str]) -> str:

@@ -2,18 +2,15 @@
 
 import math
 from collections.abc import Iterable
-from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 
 from tumorseg.distances import surface_distances
-from tumorseg.files import read_table
 from tumorseg.metrics import METRICS, count, overlap, ratio
+from tumorseg.probabilities import WHOLE, as_fraction, foreground, step_of
 
-WHOLE = 65535  # a stored probability is value / WHOLE
 COUNTS = ("tp", "fp", "fn", "tn")
 DISTANCES = ("hausdorff", "hd95", "hd95_pooled", "assd")
 LESIONS = ("lesions", "lesions_found", "lesions_false")
@@ -38,22 +35,6 @@ def columns(tolerances_px: Iterable[float]) -> list[str]:
         *("area_difference", *LESIONS, "brier"),
         *("missed", "truth_px", "predicted_px", "threshold"),
     ]
-
-
-def step_of(threshold: float) -> int:
-    """The largest stored value that is not tumour; exact, as no floating-point product is."""
-    return math.floor(Fraction(str(threshold)) * WHOLE)
-
-
-def foreground(quantised: np.ndarray, threshold: float) -> np.ndarray:
-    """Pixels whose probability (quantised / 65535) lies above the threshold, compared exactly."""
-    return quantised.astype(np.int64) > step_of(threshold)
-
-
-def spacings(cases: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Case -> height and width of a pixel in mm, from cases.tsv; NaN where unknown."""
-    columns = cases["case"], cases["pixel_height_mm"], cases["pixel_width_mm"]
-    return {case: (float(high), float(wide)) for case, high, wide in zip(*columns, strict=True)}
 
 
 def lesion_counts(truth: np.ndarray, prediction: np.ndarray) -> dict[str, int]:
@@ -98,7 +79,7 @@ def measured(
         line |= {f"{name}_px": found[name], f"{name}_mm": in_mm[name]}
     line |= dict(zip(map(nsd_name, tolerances), map(float, found["nsd"]), strict=True))
     true_px, predicted_px = counts.tp + counts.fn, counts.tp + counts.fp
-    squares = (quantised / np.float64(WHOLE) - (truth != 0)) ** 2
+    squares = (as_fraction(quantised) - (truth != 0)) ** 2
     return line | {
         "area_difference": ratio(predicted_px - true_px, true_px),
         **lesion_counts(truth, prediction),
@@ -133,44 +114,5 @@ def counts_by_threshold(truth: np.ndarray, quantised: np.ndarray) -> pd.DataFram
 def reliability(truth: np.ndarray, quantised: np.ndarray) -> np.ndarray:
     """(BINS, 3) float64: pixels, their sum of probabilities, and true pixels, by probability."""
     place = np.minimum(quantised.ravel().astype(np.int64) * BINS // WHOLE, BINS - 1)
-    weights = (None, quantised.ravel() / np.float64(WHOLE), (truth != 0).ravel())
+    weights = (None, as_fraction(quantised.ravel()), (truth != 0).ravel())
     return np.stack([np.bincount(place, w, minlength=BINS) for w in weights], axis=1).astype(float)
-
-
-def read_all(paths: list[str], suffix: str) -> pd.DataFrame:
-    """Tables <recipe>/<loss><suffix> as one, with columns recipe and loss."""
-    parts = []
-    for path in map(Path, paths):
-        names = {"recipe": path.parent.name, "loss": path.name.removesuffix(suffix)}
-        parts.append(read_table(path).assign(**names))
-    return pd.concat(parts, ignore_index=True)
-
-
-def conventions(tolerances_px: Iterable[float]) -> pd.DataFrame:
-    """What each metric is where a mask is empty, measured on such masks of 3 x 4 pixels."""
-    empty = np.zeros((3, 4), bool)
-    tumour = empty.copy()
-    tumour[1, 1:3] = True
-    pairs = {
-        "both empty": (empty, empty),
-        "only the truth empty": (empty, tumour),
-        "only the prediction empty": (tumour, empty),
-        "equal": (tumour, tumour),
-    }
-    lines = {
-        name: measured(
-            truth,
-            prediction.astype(np.uint16) * np.uint16(WHOLE),
-            spacing_mm=(1.0, 1.0),
-            threshold=0.5,
-            tolerances_px=tolerances_px,
-        )
-        for name, (truth, prediction) in pairs.items()
-    }
-    shown = [*METRICS, *(f"{name}_px" for name in DISTANCES), *map(nsd_name, tolerances_px)]
-    shown += ["area_difference", "missed"]
-    table = pd.DataFrame(lines).loc[shown]
-    diagonal = math.hypot(*empty.shape)
-    table = table.map(lambda value: "undefined" if math.isnan(value) else f"{value:g}")
-    table = table.replace(f"{diagonal:g}", "image diagonal")
-    return table.rename_axis("metric").reset_index()

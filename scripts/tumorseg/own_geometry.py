@@ -19,7 +19,7 @@ from tumorseg.contours import labelme
 from tumorseg.dicom_seg import write_segmentation
 from tumorseg.files import write_atomically, write_text
 from tumorseg.images import write_mask, write_png
-from tumorseg.measuring import WHOLE
+from tumorseg.probabilities import as_fraction
 from tumorseg.problems import Problem, warning
 from tumorseg.scans import Scan
 
@@ -61,7 +61,7 @@ def _write_volumes(
 ) -> list[Path]:
     files = [_beside(base, f"_mask{suffix}"), _beside(base, f"_probability{suffix}")]
     write_atomically(files[0], lambda path: write_volume(path, mask))
-    probability = quantised / np.float32(WHOLE)
+    probability = as_fraction(quantised, np.float32)
     write_atomically(files[1], lambda path: write_volume(path, probability))
     return files
 
@@ -90,7 +90,7 @@ def _write_dicom(
     else:
         probability = _beside(base, "_probability.nii.gz")
         write_nifti = _nifti_writer(None, scan)
-        values = quantised / np.float32(WHOLE)
+        values = as_fraction(quantised, np.float32)
         write_atomically(probability, lambda path: write_nifti(path, values))
     return [segmentation, probability], []
 

@@ -36,3 +36,8 @@ def json_text(value: Any) -> str:
     """JSON that may stand inside a script element: nothing in it can end the element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
+
+
+def grey_limit(image: np.ndarray) -> float:
+    """The value shown as white: bright outliers shall not darken the rest."""
+    return max(1.0, float(np.percentile(image, 99.8)))

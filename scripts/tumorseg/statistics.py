@@ -13,6 +13,8 @@ from statsmodels.stats.power import TTestPower
 
 from tumorseg.metrics import METRICS, Counts, overlap
 
+LEVEL = 0.05
+
 AGGREGATIONS = ("pooled", "image", "patient")
 
 
@@ -202,3 +204,10 @@ def calibration_error(bins: pd.DataFrame) -> float:
     pixels = bins["pixels"].sum()
     gaps = (bins["true_px"] - bins["probability_sum"]).abs()
     return float(gaps.sum() / pixels) if pixels else math.nan
+
+
+def p_text(p: float) -> str:
+    """A p value as it is printed: = .032, or < .001."""
+    if math.isnan(p):
+        return "p undefined"
+    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")

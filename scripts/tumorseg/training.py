@@ -18,7 +18,8 @@ from tumorseg.augmentation import augment
 from tumorseg.case_loss import CaseLoss
 from tumorseg.device import Device
 from tumorseg.resume import Average, Outcome, restore, store
-from tumorseg.schedules import has_horizon
+from tumorseg.training_inference import predict
+from tumorseg.training_plan import Plan, has_horizon
 
 
 @dataclass(frozen=True)
@@ -30,23 +31,6 @@ class Cases:
 
     def __len__(self) -> int:
         return len(self.images)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The settings of one training; the fields are the keys of a recipe in the config."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    schedule: str
-    warmup_epochs: float
-    weight_decay: float
-    weight_average: float
-    augmentation: float
-    keep_best: bool
-    mirrored: bool
-    seed: int
 
 
 @keras.saving.register_keras_serializable("tumorseg")
@@ -102,25 +86,6 @@ def epoch_batches(
             images = np.stack([image for image, _ in pairs])
             masks = np.stack([mask for _, mask in pairs])[..., None]
         yield np.ascontiguousarray(images), loss.targets(masks)
-
-
-def predict(
-    model: keras.Model, images: np.ndarray, batch_size: int, mirrored: bool = False
-) -> np.ndarray:
-    """Probabilities (n, size, size, 1) float32, in batches of equal size (one compilation).
-
-    mirrored: the mean of what the network says of an image and of its left-right mirror image.
-    """
-    if mirrored:
-        other = predict(model, images[:, :, ::-1], batch_size)[:, :, ::-1]
-        return (predict(model, images, batch_size) + other) / 2
-    padding = -len(images) % batch_size
-    padded = np.concatenate([images, np.zeros((padding, *images.shape[1:]), images.dtype)])
-    parts = [
-        keras.ops.convert_to_numpy(model.predict_on_batch(padded[i : i + batch_size]))
-        for i in range(0, len(padded), batch_size)
-    ]
-    return np.concatenate(parts)[: len(images)].astype(np.float32)
 
 
 def validate(probability: np.ndarray, masks: np.ndarray, loss: CaseLoss) -> dict[str, float]:

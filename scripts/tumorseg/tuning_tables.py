@@ -1,10 +1,41 @@
 """What a search printed: its trials, the cells of its grid, and the one that wins."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from tumorseg.search_space import has_values
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search as its files tell it: where, what was asked and won, its cells and its epochs."""
+
+    recipe: str
+    loss: str
+    scope: str
+    best: dict[str, Any]
+    cells: pd.DataFrame
+    history: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """loss, and the fold where each has its own search."""
+        return self.loss if self.scope == "shared" else f"{self.loss}, {self.scope}"
+
+    @property
+    def dimensions(self) -> list[str]:
+        """The searched names, epochs last."""
+        return sorted(self.best["searched"], key=lambda name: (name == "epochs", name))
+
+    def chosen(self, trial: int) -> dict[str, Any]:
+        """The values that a trial differs by."""
+        row = self.cells[self.cells["trial"] == trial].iloc[0]
+        return {name: row[name] for name in self.dimensions if name != "epochs"}
+
 
 LEAST_IOU = 0.01  # a cell below has learned nothing and cannot win
 HISTORY = ("trial", "epoch", "loss", "val_loss", "val_iou", "val_dice", "seconds")
@@ -86,3 +117,41 @@ def history_table(runs: list[Run]) -> pd.DataFrame:
         {"trial": number, **row} for number, run in enumerate(runs, start=1) for row in run.history
     ]
     return pd.DataFrame(lines, columns=HISTORY)
+
+
+def _range_text(values: Any) -> str:
+    if has_values(values):
+        return " ".join(f"{value:g}" for value in values)
+    return f"{values['low']:g} to {values['high']:g}" + (" (log)" if values.get("log") else "")
+
+
+def table1(searches: list[Search]) -> pd.DataFrame:
+    """One line a search: what was searched, what it cost, what won.
+
+    epochs_apart: what training every cell of the grid by itself would have taken.
+    """
+    lines = []
+    for search in searches:
+        best, cells = search.best, search.cells
+        won = best["training"] | best["constants"]
+        by_trial = cells.groupby("trial")["status"]
+        searched = (f"{name} {_range_text(best['searched'][name])}" for name in search.dimensions)
+        lines.append(
+            {
+                "recipe": search.recipe,
+                "loss": search.loss,
+                "scope": search.scope,
+                "search": best["search"],
+                "searched": "; ".join(searched),
+                "trials": by_trial.ngroups,
+                "pruned": int(by_trial.agg(lambda s: (s == "pruned").any()).sum()),
+                "failed": int(by_trial.agg(lambda s: (s == "failed").any()).sum()),
+                "epochs": len(search.history),
+                "epochs_apart": int(cells["epochs"].sum()),
+                "seconds": round(search.history["seconds"].sum(), 1),
+                "result": best["status"],
+                "won": text_of(won) if won else "",
+                "val_iou": best.get("val_iou", math.nan),
+            }
+        )
+    return pd.DataFrame(lines)

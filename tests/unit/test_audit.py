@@ -21,8 +21,7 @@ from tumorseg.errors import UserError
 from tumorseg.metrics import Counts, overlap
 from tumorseg.printed import Source, cell, number, quantity
 from tumorseg.statistics import t_interval
-from tumorseg.summary import summary
-from tumorseg.tables import distances, percent, table2, table3
+from tumorseg.tables import distances, percent, summary, table2, table3
 
 FOCAL = [f"focal {fold}" for fold in range(1, 6)]
 BCE = [f"bce {fold}" for fold in range(1, 6)]

@@ -11,17 +11,16 @@ from hypothesis.extra.numpy import arrays
 from tumorseg.measuring import (
     BINS,
     THRESHOLDS,
-    WHOLE,
     columns,
-    conventions,
     counts_by_threshold,
     failed,
-    foreground,
     lesion_counts,
     reliability,
 )
 from tumorseg.measuring import measured as measured_case
+from tumorseg.metric_tables import conventions
 from tumorseg.metrics import Counts, count, overlap
+from tumorseg.probabilities import WHOLE, foreground
 
 MASKS = arrays(bool, (6, 7))
 STEPS = st.sampled_from([0, 1, 9830, 32767, 32768, 65535])

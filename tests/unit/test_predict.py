@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import predict
-from tumorseg import applying, cells, exported_model, new_images, own_geometry
+from tumorseg import applying, cells, exported_model, new_images, own_geometry, training_model
 from tumorseg.errors import UserError
 from tumorseg.files import read_table
 from tumorseg.images import read_image, read_mask, write_png
@@ -84,7 +84,7 @@ def model(tmp_path_factory):
     """An exported model of two untrained networks that do not agree."""
     folder = tmp_path_factory.mktemp("exported") / "model"
     keras.utils.set_random_seed(1)  # whatever other tests drew before
-    network = cells.build_network(NETWORK, SETTINGS)
+    network = training_model.build_network(NETWORK, SETTINGS)
     random = np.random.default_rng(3)
     files = []
     for index in (1, 2):

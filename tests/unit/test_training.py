@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tumorseg import device, registry, training
+from tumorseg import device, registry, training, training_inference
 from tumorseg.case_loss import CaseLoss
 from tumorseg.networks.unet import build
 from tumorseg.resume import HISTORY, Outcome
-from tumorseg.training import Cases, Plan, Training
+from tumorseg.training import Cases, Training
+from tumorseg.training_plan import Plan
 
 SIZE = 32
 PLAN = Plan(
@@ -301,9 +302,9 @@ def test_prediction_does_not_depend_on_the_batch():
     model = build(size_px=SIZE, base_width=2)
     model.compile(jit_compile=False)
     images = cases(5, 3).images
-    found = training.predict(model, images, 3)
+    found = training_inference.predict(model, images, 3)
     assert found.shape == (5, SIZE, SIZE, 1)
-    np.testing.assert_allclose(training.predict(model, images, 1), found, atol=1e-6)
+    np.testing.assert_allclose(training_inference.predict(model, images, 1), found, atol=1e-6)
 
 
 def test_several_devices_share_every_batch_and_learn_what_one_learns():
@@ -341,8 +342,10 @@ def test_a_mirrored_prediction_is_the_mean_of_both_views():
     model = build(size_px=SIZE, base_width=2)
     model.compile(jit_compile=False)
     images = cases(3, 4).images
-    plain, other = (training.predict(model, view, 2) for view in (images, images[:, :, ::-1]))
-    found = training.predict(model, images, 2, mirrored=True)
+    plain, other = (
+        training_inference.predict(model, view, 2) for view in (images, images[:, :, ::-1])
+    )
+    found = training_inference.predict(model, images, 2, mirrored=True)
     np.testing.assert_allclose(found, (plain + other[:, :, ::-1]) / 2, atol=1e-7)
 
 

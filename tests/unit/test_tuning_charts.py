@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot
 
-from tumorseg import tuning_charts
-from tumorseg.tuning_charts import STAR, Search
+from tumorseg import tuning_charts, tuning_tables
+from tumorseg.tuning_charts import STAR
+from tumorseg.tuning_tables import Search
 
 GRID = {"alpha": [0.5, 0.8], "epochs": [2, 4]}
 
@@ -43,7 +44,7 @@ def closed():
 
 
 def test_table_1_says_what_was_searched_what_it_took_and_what_won():
-    table = tuning_charts.table1([search(), nothing()])
+    table = tuning_tables.table1([search(), nothing()])
     first, second = table.to_dict("records")
     assert first["searched"] == "alpha 0.5 0.8; epochs 2 4"
     assert (first["trials"], first["pruned"], first["failed"]) == (2, 1, 0)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tumorseg import cells, registry
+from tumorseg import registry, training_model
 from tumorseg.networks.unet import build
 
 
@@ -68,6 +68,6 @@ def test_every_network_of_the_registry_builds_from_a_recipe(name):
         "channels": 2,
         "network": {"dropout": 0.5, "normalisation": True, "foreground_prior": 0.01},
     }
-    network = cells.build_network({"name": name, "size_px": 32, "base_width": 2}, settings)
+    network = training_model.build_network({"name": name, "size_px": 32, "base_width": 2}, settings)
     assert network.input_shape == (None, 32, 32, 2)
     assert network.output_shape == (None, 32, 32, 1)

@@ -1,0 +1,58 @@
+"""Metrics tables of all losses read as one, and the table of what metrics are for empty masks."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tumorseg.files import read_table
+from tumorseg.measuring import DISTANCES, measured, nsd_name
+from tumorseg.metrics import METRICS
+from tumorseg.probabilities import WHOLE
+
+
+def spacings(cases: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Case -> height and width of a pixel in mm, from cases.tsv; NaN where unknown."""
+    columns = cases["case"], cases["pixel_height_mm"], cases["pixel_width_mm"]
+    return {case: (float(high), float(wide)) for case, high, wide in zip(*columns, strict=True)}
+
+
+def read_all(paths: list[str], suffix: str) -> pd.DataFrame:
+    """Tables <recipe>/<loss><suffix> as one, with columns recipe and loss."""
+    parts = []
+    for path in map(Path, paths):
+        names = {"recipe": path.parent.name, "loss": path.name.removesuffix(suffix)}
+        parts.append(read_table(path).assign(**names))
+    return pd.concat(parts, ignore_index=True)
+
+
+def conventions(tolerances_px: Iterable[float]) -> pd.DataFrame:
+    """What each metric is where a mask is empty, measured on such masks of 3 x 4 pixels."""
+    empty = np.zeros((3, 4), bool)
+    tumour = empty.copy()
+    tumour[1, 1:3] = True
+    pairs = {
+        "both empty": (empty, empty),
+        "only the truth empty": (empty, tumour),
+        "only the prediction empty": (tumour, empty),
+        "equal": (tumour, tumour),
+    }
+    lines = {
+        name: measured(
+            truth,
+            prediction.astype(np.uint16) * np.uint16(WHOLE),
+            spacing_mm=(1.0, 1.0),
+            threshold=0.5,
+            tolerances_px=tolerances_px,
+        )
+        for name, (truth, prediction) in pairs.items()
+    }
+    shown = [*METRICS, *(f"{name}_px" for name in DISTANCES), *map(nsd_name, tolerances_px)]
+    shown += ["area_difference", "missed"]
+    table = pd.DataFrame(lines).loc[shown]
+    diagonal = math.hypot(*empty.shape)
+    table = table.map(lambda value: "undefined" if math.isnan(value) else f"{value:g}")
+    table = table.replace(f"{diagonal:g}", "image diagonal")
+    return table.rename_axis("metric").reset_index()
