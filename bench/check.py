@@ -19,8 +19,8 @@ import nibabel as nib
 import numpy as np
 
 from tumorseg import cohort_check, data_check, duplicates
-from tumorseg.files import read_table
-from tumorseg.images import read_image
+from tumorseg.core.files import read_table
+from tumorseg.core.images import read_image
 
 SIDE = 512
 MEGABYTE = 1024  # of ru_maxrss, in kB

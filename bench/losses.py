@@ -43,14 +43,14 @@ def milliseconds(call) -> float:
 def ours(threads: int) -> dict[str, float]:
     """Each loss of the folder in a compiled TensorFlow function, and one training step."""
     sys.path.insert(0, str(SCRIPTS))
-    from tumorseg import device
+    from tumorseg.core import device
 
     device.start(wanted="cpu", threads=threads, seed=1)
     import keras
     import tensorflow as tf
 
-    from tumorseg import registry
     from tumorseg.case_loss import CaseLoss
+    from tumorseg.core import registry
     from tumorseg.networks import unet
 
     masks, logits = arrays()

@@ -16,8 +16,8 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from tumorseg.files import read_table
-from tumorseg.images import read_image, read_mask
+from tumorseg.core.files import read_table
+from tumorseg.core.images import read_image, read_mask
 from tumorseg.skull_strip import METHODS, brain_mask, mask_dice
 
 KEPT_SHARE = 0.99

@@ -32,7 +32,7 @@ def arrays():
 def workflow(threads: int, normalisation: bool) -> float:
     """The workflow's own training: augmentation, steps, weight average, validation of one batch."""
     sys.path.insert(0, str(SCRIPTS))
-    from tumorseg import device
+    from tumorseg.core import device
 
     machine = device.start(wanted="cpu", threads=threads, seed=1)
     from tumorseg import training, training_plan
@@ -53,7 +53,7 @@ def workflow(threads: int, normalisation: bool) -> float:
 def keras_loop(threads: int, normalisation: bool) -> float:
     """A bare loop: train_on_batch on NumPy arrays, Keras' own binary cross-entropy."""
     sys.path.insert(0, str(SCRIPTS))
-    from tumorseg import device
+    from tumorseg.core import device
 
     device.start(wanted="cpu", threads=threads, seed=1)
     import keras

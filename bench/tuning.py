@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import tune  # noqa: E402
-from tumorseg.files import read_table  # noqa: E402
+from tumorseg.core.files import read_table  # noqa: E402
 from tumorseg.search_space import resolve  # noqa: E402
 
 

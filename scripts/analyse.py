@@ -7,8 +7,8 @@ import yaml
 
 from tumorseg import comparison, headline, ranking, subgroups
 from tumorseg.comparison import FIXED, OWN, Question
+from tumorseg.core.files import read_table, write_text
 from tumorseg.costs import loss_cost
-from tumorseg.files import read_table, write_text
 from tumorseg.measuring import DISTANCES
 from tumorseg.metric_tables import read_all
 from tumorseg.metrics import METRICS

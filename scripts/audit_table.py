@@ -12,8 +12,8 @@ import pandas as pd
 
 from tumorseg.audit import audit
 from tumorseg.audit_sources import read
-from tumorseg.errors import UserError
-from tumorseg.files import write_table
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_table
 from tumorseg.printed import AVERAGINGS
 
 

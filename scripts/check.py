@@ -8,10 +8,10 @@ import pandas as pd
 
 from tumorseg import cohort_check, data_check
 from tumorseg.check_page import FIELDS, SHEET, write_page
-from tumorseg.errors import UserError
-from tumorseg.files import write_table
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_table
+from tumorseg.core.problems import tell
 from tumorseg.privacy.local import local_only
-from tumorseg.problems import tell
 from tumorseg.shown_cases import chosen_cases
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from tumorseg import published
 from tumorseg.audit import audit, audit_all
 from tumorseg.audit_sources import of_frame
-from tumorseg.files import read_table
+from tumorseg.core.files import read_table
 from tumorseg.pages import write_tables
 from tumorseg.printed import Source
 from tumorseg.tables import (

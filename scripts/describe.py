@@ -8,8 +8,8 @@ import pandas as pd
 import yaml
 
 from tumorseg.core.digests import sha256
+from tumorseg.core.files import read_table
 from tumorseg.costs import loss_cost
-from tumorseg.files import read_table
 from tumorseg.metric_tables import conventions
 from tumorseg.pages import write_tables
 

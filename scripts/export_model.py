@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from tumorseg import cells, exported_model
-from tumorseg.cases import PLANES
-from tumorseg.errors import UserError
-from tumorseg.files import read_table
+from tumorseg.core.cases import PLANES
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import read_table
 
 
 def main(

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from tumorseg import pseudonyms, reading
-from tumorseg.cases import PLANES
 from tumorseg.cohort import Cohort
-from tumorseg.errors import UserError
-from tumorseg.files import write_table
+from tumorseg.core.cases import PLANES
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_table
+from tumorseg.core.problems import Problem, report
 from tumorseg.privacy.local import local_only
-from tumorseg.problems import Problem, report
 from tumorseg.storing import stored
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from tumorseg import probabilities
-from tumorseg.files import read_table, write_table
-from tumorseg.images import read_mask
+from tumorseg.core.files import read_table, write_table
+from tumorseg.core.images import read_mask
 from tumorseg.measuring import (
     BINS,
     CURVES,

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tumorseg.files import read_table, write_table
-from tumorseg.images import read_mask
+from tumorseg.core.files import read_table, write_table
+from tumorseg.core.images import read_mask
 from tumorseg.measuring import columns, measured
 from tumorseg.metric_tables import spacings
 

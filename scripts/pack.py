@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tumorseg.errors import UserError
-from tumorseg.files import read_table, write_atomically, write_table
-from tumorseg.images import read_image, read_mask
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import read_table, write_atomically, write_table
+from tumorseg.core.images import read_image, read_mask
 from tumorseg.packing import prepared
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tumorseg.files import read_table, write_table
+from tumorseg.core.files import read_table, write_table
 from tumorseg.search_space import planned_epochs
 
 GFLOP_128_16 = 4.52  # one training image through the U-Net, base width 16, 128x128: measured

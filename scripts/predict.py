@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from tumorseg import device, exported_model, new_images, overview
+from tumorseg import exported_model, new_images, overview
+from tumorseg.core import device
 from tumorseg.core.digests import sha256
-from tumorseg.errors import UserError
-from tumorseg.files import write_table, write_text
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_table, write_text
 from tumorseg.predicting import Work
 from tumorseg.privacy.local import local_only
 

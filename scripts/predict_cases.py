@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tumorseg import device, training_model
-from tumorseg.files import read_table, write_text
+from tumorseg import training_model
+from tumorseg.core import device
+from tumorseg.core.files import read_table, write_text
+from tumorseg.core.images import write_png
 from tumorseg.folds import positions
-from tumorseg.images import write_png
 from tumorseg.packing import Placement
 from tumorseg.probabilities import quantised
 

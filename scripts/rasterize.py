@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from tumorseg import storing
-from tumorseg.files import read_table, write_table
-from tumorseg.images import read_image, write_mask
+from tumorseg.core.files import read_table, write_table
+from tumorseg.core.images import read_image, write_mask
 
 
 def brain_area(image: np.ndarray) -> int:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from tumorseg import pseudonyms, registry, source_names
-from tumorseg.errors import UserError
-from tumorseg.files import read_table, write_table
+from tumorseg import pseudonyms, source_names
+from tumorseg.core import registry
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import read_table, write_table
 from tumorseg.identifiers import Seeker
 from tumorseg.privacy.local import local_only
 from tumorseg.reading import listed

@@ -8,8 +8,8 @@ import pandas as pd
 
 from tumorseg import case_browser, probabilities
 from tumorseg.case_browser import Answer
-from tumorseg.files import read_table
-from tumorseg.images import read_image, read_mask
+from tumorseg.core.files import read_table
+from tumorseg.core.images import read_image, read_mask
 
 
 def first_folders(predictions: list[str]) -> dict[tuple[str, str, int], Path]:

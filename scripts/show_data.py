@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from tumorseg.core.files import read_table
+from tumorseg.core.images import read_image, read_mask
 from tumorseg.data_charts import ratio_figure, strip_methods_figure
 from tumorseg.data_tables import fold_table, harmed_table, ratio_table, strip_table
 from tumorseg.figures import save_svg
-from tumorseg.files import read_table
-from tumorseg.images import read_image, read_mask
 from tumorseg.pages import write_tables
 from tumorseg.pictures import annotation_figure, strip_figure
 from tumorseg.shown_cases import Slice, chosen_cases

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from tumorseg import device
+from tumorseg.core import device
 from tumorseg.figures import save_svg
 
 

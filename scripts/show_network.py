@@ -2,9 +2,9 @@
 
 import json
 
+from tumorseg.core.registry import entry
 from tumorseg.figures import save_svg
 from tumorseg.network_drawing import Layer, draw
-from tumorseg.registry import entry
 
 
 def described(model: object) -> list[Layer]:

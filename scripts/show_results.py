@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from tumorseg.core.files import read_table
 from tumorseg.figures import save_svg
-from tumorseg.files import read_table
 from tumorseg.result_charts import bar_figure, case_figure
 from tumorseg.tables import published_rows, table2
 

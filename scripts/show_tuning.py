@@ -5,8 +5,8 @@ from pathlib import Path
 import yaml
 
 from tumorseg import tuning_charts, tuning_tables
+from tumorseg.core.files import read_table
 from tumorseg.figures import save_svg
-from tumorseg.files import read_table
 from tumorseg.pages import write_tables
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tumorseg.files import read_table, write_table
-from tumorseg.images import read_image, read_mask, write_mask, write_png
+from tumorseg.core.files import read_table, write_table
+from tumorseg.core.images import read_image, read_mask, write_mask, write_png
 from tumorseg.skull_strip import brain_mask, mask_dice, size_warning, strip
 
 

@@ -1,6 +1,6 @@
 """Makes the cross-validation folds."""
 
-from tumorseg.files import read_table, write_table
+from tumorseg.core.files import read_table, write_table
 from tumorseg.folds import split
 
 

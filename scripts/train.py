@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from tumorseg import cell_training, cells, training_model
-from tumorseg.files import write_atomically, write_table, write_text
+from tumorseg.core.files import write_atomically, write_table, write_text
 
 
 def main(

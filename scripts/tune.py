@@ -11,7 +11,7 @@ import yaml
 
 from tumorseg import cells, folds, tuning, tuning_tables
 from tumorseg.cell_training import Cell
-from tumorseg.files import read_table, write_table, write_text
+from tumorseg.core.files import read_table, write_table, write_text
 from tumorseg.ray_session import session
 
 

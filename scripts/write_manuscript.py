@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
-from tumorseg.errors import UserError
-from tumorseg.files import write_text
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_text
 
 
 def flat_name(path: Path, under: str) -> str:

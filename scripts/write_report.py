@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from tumorseg.core.files import write_atomically, write_text
 from tumorseg.core.places import SCRIPTS
-from tumorseg.files import write_atomically, write_text
 
 # Snakemake shows a page as a data URL in a frame, of which Chromium blocks those above 2 MB. A blob
 # may have any size.

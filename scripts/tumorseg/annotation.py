@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from tumorseg import registry
+from tumorseg.core import registry
+from tumorseg.core.errors import UserError
+from tumorseg.core.problems import error, shown
 from tumorseg.drawings import Annotation, frame
-from tumorseg.errors import UserError
 from tumorseg.json_files import missing, parsed
 from tumorseg.polygons import fill_parts
-from tumorseg.problems import error, shown
 from tumorseg.scans import Scan
 
 AUTO = "auto"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from tumorseg.audit_rows import Finding, table_findings
 from tumorseg.claims import improvement_fault, significance_faults
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 from tumorseg.printed import Number, Source, Table
 
 COLUMNS = ("source", "table", "row", "check", "level", "finding", "numbers")

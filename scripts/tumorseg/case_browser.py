@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_atomically
 from tumorseg.figures import TRUTH, palette
-from tumorseg.files import write_atomically
 from tumorseg.page_parts import contour_path, grey_limit, json_text, picture_url
 from tumorseg.shown_cases import Slice, head
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tumorseg import registry
+from tumorseg.core import registry
 from tumorseg.loss_kit import configured
 
 

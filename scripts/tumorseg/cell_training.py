@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tumorseg import cells, device, folds, training_model
-from tumorseg.files import read_table
+from tumorseg import cells, folds, training_model
+from tumorseg.core import device
+from tumorseg.core.files import read_table
 
 if TYPE_CHECKING:
     from tumorseg.training import Training

@@ -12,8 +12,8 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from tumorseg import figures
-from tumorseg.cases import PLANES, Case
-from tumorseg.files import write_text
+from tumorseg.core.cases import PLANES, Case
+from tumorseg.core.files import write_text
 from tumorseg.page_parts import contour_path, picture_url
 from tumorseg.pages import FILTER, STYLE, table_element
 from tumorseg.storing import mask_of

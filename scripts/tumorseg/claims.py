@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from math import comb
 
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 from tumorseg.printed import Number, number
 
 SIGNIFICANCE_KEYS = {"where": True, "says": True, "test": True, "significant": True}

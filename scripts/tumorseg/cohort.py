@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
-from tumorseg.cases import patients_needed
-from tumorseg.problems import Problem, warning
+from tumorseg.core.cases import patients_needed
+from tumorseg.core.problems import Problem, warning
 from tumorseg.reading import Read
 
 MIXED = 1.25  # spacings further apart than this factor are worth a word

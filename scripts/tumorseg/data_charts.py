@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from tumorseg import published
-from tumorseg.cases import PLANES
+from tumorseg.core.cases import PLANES
 from tumorseg.figures import WIDTH_IN, palette, style, titled
 
 

@@ -11,7 +11,7 @@ from threading import Lock
 
 import numpy as np
 
-from tumorseg.problems import DataError, Problem, error, warning
+from tumorseg.core.problems import DataError, Problem, error, warning
 
 MAX_PIXELS = 2**27  # of one picture, or of one slice
 MAX_BYTES = 2**31  # of one volume's numbers, and of one file

@@ -7,9 +7,9 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from tumorseg.core.problems import DataError, Problem, error, shown, warning
 from tumorseg.drawings import unknown_label
 from tumorseg.json_files import check_bytes, missing
-from tumorseg.problems import DataError, Problem, error, shown, warning
 from tumorseg.scans import Scan
 
 DEFLATED = 1032  # times: the most that zlib can pack, and pydicom unpacks it whole

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pydicom
 
+from tumorseg.core.problems import Problem, error, warning
 from tumorseg.decoding import unreadable
-from tumorseg.problems import Problem, error, warning
 
 TILT_DEGREES = 1.0  # between the way from slice to slice and the slices' normal
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's LPS to RAS

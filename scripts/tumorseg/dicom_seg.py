@@ -8,7 +8,7 @@ import pydicom
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
-from tumorseg.files import write_atomically
+from tumorseg.core.files import write_atomically
 from tumorseg.scans import Scan
 
 # A DICOM-SEG has to have them, if only empty; anonymized images often lack them.

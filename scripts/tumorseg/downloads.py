@@ -12,8 +12,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from tumorseg.core.digests import sha256
-from tumorseg.files import write_text
-from tumorseg.problems import DataError, error
+from tumorseg.core.files import write_text
+from tumorseg.core.problems import DataError, error
 
 SUMS = "SHA256SUMS"
 CHUNK = 2**14  # bytes; what a connection breaks off in the middle of is lost

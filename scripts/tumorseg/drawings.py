@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg.cases import Part
+from tumorseg.core.cases import Part
+from tumorseg.core.problems import DataError, Problem, error, shown
 from tumorseg.polygons import fill_parts
-from tumorseg.problems import DataError, Problem, error, shown
 from tumorseg.repair import repaired
 from tumorseg.scans import Scan
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tumorseg import cells, training_model
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 
 BATCH = 8  # slices at a time; fewer are padded, so that the network is compiled once
 

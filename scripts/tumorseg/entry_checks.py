@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from tumorseg.cases import PLANES, Entry
-from tumorseg.problems import Problem, warning
+from tumorseg.core.cases import PLANES, Entry
+from tumorseg.core.problems import Problem, warning
 
 LONGEST_NAME = 120  # characters of a case, which names files
 

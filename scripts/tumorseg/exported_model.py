@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from tumorseg.core.digests import sha256
-from tumorseg.errors import UserError
-from tumorseg.files import write_atomically, write_text
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_atomically, write_text
 
 FACTS, README = "model.yaml", "README.txt"
 # What predicting needs of the facts, with the type of each.

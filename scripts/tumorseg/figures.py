@@ -12,7 +12,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tumorseg.files import write_atomically
+from tumorseg.core.files import write_atomically
 
 TRUTH, PREDICTION = "#029E73", "#DE8F05"  # green and orange of the colour-blind palette
 WIDTH_IN = 9.0

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-from tumorseg.cases import patients_needed
-from tumorseg.errors import UserError
+from tumorseg.core.cases import patients_needed
+from tumorseg.core.errors import UserError
 
 ROLES = ("train", "validation", "test")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 
 
 class _Tee(io.TextIOBase):

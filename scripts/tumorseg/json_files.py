@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Generic, TypeVar
 
-from tumorseg.problems import DataError, error, shown
+from tumorseg.core.problems import DataError, error, shown
 
 FILE_BYTES = 2**30
 

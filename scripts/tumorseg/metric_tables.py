@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tumorseg.files import read_table
+from tumorseg.core.files import read_table
 from tumorseg.measuring import DISTANCES, measured, nsd_name
 from tumorseg.metrics import METRICS
 from tumorseg.probabilities import WHOLE

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-from tumorseg import registry
-from tumorseg.errors import UserError
-from tumorseg.files import read_table
+from tumorseg.core import registry
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import read_table
 from tumorseg.privacy.local import LOCAL_MARK
 
 

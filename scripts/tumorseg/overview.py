@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tumorseg.core.files import write_atomically
 from tumorseg.exported_model import trained_on
-from tumorseg.files import write_atomically
 from tumorseg.page_parts import contour_path, grey_limit, json_text, picture_url
 
 THUMBNAIL_PX, QUALITY = 192, 60

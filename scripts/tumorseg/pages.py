@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tumorseg.files import write_table, write_text
+from tumorseg.core.files import write_table, write_text
 
 LABELS = ("case", "patient", "fold", "what", "value")
 STYLE = """

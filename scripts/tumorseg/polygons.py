@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tumorseg.cases import Part
+from tumorseg.core.cases import Part
 
 
 def fill(points: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from tumorseg.checks import SHARES
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 
 DISTANCES = ("hausdorff", "hd95", "assd")
 FRACTIONS = (*SHARES, "nsd")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tumorseg.errors import UserError
-from tumorseg.images import read_image
+from tumorseg.core.errors import UserError
+from tumorseg.core.images import read_image
 
 WHOLE = 65535  # a stored probability is value / WHOLE
 

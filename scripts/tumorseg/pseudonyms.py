@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 from tumorseg.privacy.local import local_only
 
 KEY_FILE = "pseudonym.key"

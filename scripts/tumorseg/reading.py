@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tumorseg import annotation, entry_checks, registry, scans, slicing
-from tumorseg.cases import Case, Entry
+from tumorseg import annotation, entry_checks, scans, slicing
+from tumorseg.core import registry
+from tumorseg.core.cases import Case, Entry
+from tumorseg.core.errors import UserError
+from tumorseg.core.problems import DataError, Problem
 from tumorseg.drawings import Annotation
-from tumorseg.errors import UserError
-from tumorseg.problems import DataError, Problem
 from tumorseg.scans import Scan
 
 

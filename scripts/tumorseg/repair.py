@@ -9,8 +9,8 @@ import shapely
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from tumorseg.cases import Part
-from tumorseg.problems import Problem, error, warning
+from tumorseg.core.cases import Part
+from tumorseg.core.problems import Problem, error, warning
 
 POINTS = 100_000  # of one ring
 FARTHEST = 1e6  # pixels: no image is as large, and doubles still hold a millionth of a pixel there

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tumorseg.files import write_atomically
+from tumorseg.core.files import write_atomically
 
 HISTORY = ("epoch", "learning_rate", "loss", "val_loss", "val_iou", "val_dice", "seconds")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from nibabel.orientations import io_orientation
 
-from tumorseg.cases import PLANES
+from tumorseg.core.cases import PLANES
+from tumorseg.core.problems import DataError, Problem, error, warning
 from tumorseg.detecting import decode
 from tumorseg.imaging.planes import DISPLAY, cut, world_axes
-from tumorseg.problems import DataError, Problem, error, warning
 
 OBLIQUE_DEGREES = 15.0  # from here on the nearest plane is worth a warning
 

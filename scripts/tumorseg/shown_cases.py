@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tumorseg.cases import PLANES
+from tumorseg.core.cases import PLANES
 from tumorseg.packing import head_box
 
 

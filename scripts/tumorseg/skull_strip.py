@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - the library's customary name
 
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 
 GRID_PX = 256
 HEAD_PIECE = 0.1  # pieces of the head have at least this share of the largest piece's area

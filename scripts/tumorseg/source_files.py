@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tumorseg.cases import Entry
-from tumorseg.errors import UserError
-from tumorseg.problems import DataError, error
+from tumorseg.core.cases import Entry
+from tumorseg.core.errors import UserError
+from tumorseg.core.problems import DataError, error
 
 
 def opened(data_dir: str) -> Path:

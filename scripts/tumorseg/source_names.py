@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tumorseg import identifiers
-from tumorseg.cases import Entry
+from tumorseg.core.cases import Entry
 from tumorseg.core.places import SCRIPTS
 from tumorseg.header_text import header_texts
 from tumorseg.identifiers import Identifiers, Seeker

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg.cases import Case
-from tumorseg.errors import UserError
-from tumorseg.files import write_text
-from tumorseg.images import read_mask, write_mask, write_png
+from tumorseg.core.cases import Case
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_text
+from tumorseg.core.images import read_mask, write_mask, write_png
 from tumorseg.polygons import fill_parts
 
 

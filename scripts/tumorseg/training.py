@@ -16,7 +16,7 @@ import numpy as np
 
 from tumorseg.augmentation import augment
 from tumorseg.case_loss import CaseLoss
-from tumorseg.device import Device
+from tumorseg.core.device import Device
 from tumorseg.resume import Average, Outcome, restore, store
 from tumorseg.training_inference import predict
 from tumorseg.training_plan import Plan, has_horizon

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg import registry
+from tumorseg.core import registry
 
 
 def build_network(network: dict[str, Any], settings: dict[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from ray import tune
 
 from tumorseg import cell_training, cells, search_space
 from tumorseg.cell_training import Cell
-from tumorseg.files import write_text
+from tumorseg.core.files import write_text
 
 
 class Trial(tune.Trainable):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tumorseg import search_space
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 from tumorseg.tuning_tables import HISTORY, Run, text_of
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import Any
 
 import jsonschema
 
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 from tumorseg.loss_kit import configured
 from tumorseg.search_space import dimensions, has_values
 

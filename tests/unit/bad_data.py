@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from tumorseg import cohort_check, data_check  # noqa: E402
-from tumorseg.problems import Problem  # noqa: E402
+from tumorseg.core.problems import Problem  # noqa: E402
 
 SIDE = 96
 PATIENTS = 8  # enough for five folds

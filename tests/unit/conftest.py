@@ -5,7 +5,7 @@ Hypothesis' deadlines are off: how busy the machine is proves nothing.
 
 from hypothesis import settings
 
-from tumorseg import device
+from tumorseg.core import device
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 import keras
 import numpy as np
 
-from tumorseg import registry
 from tumorseg.case_loss import CaseLoss
-from tumorseg.device import value_and_gradient
+from tumorseg.core import registry
+from tumorseg.core.device import value_and_gradient
 from tumorseg.loss_check import check_loss
 
 

@@ -26,8 +26,8 @@ from annotation_files import (
 from pydicom.data import get_testdata_file
 
 from tumorseg import annotation
+from tumorseg.core.errors import UserError
 from tumorseg.drawings import Annotation
-from tumorseg.errors import UserError
 from tumorseg.scans import Scan
 
 

@@ -21,9 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from roifile import ROI_TYPE
 
-from tumorseg import annotation, registry
-from tumorseg.errors import UserError
-from tumorseg.images import write_png
+from tumorseg import annotation
+from tumorseg.core import registry
+from tumorseg.core.errors import UserError
+from tumorseg.core.images import write_png
 from tumorseg.scans import Scan
 
 HEIGHT, WIDTH = 20, 30

@@ -15,7 +15,7 @@ from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, roiwrite
 
 from tumorseg import annotation, drawings
 from tumorseg.annotations import coco
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 from tumorseg.polygons import fill_parts
 from tumorseg.scans import Scan
 

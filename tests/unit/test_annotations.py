@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from shapely.geometry import Polygon
 
-from tumorseg import annotation, registry, scans, storing
-from tumorseg.cases import Case
+from tumorseg import annotation, scans, storing
+from tumorseg.core import registry
+from tumorseg.core.cases import Case
+from tumorseg.core.errors import UserError
+from tumorseg.core.images import write_mask
 from tumorseg.drawings import Annotation
-from tumorseg.errors import UserError
-from tumorseg.images import write_mask
 from tumorseg.polygons import fill_parts
 from tumorseg.scans import Labels, Scan
 

@@ -17,7 +17,7 @@ from tumorseg.audit import audit, audit_all
 from tumorseg.audit_rows import verdict
 from tumorseg.audit_sources import of_frame, read
 from tumorseg.claims import improvement_fault, least_p, significance_faults
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 from tumorseg.metrics import Counts, overlap
 from tumorseg.printed import Source, cell, number, quantity
 from tumorseg.statistics import t_interval

@@ -17,10 +17,10 @@ from hypothesis.extra.numpy import arrays
 import show_cases
 import write_report
 from tumorseg import case_browser
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_table, write_text
+from tumorseg.core.images import write_mask, write_png
 from tumorseg.figures import TRUTH, palette
-from tumorseg.files import write_table, write_text
-from tumorseg.images import write_mask, write_png
 from tumorseg.measuring import failed, measured
 
 LOSSES = ("bce", "focal", "dice")

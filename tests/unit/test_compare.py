@@ -8,8 +8,8 @@ import pytest
 import compare
 import measure
 import measure_background
-from tumorseg.errors import UserError
-from tumorseg.files import read_table, write_table
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import read_table, write_table
 from tumorseg.pages import page
 from tumorseg.tables import published_rows, table2
 

@@ -8,8 +8,8 @@ from chromium import browser
 
 import check
 from tumorseg import cohort_check, duplicates
-from tumorseg.errors import UserError
-from tumorseg.files import read_table
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import read_table
 
 
 @pytest.mark.parametrize("entry", bad_data.CATALOGUE, ids=[e.fed for e in bad_data.CATALOGUE])

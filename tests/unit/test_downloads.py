@@ -10,9 +10,9 @@ from file_server import Server, serving, zipped
 
 import download
 from tumorseg import downloads
+from tumorseg.core.files import read_table
+from tumorseg.core.problems import DataError
 from tumorseg.downloads import Archive
-from tumorseg.files import read_table
-from tumorseg.problems import DataError
 from tumorseg.sources import cheng_mat
 
 MEMBERS = ("1.mat", "2.mat")

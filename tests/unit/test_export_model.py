@@ -8,8 +8,8 @@ import yaml
 
 import export_model
 from tumorseg import exported_model
-from tumorseg.errors import UserError
-from tumorseg.files import write_table
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_table
 
 LOSSES = ["bce", "focal"]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 from tumorseg.folds import ROLES, check, split, strata
 
 PLANES = ("axial", "coronal", "sagittal")

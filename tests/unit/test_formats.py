@@ -20,10 +20,10 @@ from pydicom.pixels import get_decoder
 from scan_files import AFFINE, PICTURE, PICTURE16, VOLUME
 
 from tumorseg import scans
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
+from tumorseg.core.problems import DataError
 from tumorseg.formats import mat
 from tumorseg.imaging import planes
-from tumorseg.problems import DataError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 PYDICOM = Path(pydicom.__file__).parent / "data" / "test_files"

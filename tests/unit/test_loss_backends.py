@@ -13,7 +13,7 @@ import loss_values
 import numpy as np
 import pytest
 
-from tumorseg import registry
+from tumorseg.core import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 TORCH = ROOT / ".venv-torch" / "bin" / "python"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorseg import registry
 from tumorseg.case_loss import CaseLoss
-from tumorseg.errors import UserError
+from tumorseg.core import registry
+from tumorseg.core.errors import UserError
 from tumorseg.loss_check import CHECKS, check_loss
 from tumorseg.loss_kit import configured
 from tumorseg.losses.boundary import targets
@@ -247,7 +247,7 @@ def test_logits_give_what_their_probabilities_give(name):
 
 
 def test_far_out_logits_keep_their_loss_and_slope_in_float32():
-    from tumorseg.device import value_and_gradient
+    from tumorseg.core.device import value_and_gradient
 
     loss = CaseLoss("bce", {"from_logits": True})
     truth = np.array([[[1.0]], [[0.0]]], np.float32)

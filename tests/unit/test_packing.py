@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pack
-from tumorseg.errors import UserError
-from tumorseg.files import read_table, write_table
-from tumorseg.images import write_mask, write_png
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import read_table, write_table
+from tumorseg.core.images import write_mask, write_png
 from tumorseg.packing import Placement, head_box, normalise, placement
 
 SIZES = st.integers(20, 300)

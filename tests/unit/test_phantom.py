@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 from tumorseg.polygons import fill_parts
 from tumorseg.sources import phantom
 

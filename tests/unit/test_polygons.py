@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 
 from tumorseg import annotation
-from tumorseg.images import read_mask
+from tumorseg.core.images import read_mask
 from tumorseg.polygons import fill, fill_parts
 from tumorseg.scans import Scan
 

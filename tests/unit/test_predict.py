@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import predict
 from tumorseg import applying, cells, exported_model, new_images, own_geometry, training_model
-from tumorseg.errors import UserError
-from tumorseg.files import read_table
-from tumorseg.images import read_image, read_mask, write_png
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import read_table
+from tumorseg.core.images import read_image, read_mask, write_png
 from tumorseg.packing import prepared
 from tumorseg.polygons import fill
 from tumorseg.scans import read

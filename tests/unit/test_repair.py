@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 from tumorseg.polygons import fill, fill_parts
 from tumorseg.repair import repaired
 

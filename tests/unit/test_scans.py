@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tumorseg import scans
-from tumorseg.cases import PLANES
+from tumorseg.core.cases import PLANES
+from tumorseg.core.problems import DataError
 from tumorseg.imaging import planes
-from tumorseg.problems import DataError
 from tumorseg.scans import Labels, Scan
 
 SIGNED_AXES = [

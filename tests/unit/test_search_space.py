@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tumorseg import search_space, tuning_checks
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

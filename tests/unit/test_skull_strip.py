@@ -12,9 +12,9 @@ from hypothesis.extra.numpy import arrays
 
 import compare_strips
 import skull_strip
-from tumorseg.errors import UserError
-from tumorseg.files import read_table, write_table
-from tumorseg.images import read_image, read_mask, write_mask, write_png
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import read_table, write_table
+from tumorseg.core.images import read_image, read_mask, write_mask, write_png
 from tumorseg.skull_strip import METHODS, brain_mask, mask_dice, size_warning, strip
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"

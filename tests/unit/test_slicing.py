@@ -11,7 +11,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from tumorseg import reading, scans
-from tumorseg.cases import Entry
+from tumorseg.core.cases import Entry
 from tumorseg.slicing import chosen
 
 SHAPE = (20, 24, 9)  # R-L, A-P, I-S

@@ -13,9 +13,9 @@ from pydicom.data import get_testdata_file
 
 import seek_names
 from tumorseg import identifiers, source_names
-from tumorseg.cases import Entry
-from tumorseg.errors import UserError
-from tumorseg.files import write_table
+from tumorseg.core.cases import Entry
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_table
 from tumorseg.header_text import header_texts
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tumorseg import reading
 from tumorseg.cohort import Cohort
-from tumorseg.problems import Problem
+from tumorseg.core.problems import Problem
 from tumorseg.sources import table
 
 HEIGHT, WIDTH = 40, 50

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tumorseg import device, registry, training, training_inference
+from tumorseg import training, training_inference
 from tumorseg.case_loss import CaseLoss
+from tumorseg.core import device, registry
 from tumorseg.networks.unet import build
 from tumorseg.resume import HISTORY, Outcome
 from tumorseg.training import Cases, Training

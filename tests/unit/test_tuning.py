@@ -24,8 +24,8 @@ from test_training import cases
 import tune
 from tumorseg import cell_training, cells, trial, tuning, tuning_tables
 from tumorseg.cell_training import Cell
-from tumorseg.errors import UserError
-from tumorseg.files import read_table, write_table
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import read_table, write_table
 from tumorseg.tuning_tables import Run
 
 SETTINGS = {

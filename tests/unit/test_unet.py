@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tumorseg import registry, training_model
+from tumorseg import training_model
+from tumorseg.core import registry
 from tumorseg.networks.unet import build
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tumorseg import registry
+from tumorseg.core import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from house import House
 
-from tumorseg.files import read_table
+from tumorseg.core.files import read_table
 
 CELL = "results/tiny/models/robust/focal/seed-1/fold-1"
 TARGET = f"{CELL}/model.weights.h5"

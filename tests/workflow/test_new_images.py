@@ -7,8 +7,8 @@ import pytest
 import yaml
 from house import copy_tree
 
-from tumorseg.files import read_table
-from tumorseg.images import read_image, read_mask
+from tumorseg.core.files import read_table
+from tumorseg.core.images import read_image, read_mask
 
 
 @pytest.fixture(scope="module")

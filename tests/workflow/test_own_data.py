@@ -15,7 +15,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from tumorseg import reading
-from tumorseg.files import read_table
+from tumorseg.core.files import read_table
 
 PAGE = (ROOT / "docs/own-data.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)

@@ -11,7 +11,7 @@ import loud
 import pytest
 from house import House, copy_tree
 
-from tumorseg.files import read_table
+from tumorseg.core.files import read_table
 
 EXPERIMENT = f"""\
 experiment: own

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from tumorseg import folds
-from tumorseg.files import read_table
-from tumorseg.images import read_image, read_mask
+from tumorseg.core.files import read_table
+from tumorseg.core.images import read_image, read_mask
 
 RECIPES, LOSSES = ("robust", "paper"), ("bce", "focal")
 RESULTS = Path("results/tiny")

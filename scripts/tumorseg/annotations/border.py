@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tumorseg.core.problems import error
 from tumorseg.drawings import Annotation, drawn
 from tumorseg.json_files import by_key, parsed
-from tumorseg.problems import error
 from tumorseg.scans import Scan
 
 EXPECTED = "a JSON list of x, y pairs, or an object of such lists"

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
+from tumorseg.core.problems import error, shown
 from tumorseg.drawings import Annotation, drawn, ellipse, is_tumour, rectangle
 from tumorseg.json_files import check_bytes, missing
-from tumorseg.problems import error, shown
 from tumorseg.scans import Scan
 
 EXPECTED = "an ImageJ .roi, or a .zip of them"

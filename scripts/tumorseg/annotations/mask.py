@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from tumorseg import scans
+from tumorseg.core.problems import Problem, warning
 from tumorseg.drawings import Annotation, unknown_label, wrong_size
-from tumorseg.problems import Problem, warning
 from tumorseg.scans import Labels, Scan
 
 EXPECTED = "a mask picture (PNG, TIFF, ...) or label volume (NIfTI, MHA, NRRD, DICOM)"

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from tumorseg.core.problems import Problem, error, shown
 from tumorseg.dicom_annotations import ASIDE, check_names, off_grid, opened, other_series, voxels_of
 from tumorseg.drawings import Annotation, is_tumour
 from tumorseg.polygons import fill_parts
-from tumorseg.problems import Problem, error, shown
 from tumorseg.repair import repaired
 from tumorseg.scans import Scan
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from tumorseg.core.problems import error, shown
 from tumorseg.drawings import Annotation, drawn, ellipse, is_tumour, rectangle
 from tumorseg.json_files import Images, by_key
-from tumorseg.problems import error, shown
 from tumorseg.scans import Scan
 
 EXPECTED = "JSON of VIA 1 or 2: images, each with `filename` and `regions`"

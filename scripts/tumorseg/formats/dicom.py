@@ -14,6 +14,7 @@ from pydicom.encaps import generate_frames
 from pydicom.pixels import apply_modality_lut, get_decoder
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
+from tumorseg.core.problems import DataError, Problem, error, warning
 from tumorseg.decoding import (
     MAX_BYTES,
     Raw,
@@ -24,7 +25,6 @@ from tumorseg.decoding import (
     unreadable,
 )
 from tumorseg.dicom_frames import Frame, frames_of, place
-from tumorseg.problems import DataError, Problem, error, warning
 
 KINDS = {"DICOM": (".dcm", ".dicom", ".ima")}
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"

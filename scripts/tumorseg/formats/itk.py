@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
+from tumorseg.core.problems import error
 from tumorseg.decoding import (
     Raw,
     check_size,
@@ -20,7 +21,6 @@ from tumorseg.decoding import (
     truncated,
     unreadable,
 )
-from tumorseg.problems import error
 
 KINDS = {"MetaImage": (".mha", ".mhd"), "NRRD": (".nrrd", ".nhdr")}
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # LPS of ITK to RAS

@@ -10,8 +10,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from tumorseg.core.problems import error
 from tumorseg.decoding import Raw, check_size, truncated
-from tumorseg.problems import error
 
 KINDS = {"MATLAB 7.3": (".mat",)}
 _HDF5 = b"\x89HDF\r\n\x1a\n"

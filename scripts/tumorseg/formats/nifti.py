@@ -9,6 +9,7 @@ from typing import BinaryIO
 import nibabel as nib
 import numpy as np
 
+from tumorseg.core.problems import error
 from tumorseg.decoding import (
     MAX_PIXELS,
     Raw,
@@ -20,7 +21,6 @@ from tumorseg.decoding import (
     truncated,
     unreadable,
 )
-from tumorseg.problems import error
 
 KINDS = {"NIfTI": (".nii",), "compressed NIfTI": (".nii.gz", ".gz")}
 _GZIP = b"\x1f\x8b"

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from tumorseg.core.problems import error
 from tumorseg.decoding import (
     MAX_PIXELS,
     Raw,
@@ -18,7 +19,6 @@ from tumorseg.decoding import (
     truncated,
     unreadable,
 )
-from tumorseg.problems import error
 
 KINDS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "TIFF": (".tif", ".tiff")}
 _STARTS = {

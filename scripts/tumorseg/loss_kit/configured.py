@@ -4,9 +4,9 @@ import ast
 from typing import Any
 
 from tumorseg import loss_constants as kinds
+from tumorseg.core.errors import UserError
 from tumorseg.core.places import LIBRARY
-from tumorseg.errors import UserError
-from tumorseg.registry import names
+from tumorseg.core.registry import names
 
 
 def _loss_text(name: str) -> ast.Module:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tumorseg.files import write_text
+from tumorseg.core.files import write_text
 
 LOCAL_MARK = "LOCAL_ONLY.txt"  # lies in every folder that may name source files
 

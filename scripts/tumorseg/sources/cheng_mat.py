@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from tumorseg import source_files
-from tumorseg.cases import PLANES, Entry
+from tumorseg.core.cases import PLANES, Entry
+from tumorseg.core.files import read_table
+from tumorseg.core.problems import DataError, error
 from tumorseg.decoding import truncated
 from tumorseg.downloads import Archive
-from tumorseg.files import read_table
 from tumorseg.formats import mat
-from tumorseg.problems import DataError, error
 
 PIXEL_MM = 0.49  # of a picture of 512 pixels, by the authors; of the few others nothing is said
 PLANE_HINT = (

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tumorseg.cases import Entry
-from tumorseg.problems import DataError, error, warning
+from tumorseg.core.cases import Entry
+from tumorseg.core.problems import DataError, error, warning
 
 DICOM = (".dcm", ".dicom", ".ima")
 SUFFIXES = (".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".mha", ".mhd", ".nrrd")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tumorseg import source_files
-from tumorseg.cases import Entry
-from tumorseg.problems import DataError
+from tumorseg.core.cases import Entry
+from tumorseg.core.problems import DataError
 
 # Where pre or post was not acquired (15 of 110 patients), the authors put FLAIR into its channel.
 SEQUENCES = ("pre", "flair", "post")

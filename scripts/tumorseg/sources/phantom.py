@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from tumorseg.cases import Case, Part
-from tumorseg.errors import UserError
+from tumorseg.core.cases import Case, Part
+from tumorseg.core.errors import UserError
 from tumorseg.phantom_fields import Noise, template
 from tumorseg.phantom_head import Tissue, draw_brain, draw_head
 from tumorseg.phantom_tumour import KINDS, Tumour, draw_tumour, grow, outline, squeeze

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from tumorseg.cases import Entry
-from tumorseg.problems import DataError, error
+from tumorseg.core.cases import Entry
+from tumorseg.core.problems import DataError, error
 
 NEEDED = ("case", "image", "annotation", "patient")
 OPTIONAL = ("plane", "spacing_mm", "tumour_type", "form")

@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tumorseg.errors import UserError
-from tumorseg.files import write_atomically
+from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_atomically
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _END_MARKS = {".png": b"IEND", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}

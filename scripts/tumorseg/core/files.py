@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:

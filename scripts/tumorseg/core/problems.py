@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tumorseg.errors import UserError
+from tumorseg.core.errors import UserError
 
 SHOWN, SHOWN_A_CODE = 50, 4  # lines of problems in a terminal; none of them hides the others
 

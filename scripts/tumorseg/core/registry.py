@@ -3,8 +3,8 @@
 from importlib import import_module
 from types import ModuleType
 
+from tumorseg.core.errors import UserError
 from tumorseg.core.places import LIBRARY
-from tumorseg.errors import UserError
 
 
 def names(folder: str) -> list[str]:
