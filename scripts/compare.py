@@ -48,6 +48,6 @@ def main(*, metrics: list[str], background: str, tables: list[str], pages: list[
 
 
 if "snakemake" in globals():
-    from tumorseg.job import run
+    from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

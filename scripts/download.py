@@ -30,6 +30,6 @@ def main(*, kind: str, data_dir: str, downloaded: str) -> None:
 
 
 if "snakemake" in globals():
-    from tumorseg.job import run
+    from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

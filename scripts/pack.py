@@ -61,6 +61,6 @@ def _save(path: str, array: np.ndarray) -> None:
 
 
 if "snakemake" in globals():
-    from tumorseg.job import run
+    from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

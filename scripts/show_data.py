@@ -68,6 +68,6 @@ def main(
 
 
 if "snakemake" in globals():
-    from tumorseg.job import run
+    from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

@@ -17,6 +17,6 @@ def main(*, losses_svg: str, losses: dict[str, list[Any]]) -> None:
 
 if "snakemake" in globals():
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    from tumorseg.job import run
+    from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

@@ -17,6 +17,6 @@ def main(*, metrics: list[str], background: str, bars_svg: str, cases_svg: str) 
 
 
 if "snakemake" in globals():
-    from tumorseg.job import run
+    from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

@@ -106,6 +106,6 @@ def main(
 
 if "snakemake" in globals():
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    from tumorseg.job import run
+    from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

@@ -53,6 +53,6 @@ def main(*, results: list[str], manuscript_dir: str) -> None:
 
 
 if "snakemake" in globals():
-    from tumorseg.job import run
+    from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tumorseg import code_digest
 from tumorseg.core import places
+from tumorseg.workflow import code_digest
 
 FILES = {
     "train.py": '''

@@ -75,7 +75,7 @@ def imports(path: Path) -> set[str]:
 
 def reached(script: str) -> set[str]:
     """The script, and every module, ours or not, that it may import in any of its calls."""
-    waiting, found = {script, "tumorseg.job"}, set()
+    waiting, found = {script, "tumorseg.workflow.job"}, set()
     while waiting:
         module = waiting.pop()
         found.add(module)
