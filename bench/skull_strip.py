@@ -18,7 +18,7 @@ import pandas as pd
 
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask
-from tumorseg.skull_strip import METHODS, brain_mask, mask_dice
+from tumorseg.imaging.skull_strip import METHODS, brain_mask, mask_dice
 
 KEPT_SHARE = 0.99
 PLANES = ("sagittal", "coronal", "axial")  # across the axes of a volume in RAS order

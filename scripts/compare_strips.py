@@ -8,7 +8,7 @@ import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_image, read_mask
-from tumorseg.skull_strip import brain_mask, mask_dice
+from tumorseg.imaging.skull_strip import brain_mask, mask_dice
 
 KEPT_SHARE = 0.99  # a case is harmed where a method keeps less of the tumour than this
 

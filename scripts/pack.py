@@ -9,7 +9,7 @@ import pandas as pd
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_atomically, write_table
 from tumorseg.core.images import read_image, read_mask
-from tumorseg.packing import prepared
+from tumorseg.imaging.placement import prepared
 
 
 def main(

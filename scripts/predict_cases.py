@@ -13,7 +13,7 @@ from tumorseg.core import device
 from tumorseg.core.files import read_table, write_text
 from tumorseg.core.images import write_png
 from tumorseg.folds import positions
-from tumorseg.packing import Placement
+from tumorseg.imaging.placement import Placement
 from tumorseg.probabilities import quantised
 
 

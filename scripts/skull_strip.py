@@ -8,7 +8,7 @@ import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_image, read_mask, write_mask, write_png
-from tumorseg.skull_strip import brain_mask, mask_dice, size_warning, strip
+from tumorseg.imaging.skull_strip import brain_mask, mask_dice, size_warning, strip
 
 
 def main(

@@ -10,9 +10,9 @@ from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import error, shown
 from tumorseg.drawings import Annotation, frame
+from tumorseg.imaging.scans import Scan
 from tumorseg.json_files import missing, parsed
 from tumorseg.polygons import fill_parts
-from tumorseg.scans import Scan
 
 AUTO = "auto"
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from tumorseg import probabilities
-from tumorseg.packing import prepared
+from tumorseg.imaging.placement import prepared
+from tumorseg.imaging.skull_strip import brain_mask, strip
 from tumorseg.probabilities import foreground
-from tumorseg.skull_strip import brain_mask, strip
 
 SLICES = 8  # prepared at a time
 

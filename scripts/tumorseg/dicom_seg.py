@@ -9,7 +9,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tumorseg.core.files import write_atomically
-from tumorseg.scans import Scan
+from tumorseg.imaging.scans import Scan
 
 # A DICOM-SEG has to have them, if only empty; anonymized images often lack them.
 MAY_BE_EMPTY = (

@@ -12,9 +12,9 @@ import numpy as np
 
 from tumorseg.core.cases import Part
 from tumorseg.core.problems import DataError, Problem, error, shown
+from tumorseg.imaging.scans import Scan
 from tumorseg.polygons import fill_parts
 from tumorseg.repair import repaired
-from tumorseg.scans import Scan
 
 ROUND = np.arange(360) * np.pi / 180  # corners of a circle: 5e-5 less area
 

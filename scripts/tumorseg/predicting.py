@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg import overview, own_geometry, scans
+from tumorseg import overview, own_geometry
 from tumorseg.applying import SLICES, Members, Prediction, Stack, predict
 from tumorseg.core.digests import files_digest
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_text
 from tumorseg.core.problems import DataError, Problem, warning
-from tumorseg.imaging import planes
+from tumorseg.imaging import planes, scans
+from tumorseg.imaging.scans import Scan
 from tumorseg.new_images import Image
-from tumorseg.scans import Scan
 
 TOGETHER_PX = 2**24  # pictures are predicted several at a time while they have no more pixels
 

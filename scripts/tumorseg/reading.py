@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tumorseg import annotation, entry_checks, scans, slicing
+from tumorseg import annotation, entry_checks, slicing
 from tumorseg.core import registry
 from tumorseg.core.cases import Case, Entry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import DataError, Problem
 from tumorseg.drawings import Annotation
-from tumorseg.scans import Scan
+from tumorseg.imaging import scans
+from tumorseg.imaging.scans import Scan
 
 
 class Read(NamedTuple):

@@ -11,7 +11,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RTStructureSetSt
 from roifile import ROI_TYPE, ImagejRoi
 from scipy.spatial.transform import Rotation
 
-from tumorseg.scans import Scan
+from tumorseg.imaging.scans import Scan
 
 SLICES, ROWS, COLUMNS = 5, 24, 31
 SPACING = (0.8, 1.3, 2.5)  # rows, columns, slices in mm

@@ -28,7 +28,7 @@ from pydicom.data import get_testdata_file
 from tumorseg import annotation
 from tumorseg.core.errors import UserError
 from tumorseg.drawings import Annotation
-from tumorseg.scans import Scan
+from tumorseg.imaging.scans import Scan
 
 
 def read(path, given=None, labels=None) -> Annotation:

@@ -25,7 +25,7 @@ from tumorseg import annotation
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.images import write_png
-from tumorseg.scans import Scan
+from tumorseg.imaging.scans import Scan
 
 HEIGHT, WIDTH = 20, 30
 PICTURE = Scan(Path("scan.png"), np.zeros((HEIGHT, WIDTH), np.uint8))

@@ -16,8 +16,8 @@ from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, roiwrite
 from tumorseg import annotation, drawings
 from tumorseg.annotations import coco
 from tumorseg.core.errors import UserError
+from tumorseg.imaging.scans import Scan
 from tumorseg.polygons import fill_parts
-from tumorseg.scans import Scan
 
 HEIGHT, WIDTH = 20, 30
 # Pixels x 5..10, y 3..8, in coordinates that start at the first pixel's corner.

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from shapely.geometry import Polygon
 
-from tumorseg import annotation, scans, storing
+from tumorseg import annotation, storing
 from tumorseg.core import registry
 from tumorseg.core.cases import Case
 from tumorseg.core.errors import UserError
 from tumorseg.core.images import write_mask
 from tumorseg.drawings import Annotation
+from tumorseg.imaging import scans
+from tumorseg.imaging.scans import Labels, Scan
 from tumorseg.polygons import fill_parts
-from tumorseg.scans import Labels, Scan
 
 HEIGHT, WIDTH = 20, 30
 SQUARE = [[4.5, 2.5], [10.5, 2.5], [10.5, 8.5], [4.5, 8.5]]  # pixels x 5..10, y 3..8

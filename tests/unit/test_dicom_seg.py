@@ -15,7 +15,7 @@ from pydicom.uid import (
 )
 
 from tumorseg import new_images, own_geometry
-from tumorseg.scans import read
+from tumorseg.imaging.scans import read
 
 COUNT, ROWS, COLUMNS = 6, 12, 16
 SAGITTAL = [0, 1, 0, 0, 0, -1]

@@ -19,11 +19,10 @@ from PIL import Image, ImageOps
 from pydicom.pixels import get_decoder
 from scan_files import AFFINE, PICTURE, PICTURE16, VOLUME
 
-from tumorseg import scans
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import DataError
 from tumorseg.formats import mat
-from tumorseg.imaging import planes
+from tumorseg.imaging import planes, scans
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 PYDICOM = Path(pydicom.__file__).parent / "data" / "test_files"

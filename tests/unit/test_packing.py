@@ -10,7 +10,7 @@ import pack
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import write_mask, write_png
-from tumorseg.packing import Placement, head_box, normalise, placement
+from tumorseg.imaging.placement import Placement, head_box, normalise, placement
 
 SIZES = st.integers(20, 300)
 

@@ -11,8 +11,8 @@ from matplotlib.path import Path as Outline
 
 from tumorseg import annotation
 from tumorseg.core.images import read_mask
+from tumorseg.imaging.scans import Scan
 from tumorseg.polygons import fill, fill_parts
-from tumorseg.scans import Scan
 
 HEIGHT, WIDTH = 24, 30
 REAL = Path(__file__).parents[3] / "shared" / "data" / "t1ce_slices"

@@ -18,9 +18,9 @@ from tumorseg import applying, cells, exported_model, new_images, own_geometry, 
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask, write_png
-from tumorseg.packing import prepared
+from tumorseg.imaging.placement import prepared
+from tumorseg.imaging.scans import read
 from tumorseg.polygons import fill
-from tumorseg.scans import read
 
 SIZE = 32
 SETTINGS = {

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorseg import scans
 from tumorseg.core.cases import PLANES
 from tumorseg.core.problems import DataError
-from tumorseg.imaging import planes
-from tumorseg.scans import Labels, Scan
+from tumorseg.imaging import planes, scans
+from tumorseg.imaging.scans import Labels, Scan
 
 SIGNED_AXES = [
     (order, signs) for order in permutations(range(3)) for signs in product((1, -1), repeat=3)

@@ -15,7 +15,7 @@ import skull_strip
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_image, read_mask, write_mask, write_png
-from tumorseg.skull_strip import METHODS, brain_mask, mask_dice, size_warning, strip
+from tumorseg.imaging.skull_strip import METHODS, brain_mask, mask_dice, size_warning, strip
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 METHOD_OF_CHENG_SLICES = "head"

@@ -9,8 +9,8 @@ import numpy as np
 
 from tumorseg.core.problems import error
 from tumorseg.drawings import Annotation, drawn
+from tumorseg.imaging.scans import Scan
 from tumorseg.json_files import by_key, parsed
-from tumorseg.scans import Scan
 
 EXPECTED = "a JSON list of x, y pairs, or an object of such lists"
 

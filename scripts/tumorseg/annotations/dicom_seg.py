@@ -9,8 +9,8 @@ from pydicom.pixels import iter_pixels
 
 from tumorseg.dicom_annotations import ASIDE, check_names, off_grid, opened, other_series, voxels_of
 from tumorseg.drawings import Annotation, is_tumour
+from tumorseg.imaging.scans import Scan
 from tumorseg.json_files import check_bytes
-from tumorseg.scans import Scan
 
 EXPECTED = "a DICOM segmentation"
 

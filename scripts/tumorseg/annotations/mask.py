@@ -5,10 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tumorseg import scans
 from tumorseg.core.problems import Problem, warning
 from tumorseg.drawings import Annotation, unknown_label, wrong_size
-from tumorseg.scans import Labels, Scan
+from tumorseg.imaging import scans
+from tumorseg.imaging.scans import Labels, Scan
 
 EXPECTED = "a mask picture (PNG, TIFF, ...) or label volume (NIfTI, MHA, NRRD, DICOM)"
 GREY_FROM = 128  # a picture's largest value from which values between are edges, not labels

@@ -15,7 +15,8 @@ from pydicom.pixels import apply_modality_lut, get_decoder
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from tumorseg.core.problems import DataError, Problem, error, warning
-from tumorseg.decoding import (
+from tumorseg.imaging.dicom_frames import Frame, frames_of, place
+from tumorseg.imaging.raw import (
     MAX_BYTES,
     Raw,
     check_size,
@@ -24,7 +25,6 @@ from tumorseg.decoding import (
     truncated,
     unreadable,
 )
-from tumorseg.dicom_frames import Frame, frames_of, place
 
 KINDS = {"DICOM": (".dcm", ".dicom", ".ima")}
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"

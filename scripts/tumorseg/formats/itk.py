@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
 from tumorseg.core.problems import error
-from tumorseg.decoding import (
+from tumorseg.imaging.raw import (
     Raw,
     check_size,
     orientation_unknown,

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from tumorseg.core.problems import error
-from tumorseg.decoding import Raw, check_size, truncated
+from tumorseg.imaging.raw import Raw, check_size, truncated
 
 KINDS = {"MATLAB 7.3": (".mat",)}
 _HDF5 = b"\x89HDF\r\n\x1a\n"

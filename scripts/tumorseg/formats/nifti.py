@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 
 from tumorseg.core.problems import error
-from tumorseg.decoding import (
+from tumorseg.imaging.raw import (
     MAX_PIXELS,
     Raw,
     check_size,

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tumorseg.core.problems import error
-from tumorseg.decoding import (
+from tumorseg.imaging.raw import (
     MAX_PIXELS,
     Raw,
     check_size,

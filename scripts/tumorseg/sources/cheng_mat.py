@@ -15,9 +15,9 @@ from tumorseg import source_files
 from tumorseg.core.cases import PLANES, Entry
 from tumorseg.core.files import read_table
 from tumorseg.core.problems import DataError, error
-from tumorseg.decoding import truncated
 from tumorseg.downloads import Archive
 from tumorseg.formats import mat
+from tumorseg.imaging.raw import truncated
 
 PIXEL_MM = 0.49  # of a picture of 512 pixels, by the authors; of the few others nothing is said
 PLANE_HINT = (

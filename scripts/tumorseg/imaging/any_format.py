@@ -14,7 +14,7 @@ import numpy as np
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import error, warning
-from tumorseg.decoding import MAX_BYTES, Raw, no_channel, too_large, unreadable
+from tumorseg.imaging.raw import MAX_BYTES, Raw, no_channel, too_large, unreadable
 
 READABLE = "PNG, JPEG, TIFF, DICOM, NIfTI, MHA, MHD, NRRD or MATLAB 7.3"
 # pydicom's log and warnings quote headers: they must reach nobody's terminal. Filters are set once,

@@ -9,7 +9,7 @@ import numpy as np
 import pydicom
 
 from tumorseg.core.problems import Problem, error, warning
-from tumorseg.decoding import unreadable
+from tumorseg.imaging.raw import unreadable
 
 TILT_DEGREES = 1.0  # between the way from slice to slice and the slices' normal
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's LPS to RAS

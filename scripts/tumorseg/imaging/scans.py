@@ -8,7 +8,7 @@ from nibabel.orientations import io_orientation
 
 from tumorseg.core.cases import PLANES
 from tumorseg.core.problems import DataError, Problem, error, warning
-from tumorseg.detecting import decode
+from tumorseg.imaging.any_format import decode
 from tumorseg.imaging.planes import DISPLAY, cut, world_axes
 
 OBLIQUE_DEGREES = 15.0  # from here on the nearest plane is worth a warning
