@@ -15,12 +15,12 @@ import nibabel as nib
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - the library's customary name
 
-from tumorseg.contours import labelme
 from tumorseg.core.files import write_atomically, write_text
 from tumorseg.core.images import write_mask, write_png
 from tumorseg.core.problems import Problem, warning
 from tumorseg.dicom_seg import write_segmentation
 from tumorseg.imaging.scans import Scan
+from tumorseg.outlines.contours import labelme
 from tumorseg.probabilities import as_fraction
 
 Writer = Callable[[Path, np.ndarray], None]

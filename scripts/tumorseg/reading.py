@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tumorseg import annotation, entry_checks, slicing
+from tumorseg import entry_checks, slicing
 from tumorseg.core import registry
 from tumorseg.core.cases import Case, Entry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import DataError, Problem
-from tumorseg.drawings import Annotation
 from tumorseg.imaging import scans
 from tumorseg.imaging.scans import Scan
+from tumorseg.outlines import any_form
+from tumorseg.outlines.drawings import Annotation
 
 
 class Read(NamedTuple):
@@ -118,7 +119,7 @@ def _annotation(entry: Entry, scan: Scan, labels: dict[str, str] | None) -> Anno
         return Annotation(None, np.zeros(scan.voxels.shape, np.uint8))
     labels = entry.labels if entry.labels is not None else labels
     key = entry.key or entry.image.name
-    return annotation.read(entry.annotation, entry.form, scan, key, labels)
+    return any_form.read(entry.annotation, entry.form, scan, key, labels)
 
 
 def _problem(stop: UserError) -> Problem:

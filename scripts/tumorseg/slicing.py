@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg import polygons
 from tumorseg.core.cases import PLANES, Case, Entry
 from tumorseg.core.problems import Problem, error, warning
-from tumorseg.drawings import Annotation
 from tumorseg.imaging import planes, scans
 from tumorseg.imaging.scans import Scan
+from tumorseg.outlines import polygons
+from tumorseg.outlines.drawings import Annotation
 
 OTHER_MM = 0.01  # a stated spacing is another than the image's own where they differ by this share
 

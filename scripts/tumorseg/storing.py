@@ -10,7 +10,7 @@ from tumorseg.core.cases import Case
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_text
 from tumorseg.core.images import read_mask, write_mask, write_png
-from tumorseg.polygons import fill_parts
+from tumorseg.outlines.polygons import fill_parts
 
 
 def stored(case: Case, name: str, patient: str, folder: Path) -> dict[str, Any]:

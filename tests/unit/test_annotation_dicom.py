@@ -25,14 +25,14 @@ from annotation_files import (
 )
 from pydicom.data import get_testdata_file
 
-from tumorseg import annotation
 from tumorseg.core.errors import UserError
-from tumorseg.drawings import Annotation
 from tumorseg.imaging.scans import Scan
+from tumorseg.outlines import any_form
+from tumorseg.outlines.drawings import Annotation
 
 
 def read(path, given=None, labels=None) -> Annotation:
-    return annotation.read(path, "auto", given or scan(), labels=labels)
+    return any_form.read(path, "auto", given or scan(), labels=labels)
 
 
 @pytest.mark.parametrize("turn", TURNS)
@@ -193,7 +193,7 @@ def test_a_picture_and_a_wrong_modality_are_refused(tmp_path):
     with pytest.raises(UserError, match="affine_missing"):
         read(path, picture)
     with pytest.raises(UserError, match=r"modality 'RTSTRUCT'; expected SEG.*dicom_modality"):
-        annotation.read(path, "dicom_seg", scan())
+        any_form.read(path, "dicom_seg", scan())
 
 
 def test_a_planning_systems_rtstruct_covers_its_box():

@@ -21,11 +21,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from roifile import ROI_TYPE
 
-from tumorseg import annotation
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.images import write_png
 from tumorseg.imaging.scans import Scan
+from tumorseg.outlines import any_form
 
 HEIGHT, WIDTH = 20, 30
 PICTURE = Scan(Path("scan.png"), np.zeros((HEIGHT, WIDTH), np.uint8))
@@ -112,7 +112,7 @@ def survives(path: Path, form: str, given_scan: Scan, labels=None) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = annotation.read(path, form, given_scan, "scan.png", labels)
+            found = any_form.read(path, form, given_scan, "scan.png", labels)
         except UserError as error:
             assert str(error).isprintable() and len(str(error)) < 600
             return
@@ -214,7 +214,7 @@ def test_the_undamaged_files_are_read(tmp_path, good, name):
     form, content, given_scan = good[name]
     path = tmp_path / "whole"
     path.write_bytes(content)
-    found = annotation.read(path, form, given_scan, "scan.png")
+    found = any_form.read(path, form, given_scan, "scan.png")
     assert found.parts or found.mask.any()
 
 

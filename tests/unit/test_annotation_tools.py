@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_masks
 from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, roiwrite
 
-from tumorseg import annotation, drawings
 from tumorseg.annotations import coco
 from tumorseg.core.errors import UserError
 from tumorseg.imaging.scans import Scan
-from tumorseg.polygons import fill_parts
+from tumorseg.outlines import any_form, drawings
+from tumorseg.outlines.polygons import fill_parts
 
 HEIGHT, WIDTH = 20, 30
 # Pixels x 5..10, y 3..8, in coordinates that start at the first pixel's corner.
@@ -44,7 +44,7 @@ def store(tmp_path, content) -> Path:
 
 
 def painted(path, form="auto", key="", labels=None, scan=SCAN) -> np.ndarray:
-    found = annotation.read(path, form, scan, key, labels)
+    found = any_form.read(path, form, scan, key, labels)
     size = scan.voxels.shape
     return fill_parts(found.parts, *size) if found.mask is None else found.mask
 

@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from shapely.geometry import Polygon
 
-from tumorseg import annotation, storing
+from tumorseg import storing
 from tumorseg.core import registry
 from tumorseg.core.cases import Case
 from tumorseg.core.errors import UserError
 from tumorseg.core.images import write_mask
-from tumorseg.drawings import Annotation
 from tumorseg.imaging import scans
 from tumorseg.imaging.scans import Labels, Scan
-from tumorseg.polygons import fill_parts
+from tumorseg.outlines import any_form
+from tumorseg.outlines.drawings import Annotation
+from tumorseg.outlines.polygons import fill_parts
 
 HEIGHT, WIDTH = 20, 30
 SQUARE = [[4.5, 2.5], [10.5, 2.5], [10.5, 8.5], [4.5, 8.5]]  # pixels x 5..10, y 3..8
@@ -48,7 +49,7 @@ def painted(found: Annotation, size=(HEIGHT, WIDTH)) -> np.ndarray:
 
 
 def read(path, form="auto", scan=SCAN, key="", labels=None) -> np.ndarray:
-    return painted(annotation.read(path, form, scan, key, labels), scan.voxels.shape[-2:])
+    return painted(any_form.read(path, form, scan, key, labels), scan.voxels.shape[-2:])
 
 
 def codes(found: Annotation) -> list[str]:
@@ -70,7 +71,7 @@ def test_forms_of_one_square_give_one_mask(tmp_path, form):
 
 
 def test_outlines_on_a_single_dicom_slice_become_a_mask_of_its_shape(tmp_path):
-    found = annotation.read(store(tmp_path, {"shapes": [shape(SQUARE)]}), "auto", SLICE)
+    found = any_form.read(store(tmp_path, {"shapes": [shape(SQUARE)]}), "auto", SLICE)
     assert found.parts is None
     np.testing.assert_array_equal(found.mask, expected_square()[None])
 
@@ -111,7 +112,7 @@ def test_labelme_lies_where_the_tools_own_drawing_rule_puts_it(tmp_path_factory,
 
 
 def test_annotation_without_outlines_is_empty_and_no_error(tmp_path):
-    found = annotation.read(store(tmp_path, {"shapes": []}), "auto", SCAN)
+    found = any_form.read(store(tmp_path, {"shapes": []}), "auto", SCAN)
     assert found.parts == () and found.mask is None
 
 
@@ -182,7 +183,7 @@ def test_mask_of_another_size_is_refused(tmp_path):
 
 def labelled(values, labels=None, monkey=None):
     monkey.setattr(scans, "read_labels", lambda path: Labels(values))
-    return annotation.read(Path("mask.png"), "mask", SCAN, "", labels)
+    return any_form.read(Path("mask.png"), "mask", SCAN, "", labels)
 
 
 @pytest.mark.parametrize("value", [1, 2, 255, 65535])
@@ -233,7 +234,7 @@ def test_label_volume_goes_to_the_images_grid(tmp_path):
     other[0, 3] = 4
     turned = np.ascontiguousarray(values[::-1].transpose(0, 2, 1))
     nibabel.save(nibabel.Nifti1Image(turned, other), tmp_path / "labels.nii.gz")
-    found = annotation.read(tmp_path / "labels.nii.gz", "auto", image)
+    found = any_form.read(tmp_path / "labels.nii.gz", "auto", image)
     np.testing.assert_array_equal(found.mask, values)
 
 
@@ -242,7 +243,7 @@ def test_jpeg_mask_is_read_whole(tmp_path):
     square = np.kron(expected_square(), np.ones((7, 7), np.uint8)) * 255
     Image.fromarray(square).save(tmp_path / "mask.jpg", quality=75)
     scan = Scan(Path("image.png"), square)
-    found = annotation.read(tmp_path / "mask.jpg", "auto", scan)
+    found = any_form.read(tmp_path / "mask.jpg", "auto", scan)
     np.testing.assert_array_equal(found.mask, square > 0)
     assert codes(found) == ["mask_grey_edges"]
 
@@ -250,19 +251,19 @@ def test_jpeg_mask_is_read_whole(tmp_path):
 def test_outlines_on_a_volume_are_refused(tmp_path):
     volume = Scan(Path("volume.nii"), np.zeros((5, 6, 7), np.uint16), affine=np.eye(4))
     with pytest.raises(UserError, match=r"5 x 6 x 7.*outline_on_volume"):
-        annotation.read(store(tmp_path, {"shapes": [shape(SQUARE)]}), "auto", volume)
+        any_form.read(store(tmp_path, {"shapes": [shape(SQUARE)]}), "auto", volume)
 
 
 @pytest.mark.parametrize("name", [*registry.names("annotations"), "auto"])
 def test_every_form_names_a_missing_file(tmp_path, name):
     with pytest.raises(UserError, match="no such"):
-        annotation.read(tmp_path / "missing", name, SCAN)
+        any_form.read(tmp_path / "missing", name, SCAN)
 
 
 def test_stored_form_gives_the_same_mask_and_holds_numbers_only(tmp_path):
     secret = "Jane Doe 1970"
     content = {"shapes": [shape(SQUARE, label=secret, description=secret)], "imagePath": secret}
-    found = annotation.read(store(tmp_path, content), "auto", SCAN)
+    found = any_form.read(store(tmp_path, content), "auto", SCAN)
     for parts, mask in [(found.parts, None), (None, painted(found))]:
         case = Case("a.b", "p", "axial", SCAN.voxels, parts, mask, (1, 1), secret)
         path = storing.store_annotation(tmp_path / "a.b", case)

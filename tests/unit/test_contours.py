@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from tumorseg.contours import labelme, polygons_of
-from tumorseg.polygons import fill
+from tumorseg.outlines.contours import labelme, polygons_of
+from tumorseg.outlines.polygons import fill
 
 
 def filled(mask):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tumorseg.core.errors import UserError
-from tumorseg.polygons import fill_parts
+from tumorseg.outlines.polygons import fill_parts
 from tumorseg.sources import phantom
 
 SMALL = {"height_px": 128, "width_px": 200}

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 
-from tumorseg import annotation
 from tumorseg.core.images import read_mask
 from tumorseg.imaging.scans import Scan
-from tumorseg.polygons import fill, fill_parts
+from tumorseg.outlines import any_form
+from tumorseg.outlines.polygons import fill, fill_parts
 
 HEIGHT, WIDTH = 24, 30
 REAL = Path(__file__).parents[3] / "shared" / "data" / "t1ce_slices"
@@ -131,7 +131,7 @@ def test_borders_of_the_real_slices_give_their_masks():
     for sample in samples.itertuples():
         given_mask = read_mask(REAL / sample.mask).astype(bool)
         scan = Scan(REAL / sample.image, given_mask.astype(np.uint8))
-        found = annotation.read(REAL / "borders.json", "auto", scan, sample.sample_id)
+        found = any_form.read(REAL / "borders.json", "auto", scan, sample.sample_id)
         mask = fill_parts(found.parts, *given_mask.shape).astype(bool)
         overlaps.append((mask & given_mask).sum() / (mask | given_mask).sum())
     assert np.mean(overlaps) >= 0.995

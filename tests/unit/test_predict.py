@@ -20,7 +20,7 @@ from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask, write_png
 from tumorseg.imaging.placement import prepared
 from tumorseg.imaging.scans import read
-from tumorseg.polygons import fill
+from tumorseg.outlines.polygons import fill
 
 SIZE = 32
 SETTINGS = {

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
 from tumorseg.core.errors import UserError
-from tumorseg.polygons import fill, fill_parts
-from tumorseg.repair import repaired
+from tumorseg.outlines.polygons import fill, fill_parts
+from tumorseg.outlines.repair import repaired
 
 HEIGHT, WIDTH = 24, 30
 SQUARE = [(4.5, 2.5), (10.5, 2.5), (10.5, 8.5), (4.5, 8.5)]

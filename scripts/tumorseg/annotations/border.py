@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from tumorseg.core.problems import error
-from tumorseg.drawings import Annotation, drawn
 from tumorseg.imaging.scans import Scan
-from tumorseg.json_files import by_key, parsed
+from tumorseg.outlines.drawings import Annotation, drawn
+from tumorseg.outlines.json_files import by_key, parsed
 
 EXPECTED = "a JSON list of x, y pairs, or an object of such lists"
 

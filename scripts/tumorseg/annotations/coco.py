@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tumorseg.core.problems import error
-from tumorseg.drawings import Annotation, check_size, drawn, frame, is_tumour
 from tumorseg.imaging.scans import Scan
-from tumorseg.json_files import Images, by_key
+from tumorseg.outlines.drawings import Annotation, check_size, drawn, frame, is_tumour
+from tumorseg.outlines.json_files import Images, by_key
 
 EXPECTED = "JSON with lists `images`, `annotations` and `categories`, with polygons or RLE"
 

@@ -7,10 +7,17 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels import iter_pixels
 
-from tumorseg.dicom_annotations import ASIDE, check_names, off_grid, opened, other_series, voxels_of
-from tumorseg.drawings import Annotation, is_tumour
 from tumorseg.imaging.scans import Scan
-from tumorseg.json_files import check_bytes
+from tumorseg.outlines.dicom_patient import (
+    ASIDE,
+    check_names,
+    off_grid,
+    opened,
+    other_series,
+    voxels_of,
+)
+from tumorseg.outlines.drawings import Annotation, is_tumour
+from tumorseg.outlines.json_files import check_bytes
 
 EXPECTED = "a DICOM segmentation"
 

@@ -11,9 +11,9 @@ import numpy as np
 from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
 from tumorseg.core.problems import error, shown
-from tumorseg.drawings import Annotation, drawn, ellipse, is_tumour, rectangle
 from tumorseg.imaging.scans import Scan
-from tumorseg.json_files import check_bytes, missing
+from tumorseg.outlines.drawings import Annotation, drawn, ellipse, is_tumour, rectangle
+from tumorseg.outlines.json_files import check_bytes, missing
 
 EXPECTED = "an ImageJ .roi, or a .zip of them"
 OUTLINES = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)

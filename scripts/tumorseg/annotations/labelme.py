@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tumorseg.core.problems import error, shown
-from tumorseg.drawings import Annotation, check_size, drawn, ellipse, is_tumour, rectangle
 from tumorseg.imaging.scans import Scan
-from tumorseg.json_files import by_key, parsed
+from tumorseg.outlines.drawings import Annotation, check_size, drawn, ellipse, is_tumour, rectangle
+from tumorseg.outlines.json_files import by_key, parsed
 
 EXPECTED = "JSON with a list `shapes`, each with `label`, `shape_type` and `points` of x and y"
 

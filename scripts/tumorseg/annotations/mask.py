@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from tumorseg.core.problems import Problem, warning
-from tumorseg.drawings import Annotation, unknown_label, wrong_size
 from tumorseg.imaging import scans
 from tumorseg.imaging.scans import Labels, Scan
+from tumorseg.outlines.drawings import Annotation, unknown_label, wrong_size
 
 EXPECTED = "a mask picture (PNG, TIFF, ...) or label volume (NIfTI, MHA, NRRD, DICOM)"
 GREY_FROM = 128  # a picture's largest value from which values between are edges, not labels

@@ -6,11 +6,18 @@ from typing import Any
 import numpy as np
 
 from tumorseg.core.problems import Problem, error, shown
-from tumorseg.dicom_annotations import ASIDE, check_names, off_grid, opened, other_series, voxels_of
-from tumorseg.drawings import Annotation, is_tumour
 from tumorseg.imaging.scans import Scan
-from tumorseg.polygons import fill_parts
-from tumorseg.repair import repaired
+from tumorseg.outlines.dicom_patient import (
+    ASIDE,
+    check_names,
+    off_grid,
+    opened,
+    other_series,
+    voxels_of,
+)
+from tumorseg.outlines.drawings import Annotation, is_tumour
+from tumorseg.outlines.polygons import fill_parts
+from tumorseg.outlines.repair import repaired
 
 EXPECTED = "DICOM RTSTRUCT with closed planar contours"
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")

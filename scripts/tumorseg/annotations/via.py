@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tumorseg.core.problems import error, shown
-from tumorseg.drawings import Annotation, drawn, ellipse, is_tumour, rectangle
 from tumorseg.imaging.scans import Scan
-from tumorseg.json_files import Images, by_key
+from tumorseg.outlines.drawings import Annotation, drawn, ellipse, is_tumour, rectangle
+from tumorseg.outlines.json_files import Images, by_key
 
 EXPECTED = "JSON of VIA 1 or 2: images, each with `filename` and `regions`"
 

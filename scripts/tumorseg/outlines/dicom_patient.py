@@ -8,9 +8,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from tumorseg.core.problems import DataError, Problem, error, shown, warning
-from tumorseg.drawings import unknown_label
 from tumorseg.imaging.scans import Scan
-from tumorseg.json_files import check_bytes, missing
+from tumorseg.outlines.drawings import unknown_label
+from tumorseg.outlines.json_files import check_bytes, missing
 
 DEFLATED = 1032  # times: the most that zlib can pack, and pydicom unpacks it whole
 LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])

@@ -9,10 +9,10 @@ import pydicom
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import error, shown
-from tumorseg.drawings import Annotation, frame
 from tumorseg.imaging.scans import Scan
-from tumorseg.json_files import missing, parsed
-from tumorseg.polygons import fill_parts
+from tumorseg.outlines.drawings import Annotation, frame
+from tumorseg.outlines.json_files import missing, parsed
+from tumorseg.outlines.polygons import fill_parts
 
 AUTO = "auto"
 

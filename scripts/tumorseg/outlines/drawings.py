@@ -13,8 +13,8 @@ import numpy as np
 from tumorseg.core.cases import Part
 from tumorseg.core.problems import DataError, Problem, error, shown
 from tumorseg.imaging.scans import Scan
-from tumorseg.polygons import fill_parts
-from tumorseg.repair import repaired
+from tumorseg.outlines.polygons import fill_parts
+from tumorseg.outlines.repair import repaired
 
 ROUND = np.arange(360) * np.pi / 180  # corners of a circle: 5e-5 less area
 
