@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from tumorseg import downloads
 from tumorseg.core import registry
 from tumorseg.core.files import write_table
 from tumorseg.core.problems import error
+from tumorseg.data import downloads
 
 
 def main(*, kind: str, data_dir: str, downloaded: str) -> None:

@@ -7,14 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from tumorseg import pseudonyms, reading
-from tumorseg.cohort import Cohort
+from tumorseg import pseudonyms
 from tumorseg.core.cases import PLANES
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
 from tumorseg.core.problems import Problem, report
+from tumorseg.data import reading
+from tumorseg.data.cohort import Cohort
+from tumorseg.data.storing import stored
 from tumorseg.privacy.local import local_only
-from tumorseg.storing import stored
 
 
 def main(

@@ -12,7 +12,7 @@ from tumorseg import training_model
 from tumorseg.core import device
 from tumorseg.core.files import read_table, write_text
 from tumorseg.core.images import write_png
-from tumorseg.folds import positions
+from tumorseg.data.folds import positions
 from tumorseg.imaging.placement import Placement
 from tumorseg.probabilities import quantised
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from tumorseg import storing
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_image, write_mask
+from tumorseg.data import storing
 
 
 def brain_area(image: np.ndarray) -> int:

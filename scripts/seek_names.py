@@ -9,9 +9,9 @@ from tumorseg import pseudonyms, source_names
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
+from tumorseg.data.reading import listed
 from tumorseg.identifiers import Seeker
 from tumorseg.privacy.local import local_only
-from tumorseg.reading import listed
 
 SHOWN = 10  # hits on the terminal; all are in a file
 

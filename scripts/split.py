@@ -1,7 +1,7 @@
 """Makes the cross-validation folds."""
 
 from tumorseg.core.files import read_table, write_table
-from tumorseg.folds import split
+from tumorseg.data.folds import split
 
 
 def main(

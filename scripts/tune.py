@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tumorseg import cells, folds, tuning, tuning_tables
+from tumorseg import cells, tuning, tuning_tables
 from tumorseg.cell_training import Cell
 from tumorseg.core.files import read_table, write_table, write_text
+from tumorseg.data import folds
 from tumorseg.ray_session import session
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tumorseg import cells, folds, training_model
+from tumorseg import cells, training_model
 from tumorseg.core import device
 from tumorseg.core.files import read_table
+from tumorseg.data import folds
 
 if TYPE_CHECKING:
     from tumorseg.training import Training

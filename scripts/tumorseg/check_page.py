@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from tumorseg import figures
 from tumorseg.core.cases import PLANES, Case
 from tumorseg.core.files import write_text
+from tumorseg.data.storing import mask_of
 from tumorseg.page_parts import contour_path, picture_url
 from tumorseg.pages import FILTER, STYLE, table_element
-from tumorseg.storing import mask_of
 
 SHOWN = 300  # rows a code on the page; check.tsv has all
 SHEET = 60  # cases on the contact sheet

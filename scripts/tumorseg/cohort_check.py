@@ -1,4 +1,4 @@
-"""What is strange about slices when they are held together; what is wrong: tumorseg.cohort."""
+"""What is strange about slices when they are held together; what is wrong: tumorseg.data.cohort."""
 
 from collections import Counter
 

@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from tumorseg import cohort, duplicates, reading
+from tumorseg import duplicates
 from tumorseg.burned_in import suspicious
-from tumorseg.cohort import Cohort
 from tumorseg.core.cases import Case, Entry
 from tumorseg.core.problems import Problem, warning
+from tumorseg.data import cohort, reading
+from tumorseg.data.cohort import Cohort
+from tumorseg.data.storing import mask_of
 from tumorseg.imaging import skull_strip
-from tumorseg.storing import mask_of
 
 HEAD_GRID_PX = 128  # the head is looked for in a copy of this size: a tenth of the time
 TINY_PX = 10  # a tumour of fewer pixels has hardly an inside

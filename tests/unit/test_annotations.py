@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from shapely.geometry import Polygon
 
-from tumorseg import storing
 from tumorseg.core import registry
 from tumorseg.core.cases import Case
 from tumorseg.core.errors import UserError
 from tumorseg.core.images import write_mask
+from tumorseg.data import storing
 from tumorseg.imaging import scans
 from tumorseg.imaging.scans import Labels, Scan
 from tumorseg.outlines import any_form

@@ -9,10 +9,10 @@ import pytest
 from file_server import Server, serving, zipped
 
 import download
-from tumorseg import downloads
 from tumorseg.core.files import read_table
 from tumorseg.core.problems import DataError
-from tumorseg.downloads import Archive
+from tumorseg.data import downloads
+from tumorseg.data.downloads import Archive
 from tumorseg.sources import cheng_mat
 
 MEMBERS = ("1.mat", "2.mat")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tumorseg import cohort, duplicates
+from tumorseg import duplicates
+from tumorseg.data import cohort
 
 HEADS = [bad_data.head(number, 192) for number in range(40)]
 PRINTS = np.stack([duplicates.picture_print(head) for head in HEADS])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
-from tumorseg import reading
+from tumorseg.data import reading
 from tumorseg.sources import folder
 
 BY_NAME = "^([^_]+)_"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tumorseg.core.errors import UserError
-from tumorseg.folds import ROLES, check, split, strata
+from tumorseg.data.folds import ROLES, check, split, strata
 
 PLANES = ("axial", "coronal", "sagittal")
 

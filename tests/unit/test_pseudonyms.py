@@ -17,14 +17,14 @@ import import_cases
 import pack
 import rasterize
 import split
-from tumorseg import reading
-from tumorseg.cohort import Cohort
 from tumorseg.comparison import Question, contrasts, patient_scores
 from tumorseg.core.digests import files_digest
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask
 from tumorseg.core.problems import SHOWN_A_CODE
+from tumorseg.data import reading
+from tumorseg.data.cohort import Cohort
 from tumorseg.pseudonyms import namer, pseudonym, secret_key
 from tumorseg.subgroups import groups, subgroups
 

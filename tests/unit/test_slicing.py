@@ -10,10 +10,10 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from tumorseg import reading
 from tumorseg.core.cases import Entry
+from tumorseg.data import reading
+from tumorseg.data.slicing import chosen
 from tumorseg.imaging import scans
-from tumorseg.slicing import chosen
 
 SHAPE = (20, 24, 9)  # R-L, A-P, I-S
 MM = (0.5, 0.75, 4.0)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tumorseg import reading
 from tumorseg.core import registry
 from tumorseg.core.files import read_table
 from tumorseg.core.problems import DataError
+from tumorseg.data import reading
+from tumorseg.data.source_check import check_source
 from tumorseg.imaging import scans
-from tumorseg.source_check import check_source
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "t1ce_slices" / "samples.tsv"
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tumorseg import reading
-from tumorseg.cohort import Cohort
 from tumorseg.core.problems import Problem
+from tumorseg.data import reading
+from tumorseg.data.cohort import Cohort
 from tumorseg.sources import table
 
 HEIGHT, WIDTH = 40, 50

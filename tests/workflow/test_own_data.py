@@ -14,8 +14,8 @@ from house import ROOT, House, copy_tree
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from tumorseg import reading
 from tumorseg.core.files import read_table
+from tumorseg.data import reading
 
 PAGE = (ROOT / "docs/own-data.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)

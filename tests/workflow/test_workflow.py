@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from tumorseg import folds
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask
+from tumorseg.data import folds
 
 RECIPES, LOSSES = ("robust", "paper"), ("bce", "focal")
 RESULTS = Path("results/tiny")

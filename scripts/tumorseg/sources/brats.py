@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tumorseg import source_files
 from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError, error
+from tumorseg.data import source_files
 
 # The order of the MSD's fourth axis, as its dataset.json gives it: FLAIR, T1w, t1gd, T2w.
 SEQUENCES = ("flair", "t1", "t1ce", "t2")

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg import source_files
 from tumorseg.core.cases import PLANES, Entry
 from tumorseg.core.files import read_table
 from tumorseg.core.problems import DataError, error
-from tumorseg.downloads import Archive
+from tumorseg.data import source_files
+from tumorseg.data.downloads import Archive
 from tumorseg.formats import mat
 from tumorseg.imaging.raw import truncated
 

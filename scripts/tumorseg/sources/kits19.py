@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tumorseg import source_files
 from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError
+from tumorseg.data import source_files
 
 LABELS = {"1": "background", "2": "tumour"}
 LAYOUT = "data/case_00000/ with imaging.nii.gz and segmentation.nii.gz"

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tumorseg import source_files
 from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError
+from tumorseg.data import source_files
 
 # Where pre or post was not acquired (15 of 110 patients), the authors put FLAIR into its channel.
 SEQUENCES = ("pre", "flair", "post")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tumorseg import source_files
 from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError, error
+from tumorseg.data import source_files
 
 SEQUENCES = ("t2w", "adc", "hbv", "cor", "sag")
 # Experts' labels are ISUP grades (2 to 5), later ones 1: any of them is a significant cancer.

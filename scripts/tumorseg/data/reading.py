@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tumorseg import entry_checks, slicing
 from tumorseg.core import registry
 from tumorseg.core.cases import Case, Entry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import DataError, Problem
+from tumorseg.data import entry_checks, slicing
 from tumorseg.imaging import scans
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import any_form

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tumorseg import reading
 from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError, Problem
+from tumorseg.data import reading
 
 JUNK = (".DS_Store", "._1.nii.gz", "Thumbs.db", "notes.txt", "~$notes.docx", "empty folder/.keep")
 ODD_NAME = "Zwölf Köpfe (neu) #1 & 50 %"

@@ -6,7 +6,7 @@ import numpy as np
 
 from tumorseg.core.cases import patients_needed
 from tumorseg.core.problems import Problem, warning
-from tumorseg.reading import Read
+from tumorseg.data.reading import Read
 
 MIXED = 1.25  # spacings further apart than this factor are worth a word
 
