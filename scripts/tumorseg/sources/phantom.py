@@ -15,9 +15,9 @@ from scipy.spatial.transform import Rotation
 
 from tumorseg.core.cases import Case, Part
 from tumorseg.core.errors import UserError
-from tumorseg.phantom_fields import Noise, template
-from tumorseg.phantom_head import Tissue, draw_brain, draw_head
-from tumorseg.phantom_tumour import KINDS, Tumour, draw_tumour, grow, outline, squeeze
+from tumorseg.phantom.fields import Noise, template
+from tumorseg.phantom.head import Tissue, draw_brain, draw_head
+from tumorseg.phantom.tumour import KINDS, Tumour, draw_tumour, grow, outline, squeeze
 
 NOISE = (2.0, 5.0)  # deviation in grey levels, lowest and highest; white matter is about 100
 FOLDS_MM = np.float32(1.2)  # how far a patient's convolutions lie beside the template's

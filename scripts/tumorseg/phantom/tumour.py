@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from tumorseg.phantom_fields import Noise, template
-from tumorseg.phantom_head import Tissue, paint, soft
+from tumorseg.phantom.fields import Noise, template
+from tumorseg.phantom.head import Tissue, paint, soft
 
 # Enhancing tumour against white matter, lowest and highest of the patients; 0.0 is invisible.
 TUMOUR_CONTRAST = (0.15, 0.75)

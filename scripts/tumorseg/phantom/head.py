@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tumorseg.phantom_fields import ORIGIN_MM, Noise, inside, smooth_max, template
+from tumorseg.phantom.fields import ORIGIN_MM, Noise, inside, smooth_max, template
 
 # Ellipsoids in MNI mm: centre, radii. Mirrored ones stand on both sides of the head.
 FLESH = (
