@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from tumorseg import pseudonyms
 from tumorseg.core.cases import PLANES
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
@@ -15,6 +14,7 @@ from tumorseg.core.problems import Problem, report
 from tumorseg.data import reading
 from tumorseg.data.cohort import Cohort
 from tumorseg.data.storing import stored
+from tumorseg.privacy import pseudonyms
 from tumorseg.privacy.local import local_only
 
 

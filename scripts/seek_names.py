@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from tumorseg import pseudonyms, source_names
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
 from tumorseg.data.reading import listed
-from tumorseg.identifiers import Seeker
+from tumorseg.privacy import pseudonyms, source_names
+from tumorseg.privacy.identifiers import Seeker
 from tumorseg.privacy.local import local_only
 
 SHOWN = 10  # hits on the terminal; all are in a file

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from matplotlib import pyplot
 from PIL import Image, PngImagePlugin
 
-from tumorseg import identifiers
-from tumorseg.hidden_text import texts
-from tumorseg.identifiers import Identifiers, Seeker, normal
+from tumorseg.privacy import identifiers
+from tumorseg.privacy.hidden_text import texts
+from tumorseg.privacy.identifiers import Identifiers, Seeker, normal
 
 NAME = "0012_SMITH"
 

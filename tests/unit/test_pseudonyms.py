@@ -25,7 +25,7 @@ from tumorseg.core.images import read_image, read_mask
 from tumorseg.core.problems import SHOWN_A_CODE
 from tumorseg.data import reading
 from tumorseg.data.cohort import Cohort
-from tumorseg.pseudonyms import namer, pseudonym, secret_key
+from tumorseg.privacy.pseudonyms import namer, pseudonym, secret_key
 from tumorseg.subgroups import groups, subgroups
 
 PATIENTS, SLICES = 8, 3

@@ -12,11 +12,11 @@ from PIL import Image, PngImagePlugin
 from pydicom.data import get_testdata_file
 
 import seek_names
-from tumorseg import identifiers, source_names
 from tumorseg.core.cases import Entry
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
-from tumorseg.header_text import header_texts
+from tumorseg.privacy import identifiers, source_names
+from tumorseg.privacy.header_text import header_texts
 
 
 def entry(root: Path, patient="OKONJO^BRIGA", case="slice-77x", stem="OKONJOB_03") -> Entry:

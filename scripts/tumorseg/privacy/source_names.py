@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from tumorseg import identifiers
 from tumorseg.core.cases import Entry
 from tumorseg.core.places import SCRIPTS
-from tumorseg.header_text import header_texts
-from tumorseg.identifiers import Identifiers, Seeker
+from tumorseg.privacy import identifiers
+from tumorseg.privacy.header_text import header_texts
+from tumorseg.privacy.identifiers import Identifiers, Seeker
 
 _OWN_TEXT = (".py", ".smk", ".yaml", ".rst", ".html", ".js", ".css", ".jinja2", ".md", ".txt", "")
 

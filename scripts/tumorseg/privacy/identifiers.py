@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tumorseg.hidden_text import texts
+from tumorseg.privacy.hidden_text import texts
 
 # Kinds of identifiers, by what the user gave.
 PATIENT, CASE, FILE, FOLDER = "patient name", "case name", "file name", "folder name"
