@@ -49,8 +49,8 @@ def ours(threads: int) -> dict[str, float]:
     import keras
     import tensorflow as tf
 
-    from tumorseg.case_loss import CaseLoss
     from tumorseg.core import registry
+    from tumorseg.loss_kit.keras_loss import CaseLoss
     from tumorseg.networks import unet
 
     masks, logits = arrays()

@@ -36,7 +36,7 @@ def workflow(threads: int, normalisation: bool) -> float:
 
     machine = device.start(wanted="cpu", threads=threads, seed=1)
     from tumorseg import training, training_plan
-    from tumorseg.case_loss import CaseLoss
+    from tumorseg.loss_kit.keras_loss import CaseLoss
     from tumorseg.networks import unet
 
     images, masks = arrays()

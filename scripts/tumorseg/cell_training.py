@@ -52,7 +52,7 @@ def prepare(cell: Cell) -> "Training":
         training,
         training_plan,  # Keras may only start after the device is set up
     )
-    from tumorseg.case_loss import CaseLoss
+    from tumorseg.loss_kit.keras_loss import CaseLoss
 
     with machine.scope():
         model = training_model.build_network(cell.network, cell.settings)

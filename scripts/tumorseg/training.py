@@ -15,8 +15,8 @@ import keras
 import numpy as np
 
 from tumorseg.augmentation import augment
-from tumorseg.case_loss import CaseLoss
 from tumorseg.core.device import Device
+from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.resume import Average, Outcome, restore, store
 from tumorseg.training_inference import predict
 from tumorseg.training_plan import Plan, has_horizon

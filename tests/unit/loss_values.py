@@ -16,10 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 import keras
 import numpy as np
 
-from tumorseg.case_loss import CaseLoss
 from tumorseg.core import registry
 from tumorseg.core.device import value_and_gradient
-from tumorseg.loss_check import check_loss
+from tumorseg.loss_kit.check import check_loss
+from tumorseg.loss_kit.keras_loss import CaseLoss
 
 
 def values() -> dict[str, dict[str, list]]:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from monai import losses
 
-from tumorseg.case_loss import CaseLoss
+from tumorseg.loss_kit.keras_loss import CaseLoss
 
 random = np.random.default_rng(7)
 truth = (random.random((3, 16, 12)) < 0.2).astype(np.float32)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorseg.case_loss import CaseLoss
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
-from tumorseg.loss_check import CHECKS, check_loss
 from tumorseg.loss_kit import configured
+from tumorseg.loss_kit.check import CHECKS, check_loss
+from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.losses.boundary import targets
 from tumorseg.losses.wbce import constants_from
 

@@ -26,7 +26,7 @@ def said(tmp_path_factory):
     code = (
         "import json, sys\n"
         "from tumorseg import registry\n"
-        "from tumorseg.loss_check import check_loss\n"
+        "from tumorseg.loss_kit.check import check_loss\n"
         "taken = registry.configured_losses(json.loads(sys.argv[1]))\n"
         "print(json.dumps([taken, check_loss('log_cosh_dice')]))\n"
     )

@@ -18,8 +18,8 @@ import pytest
 from keras import layers
 
 from tumorseg import training, training_inference
-from tumorseg.case_loss import CaseLoss
 from tumorseg.core import device, registry
+from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.networks.unet import build
 from tumorseg.resume import HISTORY, Outcome
 from tumorseg.training import Cases, Training

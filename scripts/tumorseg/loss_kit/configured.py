@@ -3,10 +3,10 @@
 import ast
 from typing import Any
 
-from tumorseg import loss_constants as kinds
 from tumorseg.core.errors import UserError
 from tumorseg.core.places import LIBRARY
 from tumorseg.core.registry import names
+from tumorseg.loss_kit import constants as kinds
 
 
 def _loss_text(name: str) -> ast.Module:

@@ -4,8 +4,8 @@ import math
 
 from keras import KerasTensor, ops
 
-from tumorseg.loss_constants import Switch
-from tumorseg.loss_parts import case_loss
+from tumorseg.loss_kit.constants import Switch
+from tumorseg.loss_kit.parts import case_loss
 from tumorseg.losses.afl_paper import adaptive_focal, adaptive_gamma, share
 
 

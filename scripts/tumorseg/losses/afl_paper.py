@@ -2,8 +2,8 @@
 
 from keras import KerasTensor, ops
 
-from tumorseg.loss_constants import Switch
-from tumorseg.loss_parts import case_loss, case_mean, safe_power, true_class_and_log
+from tumorseg.loss_kit.constants import Switch
+from tumorseg.loss_kit.parts import case_loss, case_mean, safe_power, true_class_and_log
 
 
 def _difference(y: KerasTensor, axis: int) -> KerasTensor:

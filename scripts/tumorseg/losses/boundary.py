@@ -4,8 +4,8 @@ import numpy as np
 from keras import KerasTensor
 from scipy.ndimage import distance_transform_edt
 
-from tumorseg.loss_constants import Weight
-from tumorseg.loss_parts import case_loss, case_mean
+from tumorseg.loss_kit.constants import Weight
+from tumorseg.loss_kit.parts import case_loss, case_mean
 from tumorseg.losses.dice import dice
 
 

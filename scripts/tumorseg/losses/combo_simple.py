@@ -2,8 +2,8 @@
 
 from keras import KerasTensor
 
-from tumorseg.loss_constants import Switch
-from tumorseg.loss_parts import case_loss
+from tumorseg.loss_kit.constants import Switch
+from tumorseg.loss_kit.parts import case_loss
 from tumorseg.losses.dice_ce import dice_ce
 
 SAME_TRAINING_AS = "dice_ce"

@@ -4,8 +4,8 @@ import math
 
 from keras import KerasTensor, ops
 
-from tumorseg.loss_constants import Focus, Share, Switch
-from tumorseg.loss_parts import case_loss, over_classes, safe_power, tversky_gap
+from tumorseg.loss_kit.constants import Focus, Share, Switch
+from tumorseg.loss_kit.parts import case_loss, over_classes, safe_power, tversky_gap
 
 
 @case_loss

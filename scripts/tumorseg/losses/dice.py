@@ -2,8 +2,8 @@
 
 from keras import KerasTensor
 
-from tumorseg.loss_constants import Switch
-from tumorseg.loss_parts import case_loss, over_classes, tversky_gap
+from tumorseg.loss_kit.constants import Switch
+from tumorseg.loss_kit.parts import case_loss, over_classes, tversky_gap
 
 
 @case_loss

@@ -2,8 +2,14 @@
 
 from keras import KerasTensor
 
-from tumorseg.loss_constants import ClassShare, Focus, Switch
-from tumorseg.loss_parts import case_loss, case_mean, class_weight, safe_power, true_class_and_log
+from tumorseg.loss_kit.constants import ClassShare, Focus, Switch
+from tumorseg.loss_kit.parts import (
+    case_loss,
+    case_mean,
+    class_weight,
+    safe_power,
+    true_class_and_log,
+)
 
 
 @case_loss

@@ -2,8 +2,8 @@
 
 from keras import KerasTensor
 
-from tumorseg.loss_constants import Root, Share, Switch
-from tumorseg.loss_parts import case_loss, over_classes, safe_power, tversky_gap
+from tumorseg.loss_kit.constants import Root, Share, Switch
+from tumorseg.loss_kit.parts import case_loss, over_classes, safe_power, tversky_gap
 
 
 @case_loss

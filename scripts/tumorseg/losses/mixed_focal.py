@@ -2,8 +2,8 @@
 
 from keras import KerasTensor
 
-from tumorseg.loss_constants import Focus, Root, Share, Switch
-from tumorseg.loss_parts import (
+from tumorseg.loss_kit.constants import Focus, Root, Share, Switch
+from tumorseg.loss_kit.parts import (
     case_loss,
     case_mean,
     foreground_weight,

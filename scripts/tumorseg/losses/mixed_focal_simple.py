@@ -2,8 +2,8 @@
 
 from keras import KerasTensor
 
-from tumorseg.loss_constants import ClassShare, Focus, Root, Share, Switch
-from tumorseg.loss_parts import case_loss, probability
+from tumorseg.loss_kit.constants import ClassShare, Focus, Root, Share, Switch
+from tumorseg.loss_kit.parts import case_loss, probability
 from tumorseg.losses.focal import focal
 from tumorseg.losses.focal_tversky import focal_tversky
 

@@ -2,8 +2,8 @@
 
 from keras import KerasTensor, ops
 
-from tumorseg.loss_constants import Share, Switch
-from tumorseg.loss_parts import (
+from tumorseg.loss_kit.constants import Share, Switch
+from tumorseg.loss_kit.parts import (
     case_loss,
     case_mean,
     class_weight,

@@ -3,8 +3,8 @@
 import numpy as np
 from keras import KerasTensor
 
-from tumorseg.loss_constants import Switch, Weight
-from tumorseg.loss_parts import case_loss, case_mean, true_class_and_log
+from tumorseg.loss_kit.constants import Switch, Weight
+from tumorseg.loss_kit.parts import case_loss, case_mean, true_class_and_log
 
 
 def constants_from(masks: np.ndarray) -> dict[str, float]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from keras import KerasTensor, backend, ops
 
-from tumorseg import loss_constants
+from tumorseg.loss_kit import constants as loss_constants
 
 EPSILON = 1e-7  # below it logarithms and roots go on as straight lines
 INFINITY = float("inf")
