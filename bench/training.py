@@ -35,17 +35,18 @@ def workflow(threads: int, normalisation: bool) -> float:
     from tumorseg.core import device
 
     machine = device.start(wanted="cpu", threads=threads, seed=1)
-    from tumorseg import training, training_plan
     from tumorseg.loss_kit.keras_loss import CaseLoss
     from tumorseg.networks import unet
+    from tumorseg.training import loop
+    from tumorseg.training import plan as training_plan
 
     images, masks = arrays()
     model = unet.build(normalisation=normalisation, dropout=0.0 if normalisation else 1.0)
     plan = training_plan.Plan(3, BATCH, 1e-3, "constant", 0, 0.0, 0.97, 1.0, True, False, 1)
-    cases = training.Cases(images, masks)
-    one = training.Cases(images[:BATCH], masks[:BATCH])
+    cases = loop.Cases(images, masks)
+    one = loop.Cases(images[:BATCH], masks[:BATCH])
     loss = CaseLoss("bce")
-    ready = training.Training(model, loss, plan, cases, one, machine=machine)
+    ready = loop.Training(model, loss, plan, cases, one, machine=machine)
     outcome = ready.run(say=lambda text: None)
     return len(images) / min(row["seconds"] for row in outcome.history[1:])
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import yaml
 
-from tumorseg import cells, exported_model
+from tumorseg import exported_model
 from tumorseg.core.cases import PLANES
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
+from tumorseg.training import identity
 
 
 def main(
@@ -70,7 +71,7 @@ def main(
         "cases": len(cases),
         "test_dice": {name: round(float(score[name]), 4) for name in ("mean", "low", "high")},
         "failed_trainings": failed,
-        "versions": cells.versions(),
+        "versions": identity.versions(),
         "members": [
             {"file": name, "seed": f["seed"], "fold": f["fold"], "threshold": own_threshold}
             | {"loss_constants": f["loss"]["constants"], "training": f["settings"]["training"]}

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tumorseg import training_model
 from tumorseg.core import device
 from tumorseg.core.files import read_table, write_text
 from tumorseg.core.images import write_png
 from tumorseg.data.folds import positions
 from tumorseg.imaging.placement import Placement
 from tumorseg.probabilities import quantised
+from tumorseg.training import model as training_model
 
 
 def main(
@@ -42,7 +42,7 @@ def main(
     folds = read_table(folds_table)
     places = read_table(placement_table)
     device.start(wanted=wanted_device, threads=threads, seed=seed)
-    from tumorseg import training_inference  # Keras may only start after the device is set up
+    from tumorseg.training import inference  # Keras may only start after the device is set up
 
     model = training_model.build_network(network, settings)
     model.compile(optimizer=None, jit_compile=False)  # XLA would compile longer than it saves
@@ -60,7 +60,7 @@ def main(
         for role, into in (("test", folder), ("validation", folder / "validation")):
             rows = positions(folds, facts["fold"], role, places["case"])
             inputs = training_model.with_channels(images[rows], settings["channels"])
-            probabilities = training_inference.predict(model, inputs, batch_size, mirrored)[..., 0]
+            probabilities = inference.predict(model, inputs, batch_size, mirrored)[..., 0]
             into.mkdir(exist_ok=True)
             for row, probability in zip(rows, probabilities, strict=True):
                 line = places.iloc[row].to_dict()

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from tumorseg import cell_training, cells, training_model
 from tumorseg.core.files import write_atomically, write_table, write_text
+from tumorseg.training import identity, model, prepare
 
 
 def main(
@@ -46,8 +46,8 @@ def main(
     best = yaml.safe_load(Path(best_file).read_text(encoding="utf-8")) if best_file else {}
     settings = settings | {"training": settings["training"] | best.get("training", {})}
     constants = constants | best.get("constants", {})
-    ready = cell_training.prepare(
-        cell_training.Cell(
+    ready = prepare.prepare(
+        prepare.Cell(
             images_file=images_file,
             targets_file=targets_file,
             placement_table=placement_table,
@@ -57,14 +57,14 @@ def main(
             constants=constants,
             network=network,
             fold=fold,
-            seed=cells.training_seed(seed, fold),
+            seed=identity.training_seed(seed, fold),
             threads=threads,
             wanted_device=wanted_device,
             state_dir=state_dir,
             code=code,
         )
     )
-    from tumorseg.resume import HISTORY  # Keras may only start after the device is set up
+    from tumorseg.training.state import HISTORY  # Keras may only start after the device is set up
 
     started = time.perf_counter()
     name = f"{recipe}/{loss} seed {seed} fold {fold}"
@@ -75,7 +75,7 @@ def main(
         print(f"WARNING {name}: training failed: {outcome.failure}; shown as failed in the report")
         write_text(weights_file, "")
     else:
-        plain = training_model.build_network(network, settings)  # without the optimizer's state
+        plain = model.build_network(network, settings)  # without the optimizer's state
         plain.set_weights(outcome.weights)
         write_atomically(weights_file, lambda path: plain.save_weights(path))
     facts = {
@@ -96,7 +96,7 @@ def main(
         "threads": threads,
         "machine": platform.machine(),
         "device": ready.machine.description(),
-        "versions": cells.versions(),
+        "versions": identity.versions(),
         "code": code,
     }
     write_text(settings_file, yaml.safe_dump(facts, sort_keys=False))

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tumorseg import cells, tuning, tuning_tables
-from tumorseg.cell_training import Cell
+from tumorseg import tuning, tuning_tables
 from tumorseg.core.files import read_table, write_table, write_text
 from tumorseg.data import folds
 from tumorseg.ray_session import session
+from tumorseg.training import identity
+from tumorseg.training.prepare import Cell
 
 
 def data_digest(cell: Cell) -> str:
@@ -21,7 +22,7 @@ def data_digest(cell: Cell) -> str:
     table, order = read_table(cell.folds_table), read_table(cell.placement_table)["case"]
     parts = [np.load(path, mmap_mode="r") for path in (cell.images_file, cell.targets_file)]
     rows = [folds.positions(table, cell.fold, role, order) for role in ("train", "validation")]
-    return cells.digest(*[part[r] for r in rows for part in parts])
+    return identity.digest(*[part[r] for r in rows for part in parts])
 
 
 def main(
@@ -65,7 +66,7 @@ def main(
         constants=constants,
         network=network,
         fold=fold,
-        seed=cells.training_seed(seed, fold, tuning=True),
+        seed=identity.training_seed(seed, fold, tuning=True),
         threads=threads,
         wanted_device=wanted_device,
         state_dir=str(Path(state_dir).resolve()),

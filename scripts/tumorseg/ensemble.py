@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg import cells, training_model
 from tumorseg.core.errors import UserError
+from tumorseg.training import identity, model
 
 BATCH = 8  # slices at a time; fewer are padded, so that the network is compiled once
 
@@ -23,7 +23,7 @@ class Ensemble:
         settings = facts["recipe"]["settings"]
         self.channels, self.mirrored = settings["channels"], settings["training"]["mirrored"]
         network = {name: facts["network"][name] for name in ("name", "size_px", "base_width")}
-        self.model = training_model.build_network(network, settings)
+        self.model = model.build_network(network, settings)
         self.model.compile(optimizer=None, jit_compile=False)
         self.weights = [self._read(folder / member["file"], facts) for member in facts["members"]]
 
@@ -38,20 +38,18 @@ class Ensemble:
             theirs = facts.get("versions", {}).get("keras", "unknown")
             raise UserError(
                 f"{path}: these weights do not fit the network of model.yaml as Keras "
-                f"{cells.versions()['keras']} builds it (exported with Keras {theirs}): {reason}; "
+                f"{identity.versions()['keras']} builds it (exported with Keras {theirs}): {reason}; "
                 "use the versions that model.yaml names"
             ) from None
         return self.model.get_weights()
 
     def probabilities(self, squares: np.ndarray) -> np.ndarray:
         """(members, n, size, size) float32 of n prepared slices, (n, size, size)."""
-        from tumorseg import training_inference  # Keras may only start after the device is set up
+        from tumorseg.training import inference  # Keras may only start after the device is set up
 
-        inputs = training_model.with_channels(squares[..., None], self.channels)
+        inputs = model.with_channels(squares[..., None], self.channels)
         found = np.empty((len(self.weights), *squares.shape), np.float32)
         for number, weights in enumerate(self.weights):
             self.model.set_weights(weights)
-            found[number] = training_inference.predict(self.model, inputs, BATCH, self.mirrored)[
-                ..., 0
-            ]
+            found[number] = inference.predict(self.model, inputs, BATCH, self.mirrored)[..., 0]
         return found

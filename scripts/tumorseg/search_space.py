@@ -8,7 +8,7 @@ run is scored at every number of epochs.
 from math import prod
 from typing import Any
 
-from tumorseg.training_plan import has_horizon
+from tumorseg.training.plan import has_horizon
 
 EVERY = "every_loss"
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from ray import tune
 
-from tumorseg import cell_training, cells, search_space
-from tumorseg.cell_training import Cell
+from tumorseg import search_space
 from tumorseg.core.files import write_text
+from tumorseg.training import identity, prepare
+from tumorseg.training.prepare import Cell
 
 
 class Trial(tune.Trainable):
@@ -38,7 +39,7 @@ class Trial(tune.Trainable):
         training, constants = search_space.applied(
             settings["training"] | length, self.cell.constants, chosen
         )
-        key = cells.digest(self.data, self.cell.code, training, constants)
+        key = identity.digest(self.data, self.cell.code, training, constants)
         self.record = Path(self.cell.state_dir) / f"{key}.json"
         self.rows: list[dict[str, float]] = []
         self.passed, self.training = 0, None
@@ -95,4 +96,4 @@ def _training(cell: Cell) -> Any:
     import keras
 
     keras.backend.clear_session()
-    return cell_training.prepare(cell)
+    return prepare.prepare(cell)

@@ -9,7 +9,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.tuning_tables import HISTORY, Run, text_of
 
 if TYPE_CHECKING:
-    from tumorseg.cell_training import Cell
+    from tumorseg.training.prepare import Cell
 
 REDUCTION = 3  # of ASHA: a third of the trials passes each rung
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorseg.augmentation import augment
+from tumorseg.training.augmentation import augment
 
 SIZE = 48
 

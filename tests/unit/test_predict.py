@@ -14,13 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import predict
-from tumorseg import applying, cells, exported_model, new_images, own_geometry, training_model
+from tumorseg import applying, exported_model, new_images, own_geometry
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask, write_png
 from tumorseg.imaging.placement import prepared
 from tumorseg.imaging.scans import read
 from tumorseg.outlines.polygons import fill
+from tumorseg.training import identity
+from tumorseg.training import model as training_model
 
 SIZE = 32
 SETTINGS = {
@@ -46,7 +48,7 @@ def facts_of(members, threshold=0.5, strip="none", planes=("axial",), settings=S
         "cases": 3,
         "test_dice": {"mean": 0.5, "low": 0.4, "high": 0.6},
         "failed_trainings": 0,
-        "versions": cells.versions(),
+        "versions": identity.versions(),
         "members": [{"file": f"fold-{index}.weights.h5"} for index in range(1, members + 1)],
     }
 

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tumorseg import training, training_inference
 from tumorseg.core import device, registry
 from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.networks.unet import build
-from tumorseg.resume import HISTORY, Outcome
-from tumorseg.training import Cases, Training
-from tumorseg.training_plan import Plan
+from tumorseg.training import inference, loop
+from tumorseg.training.loop import Cases, Training
+from tumorseg.training.plan import Plan
+from tumorseg.training.state import HISTORY, Outcome
 
 SIZE = 32
 PLAN = Plan(
@@ -219,7 +219,7 @@ def test_learning_rate_rises_over_the_warm_up_and_stays():
 
 
 def test_a_cosine_falls_from_the_rate_to_zero_at_its_last_step():
-    rate = training.Rate(1.0, 2, 10)
+    rate = loop.Rate(1.0, 2, 10)
     found = [float(rate(step)) for step in range(11)]
     wanted = [min(1, (s + 1) / 2) * (1 + np.cos(np.pi * s / 10)) / 2 for s in range(11)]
     np.testing.assert_allclose(found, wanted, atol=1e-6)
@@ -274,7 +274,7 @@ def test_a_loss_that_stops_being_finite_is_a_failure_and_no_crash(weight_average
 
 
 def test_predictions_that_are_not_finite_are_a_failure_and_no_crash(monkeypatch):
-    monkeypatch.setattr(training, "predict", lambda *given: np.full((2, SIZE, SIZE, 1), np.nan))
+    monkeypatch.setattr(loop, "predict", lambda *given: np.full((2, SIZE, SIZE, 1), np.nan))
     outcome = run(PLAN)
     assert outcome.failure == "the predictions stopped being finite in epoch 1"
     assert outcome.history == []
@@ -290,8 +290,7 @@ def test_epochs_are_shuffled_differently_and_hold_every_case_once():
     orders = []
     for epoch in (0, 1, 0):
         batches = [
-            images.ravel()
-            for images, _ in training.epoch_batches(part, CaseLoss("bce"), plan, epoch)
+            images.ravel() for images, _ in loop.epoch_batches(part, CaseLoss("bce"), plan, epoch)
         ]
         assert [len(batch) for batch in batches] == [4, 4, 2]
         assert sorted(np.concatenate(batches)) == list(range(10))
@@ -303,9 +302,9 @@ def test_prediction_does_not_depend_on_the_batch():
     model = build(size_px=SIZE, base_width=2)
     model.compile(jit_compile=False)
     images = cases(5, 3).images
-    found = training_inference.predict(model, images, 3)
+    found = inference.predict(model, images, 3)
     assert found.shape == (5, SIZE, SIZE, 1)
-    np.testing.assert_allclose(training_inference.predict(model, images, 1), found, atol=1e-6)
+    np.testing.assert_allclose(inference.predict(model, images, 1), found, atol=1e-6)
 
 
 def test_several_devices_share_every_batch_and_learn_what_one_learns():
@@ -343,10 +342,8 @@ def test_a_mirrored_prediction_is_the_mean_of_both_views():
     model = build(size_px=SIZE, base_width=2)
     model.compile(jit_compile=False)
     images = cases(3, 4).images
-    plain, other = (
-        training_inference.predict(model, view, 2) for view in (images, images[:, :, ::-1])
-    )
-    found = training_inference.predict(model, images, 2, mirrored=True)
+    plain, other = (inference.predict(model, view, 2) for view in (images, images[:, :, ::-1]))
+    found = inference.predict(model, images, 2, mirrored=True)
     np.testing.assert_allclose(found, (plain + other[:, :, ::-1]) / 2, atol=1e-7)
 
 

@@ -22,10 +22,11 @@ import yaml
 from test_training import cases
 
 import tune
-from tumorseg import cell_training, cells, trial, tuning, tuning_tables
-from tumorseg.cell_training import Cell
+from tumorseg import trial, tuning, tuning_tables
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
+from tumorseg.training import identity, prepare
+from tumorseg.training.prepare import Cell
 from tumorseg.tuning_tables import Run
 
 SETTINGS = {
@@ -223,11 +224,11 @@ def test_a_trial_of_a_used_actor_is_the_training_that_runs_alone(packed, searche
     training = SETTINGS["training"] | {"epochs": 4}
     cell = Cell(
         **{name: given[name] for name in Cell.__annotations__ if name in given}
-        | {"seed": cells.training_seed(1, 1, tuning=True)}
+        | {"seed": identity.training_seed(1, 1, tuning=True)}
         | {"constants": {"gamma": 1.0, "alpha": 0.8}}
         | {"settings": SETTINGS | {"training": training}}
     )
-    alone = cell_training.prepare(cell).run(say=lambda text: None)
+    alone = prepare.prepare(cell).run(say=lambda text: None)
     rows = read_table(searched[0] / "history_table")
     second = rows[rows["trial"] == 2]
     for name in ("loss", "val_loss", "val_iou", "val_dice"):

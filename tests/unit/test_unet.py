@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from tumorseg import training_model
 from tumorseg.core import registry
 from tumorseg.networks.unet import build
+from tumorseg.training import model
 
 
 def test_the_study_network_has_1_941_105_parameters():
@@ -69,6 +69,6 @@ def test_every_network_of_the_registry_builds_from_a_recipe(name):
         "channels": 2,
         "network": {"dropout": 0.5, "normalisation": True, "foreground_prior": 0.01},
     }
-    network = training_model.build_network({"name": name, "size_px": 32, "base_width": 2}, settings)
+    network = model.build_network({"name": name, "size_px": 32, "base_width": 2}, settings)
     assert network.input_shape == (None, 32, 32, 2)
     assert network.output_shape == (None, 32, 32, 1)

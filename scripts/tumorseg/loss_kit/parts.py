@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from keras import KerasTensor, backend, ops
 
-from tumorseg.loss_kit import constants as loss_constants
+from tumorseg.loss_kit.constants import kind
 
 EPSILON = 1e-7  # below it logarithms and roots go on as straight lines
 INFINITY = float("inf")
@@ -36,7 +36,7 @@ def case_loss(function: Callable | None = None, *, targets: int = 0) -> Callable
     def loss(y_true: Any, y_pred: Any, *positional: Any, **constants: Any) -> KerasTensor:
         bound = signature.bind(y_true, y_pred, *positional, **constants)
         for constant, value in list(bound.arguments.items())[2:]:
-            allowed = loss_constants.kind(signature.parameters[constant].annotation)
+            allowed = kind(signature.parameters[constant].annotation)
             refusal = allowed.refusal(value) if allowed else None
             if refusal:
                 raise ValueError(f"{name}: {constant} {refusal}")

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tumorseg import cells, training_model
 from tumorseg.core import device
 from tumorseg.core.files import read_table
 from tumorseg.data import folds
+from tumorseg.training import identity
+from tumorseg.training import model as training_model
 
 if TYPE_CHECKING:
-    from tumorseg.training import Training
+    from tumorseg.training.loop import Training
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,9 @@ def prepare(cell: Cell) -> "Training":
     state, so a state of other settings is never used.
     """
     machine = device.start(wanted=cell.wanted_device, threads=cell.threads, seed=cell.seed)
-    from tumorseg import (
-        training,
-        training_plan,  # Keras may only start after the device is set up
-    )
     from tumorseg.loss_kit.keras_loss import CaseLoss
+    from tumorseg.training import loop
+    from tumorseg.training import plan as training_plan
 
     with machine.scope():
         model = training_model.build_network(cell.network, cell.settings)
@@ -65,10 +64,10 @@ def prepare(cell: Cell) -> "Training":
     for role in ("train", "validation"):
         rows = folds.positions(table, cell.fold, role, order)
         channels = training_model.with_channels(images[rows], cell.settings["channels"])
-        parts.append(training.Cases(channels, targets[rows]))
+        parts.append(loop.Cases(channels, targets[rows]))
     loss = CaseLoss.fitted(cell.loss_function, cell.constants, parts[0].masks)
-    plan = training_plan.Plan(**cell.settings["training"], seed=cell.seed)
+    plan = training_plan.Plan(**cell.settings["loop"], seed=cell.seed)
     asked = {name: value for name, value in asdict(cell).items() if name not in FILES}
-    state = Path(cell.state_dir) / f"{cells.digest(asked, machine.description(), *parts)}.npz"
+    state = Path(cell.state_dir) / f"{identity.digest(asked, machine.description(), *parts)}.npz"
     state.parent.mkdir(parents=True, exist_ok=True)
-    return training.Training(model, loss, plan, *parts, machine=machine, state=state)
+    return loop.Training(model, loss, plan, *parts, machine=machine, state=state)

@@ -14,12 +14,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from tumorseg.augmentation import augment
 from tumorseg.core.device import Device
 from tumorseg.loss_kit.keras_loss import CaseLoss
-from tumorseg.resume import Average, Outcome, restore, store
-from tumorseg.training_inference import predict
-from tumorseg.training_plan import Plan, has_horizon
+from tumorseg.training.augmentation import augment
+from tumorseg.training.inference import predict
+from tumorseg.training.plan import Plan, has_horizon
+from tumorseg.training.state import Average, Outcome, restore, store
 
 
 @dataclass(frozen=True)
