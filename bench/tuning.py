@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import tune  # noqa: E402
 from tumorseg.core.files import read_table  # noqa: E402
-from tumorseg.search_space import resolve  # noqa: E402
+from tumorseg.tuning.search_space import resolve  # noqa: E402
 
 
 def search(results: Path, config: dict, preset: dict, apart: bool, cores: int) -> dict:

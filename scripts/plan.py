@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
-from tumorseg.search_space import planned_epochs
+from tumorseg.tuning.search_space import planned_epochs
 
 GFLOP_128_16 = 4.52  # one training image through the U-Net, base width 16, 128x128: measured
 SHARE_OF_PEAK = 0.36  # of a single-precision matrix product's speed that training reaches: measured

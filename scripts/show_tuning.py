@@ -4,16 +4,17 @@ from pathlib import Path
 
 import yaml
 
-from tumorseg import tuning_charts, tuning_tables
+from tumorseg import tuning_charts
 from tumorseg.core.files import read_table
 from tumorseg.figures import save_svg
 from tumorseg.pages import write_tables
+from tumorseg.tuning import results
 
 
-def read(best_file: Path) -> tuning_tables.Search:
+def read(best_file: Path) -> results.Search:
     """One search from its folder <recipe>/<loss>/<scope>."""
     recipe, loss, scope = best_file.parts[-4:-1]
-    return tuning_tables.Search(
+    return results.Search(
         *(recipe, loss, scope),
         best=yaml.safe_load(best_file.read_text(encoding="utf-8")),
         cells=read_table(best_file.with_name("trials.tsv"), text_columns=("failure",)),
@@ -31,7 +32,7 @@ def main(
 ) -> None:
     """Writes Table 1 as TSV and page, and two figures a recipe; a figure's name is its recipe."""
     searches = [read(Path(path)) for path in best_files]
-    write_tables({"table1": tuning_tables.table1(searches)}, tables)
+    write_tables({"table1": results.table1(searches)}, tables)
     for path in map(Path, curves):
         save_svg(tuning_charts.curve_figure(searches, path.stem), path)
     for path in map(Path, effects):

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tumorseg import tuning, tuning_tables
 from tumorseg.core.files import read_table, write_table, write_text
 from tumorseg.data import folds
-from tumorseg.ray_session import session
 from tumorseg.training import identity
 from tumorseg.training.prepare import Cell
+from tumorseg.tuning import results
+from tumorseg.tuning import search as tuning
+from tumorseg.tuning.ray_session import session
 
 
 def data_digest(cell: Cell) -> str:
@@ -89,17 +90,17 @@ def main(
                 at_once=None if joined and search["search"] != "optuna" else side_by_side,
                 say=lambda text: print(f"tune {name}  {text}", flush=True),
             )
-    table = tuning_tables.cell_table(runs, search)
-    found = tuning_tables.best(table, search, settings["training"])
+    table = results.cell_table(runs, search)
+    found = results.best(table, search, settings["training"])
     if not runs:
         found = {"status": "nothing to search", "training": {}, "constants": {}}
     write_table(table, trials_table)
-    write_table(tuning_tables.history_table(runs), history_table)
+    write_table(results.history_table(runs), history_table)
     asked = {"recipe": recipe, "loss": loss, "search": search["search"], "fold": fold}
     asked |= {"searched": search["searched"], "trials": search["trials"]}
     write_text(best_file, yaml.safe_dump(asked | found, sort_keys=False))
     shutil.rmtree(state_dir, ignore_errors=True)
-    text = tuning_tables.text_of(found["training"] | found["constants"])
+    text = results.text_of(found["training"] | found["constants"])
     print(
         f"tune {name}  {found['status']}: {text}; {len(runs)} trials, "
         f"{sum(len(run.history) for run in runs)} epochs, {time.perf_counter() - started:.0f} s"

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, style, titled
-from tumorseg.search_space import has_values
-from tumorseg.tuning_tables import Search, text_of, winner
+from tumorseg.tuning.results import Search, text_of, winner
+from tumorseg.tuning.search_space import has_values
 
 STAR = {
     "marker": "*",

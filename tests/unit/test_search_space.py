@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tumorseg import search_space, tuning_checks
 from tumorseg.core.errors import UserError
+from tumorseg.tuning import preset_check, search_space
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -59,7 +59,7 @@ def test_a_loss_without_a_space_has_nothing_to_search():
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("loss", ["bce", "dice", "tversky", "focal", "unified_focal"])
 def test_the_presets_of_the_config_are_valid(preset, loss):
-    tuning_checks.check(PRESETS[preset], loss, loss, TRAINING["properties"], "config")
+    preset_check.check(PRESETS[preset], loss, loss, TRAINING["properties"], "config")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_the_presets_of_the_config_are_valid(preset, loss):
 def test_a_bad_dimension_is_told_in_one_line(search, space, told):
     preset = {"search": search, "trials": 2, "space": {"focal": space}}
     with pytest.raises(UserError) as error:
-        tuning_checks.check(preset, "focal", "focal", TRAINING["properties"], "config: here")
+        preset_check.check(preset, "focal", "focal", TRAINING["properties"], "config: here")
     assert told in str(error.value)
     assert str(error.value).startswith("config: here: focal: ")
     assert "\n" not in str(error.value)

@@ -22,12 +22,14 @@ import yaml
 from test_training import cases
 
 import tune
-from tumorseg import trial, tuning, tuning_tables
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
 from tumorseg.training import identity, prepare
 from tumorseg.training.prepare import Cell
-from tumorseg.tuning_tables import Run
+from tumorseg.tuning import results as tuning_tables
+from tumorseg.tuning import search as tuning
+from tumorseg.tuning import trial
+from tumorseg.tuning.results import Run
 
 SETTINGS = {
     "preparation": "robust",

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot
 
-from tumorseg import tuning_charts, tuning_tables
+from tumorseg import tuning_charts
+from tumorseg.tuning import results
+from tumorseg.tuning.results import Search
 from tumorseg.tuning_charts import STAR
-from tumorseg.tuning_tables import Search
 
 GRID = {"alpha": [0.5, 0.8], "epochs": [2, 4]}
 
@@ -44,7 +45,7 @@ def closed():
 
 
 def test_table_1_says_what_was_searched_what_it_took_and_what_won():
-    table = tuning_tables.table1([search(), nothing()])
+    table = results.table1([search(), nothing()])
     first, second = table.to_dict("records")
     assert first["searched"] == "alpha 0.5 0.8; epochs 2 4"
     assert (first["trials"], first["pruned"], first["failed"]) == (2, 1, 0)

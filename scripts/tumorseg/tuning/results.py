@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tumorseg.search_space import has_values
+from tumorseg.tuning.search_space import has_values
 
 
 @dataclass(frozen=True)

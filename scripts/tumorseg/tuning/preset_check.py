@@ -6,7 +6,7 @@ import jsonschema
 
 from tumorseg.core.errors import UserError
 from tumorseg.loss_kit import configured
-from tumorseg.search_space import dimensions, has_values
+from tumorseg.tuning.search_space import dimensions, has_values
 
 NOT_TUNED = ("keep_best", "mirrored")  # how epochs are chosen and predictions made: the protocol
 WHOLE = ("epochs", "batch_size")

@@ -4,9 +4,9 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tumorseg import search_space
 from tumorseg.core.errors import UserError
-from tumorseg.tuning_tables import HISTORY, Run, text_of
+from tumorseg.tuning import search_space
+from tumorseg.tuning.results import HISTORY, Run, text_of
 
 if TYPE_CHECKING:
     from tumorseg.training.prepare import Cell
@@ -74,7 +74,7 @@ def run_trials(
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
-    from tumorseg.trial import Trial
+    from tumorseg.tuning.trial import Trial
 
     progress = _progress(search, say)
     grace = max(1, ceil(search["epochs"] / REDUCTION**2))

@@ -7,10 +7,10 @@ from typing import Any
 
 from ray import tune
 
-from tumorseg import search_space
 from tumorseg.core.files import write_text
 from tumorseg.training import identity, prepare
 from tumorseg.training.prepare import Cell
+from tumorseg.tuning import search_space
 
 
 class Trial(tune.Trainable):
