@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tumorseg import probabilities
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_mask
-from tumorseg.measuring import (
+from tumorseg.evaluation import probabilities
+from tumorseg.evaluation.case_metrics import (
     BINS,
     CURVES,
     columns,
@@ -17,7 +17,7 @@ from tumorseg.measuring import (
     measured,
     reliability,
 )
-from tumorseg.metric_tables import spacings
+from tumorseg.evaluation.metric_tables import spacings
 from tumorseg.pages import write_tables
 
 
@@ -44,7 +44,7 @@ def main(
     tolerances_px: list[float],
     threshold: float = 0.5,
 ) -> None:
-    """Writes one line a test case to `metrics_table` (tumorseg.measuring.columns) and `page`.
+    """Writes one line a test case to `metrics_table` (tumorseg.evaluation.case_metrics.columns) and `page`.
 
     predictions: folders seed-<s>/fold-<k> with <case>.png, validation cases in validation/.
     threshold: tumour is where the probability lies above it; thresholds_table: the counts of every

@@ -7,8 +7,8 @@ import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_mask
-from tumorseg.measuring import columns, measured
-from tumorseg.metric_tables import spacings
+from tumorseg.evaluation.case_metrics import columns, measured
+from tumorseg.evaluation.metric_tables import spacings
 
 
 def main(

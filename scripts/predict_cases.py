@@ -12,8 +12,8 @@ from tumorseg.core import device
 from tumorseg.core.files import read_table, write_text
 from tumorseg.core.images import write_png
 from tumorseg.data.folds import positions
+from tumorseg.evaluation.probabilities import quantised
 from tumorseg.imaging.placement import Placement
-from tumorseg.probabilities import quantised
 from tumorseg.training import model as training_model
 
 

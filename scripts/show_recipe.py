@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from tumorseg import probabilities
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask
+from tumorseg.evaluation import probabilities
 from tumorseg.figures import save_svg
 from tumorseg.pictures import prediction_figure
 from tumorseg.result_charts import curve_figure

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from tumorseg import probabilities
+from tumorseg.evaluation import probabilities
+from tumorseg.evaluation.probabilities import foreground
 from tumorseg.imaging.placement import prepared
 from tumorseg.imaging.skull_strip import brain_mask, strip
-from tumorseg.probabilities import foreground
 
 SLICES = 8  # prepared at a time
 

@@ -20,8 +20,8 @@ from tumorseg import case_browser
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table, write_text
 from tumorseg.core.images import write_mask, write_png
+from tumorseg.evaluation.case_metrics import failed, measured
 from tumorseg.figures import TRUTH, palette
-from tumorseg.measuring import failed, measured
 
 LOSSES = ("bce", "focal", "dice")
 NAMES = ("0001", "0002", "0003", "0004", '</script><img src=x onerror="x=1">', "0006")

@@ -14,7 +14,7 @@ from tumorseg import figures
 from tumorseg.comparison import FIXED, OWN, Question, chosen_thresholds, contrasts, patient_scores
 from tumorseg.data_charts import ratio_figure, strip_methods_figure
 from tumorseg.data_tables import fold_table, harmed_table, ratio_table, strip_table
-from tumorseg.measuring import failed, measured
+from tumorseg.evaluation.case_metrics import failed, measured
 from tumorseg.network_drawing import Layer, blocks, draw
 from tumorseg.pictures import annotation_figure, prediction_figure, strip_figure
 from tumorseg.ranking import ranking

@@ -1,4 +1,4 @@
-"""Promises of tumorseg.metrics and tumorseg.measuring."""
+"""Promises of tumorseg.metrics and tumorseg.evaluation.case_metrics."""
 
 import math
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tumorseg.measuring import (
+from tumorseg.evaluation.case_metrics import (
     BINS,
     THRESHOLDS,
     columns,
@@ -17,10 +17,10 @@ from tumorseg.measuring import (
     lesion_counts,
     reliability,
 )
-from tumorseg.measuring import measured as measured_case
-from tumorseg.metric_tables import conventions
+from tumorseg.evaluation.case_metrics import measured as measured_case
+from tumorseg.evaluation.metric_tables import conventions
+from tumorseg.evaluation.probabilities import WHOLE, foreground
 from tumorseg.metrics import Counts, count, overlap
-from tumorseg.probabilities import WHOLE, foreground
 
 MASKS = arrays(bool, (6, 7))
 STEPS = st.sampled_from([0, 1, 9830, 32767, 32768, 65535])

@@ -8,8 +8,8 @@ import pandas as pd
 from scipy import ndimage
 
 from tumorseg.distances import surface_distances
+from tumorseg.evaluation.probabilities import WHOLE, as_fraction, foreground, step_of
 from tumorseg.metrics import METRICS, count, overlap, ratio
-from tumorseg.probabilities import WHOLE, as_fraction, foreground, step_of
 
 COUNTS = ("tp", "fp", "fn", "tn")
 DISTANCES = ("hausdorff", "hd95", "hd95_pooled", "assd")

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from tumorseg.core.files import read_table
-from tumorseg.measuring import DISTANCES, measured, nsd_name
+from tumorseg.evaluation.case_metrics import DISTANCES, measured, nsd_name
+from tumorseg.evaluation.probabilities import WHOLE
 from tumorseg.metrics import METRICS
-from tumorseg.probabilities import WHOLE
 
 
 def spacings(cases: pd.DataFrame) -> dict[str, tuple[float, float]]:
