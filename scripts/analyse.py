@@ -5,15 +5,15 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from tumorseg import comparison, headline, ranking, subgroups
-from tumorseg.comparison import FIXED, OWN, Question
 from tumorseg.core.files import read_table, write_text
 from tumorseg.costs import loss_cost
 from tumorseg.evaluation.case_metrics import DISTANCES
 from tumorseg.evaluation.metric_tables import read_all
 from tumorseg.metrics import METRICS
 from tumorseg.pages import write_tables
-from tumorseg.statistics import calibration_error
+from tumorseg.statistics import answer, comparison, ranking, subgroups
+from tumorseg.statistics.comparison import FIXED, OWN, Question
+from tumorseg.statistics.estimates import calibration_error
 
 SPREAD = (*METRICS, "area_difference", "brier")
 
@@ -87,7 +87,7 @@ def main(
     }
     write_tables(built, [*tables, *pages])
     facts = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files]
-    text = headline.answer(built, cases, loss_cost(facts), question)
+    text = answer.answer(built, cases, loss_cost(facts), question)
     write_text(answer_file, text + "\n")
     print(text)
 

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from tumorseg import comparison_charts as charts
-from tumorseg.comparison import Question, patient_scores
 from tumorseg.core.files import read_table
 from tumorseg.evaluation.metric_tables import read_all
 from tumorseg.figures import save_svg
+from tumorseg.statistics.comparison import Question, patient_scores
 
 
 def main(

@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 from tumorseg.checks import NOISE, SHARES, prevalence_span, violations
 from tumorseg.printed import DISTANCES, FRACTIONS, Number, Row, Table
-from tumorseg.statistics import t_interval
+from tumorseg.statistics.estimates import t_interval
 
 
 class Finding(NamedTuple):

@@ -6,9 +6,9 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tumorseg.comparison import FIXED, OWN, PRIMARY, Question, dice_of_counts, interval
 from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, palette, style, titled
-from tumorseg.statistics import LEVEL, p_text
+from tumorseg.statistics.comparison import FIXED, OWN, PRIMARY, Question, dice_of_counts, interval
+from tumorseg.statistics.estimates import LEVEL, p_text
 
 GREY = "0.35"
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from tumorseg import published
 from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, palette, style, titled
-from tumorseg.statistics import t_interval
+from tumorseg.statistics.estimates import t_interval
 
 BAR_METRICS = ("precision", "dice", "recall")
 LEAST_FOLDS = 3  # for an interval in the figure

@@ -11,7 +11,7 @@ import pandas as pd
 
 from tumorseg import published
 from tumorseg.metrics import METRICS
-from tumorseg.statistics import AGGREGATIONS, Mean, aggregate, mean, t_interval
+from tumorseg.statistics.estimates import AGGREGATIONS, Mean, aggregate, mean, t_interval
 
 COUNTED = ("cases", "patients", "tumours", "missed_tumours", "empty_predictions")
 DISTANCES = ("hausdorff_px", "hausdorff_mm", "without_diagonals_px")

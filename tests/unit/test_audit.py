@@ -20,7 +20,7 @@ from tumorseg.claims import improvement_fault, least_p, significance_faults
 from tumorseg.core.errors import UserError
 from tumorseg.metrics import Counts, overlap
 from tumorseg.printed import Source, cell, number, quantity
-from tumorseg.statistics import t_interval
+from tumorseg.statistics.estimates import t_interval
 from tumorseg.tables import distances, percent, summary, table2, table3
 
 FOCAL = [f"focal {fold}" for fold in range(1, 6)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tumorseg.checks import CHECKS, harmonic, prevalence, prevalence_span, violations
 from tumorseg.metrics import METRICS, Counts, overlap
-from tumorseg.statistics import aggregate
+from tumorseg.statistics.estimates import aggregate
 
 COUNT = st.integers(0, 30)
 TABLES = st.lists(st.tuples(COUNT, COUNT, COUNT, COUNT), min_size=1, max_size=6)

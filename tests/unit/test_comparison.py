@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tumorseg import published
-from tumorseg.comparison import (
+from tumorseg.statistics.answer import answer
+from tumorseg.statistics.comparison import (
     FIXED,
     OWN,
     Question,
@@ -21,9 +22,7 @@ from tumorseg.comparison import (
     interval,
     patient_scores,
 )
-from tumorseg.headline import answer
-from tumorseg.ranking import ranking, variance, variances
-from tumorseg.statistics import (
+from tumorseg.statistics.estimates import (
     bootstrap_interval,
     calibration_error,
     corrected_interval,
@@ -33,7 +32,8 @@ from tumorseg.statistics import (
     signed_rank,
     smallest_p,
 )
-from tumorseg.subgroups import distribution, groups, subgroups
+from tumorseg.statistics.ranking import ranking, variance, variances
+from tumorseg.statistics.subgroups import distribution, groups, subgroups
 
 NAN = math.nan
 ASKED = Question(recipe="robust", reference="bce", resamples=999, seed=1)

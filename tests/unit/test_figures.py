@@ -11,16 +11,23 @@ import pytest
 
 from tumorseg import comparison_charts as charts
 from tumorseg import figures
-from tumorseg.comparison import FIXED, OWN, Question, chosen_thresholds, contrasts, patient_scores
 from tumorseg.data_charts import ratio_figure, strip_methods_figure
 from tumorseg.data_tables import fold_table, harmed_table, ratio_table, strip_table
 from tumorseg.evaluation.case_metrics import failed, measured
 from tumorseg.network_drawing import Layer, blocks, draw
 from tumorseg.pictures import annotation_figure, prediction_figure, strip_figure
-from tumorseg.ranking import ranking
 from tumorseg.result_charts import bar_figure, case_figure, curve_figure
 from tumorseg.shown_cases import Prediction, Slice, cases_by_dice, chosen_cases
-from tumorseg.subgroups import subgroups
+from tumorseg.statistics.comparison import (
+    FIXED,
+    OWN,
+    Question,
+    chosen_thresholds,
+    contrasts,
+    patient_scores,
+)
+from tumorseg.statistics.ranking import ranking
+from tumorseg.statistics.subgroups import subgroups
 from tumorseg.tables import published_rows, table2
 
 PLANES = ("axial", "coronal", "sagittal")

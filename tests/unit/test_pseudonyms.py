@@ -17,7 +17,6 @@ import import_cases
 import pack
 import rasterize
 import split
-from tumorseg.comparison import Question, contrasts, patient_scores
 from tumorseg.core.digests import files_digest
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
@@ -26,7 +25,8 @@ from tumorseg.core.problems import SHOWN_A_CODE
 from tumorseg.data import reading
 from tumorseg.data.cohort import Cohort
 from tumorseg.privacy.pseudonyms import namer, pseudonym, secret_key
-from tumorseg.subgroups import groups, subgroups
+from tumorseg.statistics.comparison import Question, contrasts, patient_scores
+from tumorseg.statistics.subgroups import groups, subgroups
 
 PATIENTS, SLICES = 8, 3
 

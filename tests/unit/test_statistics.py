@@ -1,4 +1,4 @@
-"""Promises of tumorseg.statistics."""
+"""Promises of tumorseg.statistics.estimates."""
 
 import math
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tumorseg.metrics import Counts, overlap
-from tumorseg.statistics import aggregate, mean, t_interval
+from tumorseg.statistics.estimates import aggregate, mean, t_interval
 
 NAN = math.nan
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tumorseg.comparison import Question, interval, patient_scores
-from tumorseg.statistics import mean
+from tumorseg.statistics.comparison import Question, interval, patient_scores
+from tumorseg.statistics.estimates import mean
 
 TERTILES = {
     "size": ("tumour_px", ("small", "middle", "large")),

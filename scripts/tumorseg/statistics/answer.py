@@ -4,8 +4,8 @@ import math
 
 import pandas as pd
 
-from tumorseg.comparison import FIXED, OWN, PRIMARY, SEEDS_FOR_A_LOSS, Question
-from tumorseg.statistics import LEVEL, p_text
+from tumorseg.statistics.comparison import FIXED, OWN, PRIMARY, SEEDS_FOR_A_LOSS, Question
+from tumorseg.statistics.estimates import LEVEL, p_text
 
 
 def points(value: float) -> str:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tumorseg.comparison import Question, interval, patient_weights, resampled_means
-from tumorseg.statistics import critical_difference, mean
+from tumorseg.statistics.comparison import Question, interval, patient_weights, resampled_means
+from tumorseg.statistics.estimates import critical_difference, mean
 
 
 def ranking(scores: pd.DataFrame, recipe: str, question: Question) -> pd.DataFrame:

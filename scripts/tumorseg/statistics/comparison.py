@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from tumorseg.metrics import ratio
-from tumorseg.statistics import (
+from tumorseg.statistics.estimates import (
     Interval,
     bootstrap_interval,
     corrected_interval,
