@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from tumorseg.audit import audit
-from tumorseg.audit_sources import read
+from tumorseg.audit.findings import audit
+from tumorseg.audit.printed import AVERAGINGS
+from tumorseg.audit.reading import read
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
-from tumorseg.printed import AVERAGINGS
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from tumorseg import published
-from tumorseg.audit import audit, audit_all
-from tumorseg.audit_sources import of_frame
+from tumorseg.audit import published
+from tumorseg.audit.findings import audit, audit_all
+from tumorseg.audit.printed import Source
+from tumorseg.audit.reading import of_frame
 from tumorseg.core.files import read_table
 from tumorseg.pages import write_tables
-from tumorseg.printed import Source
 from tumorseg.tables import (
     distances,
     percent,

@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from tumorseg import published
+from tumorseg.audit import published
 from tumorseg.core.cases import PLANES
 from tumorseg.figures import WIDTH_IN, palette, style, titled
 

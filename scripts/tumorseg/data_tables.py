@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from tumorseg import published
+from tumorseg.audit import published
 from tumorseg.core.cases import PLANES
 
 KEPT_PCT = 99.0  # a case is harmed where less of its tumour is kept

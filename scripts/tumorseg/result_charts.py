@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tumorseg import published
+from tumorseg.audit import published
 from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, palette, style, titled
 from tumorseg.statistics.estimates import t_interval
 

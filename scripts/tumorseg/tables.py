@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from tumorseg import published
+from tumorseg.audit import published
 from tumorseg.metrics import METRICS
 from tumorseg.statistics.estimates import AGGREGATIONS, Mean, aggregate, mean, t_interval
 

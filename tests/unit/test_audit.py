@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import audit_table
-from tumorseg import published
-from tumorseg.audit import audit, audit_all
-from tumorseg.audit_rows import verdict
-from tumorseg.audit_sources import of_frame, read
-from tumorseg.claims import improvement_fault, least_p, significance_faults
+from tumorseg.audit import published
+from tumorseg.audit.claims import improvement_fault, least_p, significance_faults
+from tumorseg.audit.findings import audit, audit_all
+from tumorseg.audit.printed import Source, cell, number, quantity
+from tumorseg.audit.reading import of_frame, read
+from tumorseg.audit.rows import verdict
 from tumorseg.core.errors import UserError
 from tumorseg.metrics import Counts, overlap
-from tumorseg.printed import Source, cell, number, quantity
 from tumorseg.statistics.estimates import t_interval
 from tumorseg.tables import distances, percent, summary, table2, table3
 

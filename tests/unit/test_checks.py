@@ -1,4 +1,4 @@
-"""Promises of tumorseg.checks: exact bounds, that no table of real masks can break."""
+"""Promises of tumorseg.audit.arithmetic: exact bounds, that no table of real masks can break."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tumorseg.checks import CHECKS, harmonic, prevalence, prevalence_span, violations
+from tumorseg.audit.arithmetic import CHECKS, harmonic, prevalence, prevalence_span, violations
 from tumorseg.metrics import METRICS, Counts, overlap
 from tumorseg.statistics.estimates import aggregate
 

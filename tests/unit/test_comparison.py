@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tumorseg import published
+from tumorseg.audit import published
 from tumorseg.statistics.answer import answer
 from tumorseg.statistics.comparison import (
     FIXED,

@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
-from tumorseg.audit import audit
-from tumorseg.audit_sources import read
+from tumorseg.audit.findings import audit
+from tumorseg.audit.reading import read
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from tumorseg.checks import SHARES
+from tumorseg.audit.arithmetic import SHARES
 from tumorseg.core.errors import UserError
 
 DISTANCES = ("hausdorff", "hd95", "assd")
@@ -165,7 +165,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Source:
-    """A paper or file: its tables and what its text claims (see tumorseg.claims)."""
+    """A paper or file: its tables and what its text claims (see tumorseg.audit.claims)."""
 
     name: str
     tables: list[Table]

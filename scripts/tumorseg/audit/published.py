@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tumorseg.audit_sources import QUOTED, read
-from tumorseg.printed import Row
+from tumorseg.audit.printed import Row
+from tumorseg.audit.reading import QUOTED, read
 
 COLUMNS = ("accuracy", "dice", "precision", "recall", "specificity")
 RECIPE = QUOTED

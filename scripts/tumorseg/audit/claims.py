@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from math import comb
 
+from tumorseg.audit.printed import Number, number
 from tumorseg.core.errors import UserError
-from tumorseg.printed import Number, number
 
 SIGNIFICANCE_KEYS = {"where": True, "says": True, "test": True, "significant": True}
 SIGNIFICANCE_KEYS |= {"n": False, "p": False, "comparisons": False, "sides": False, "alpha": False}

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pandas as pd
 
-from tumorseg.audit_rows import Finding, table_findings
-from tumorseg.claims import improvement_fault, significance_faults
+from tumorseg.audit.claims import improvement_fault, significance_faults
+from tumorseg.audit.printed import Number, Source, Table
+from tumorseg.audit.rows import Finding, table_findings
 from tumorseg.core.errors import UserError
-from tumorseg.printed import Number, Source, Table
 
 COLUMNS = ("source", "table", "row", "check", "level", "finding", "numbers")
 

@@ -7,9 +7,18 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from tumorseg.claims import IMPROVEMENT_KEYS, SIGNIFICANCE_KEYS
+from tumorseg.audit.claims import IMPROVEMENT_KEYS, SIGNIFICANCE_KEYS
+from tumorseg.audit.printed import (
+    AVERAGINGS,
+    FRACTIONS,
+    UNITS,
+    Source,
+    Table,
+    cell,
+    quantity,
+    rows_of,
+)
 from tumorseg.core.errors import UserError
-from tumorseg.printed import AVERAGINGS, FRACTIONS, UNITS, Source, Table, cell, quantity, rows_of
 
 # Columns of a plain file that say what a row is about; others without a quantity are ignored.
 LABELS = (

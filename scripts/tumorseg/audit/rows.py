@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from tumorseg.checks import NOISE, SHARES, prevalence_span, violations
-from tumorseg.printed import DISTANCES, FRACTIONS, Number, Row, Table
+from tumorseg.audit.arithmetic import NOISE, SHARES, prevalence_span, violations
+from tumorseg.audit.printed import DISTANCES, FRACTIONS, Number, Row, Table
 from tumorseg.statistics.estimates import t_interval
 
 
