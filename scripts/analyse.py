@@ -6,11 +6,11 @@ import pandas as pd
 import yaml
 
 from tumorseg.core.files import read_table, write_text
-from tumorseg.costs import loss_cost
 from tumorseg.evaluation.case_metrics import DISTANCES
 from tumorseg.evaluation.metric_tables import read_all
 from tumorseg.metrics import METRICS
-from tumorseg.pages import write_tables
+from tumorseg.reporting.cost_tables import loss_cost
+from tumorseg.reporting.table_pages import write_tables
 from tumorseg.statistics import answer, comparison, ranking, subgroups
 from tumorseg.statistics.comparison import FIXED, OWN, Question
 from tumorseg.statistics.estimates import calibration_error

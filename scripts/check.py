@@ -12,7 +12,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
 from tumorseg.core.problems import tell
 from tumorseg.privacy.local import local_only
-from tumorseg.shown_cases import chosen_cases
+from tumorseg.reporting.shown_cases import chosen_cases
 
 
 def main(

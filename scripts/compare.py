@@ -7,8 +7,7 @@ from tumorseg.audit.findings import audit, audit_all
 from tumorseg.audit.printed import Source
 from tumorseg.audit.reading import of_frame
 from tumorseg.core.files import read_table
-from tumorseg.pages import write_tables
-from tumorseg.tables import (
+from tumorseg.reporting.study_tables import (
     distances,
     percent,
     published_rows,
@@ -17,6 +16,7 @@ from tumorseg.tables import (
     table2,
     table3,
 )
+from tumorseg.reporting.table_pages import write_tables
 
 
 def audited(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

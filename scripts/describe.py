@@ -9,9 +9,9 @@ import yaml
 
 from tumorseg.core.digests import sha256
 from tumorseg.core.files import read_table
-from tumorseg.costs import loss_cost
 from tumorseg.evaluation.metric_tables import conventions
-from tumorseg.pages import write_tables
+from tumorseg.reporting.cost_tables import loss_cost
+from tumorseg.reporting.table_pages import write_tables
 
 WORK = ("skull_strip", "compare_strips", "tune", "train", "predict_cases", "measure")
 

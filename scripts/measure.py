@@ -18,7 +18,7 @@ from tumorseg.evaluation.case_metrics import (
     reliability,
 )
 from tumorseg.evaluation.metric_tables import spacings
-from tumorseg.pages import write_tables
+from tumorseg.reporting.table_pages import write_tables
 
 
 def reliability_lines(pixels: np.ndarray) -> pd.DataFrame:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from tumorseg import case_browser
-from tumorseg.case_browser import Answer
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask
 from tumorseg.evaluation import probabilities
+from tumorseg.reporting import case_browser
+from tumorseg.reporting.case_browser import Answer
 
 
 def first_folders(predictions: list[str]) -> dict[tuple[str, str, int], Path]:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask
-from tumorseg.data_charts import ratio_figure, strip_methods_figure
-from tumorseg.data_tables import fold_table, harmed_table, ratio_table, strip_table
-from tumorseg.figures import save_svg
-from tumorseg.pages import write_tables
-from tumorseg.pictures import annotation_figure, strip_figure
-from tumorseg.shown_cases import Slice, chosen_cases
+from tumorseg.reporting.data_figures import ratio_figure, strip_methods_figure
+from tumorseg.reporting.data_tables import fold_table, harmed_table, ratio_table, strip_table
+from tumorseg.reporting.figure_style import save_svg
+from tumorseg.reporting.shown_cases import Slice, chosen_cases
+from tumorseg.reporting.slice_figures import annotation_figure, strip_figure
+from tumorseg.reporting.table_pages import write_tables
 
 
 def read_slice(case: str, label: str, folders: dict[str, Path]) -> Slice:

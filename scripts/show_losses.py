@@ -4,13 +4,15 @@ import os
 from typing import Any
 
 from tumorseg.core import device
-from tumorseg.figures import save_svg
+from tumorseg.reporting.figure_style import save_svg
 
 
 def main(*, losses_svg: str, losses: dict[str, list[Any]]) -> None:
     """Draws every loss of the experiment. losses: name -> [function, constants]."""
     device.start(wanted="cpu", threads=1, seed=0)
-    from tumorseg.loss_charts import loss_figure  # Keras may only start after the device is set up
+    from tumorseg.reporting.loss_figures import (
+        loss_figure,  # Keras may only start after the device is set up
+    )
 
     save_svg(loss_figure({name: tuple(given) for name, given in losses.items()}), losses_svg)
 

@@ -3,8 +3,8 @@
 import json
 
 from tumorseg.core.registry import entry
-from tumorseg.figures import save_svg
-from tumorseg.network_drawing import Layer, draw
+from tumorseg.reporting.figure_style import save_svg
+from tumorseg.reporting.network_figure import Layer, draw
 
 
 def described(model: object) -> list[Layer]:

@@ -7,10 +7,10 @@ import pandas as pd
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask
 from tumorseg.evaluation import probabilities
-from tumorseg.figures import save_svg
-from tumorseg.pictures import prediction_figure
-from tumorseg.result_charts import curve_figure
-from tumorseg.shown_cases import Prediction, Slice, cases_by_dice
+from tumorseg.reporting.figure_style import save_svg
+from tumorseg.reporting.result_figures import curve_figure
+from tumorseg.reporting.shown_cases import Prediction, Slice, cases_by_dice
+from tumorseg.reporting.slice_figures import prediction_figure
 
 SHOWN_LOSSES = 2  # more would not be legible in one figure
 

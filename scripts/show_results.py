@@ -3,9 +3,9 @@
 import pandas as pd
 
 from tumorseg.core.files import read_table
-from tumorseg.figures import save_svg
-from tumorseg.result_charts import bar_figure, case_figure
-from tumorseg.tables import published_rows, table2
+from tumorseg.reporting.figure_style import save_svg
+from tumorseg.reporting.result_figures import bar_figure, case_figure
+from tumorseg.reporting.study_tables import published_rows, table2
 
 
 def main(*, metrics: list[str], background: str, bars_svg: str, cases_svg: str) -> None:

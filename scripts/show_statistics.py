@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from tumorseg import comparison_charts as charts
 from tumorseg.core.files import read_table
 from tumorseg.evaluation.metric_tables import read_all
-from tumorseg.figures import save_svg
+from tumorseg.reporting import statistics_figures as charts
+from tumorseg.reporting.figure_style import save_svg
 from tumorseg.statistics.comparison import Question, patient_scores
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import yaml
 
-from tumorseg import tuning_charts
 from tumorseg.core.files import read_table
-from tumorseg.figures import save_svg
-from tumorseg.pages import write_tables
+from tumorseg.reporting import tuning_figures
+from tumorseg.reporting.figure_style import save_svg
+from tumorseg.reporting.table_pages import write_tables
 from tumorseg.tuning import results
 
 
@@ -34,9 +34,9 @@ def main(
     searches = [read(Path(path)) for path in best_files]
     write_tables({"table1": results.table1(searches)}, tables)
     for path in map(Path, curves):
-        save_svg(tuning_charts.curve_figure(searches, path.stem), path)
+        save_svg(tuning_figures.curve_figure(searches, path.stem), path)
     for path in map(Path, effects):
-        save_svg(tuning_charts.sensitivity_figure(searches, path.stem), path)
+        save_svg(tuning_figures.sensitivity_figure(searches, path.stem), path)
 
 
 if "snakemake" in globals():

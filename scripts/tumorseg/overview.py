@@ -8,7 +8,7 @@ import numpy as np
 
 from tumorseg.core.files import write_atomically
 from tumorseg.exported_model import trained_on
-from tumorseg.page_parts import contour_path, grey_limit, json_text, picture_url
+from tumorseg.reporting.page_parts import contour_path, grey_limit, json_text, picture_url
 
 THUMBNAIL_PX, QUALITY = 192, 60
 # Column of predictions.tsv -> its name on the page, and whether it is a number.

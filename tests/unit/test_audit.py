@@ -20,8 +20,8 @@ from tumorseg.audit.reading import of_frame, read
 from tumorseg.audit.rows import verdict
 from tumorseg.core.errors import UserError
 from tumorseg.metrics import Counts, overlap
+from tumorseg.reporting.study_tables import distances, percent, summary, table2, table3
 from tumorseg.statistics.estimates import t_interval
-from tumorseg.tables import distances, percent, summary, table2, table3
 
 FOCAL = [f"focal {fold}" for fold in range(1, 6)]
 BCE = [f"bce {fold}" for fold in range(1, 6)]

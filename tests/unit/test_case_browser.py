@@ -16,12 +16,12 @@ from hypothesis.extra.numpy import arrays
 
 import show_cases
 import write_report
-from tumorseg import case_browser
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table, write_text
 from tumorseg.core.images import write_mask, write_png
 from tumorseg.evaluation.case_metrics import failed, measured
-from tumorseg.figures import TRUTH, palette
+from tumorseg.reporting import case_browser
+from tumorseg.reporting.figure_style import TRUTH, palette
 
 LOSSES = ("bce", "focal", "dice")
 NAMES = ("0001", "0002", "0003", "0004", '</script><img src=x onerror="x=1">', "0006")

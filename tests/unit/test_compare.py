@@ -1,4 +1,4 @@
-"""Promises of the measuring and comparing scripts and of tumorseg.tables."""
+"""Promises of the measuring and comparing scripts and of tumorseg.reporting.study_tables."""
 
 import cv2
 import numpy as np
@@ -10,8 +10,8 @@ import measure
 import measure_background
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
-from tumorseg.pages import page
-from tumorseg.tables import published_rows, table2
+from tumorseg.reporting.study_tables import published_rows, table2
+from tumorseg.reporting.table_pages import page
 
 FOLDS = (1, 2, 3)
 

@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tumorseg import comparison_charts as charts
-from tumorseg import figures
-from tumorseg.data_charts import ratio_figure, strip_methods_figure
-from tumorseg.data_tables import fold_table, harmed_table, ratio_table, strip_table
 from tumorseg.evaluation.case_metrics import failed, measured
-from tumorseg.network_drawing import Layer, blocks, draw
-from tumorseg.pictures import annotation_figure, prediction_figure, strip_figure
-from tumorseg.result_charts import bar_figure, case_figure, curve_figure
-from tumorseg.shown_cases import Prediction, Slice, cases_by_dice, chosen_cases
+from tumorseg.reporting import figure_style
+from tumorseg.reporting import statistics_figures as charts
+from tumorseg.reporting.data_figures import ratio_figure, strip_methods_figure
+from tumorseg.reporting.data_tables import fold_table, harmed_table, ratio_table, strip_table
+from tumorseg.reporting.network_figure import Layer, blocks, draw
+from tumorseg.reporting.result_figures import bar_figure, case_figure, curve_figure
+from tumorseg.reporting.shown_cases import Prediction, Slice, cases_by_dice, chosen_cases
+from tumorseg.reporting.slice_figures import annotation_figure, prediction_figure, strip_figure
+from tumorseg.reporting.study_tables import published_rows, table2
 from tumorseg.statistics.comparison import (
     FIXED,
     OWN,
@@ -28,7 +29,6 @@ from tumorseg.statistics.comparison import (
 )
 from tumorseg.statistics.ranking import ranking
 from tumorseg.statistics.subgroups import subgroups
-from tumorseg.tables import published_rows, table2
 
 PLANES = ("axial", "coronal", "sagittal")
 
@@ -206,7 +206,7 @@ def test_figures_are_valid_small_svg_with_the_same_bytes_each_time(
 ):
     data = {"metrics": metrics, "masks": masks, "methods": methods}
     for copy in ("first", "second"):
-        figures.save_svg(FIGURES[name](data), tmp_path / f"{copy}.svg")
+        figure_style.save_svg(FIGURES[name](data), tmp_path / f"{copy}.svg")
     content = (tmp_path / "first.svg").read_bytes()
     assert content == (tmp_path / "second.svg").read_bytes()
     assert ElementTree.fromstring(content).tag.endswith("svg")
@@ -229,13 +229,13 @@ def test_a_recipe_of_which_every_training_failed_is_still_shown(metrics, tmp_pat
         prediction_figure([], ["focal"], recipe="paper", threshold=0.5),
     ]
     for figure in drawn:
-        figures.save_svg(figure, tmp_path / "figure.svg")
+        figure_style.save_svg(figure, tmp_path / "figure.svg")
         ElementTree.parse(tmp_path / "figure.svg")
 
 
 def subtitle(figure):
     text = figure.get_suptitle()
-    figures.pyplot.close(figure)
+    figure_style.pyplot.close(figure)
     return text
 
 
@@ -251,10 +251,10 @@ def test_the_numbers_stand_in_the_subtitle(metrics, masks, methods):
 
 def test_colours_are_those_of_the_loss_in_every_figure_and_never_the_truths():
     names = [f"loss{index}" for index in range(18)]
-    colours = figures.palette(names)
+    colours = figure_style.palette(names)
     assert len(set(colours.values())) == 18
-    assert figures.mpl.colors.to_hex(figures.TRUTH) not in map(
-        figures.mpl.colors.to_hex, colours.values()
+    assert figure_style.mpl.colors.to_hex(figure_style.TRUTH) not in map(
+        figure_style.mpl.colors.to_hex, colours.values()
     )
 
 
@@ -269,14 +269,14 @@ def test_the_network_is_drawn_from_its_layers():
 
 
 def test_embedded_images_are_reduced_and_keep_their_look(tmp_path):
-    figures.style()
-    figure, axes = figures.pyplot.subplots()
+    figure_style.style()
+    figure, axes = figure_style.pyplot.subplots()
     image = np.tile(np.linspace(0, 255, 400), (300, 1))
-    figures.show(axes, image, width_px=100)
-    figures.save_svg(figure, tmp_path / "image.svg")
+    figure_style.show(axes, image, width_px=100)
+    figure_style.save_svg(figure, tmp_path / "image.svg")
     found = re.findall(r"data:image/(\w+);base64,([^\"]+)", (tmp_path / "image.svg").read_text())
     assert len(found) == 1
-    content = np.frombuffer(figures.base64.b64decode(found[0][1]), np.uint8)
+    content = np.frombuffer(figure_style.base64.b64decode(found[0][1]), np.uint8)
     stored = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
     assert stored.shape == (75, 100)
     assert np.abs(stored.astype(float) - np.linspace(0, 255, 100)).max() < 5

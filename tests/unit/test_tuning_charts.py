@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot
 
-from tumorseg import tuning_charts
+from tumorseg.reporting import tuning_figures
+from tumorseg.reporting.tuning_figures import STAR
 from tumorseg.tuning import results
 from tumorseg.tuning.results import Search
-from tumorseg.tuning_charts import STAR
 
 GRID = {"alpha": [0.5, 0.8], "epochs": [2, 4]}
 
@@ -64,7 +64,7 @@ def stars(axis) -> list[tuple[float, float]]:
 
 
 def test_the_curves_show_every_trial_and_star_the_winner():
-    figure = tuning_charts.curve_figure([search(), search(scope="fold-2"), nothing()], "robust")
+    figure = tuning_figures.curve_figure([search(), search(scope="fold-2"), nothing()], "robust")
     titles = [axis.get_title() for axis in figure.axes]
     assert titles == ["focal", "focal, fold-2", "bce"]
     for axis in figure.axes:
@@ -76,14 +76,14 @@ def test_the_curves_show_every_trial_and_star_the_winner():
 
 
 def test_the_sensitivity_has_a_panel_for_every_searched_value():
-    figure = tuning_charts.sensitivity_figure([search(), search("tversky")], "robust")
+    figure = tuning_figures.sensitivity_figure([search(), search("tversky")], "robust")
     panels = [(axis.get_title(), axis.get_xlabel()) for axis in figure.axes]
     assert panels == [(loss, name) for loss in ("focal", "tversky") for name in ("alpha", "epochs")]
     assert stars(figure.axes[0]) == [(0.5, 0.3)]
     assert stars(figure.axes[1]) == [(2, 0.3)]
 
 
-@pytest.mark.parametrize("draw", [tuning_charts.curve_figure, tuning_charts.sensitivity_figure])
+@pytest.mark.parametrize("draw", [tuning_figures.curve_figure, tuning_figures.sensitivity_figure])
 def test_a_recipe_that_searched_nothing_gets_a_figure_that_says_so(draw):
     figure = draw([search()], "paper")
     assert "nothing was searched" in figure._suptitle.get_text()

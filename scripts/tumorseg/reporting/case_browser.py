@@ -16,9 +16,9 @@ from matplotlib.colors import to_hex
 
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_atomically
-from tumorseg.figures import TRUTH, palette
-from tumorseg.page_parts import contour_path, grey_limit, json_text, picture_url
-from tumorseg.shown_cases import Slice, head
+from tumorseg.reporting.figure_style import TRUTH, palette
+from tumorseg.reporting.page_parts import contour_path, grey_limit, json_text, picture_url
+from tumorseg.reporting.shown_cases import Slice, head
 
 IMAGE_PX, IMAGE_QUALITY = 512, 80  # longest side, and WebP's quality
 MAP_PX, MAP_QUALITY = 256, 70

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from tumorseg.audit import published
 from tumorseg.core.cases import PLANES
-from tumorseg.figures import WIDTH_IN, palette, style, titled
+from tumorseg.reporting.figure_style import WIDTH_IN, palette, style, titled
 
 
 def ratio_figure(masks: pd.DataFrame, large_ratio: float) -> Figure:

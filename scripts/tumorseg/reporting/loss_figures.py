@@ -8,8 +8,8 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from tumorseg.core.device import value_and_gradient
-from tumorseg.figures import LEGEND, WIDTH_IN, palette, style, titled
 from tumorseg.loss_kit.keras_loss import CaseLoss
+from tumorseg.reporting.figure_style import LEGEND, WIDTH_IN, palette, style, titled
 
 SIDE, TUMOUR = 20, 5  # a made case: 20 x 20 pixels, a tumour of 5 x 4 of them (5 %)
 

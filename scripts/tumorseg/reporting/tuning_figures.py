@@ -8,7 +8,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, style, titled
+from tumorseg.reporting.figure_style import LEGEND, WIDTH_IN, empty_figure, style, titled
 from tumorseg.tuning.results import Search, text_of, winner
 from tumorseg.tuning.search_space import has_values
 

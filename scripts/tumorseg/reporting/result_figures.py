@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tumorseg.audit import published
-from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, palette, style, titled
+from tumorseg.reporting.figure_style import LEGEND, WIDTH_IN, empty_figure, palette, style, titled
 from tumorseg.statistics.estimates import t_interval
 
 BAR_METRICS = ("precision", "dice", "recall")

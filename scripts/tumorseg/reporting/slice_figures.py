@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tumorseg.figures import (
+from tumorseg.reporting.figure_style import (
     PREDICTION,
     TRUTH,
     WIDTH_IN,
@@ -16,8 +16,8 @@ from tumorseg.figures import (
     style,
     titled,
 )
-from tumorseg.page_parts import grey_limit
-from tumorseg.shown_cases import Prediction, Slice, cut_to_head, head
+from tumorseg.reporting.page_parts import grey_limit
+from tumorseg.reporting.shown_cases import Prediction, Slice, cut_to_head, head
 
 
 def label_row(axes: Axes, text: str) -> None:

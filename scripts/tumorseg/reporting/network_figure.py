@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from tumorseg.figures import WIDTH_IN, palette, style, titled
+from tumorseg.reporting.figure_style import WIDTH_IN, palette, style, titled
 
 
 class Layer(NamedTuple):

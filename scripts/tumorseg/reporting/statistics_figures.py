@@ -6,7 +6,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tumorseg.figures import LEGEND, WIDTH_IN, empty_figure, palette, style, titled
+from tumorseg.reporting.figure_style import LEGEND, WIDTH_IN, empty_figure, palette, style, titled
 from tumorseg.statistics.comparison import FIXED, OWN, PRIMARY, Question, dice_of_counts, interval
 from tumorseg.statistics.estimates import LEVEL, p_text
 
