@@ -18,7 +18,7 @@ import cv2
 import nibabel as nib
 import numpy as np
 
-from tumorseg import cohort_check, data_check, duplicates
+from tumorseg.checking import all_slices, each_slice, near_duplicates
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image
 
@@ -61,9 +61,9 @@ def make(folder: Path, count: int) -> None:
 def timed(folder: Path, source: dict, cores: int) -> None:
     """Prints what reading and comparing cost."""
     wall, own = time.perf_counter(), time.process_time()
-    checked = data_check.read_all({"kind": "table", **source}, str(folder), 1, 5, cores)
+    checked = each_slice.read_all({"kind": "table", **source}, str(folder), 1, 5, cores)
     read = time.process_time() - own
-    found = cohort_check.problems(checked.slices, checked.prints, 5, "head")
+    found = all_slices.problems(checked.slices, checked.prints, 5, "head")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
     print(
         f"{len(checked.slices):>6} slices: {time.perf_counter() - wall:6.1f} s, processor "
@@ -97,8 +97,8 @@ def near(data: Path) -> None:
     folder = data / "t1ce_slices"
     table = read_table(folder / "samples.tsv", ("patient_id",))
     images = [read_image(folder / name) for name in table["image"]]
-    prints = np.stack([duplicates.picture_print(image) for image in images])
-    pairs = duplicates.near_pairs(prints, table["patient_id"].factorize()[0], limit=255)
+    prints = np.stack([near_duplicates.picture_print(image) for image in images])
+    pairs = near_duplicates.near_pairs(prints, table["patient_id"].factorize()[0], limit=255)
     bits = pairs["bits"]
     print(
         f"{len(bits)} pairs of other patients: fewest bits {bits.min()}, median {bits.median():g}"
@@ -106,7 +106,7 @@ def near(data: Path) -> None:
     found: dict[str, list[int]] = {}
     for image, seen in zip(images[::4], prints[::4], strict=True):
         for name, copy in changed(image):
-            other = duplicates.picture_print(np.ascontiguousarray(copy))[:1]
+            other = near_duplicates.picture_print(np.ascontiguousarray(copy))[:1]
             bits = np.bitwise_count(seen ^ other).sum(axis=1).min()
             found.setdefault(name, []).append(int(bits))
     for name, numbers in found.items():
@@ -116,9 +116,9 @@ def near(data: Path) -> None:
     chosen = [(axis, k) for axis in range(3) for k in range(0, whole.shape[axis], 5)]
     chosen = [at for at in chosen if (brain.take(at[1], at[0]) > 0).mean() > 0.08]
     for name, volume in (("whole head", whole), ("its brain", brain)):
-        rims = [data_check.head_shares(volume.take(k, axis))[1] for axis, k in chosen]
+        rims = [each_slice.head_shares(volume.take(k, axis))[1] for axis, k in chosen]
         print(f"{name:>16}: bright share of the rim, median {np.median(rims):.2f}")
-    rims = [data_check.head_shares(image)[1] for image in images]
+    rims = [each_slice.head_shares(image)[1] for image in images]
     print(f"{'t1ce_slices':>16}: bright share of the rim, median {np.median(rims):.2f}")
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from tumorseg import cohort_check, data_check
-from tumorseg.check_page import FIELDS, SHEET, write_page
+from tumorseg.checking import all_slices, each_slice
+from tumorseg.checking.page import FIELDS, SHEET, write_page
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
 from tumorseg.core.problems import tell
@@ -30,18 +30,18 @@ def main(
 
     Raises UserError, once both are written, where there is an error that would stop a run.
     """
-    checked = data_check.read_all(source, data_dir, seed, fold_count, cores)
+    checked = each_slice.read_all(source, data_dir, seed, fold_count, cores)
     slices = checked.slices
     found = [
         *checked.problems,
-        *cohort_check.problems(slices, checked.prints, fold_count, strip_method),
+        *all_slices.problems(slices, checked.prints, fold_count, strip_method),
     ]
     found.sort(key=lambda problem: problem.severity != "error")  # the order stays otherwise
     table = pd.DataFrame(map(asdict, found), columns=FIELDS)
     folder = local_only(folder)
     write_table(table, folder / "check.tsv")
     names = chosen_cases(slices, SHEET) if len(slices) else []
-    sheet = data_check.read_again(checked, source, seed, names)
+    sheet = each_slice.read_again(checked, source, seed, names)
     shown = table.copy()
     for root in {Path(data_dir).expanduser(), Path(data_dir).expanduser().resolve()}:
         for name in ("file", "value"):  # short enough to read; check.tsv has whole paths

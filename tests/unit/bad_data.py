@@ -24,7 +24,10 @@ from pydicom.data import get_testdata_file
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from tumorseg import cohort_check, data_check  # noqa: E402
+from tumorseg.checking import (
+    all_slices,
+    each_slice,  # noqa: E402
+)
 from tumorseg.core.problems import Problem  # noqa: E402
 
 SIDE = 96
@@ -186,8 +189,8 @@ def told(make: Callable[[Data], None], folder: Path) -> list[Problem]:
     data = Data(folder)
     make(data)
     data.finish()
-    checked = data_check.read_all(data.source, str(folder), seed=1, fold_count=5)
-    found = cohort_check.problems(checked.slices, checked.prints, 5, "head")
+    checked = each_slice.read_all(data.source, str(folder), seed=1, fold_count=5)
+    found = all_slices.problems(checked.slices, checked.prints, 5, "head")
     return [*checked.problems, *found]
 
 

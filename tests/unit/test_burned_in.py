@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tumorseg.burned_in import suspicious
+from tumorseg.checking.burned_in import suspicious
 from tumorseg.sources import phantom
 
 

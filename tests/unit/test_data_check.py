@@ -7,7 +7,7 @@ import pytest
 from chromium import browser
 
 import check
-from tumorseg import cohort_check, duplicates
+from tumorseg.checking import all_slices, near_duplicates
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 
@@ -119,7 +119,7 @@ def test_the_page_works_in_a_browser_asks_for_nothing_and_filters_by_code(tmp_pa
 
 
 def test_near_duplicates_beyond_the_limit_are_counted_not_listed(tmp_path):
-    prints = np.repeat(duplicates.picture_print(bad_data.head(1))[None], 30, axis=0)
+    prints = np.repeat(near_duplicates.picture_print(bad_data.head(1))[None], 30, axis=0)
     slices = pd.DataFrame(
         {
             "case": [f"c{n}" for n in range(30)],
@@ -129,9 +129,9 @@ def test_near_duplicates_beyond_the_limit_are_counted_not_listed(tmp_path):
             "row": range(30),
         }
     )
-    found = cohort_check.near_duplicates(slices, prints)
-    assert len(found) == cohort_check.PAIRS_SHOWN + 1
-    assert f"{30 * 29 // 2 - cohort_check.PAIRS_SHOWN} further pairs" in found[-1].value
+    found = all_slices.near_duplicates(slices, prints)
+    assert len(found) == all_slices.PAIRS_SHOWN + 1
+    assert f"{30 * 29 // 2 - all_slices.PAIRS_SHOWN} further pairs" in found[-1].value
 
 
 def test_the_page_of_codes_is_what_the_catalogue_prints():

@@ -7,17 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tumorseg import duplicates
+from tumorseg.checking import near_duplicates
 from tumorseg.data import cohort
 
 HEADS = [bad_data.head(number, 192) for number in range(40)]
-PRINTS = np.stack([duplicates.picture_print(head) for head in HEADS])
+PRINTS = np.stack([near_duplicates.picture_print(head) for head in HEADS])
 
 
 def bits(first, second):
     """By how many bits two pictures differ, as near_pairs sees them."""
-    prints = np.stack([duplicates.picture_print(np.ascontiguousarray(p)) for p in (first, second)])
-    return int(duplicates.near_pairs(prints, np.arange(2), limit=255)["bits"].iloc[0])
+    prints = np.stack(
+        [near_duplicates.picture_print(np.ascontiguousarray(p)) for p in (first, second)]
+    )
+    return int(near_duplicates.near_pairs(prints, np.arange(2), limit=255)["bits"].iloc[0])
 
 
 @given(st.integers(0, 39), st.integers(0, 3), st.booleans())
@@ -32,27 +34,27 @@ def test_either_of_two_copies_may_be_the_turned_one(number, quarters, mirrored, 
     copy = cv2.resize(HEADS[number], (side, side), interpolation=cv2.INTER_AREA)
     copy = np.rot90(copy[:, ::-1] if mirrored else copy, quarters)
     there, back = bits(HEADS[number], copy), bits(copy, HEADS[number])
-    assert there == back <= duplicates.NEAR_BITS
+    assert there == back <= near_duplicates.NEAR_BITS
 
 
 @given(st.integers(0, 39), st.floats(0.5, 1.1), st.floats(0, 20), st.integers(15, 95))
 def test_a_brightened_and_compressed_picture_is_near(number, gain, offset, quality):
     copy = np.clip(HEADS[number] * gain + offset, 0, 255).astype(np.uint8)
     coded = cv2.imencode(".jpg", copy, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    assert bits(HEADS[number], cv2.imdecode(coded, 0)) <= duplicates.NEAR_BITS
+    assert bits(HEADS[number], cv2.imdecode(coded, 0)) <= near_duplicates.NEAR_BITS
 
 
 def test_other_heads_are_far():
-    pairs = duplicates.near_pairs(PRINTS, np.arange(40), limit=255)
+    pairs = near_duplicates.near_pairs(PRINTS, np.arange(40), limit=255)
     assert len(pairs) == 40 * 39 // 2
-    assert pairs["bits"].min() > 2 * duplicates.NEAR_BITS
+    assert pairs["bits"].min() > 2 * near_duplicates.NEAR_BITS
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), min_size=1, max_size=90))
 def test_pairs_in_blocks_are_those_of_two_plain_loops(chosen):
     prints = PRINTS[[number for number, _ in chosen]]
     groups = np.array([group for _, group in chosen])
-    found = duplicates.near_pairs(prints, groups)
+    found = near_duplicates.near_pairs(prints, groups)
     expected = [
         (i, j)
         for i in range(len(chosen))

@@ -5,10 +5,10 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
+from tumorseg.checking.each_slice import FLAT_SHARE
+from tumorseg.checking.near_duplicates import BITS, near_pairs
 from tumorseg.core.cases import PLANES, patients_needed
 from tumorseg.core.problems import Problem, warning
-from tumorseg.data_check import FLAT_SHARE
-from tumorseg.duplicates import BITS, near_pairs
 
 PAIRS_SHOWN = 200
 LARGE = 1.5  # times a fold's worth of slices makes a patient too large

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from tumorseg import duplicates
-from tumorseg.burned_in import suspicious
+from tumorseg.checking import near_duplicates
+from tumorseg.checking.burned_in import suspicious
 from tumorseg.core.cases import Case, Entry
 from tumorseg.core.problems import Problem, warning
 from tumorseg.data import cohort, reading
@@ -74,7 +74,7 @@ def record(case: Case, row: int = 0) -> tuple[dict[str, Any], np.ndarray]:
         "lettered": suspicious(image),
         "digest": "" if image.min() == image.max() else cohort.pixel_digest(image),
     }
-    return found, duplicates.picture_print(image)
+    return found, near_duplicates.picture_print(image)
 
 
 def head_shares(image: np.ndarray, mask: np.ndarray | None = None) -> tuple[float, float]:
