@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
-from tumorseg import exported_model
 from tumorseg.core.cases import PLANES
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
+from tumorseg.prediction import exported_model
 from tumorseg.training import identity
 
 

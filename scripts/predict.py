@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from tumorseg import exported_model, new_images, overview
 from tumorseg.core import device
 from tumorseg.core.digests import sha256
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table, write_text
-from tumorseg.predicting import Work
+from tumorseg.prediction import exported_model, new_images, overview
+from tumorseg.prediction.work import Work
 from tumorseg.privacy.local import local_only
 
 
@@ -57,7 +57,7 @@ def main(
 
     def start() -> "Ensemble":  # noqa: F821 - Keras may only start after the device is set up
         device.start(wanted=wanted_device, threads=threads, seed=1)
-        from tumorseg.ensemble import Ensemble
+        from tumorseg.prediction.ensemble import Ensemble
 
         return Ensemble(model_folder, facts)
 

@@ -14,8 +14,8 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from tumorseg import new_images, own_geometry
 from tumorseg.imaging.scans import read
+from tumorseg.prediction import native_files, new_images
 
 COUNT, ROWS, COLUMNS = 6, 12, 16
 SAGITTAL = [0, 1, 0, 0, 0, -1]
@@ -117,7 +117,7 @@ def test_a_segmentations_frames_lie_on_the_slices_they_belong_to(tmp_path, kind)
     assert firsts == [500, 400, 300, 200, 100, 0]  # sorted by place, the normal runs to the Right
     mask = a_mask(scan.voxels.shape)
     quantised = mask.astype(np.uint16) * 50000
-    files, told = own_geometry.write(tmp_path / "out/scan", scan, mask, quantised)
+    files, told = native_files.write(tmp_path / "out/scan", scan, mask, quantised)
     assert told == []
     assert [path.name for path in files] == ["scan_mask.dcm", "scan_probability.nii.gz"]
     assert_every_frame_lies_on_its_slice(files[0], scan, mask)
@@ -129,7 +129,7 @@ def test_a_segmentations_frames_lie_on_the_slices_they_belong_to(tmp_path, kind)
 def test_a_segmentation_names_the_slices_it_was_made_on(tmp_path):
     scan = read(write_series(tmp_path / "scan"))
     mask = a_mask(scan.voxels.shape)
-    files, _ = own_geometry.write(tmp_path / "scan", scan, mask, mask.astype(np.uint16))
+    files, _ = native_files.write(tmp_path / "scan", scan, mask, mask.astype(np.uint16))
     seg = highdicom.seg.segread(files[0])
     found = seg.get_pixels_by_source_instance(
         list(scan.uids), segment_numbers=[1], assert_missing_frames_are_empty=True
@@ -140,7 +140,7 @@ def test_a_segmentation_names_the_slices_it_was_made_on(tmp_path):
 def test_an_empty_mask_is_a_segmentation_too(tmp_path):
     scan = read(write_series(tmp_path / "scan"))
     mask = np.zeros(scan.voxels.shape, np.uint8)
-    files, told = own_geometry.write(tmp_path / "scan", scan, mask, mask.astype(np.uint16))
+    files, told = native_files.write(tmp_path / "scan", scan, mask, mask.astype(np.uint16))
     assert told == []
     assert not highdicom.seg.segread(files[0]).pixel_array.any()
 
@@ -149,7 +149,7 @@ def test_an_empty_mask_is_a_segmentation_too(tmp_path):
 def test_real_dicom_files_get_a_segmentation_of_their_own_patient(tmp_path, name):
     scan = read(get_testdata_file(name))
     mask = a_mask(scan.voxels.shape)
-    files, told = own_geometry.write(tmp_path / "a", scan, mask, mask.astype(np.uint16))
+    files, told = native_files.write(tmp_path / "a", scan, mask, mask.astype(np.uint16))
     assert told == []
     source, seg = pydicom.dcmread(get_testdata_file(name)), highdicom.seg.segread(files[0])
     assert seg.PatientID == source.PatientID
@@ -166,7 +166,7 @@ def test_an_image_that_no_segmentation_can_refer_to_gets_another_file_and_a_warn
         del header.StudyInstanceUID
         header.save_as(file)
     mask = a_mask(scan.voxels.shape)
-    files, (note,) = own_geometry.write(tmp_path / "a", scan, mask, mask.astype(np.uint16))
+    files, (note,) = native_files.write(tmp_path / "a", scan, mask, mask.astype(np.uint16))
     assert note.code == "dicom_seg"
     assert [path.name for path in files] == ["a_mask.nii.gz", "a_probability.nii.gz"]
     np.testing.assert_array_equal(nib.load(files[0]).get_fdata(), mask)

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 import export_model
-from tumorseg import exported_model
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
+from tumorseg.prediction import exported_model
 
 LOSSES = ["bce", "focal"]
 

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import predict
-from tumorseg import applying, exported_model, new_images, own_geometry
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask, write_png
 from tumorseg.imaging.placement import prepared
 from tumorseg.imaging.scans import read
 from tumorseg.outlines.polygons import fill
+from tumorseg.prediction import exported_model, mean_of_members, native_files, new_images
 from tumorseg.training import identity
 from tumorseg.training import model as training_model
 
@@ -57,7 +57,7 @@ SQUARE = (1.0, 1.0)
 
 
 def alone(image):
-    return applying.Stack(image[None], SQUARE)
+    return mean_of_members.Stack(image[None], SQUARE)
 
 
 class Fixed:
@@ -123,7 +123,7 @@ def test_the_probability_is_the_mean_of_the_members_at_native_size(seed, members
     random = np.random.default_rng(seed)
     maps = random.random((members, SIZE, SIZE)) ** random.integers(1, 6)
     image = made_slice(seed=seed)
-    found = applying.predict(Fixed(maps), [alone(image)], facts_of(members, threshold))[0]
+    found = mean_of_members.predict(Fixed(maps), [alone(image)], facts_of(members, threshold))[0]
     place = prepared(image, SIZE, "robust", SQUARE)[1]
     natives = np.stack([place.back(one) for one in maps.astype(np.float32)])
     steps = found.quantised[0] - 65535 * natives.mean(axis=0, dtype=np.float64)
@@ -138,9 +138,9 @@ def test_spread_and_agreement_are_those_of_whole_arrays(seed, members, slices):
     random = np.random.default_rng(seed)
     maps = random.random((members, SIZE, SIZE))
     stack = np.stack([made_slice(seed=index) for index in range(slices)])
-    found = applying.predict(Fixed(maps), [applying.Stack(stack, SQUARE)], facts_of(members, 0.5))[
-        0
-    ]
+    found = mean_of_members.predict(
+        Fixed(maps), [mean_of_members.Stack(stack, SQUARE)], facts_of(members, 0.5)
+    )[0]
     places = [prepared(image, SIZE, "robust", SQUARE)[1] for image in stack]
     natives = np.stack([[p.back(m) for p in places] for m in maps.astype(np.float32)])
     inside = found.mask > 0
@@ -157,24 +157,24 @@ def test_spread_and_agreement_are_those_of_whole_arrays(seed, members, slices):
 def test_members_that_agree_have_no_spread_and_full_agreement():
     one = np.zeros((SIZE, SIZE))
     one[10:20, 10:20] = 0.9
-    found = applying.predict(Fixed([one, one]), [alone(made_slice())], facts_of(2))[0]
+    found = mean_of_members.predict(Fixed([one, one]), [alone(made_slice())], facts_of(2))[0]
     assert (found.spread, found.members_dice) == (0, 1)
 
 
 def test_nothing_found_and_a_single_member_leave_spread_and_agreement_undefined():
     nothing = np.zeros((3, SIZE, SIZE))
-    found = applying.predict(Fixed(nothing), [alone(made_slice())], facts_of(3))[0]
+    found = mean_of_members.predict(Fixed(nothing), [alone(made_slice())], facts_of(3))[0]
     assert np.isnan([found.spread, found.members_dice]).all()
-    found = applying.predict(Fixed(nothing[:1] + 0.9), [alone(made_slice())], facts_of(1))[0]
+    found = mean_of_members.predict(Fixed(nothing[:1] + 0.9), [alone(made_slice())], facts_of(1))[0]
     assert np.isnan([found.spread, found.members_dice]).all()
 
 
 def test_pictures_predicted_together_are_predicted_as_alone():
     maps = np.random.default_rng(0).random((2, SIZE, SIZE))
     stacks = [alone(made_slice(40 + 3 * i, 90 - 2 * i, seed=i)) for i in range(11)]
-    together = applying.predict(Fixed(maps), stacks, facts_of(2))
+    together = mean_of_members.predict(Fixed(maps), stacks, facts_of(2))
     for stack, found in zip(stacks, together, strict=True):
-        by_itself = applying.predict(Fixed(maps), [stack], facts_of(2))[0]
+        by_itself = mean_of_members.predict(Fixed(maps), [stack], facts_of(2))[0]
         np.testing.assert_array_equal(found.quantised, by_itself.quantised)
         assert found[2:] == by_itself[2:]
 
@@ -184,7 +184,9 @@ def test_pixels_that_are_no_squares_are_placed_by_their_millimetres_as_in_traini
     place = prepared(image, SIZE, "robust", spacing_mm)[1]
     assert place.inner_height == SIZE > place.inner_width
     maps = np.random.default_rng(0).random((1, SIZE, SIZE)).astype(np.float32)
-    found = applying.predict(Fixed(maps), [applying.Stack(image[None], spacing_mm)], facts_of(1))[0]
+    found = mean_of_members.predict(
+        Fixed(maps), [mean_of_members.Stack(image[None], spacing_mm)], facts_of(1)
+    )[0]
     np.testing.assert_allclose(found.quantised[0] / 65535, place.back(maps[0]), atol=2e-5)
 
 
@@ -318,7 +320,7 @@ def test_a_nifti_volumes_mask_has_its_header(tmp_path, suffix, axes):
     source.header.set_xyzt_units("mm")
     nib.save(source, tmp_path / f"scan{suffix}")
     mask, quantised = answer((7, 9, 11))
-    files, told = own_geometry.write(
+    files, told = native_files.write(
         tmp_path / "out/scan", read(tmp_path / f"scan{suffix}"), mask, quantised
     )
     assert told == []
@@ -341,7 +343,7 @@ def test_an_itk_volumes_mask_lies_where_the_volume_lies(tmp_path, suffix, own):
     sitk.WriteImage(source, str(tmp_path / f"scan.{suffix}"))
     scan = read(tmp_path / f"scan.{suffix}")
     mask, quantised = answer(scan.voxels.shape)
-    files, told = own_geometry.write(tmp_path / "out/scan", scan, mask, quantised)
+    files, told = native_files.write(tmp_path / "out/scan", scan, mask, quantised)
     assert told == []
     assert [path.suffix for path in files] == [f".{own}"] * 2
     for path, wanted in zip(files, (mask, quantised / 65535), strict=True):
@@ -356,7 +358,7 @@ def test_a_volume_whose_name_lies_gets_nifti_with_the_right_affine(tmp_path):
     affine = np.diag([1.0, 2.0, 3.0, 1.0])
     nib.save(nib.Nifti1Image(np.arange(60.0).reshape(3, 4, 5), affine), tmp_path / "a.nii")
     (tmp_path / "a.nii").rename(tmp_path / "a.mha")
-    files, _ = own_geometry.write(tmp_path / "a", read(tmp_path / "a.mha"), *answer((3, 4, 5)))
+    files, _ = native_files.write(tmp_path / "a", read(tmp_path / "a.mha"), *answer((3, 4, 5)))
     np.testing.assert_array_equal(nib.load(files[0]).affine, affine)
 
 
@@ -364,7 +366,7 @@ def test_a_pictures_results_are_png_and_its_outline_gives_the_mask_again(tmp_pat
     write_png(tmp_path / "images/a.png", made_slice())
     mask, quantised = answer((60, 80))
     base = tmp_path / "out/x/a"
-    files, _ = own_geometry.write(base, read(tmp_path / "images/a.png"), mask, quantised)
+    files, _ = native_files.write(base, read(tmp_path / "images/a.png"), mask, quantised)
     np.testing.assert_array_equal(read_mask(files[0]), mask)
     np.testing.assert_array_equal(read_image(files[1]), quantised)
     content = json.loads(files[2].read_text())

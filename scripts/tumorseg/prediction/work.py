@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg import overview, own_geometry
-from tumorseg.applying import SLICES, Members, Prediction, Stack, predict
 from tumorseg.core.digests import files_digest
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_text
 from tumorseg.core.problems import DataError, Problem, warning
 from tumorseg.imaging import planes, scans
 from tumorseg.imaging.scans import Scan
-from tumorseg.new_images import Image
+from tumorseg.prediction import native_files, overview
+from tumorseg.prediction.mean_of_members import SLICES, Members, Prediction, Stack, predict
+from tumorseg.prediction.new_images import Image
 
 TOGETHER_PX = 2**24  # pictures are predicted several at a time while they have no more pixels
 
@@ -97,7 +97,7 @@ class Work:
     def _write(self, image: Image, scan: Scan, stack: Stack, answer: Prediction) -> None:
         plane = scans.own_plane(scan)
         mask, quantised = (_unsliced(part, scan) for part in (answer.mask, answer.quantised))
-        files, told = own_geometry.write(self.folder / image.stem, scan, mask, quantised)
+        files, told = native_files.write(self.folder / image.stem, scan, mask, quantised)
         notes = [*scan.notes, *told, *self._strange(plane)]
         row = {
             "image": image.name,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tumorseg.core.files import write_atomically
-from tumorseg.exported_model import trained_on
+from tumorseg.prediction.exported_model import trained_on
 from tumorseg.reporting.page_parts import contour_path, grey_limit, json_text, picture_url
 
 THUMBNAIL_PX, QUALITY = 192, 60

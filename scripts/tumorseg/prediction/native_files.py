@@ -18,10 +18,10 @@ import SimpleITK as sitk  # noqa: N813 - the library's customary name
 from tumorseg.core.files import write_atomically, write_text
 from tumorseg.core.images import write_mask, write_png
 from tumorseg.core.problems import Problem, warning
-from tumorseg.dicom_seg import write_segmentation
 from tumorseg.evaluation.probabilities import as_fraction
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.contours import labelme
+from tumorseg.prediction.dicom_seg_file import write_segmentation
 
 Writer = Callable[[Path, np.ndarray], None]
 DRAWN = (".png", ".jpg", ".jpeg", ".tif", ".tiff")  # what LabelMe opens
