@@ -11,9 +11,11 @@ from snakemake.utils import validate
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from tumorseg import registry, search_space, tuning_checks
-from tumorseg.code_digest import code_digest as code
-from tumorseg.errors import UserError
+from tumorseg.core import registry
+from tumorseg.core.errors import UserError
+from tumorseg.loss_kit.configured import configured_losses
+from tumorseg.tuning import preset_check, search_space
+from tumorseg.workflow.code_digest import code_digest as code
 
 
 def one_line(error):
@@ -58,7 +60,7 @@ FOLDS = list(range(1, config["folds"]["count"] + 1))
 SEEDS = list(range(config["seed"], config["seed"] + config["training"]["seeds"]))
 
 try:
-    FUNCTIONS = registry.configured_losses(config["losses"])
+    FUNCTIONS = configured_losses(config["losses"])
 except UserError as error:
     raise WorkflowError(f"config: {error}") from None
 for name in RECIPES:
@@ -83,7 +85,7 @@ if TUNING["scope"] != "none":
     where = f"config: tuning.presets.{TUNING['preset']}"
     try:
         for name, (function, _) in FUNCTIONS.items():
-            tuning_checks.check(PRESET, name, function, TRAINING_KEYS["properties"], where)
+            preset_check.check(PRESET, name, function, TRAINING_KEYS["properties"], where)
     except UserError as error:
         raise WorkflowError(str(error)) from None
 # The searches of each recipe and loss: one for all folds, or one inside every fold.
@@ -105,7 +107,7 @@ def source_state(downloaded):
     if config["source"]["kind"] == "phantom":
         return "made"
     # Imported here, because what reads data takes seconds to load, and made heads do without.
-    from tumorseg.files import files_digest
+    from tumorseg.core.digests import files_digest
 
     source = dict(config["source"])
     reader = registry.entry("sources", source.pop("kind"))

@@ -44,7 +44,7 @@ def main(
     tolerances_px: list[float],
     threshold: float = 0.5,
 ) -> None:
-    """Writes one line a test case to `metrics_table` (tumorseg.evaluation.case_metrics.columns) and `page`.
+    """Writes one line a test case to `metrics_table` (case_metrics.columns) and `page`.
 
     predictions: folders seed-<s>/fold-<k> with <case>.png, validation cases in validation/.
     threshold: tumour is where the probability lies above it; thresholds_table: the counts of every

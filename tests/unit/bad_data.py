@@ -24,10 +24,7 @@ from pydicom.data import get_testdata_file
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from tumorseg.checking import (
-    all_slices,
-    each_slice,  # noqa: E402
-)
+from tumorseg.checking import all_slices, each_slice  # noqa: E402
 from tumorseg.core.problems import Problem  # noqa: E402
 
 SIDE = 96

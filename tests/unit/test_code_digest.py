@@ -136,8 +136,28 @@ def test_the_real_training_reaches_its_loss_network_and_augmentation_only():
         if path not in seen:
             seen.add(path)
             waiting += code_digest._parsed(path)[1]
-    names = {path.relative_to(places.SCRIPTS / "tumorseg").as_posix() for path in seen - {script}}
-    assert {"training.py", "augmentation.py", "device.py", "folds.py", "cells.py"} <= names
-    unwanted = {"metrics.py", "figures.py", "pages.py", "skull_strip.py", "statistics.py"}
-    assert not names & unwanted
-    assert not {name for name in names if "/" in name}  # registries are named by the rules
+    names = {path.relative_to(places.LIBRARY).as_posix() for path in seen - {script}}
+    wanted = ("loop", "augmentation", "identity", "model", "plan", "prepare", "state", "inference")
+    assert {f"training/{name}.py" for name in wanted} | {"core/device.py", "data/folds.py"} <= names
+    unwanted = ("losses", "networks", "formats", "imaging", "reporting", "evaluation", "statistics")
+    assert not [name for name in names if name.startswith(unwanted)]  # rules name the registries
+
+
+REFUSAL = """VALUE = 1
+
+
+def refuse(name):
+    raise ValueError(f'there is no {name}', 'name_missing')
+"""
+OTHER_WORDS = "f'here is no such thing as {name}'"
+
+
+def test_the_wording_of_a_raised_error_changes_nothing_but_its_code_does(house):
+    before = house(edit=("tumorseg/deep.py", "VALUE = 1\n", REFUSAL))
+    assert house(edit=("tumorseg/deep.py", "f'there is no {name}'", OTHER_WORDS)) == before
+    assert house(edit=("tumorseg/deep.py", "name_missing", "name_unknown")) != before
+
+
+def test_a_module_that_only_refuses_changes_nothing_once_it_says_so(house):
+    before = house(edit=("tumorseg/deep.py", "VALUE = 1", "CHANGES_NO_RESULT = True\nVALUE = 1"))
+    assert house(edit=("tumorseg/deep.py", "VALUE = 1", "VALUE = 2")) == before

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from tumorseg.core.cases import PLANES, Case
 from tumorseg.core.files import write_text
 from tumorseg.data.storing import mask_of
-from tumorseg.reporting import figure_style
+from tumorseg.reporting.figure_style import TRUTH, style
 from tumorseg.reporting.page_parts import contour_path, picture_url
 from tumorseg.reporting.table_pages import FILTER, STYLE, table_element
 
@@ -144,7 +144,7 @@ def _planes(slices: pd.DataFrame) -> str:
 
 def _histograms(slices: pd.DataFrame) -> str:
     """Six small histograms as one SVG, coloured by plane."""
-    figure_style.style()
+    style()
     colours = dict(zip(PLANES, sns.color_palette("colorblind"), strict=False))
     per_patient = slices.groupby(["patient", "plane"], as_index=False).size()
     longest = slices.assign(longest=slices[["height_px", "width_px"]].max(axis=1))
@@ -211,6 +211,6 @@ def _card(case: Case) -> str:
     return (
         f'<figure><svg viewBox="-.5 -.5 {width} {height}"><image x="-.5" y="-.5" width="{width}" '
         f'height="{height}" href="{picture_url(grey, THUMB_PX, THUMB_QUALITY)}"/>'
-        f'<path class="casing" d="{outline}"/><path d="{outline}" stroke="{figure_style.TRUTH}"/></svg>'
+        f'<path class="casing" d="{outline}"/><path d="{outline}" stroke="{TRUTH}"/></svg>'
         f"<figcaption>{text}</figcaption></figure>"
     )

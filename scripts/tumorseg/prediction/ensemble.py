@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tumorseg.core.errors import UserError
-from tumorseg.training import identity, model
+from tumorseg.training import model
+from tumorseg.training.identity import versions
 
 BATCH = 8  # slices at a time; fewer are padded, so that the network is compiled once
 
@@ -38,7 +39,7 @@ class Ensemble:
             theirs = facts.get("versions", {}).get("keras", "unknown")
             raise UserError(
                 f"{path}: these weights do not fit the network of model.yaml as Keras "
-                f"{identity.versions()['keras']} builds it (exported with Keras {theirs}): {reason}; "
+                f"{versions()['keras']} builds it (exported with Keras {theirs}): {reason}; "
                 "use the versions that model.yaml names"
             ) from None
         return self.model.get_weights()

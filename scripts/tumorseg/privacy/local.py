@@ -12,9 +12,6 @@ def local_only(folder: str | Path) -> Path:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / LOCAL_MARK).exists():
-        write_text(
-            folder / LOCAL_MARK,
-            "This folder may name your source files and patients. Keep it on this machine: do not\n"
-            "share it and do not put it under version control. results/ does without it.\n",
-        )
+        text = Path(__file__).with_name("local_only.txt").read_text(encoding="utf-8")
+        write_text(folder / LOCAL_MARK, text)
     return folder

@@ -1,7 +1,10 @@
-"""A digest of a script and every tumorseg module it reaches, so that Snakemake re-runs on changes.
+"""A digest of a script and every tumorseg module it imports, so that Snakemake re-runs it exactly.
 
-Only what runs counts: comments, docstrings, formatting and the Snakemake glue do not. The data
-files of a module count whole: page parts of its name beside it, YAML in a folder of its name.
+Only what can change a result counts. Comments, docstrings, formatting and the Snakemake glue do
+not, nor does the wording of an error that is raised: a run that ends with it has no result. A
+module that can only refuse input says so with `CHANGES_NO_RESULT = True` and is left out.
+The data files of a module count whole: page parts of its name beside it, and the YAML files of a
+folder of its name.
 """
 
 import ast
@@ -12,16 +15,33 @@ from pathlib import Path
 from tumorseg.core.places import SCRIPTS
 
 PAGE_PARTS = (".html", ".css", ".js")
+LEFT_OUT = "CHANGES_NO_RESULT"  # a module that sets it to True can stop a run, and nothing else
 
 
 def _is_glue(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "'snakemake'" in ast.unparse(node.test)
 
 
+def _left_out(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.Assign) and ast.unparse(node) == f"{LEFT_OUT} = True"
+        for node in tree.body
+    )
+
+
+def _without_words(error: ast.Raise) -> None:
+    """Empties the prose in a raise statement; codes, which have no space, stay."""
+    for part in ast.walk(error):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and " " in part.value:
+            part.value = ""
+
+
 @cache
 def _parsed(path: Path) -> tuple[str, tuple[Path, ...]]:
-    """The syntax tree without docstrings and glue, and the files of the modules it imports."""
+    """What of a module can change a result, and the files of the modules it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    if _left_out(tree):
+        return "", ()
     tree.body = [node for node in tree.body if not _is_glue(node)]
     reached: list[Path] = []
     for node in ast.walk(tree):
@@ -34,6 +54,8 @@ def _parsed(path: Path) -> tuple[str, tuple[Path, ...]]:
             ):
                 node.body = node.body[1:]
         names: list[str] = []
+        if isinstance(node, ast.Raise):
+            _without_words(node)
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
