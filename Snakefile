@@ -10,22 +10,27 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/params.smk"
 
 
-report: OPENING
+# The report opens with the answer, once there is one, before the guide to the page.
+OPENING = os.path.abspath(f"{RESULTS}/opening.rst")
+
+
+report: OPENING if os.path.exists(OPENING) else "report/workflow.rst"
 
 
 include: "rules/check.smk"
 include: "rules/data.smk"
 include: "rules/preprocess.smk"
+include: "rules/split.smk"
+include: "rules/plan.smk"
 include: "rules/tune.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/compare.smk"
-include: "rules/show.smk"
 include: "rules/describe.smk"
 include: "rules/statistics.smk"
-include: "rules/cases.smk"
 include: "rules/predict.smk"
 
 

@@ -1,9 +1,12 @@
-# Compares the losses: tables beside the published ones, and the figures of the results.
+# Compares the losses: tables beside the published ones, figures, and a page of every test case.
+
+RESULT = {"category": "4. Results", "subcategory": "Tables"}
+FIGURE = {"category": "4. Results", "subcategory": "Figures"}
 
 
 rule compare:
     input:
-        metrics=collect(f"{RESULTS}/metrics/{{recipe}}/{{loss}}.tsv", recipe=RECIPES, loss=LOSSES),
+        metrics=collect(f"{METRICS}.tsv", **SET_UPS),
         background=f"{RESULTS}/metrics/background.tsv",
     output:
         tables=collect(
@@ -11,38 +14,15 @@ rule compare:
             name=["summary", "table2", "table3", "audit"],
         ),
         pages=[
-            report(
-                f"{RESULTS}/tables/summary.html",
-                caption="../report/summary.rst",
-                category="4. Results",
-                subcategory="Tables",
-                labels={"table": "Summary, one line a recipe and loss"},
-            ),
-            report(
-                f"{RESULTS}/tables/table2.html",
-                caption="../report/table2.rst",
-                category="4. Results",
-                subcategory="Tables",
-                labels={"table": "Table 2, every fold, beside the published one"},
-            ),
-            report(
-                f"{RESULTS}/tables/table3.html",
-                caption="../report/table3.rst",
-                category="4. Results",
-                subcategory="Tables",
-                labels={"table": "Table 3, Hausdorff distance"},
-            ),
-            report(
-                f"{RESULTS}/tables/audit.html",
-                caption="../report/audit.rst",
-                category="6. Audit",
-                labels={"table": "Audit of our tables and of the published ones"},
-            ),
+            reported("summary", item="Summary, one line a recipe and loss", **RESULT),
+            reported("table2", item="Table 2, every fold, beside the published one", **RESULT),
+            reported("table3", item="Table 3, Hausdorff distance", **RESULT),
+            reported("audit", "6. Audit", "Audit of our tables and of the published ones"),
         ],
     log:
-        f"logs/{config['experiment']}/compare.log",
+        f"{LOGS}/compare.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compare.tsv"
+        f"{TIMES}/compare.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1
@@ -56,27 +36,17 @@ rule compare:
 
 rule show_results:
     input:
-        metrics=collect(f"{RESULTS}/metrics/{{recipe}}/{{loss}}.tsv", recipe=RECIPES, loss=LOSSES),
+        metrics=collect(f"{METRICS}.tsv", **SET_UPS),
         background=f"{RESULTS}/metrics/background.tsv",
     output:
-        bars_svg=report(
-            f"{RESULTS}/figures/fig4.svg",
-            caption="../report/fig4.rst",
-            category="4. Results",
-            subcategory="Figures",
-            labels={"figure": "Fig. 4, precision, F1 and recall"},
-        ),
-        cases_svg=report(
-            f"{RESULTS}/figures/dice_by_case.svg",
-            caption="../report/cases.rst",
-            category="4. Results",
-            subcategory="Figures",
-            labels={"figure": "Dice of every test case"},
+        bars_svg=shown("figures/fig4.svg", item="Fig. 4, precision, F1 and recall", **FIGURE),
+        cases_svg=shown(
+            "figures/dice_by_case.svg", item="Dice of every test case", caption="cases", **FIGURE
         ),
     log:
-        f"logs/{config['experiment']}/show_results.log",
+        f"{LOGS}/show_results.log",
     benchmark:
-        f"{RESULTS}/benchmarks/show_results.tsv"
+        f"{TIMES}/show_results.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1
@@ -86,3 +56,34 @@ rule show_results:
         code=code("show_results.py"),
     script:
         "../scripts/show_results.py"
+
+
+rule show_cases:
+    input:
+        metrics=collect(f"{METRICS}.tsv", **SET_UPS),
+        predictions=collect(PREDICTIONS, **SET_UPS, seed=SEEDS[0], fold=FOLDS),
+        cases_dir=f"{RESULTS}/cases",
+        masks_dir=f"{RESULTS}/masks",
+    output:
+        page=shown(
+            "figures/cases.html",
+            "4. Results",
+            "Every test case, worst first",
+            caption="case_browser",
+            subcategory="Cases",
+        ),
+    log:
+        f"{LOGS}/show_cases.log",
+    benchmark:
+        f"{TIMES}/show_cases.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code("show_cases.py"),
+        reference_loss=lookup(within=config, dpath="reference_loss"),
+        threshold=lookup(within=config, dpath="measure/threshold"),
+    script:
+        "../scripts/show_cases.py"

@@ -1,4 +1,4 @@
-# From a data source to cases in the house's form, and how they are divided into folds.
+# From a data source to cases in the project's own format.
 
 
 if DOWNLOADED:
@@ -34,7 +34,7 @@ rule import_cases:
     log:
         f"{LOCAL}/import_cases.log",
     benchmark:
-        f"{RESULTS}/benchmarks/import_cases.tsv"
+        f"{TIMES}/import_cases.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 4
@@ -50,28 +50,3 @@ rule import_cases:
         seed=lookup(within=config, dpath="seed"),
     script:
         "../scripts/import_cases.py"
-
-
-rule split:
-    input:
-        masks_table=f"{RESULTS}/masks.tsv",
-    output:
-        folds_table=f"{RESULTS}/folds.tsv",
-    log:
-        f"{LOGS}/split.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/split.tsv"
-    # Before packing, so that the plan is printed early.
-    priority: 100
-    conda:
-        "../envs/imaging.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-    params:
-        code=code("split.py"),
-        fold_count=lookup(within=config, dpath="folds/count"),
-        validation_share=lookup(within=config, dpath="folds/validation_share"),
-        seed=lookup(within=config, dpath="seed"),
-    script:
-        "../scripts/split.py"

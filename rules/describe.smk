@@ -1,45 +1,30 @@
-# Says what was run and what it cost.
+# Records what was run and what it cost.
+
+COST = "8. Provenance and cost"
 
 
 rule describe:
     input:
         cases_table=f"{RESULTS}/cases.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
-        settings_files=collect(
-            f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}/settings.yaml",
-            recipe=RECIPES,
-            loss=LOSSES,
-            seed=SEEDS,
-            fold=FOLDS,
-        ),
+        settings_files=collect(f"{MODEL}/settings.yaml", **SET_UPS, **TRAININGS),
         benchmarks=[
-            f"{RESULTS}/benchmarks/import_cases.tsv",
-            f"{RESULTS}/benchmarks/skull_strip.tsv",
-            f"{RESULTS}/benchmarks/compare_strips.tsv",
-            f"{RESULTS}/benchmarks/rasterize.tsv",
-            f"{RESULTS}/benchmarks/split.tsv",
-            f"{RESULTS}/benchmarks/compare.tsv",
-            f"{RESULTS}/benchmarks/show_data.tsv",
-            f"{RESULTS}/benchmarks/show_results.tsv",
-            *collect(f"{RESULTS}/benchmarks/pack/{{recipe}}.tsv", recipe=RECIPES),
             *collect(
-                f"{RESULTS}/benchmarks/tune/{{recipe}}/{{loss}}/{{scope}}.tsv",
-                recipe=RECIPES,
-                loss=LOSSES,
-                scope=SCOPES,
+                f"{TIMES}/{{stage}}.tsv",
+                stage=["import_cases", "skull_strip", "compare_strips", "rasterize", "split"],
+            ),
+            *collect(f"{TIMES}/{{stage}}.tsv", stage=["compare", "show_data", "show_results"]),
+            *collect(f"{TIMES}/pack/{{recipe}}.tsv", recipe=RECIPES),
+            *collect(f"{TIMES}/tune/{{recipe}}/{{loss}}/{{scope}}.tsv", **SET_UPS, scope=SCOPES),
+            *collect(
+                f"{TIMES}/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.tsv",
+                **SET_UPS,
+                **TRAININGS,
             ),
             *collect(
-                f"{RESULTS}/benchmarks/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.tsv",
-                recipe=RECIPES,
-                loss=LOSSES,
-                seed=SEEDS,
-                fold=FOLDS,
-            ),
-            *collect(
-                f"{RESULTS}/benchmarks/{{stage}}/{{recipe}}/{{loss}}.tsv",
+                f"{TIMES}/{{stage}}/{{recipe}}/{{loss}}.tsv",
                 stage=["predict_cases", "measure"],
-                recipe=RECIPES,
-                loss=LOSSES,
+                **SET_UPS,
             ),
         ],
     output:
@@ -47,30 +32,10 @@ rule describe:
             f"{RESULTS}/tables/{{name}}.tsv", name=["run", "cost", "loss_cost", "conventions"]
         ),
         pages=[
-            report(
-                f"{RESULTS}/tables/run.html",
-                caption="../report/run.rst",
-                category="0. What was run",
-                labels={"table": "Data, folds, recipes, versions"},
-            ),
-            report(
-                f"{RESULTS}/tables/cost.html",
-                caption="../report/cost.rst",
-                category="8. Provenance and cost",
-                labels={"table": "Seconds and memory by stage"},
-            ),
-            report(
-                f"{RESULTS}/tables/loss_cost.html",
-                caption="../report/loss_cost.rst",
-                category="8. Provenance and cost",
-                labels={"table": "Training seconds by loss"},
-            ),
-            report(
-                f"{RESULTS}/tables/conventions.html",
-                caption="../report/conventions.rst",
-                category="7. Conventions",
-                labels={"table": "Metrics of empty masks"},
-            ),
+            reported("run", "0. What was run", "Data, folds, recipes, versions"),
+            reported("cost", COST, "Seconds and memory by stage"),
+            reported("loss_cost", COST, "Training seconds by loss"),
+            reported("conventions", "7. Conventions", "Metrics of empty masks"),
         ],
     log:
         f"{LOGS}/describe.log",

@@ -1,31 +1,29 @@
-# Holds the predictions against the native masks, one line a test case, and shows each recipe.
+# Measures the predictions on the native masks, one line a test case, and shows each recipe.
 
 
 rule measure:
     input:
-        predictions=collect(
-            f"{RESULTS}/predictions/{{{{recipe}}}}/{{{{loss}}}}/seed-{{seed}}/fold-{{fold}}",
-            seed=SEEDS,
-            fold=FOLDS,
-        ),
+        predictions=collect(PREDICTIONS, **TRAININGS, allow_missing=True),
         masks_dir=f"{RESULTS}/masks",
         cases_table=f"{RESULTS}/cases.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
     output:
-        metrics_table=f"{RESULTS}/metrics/{{recipe}}/{{loss}}.tsv",
-        thresholds_table=f"{RESULTS}/metrics/{{recipe}}/{{loss}}.thresholds.tsv",
-        reliability_table=f"{RESULTS}/metrics/{{recipe}}/{{loss}}.reliability.tsv",
-        page=report(
-            f"{RESULTS}/metrics/{{recipe}}/{{loss}}.html",
-            caption="../report/metrics.rst",
-            category="4. Results",
+        metrics_table=f"{METRICS}.tsv",
+        thresholds_table=f"{METRICS}.thresholds.tsv",
+        reliability_table=f"{METRICS}.reliability.tsv",
+        page=shown(
+            "metrics/{recipe}/{loss}.html",
+            "4. Results",
+            "every test case",
+            caption="metrics",
             subcategory="Every test case",
-            labels={"table": "every test case", "recipe": "{recipe}", "loss": "{loss}"},
+            recipe="{recipe}",
+            loss="{loss}",
         ),
     log:
-        f"logs/{config['experiment']}/measure/{{recipe}}/{{loss}}.log",
+        f"{LOGS}/measure/{{recipe}}/{{loss}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/measure/{{recipe}}/{{loss}}.tsv"
+        f"{TIMES}/measure/{{recipe}}/{{loss}}.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1
@@ -49,9 +47,9 @@ rule measure_background:
     output:
         metrics_table=f"{RESULTS}/metrics/background.tsv",
     log:
-        f"logs/{config['experiment']}/measure_background.log",
+        f"{LOGS}/measure_background.log",
     benchmark:
-        f"{RESULTS}/benchmarks/measure_background.tsv"
+        f"{TIMES}/measure_background.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1
@@ -67,39 +65,29 @@ rule measure_background:
 
 rule show_recipe:
     input:
-        histories=collect(
-            f"{RESULTS}/models/{{{{recipe}}}}/{{loss}}/seed-{{seed}}/fold-{{fold}}/history.tsv",
-            loss=LOSSES,
-            seed=SEEDS,
-            fold=FOLDS,
-        ),
-        metrics=collect(f"{RESULTS}/metrics/{{{{recipe}}}}/{{loss}}.tsv", loss=LOSSES),
-        predictions=collect(
-            f"{RESULTS}/predictions/{{{{recipe}}}}/{{loss}}/seed-{{seed}}/fold-{{fold}}",
-            loss=LOSSES,
-            seed=SEEDS[0],
-            fold=FOLDS,
-        ),
+        histories=collect(f"{MODEL}/history.tsv", loss=LOSSES, **TRAININGS, allow_missing=True),
+        metrics=collect(f"{METRICS}.tsv", loss=LOSSES, allow_missing=True),
+        predictions=collect(PREDICTIONS, loss=LOSSES, seed=SEEDS[0], fold=FOLDS, allow_missing=True),
         cases_dir=f"{RESULTS}/cases",
         masks_dir=f"{RESULTS}/masks",
     output:
-        predictions_svg=report(
-            f"{RESULTS}/figures/fig5/{{recipe}}.svg",
-            caption="../report/fig5.rst",
-            category="4. Results",
+        predictions_svg=shown(
+            "figures/fig5/{recipe}.svg",
+            "4. Results",
+            "Fig. 5, predictions ({recipe})",
+            caption="fig5",
             subcategory="Figures",
-            labels={"figure": "Fig. 5, predictions ({recipe})"},
         ),
-        curves_svg=report(
-            f"{RESULTS}/figures/training_curves/{{recipe}}.svg",
-            caption="../report/curves.rst",
-            category="3. Training",
-            labels={"figure": "Training curves ({recipe})"},
+        curves_svg=shown(
+            "figures/training_curves/{recipe}.svg",
+            "3. Training",
+            "Training curves ({recipe})",
+            caption="curves",
         ),
     log:
-        f"logs/{config['experiment']}/show_recipe/{{recipe}}.log",
+        f"{LOGS}/show_recipe/{{recipe}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/show_recipe/{{recipe}}.tsv"
+        f"{TIMES}/show_recipe/{{recipe}}.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1

@@ -1,20 +1,12 @@
 # Uses the result: a folder that predicts anywhere, and new images predicted. On demand, no part of `all`.
 
+MODEL_TRAININGS = {"recipe": RECIPES[0], "loss": LOSSES, **TRAININGS}
+
 
 rule export_model:
     input:
-        settings_files=collect(
-            f"{RESULTS}/models/{RECIPES[0]}/{{loss}}/seed-{{seed}}/fold-{{fold}}/settings.yaml",
-            loss=LOSSES,
-            seed=SEEDS,
-            fold=FOLDS,
-        ),
-        weights=collect(
-            f"{RESULTS}/models/{RECIPES[0]}/{{loss}}/seed-{{seed}}/fold-{{fold}}/model.weights.h5",
-            loss=LOSSES,
-            seed=SEEDS,
-            fold=FOLDS,
-        ),
+        settings_files=collect(f"{MODEL}/settings.yaml", **MODEL_TRAININGS),
+        weights=collect(f"{MODEL}/model.weights.h5", **MODEL_TRAININGS),
         ranking_table=f"{RESULTS}/tables/ranking.tsv",
         thresholds_table=f"{RESULTS}/tables/thresholds.tsv",
         cases_table=f"{RESULTS}/cases.tsv",

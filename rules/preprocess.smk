@@ -14,7 +14,7 @@ rule skull_strip:
     log:
         f"{LOGS}/skull_strip.log",
     benchmark:
-        f"{RESULTS}/benchmarks/skull_strip.tsv"
+        f"{TIMES}/skull_strip.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -38,7 +38,7 @@ rule rasterize:
     log:
         f"{LOGS}/rasterize.log",
     benchmark:
-        f"{RESULTS}/benchmarks/rasterize.tsv"
+        f"{TIMES}/rasterize.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -63,7 +63,7 @@ rule compare_strips:
     log:
         f"{LOGS}/compare_strips.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compare_strips.tsv"
+        f"{TIMES}/compare_strips.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -83,13 +83,13 @@ rule pack:
         stripped_dir=f"{RESULTS}/stripped",
         masks_dir=f"{RESULTS}/masks",
     output:
-        images_file=f"{RESULTS}/pack/{{recipe}}/images.npy",
-        targets_file=f"{RESULTS}/pack/{{recipe}}/targets.npy",
-        placement_table=f"{RESULTS}/pack/{{recipe}}/placement.tsv",
+        images_file=f"{PACK}/images.npy",
+        targets_file=f"{PACK}/targets.npy",
+        placement_table=f"{PACK}/placement.tsv",
     log:
         f"{LOGS}/pack/{{recipe}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/pack/{{recipe}}.tsv"
+        f"{TIMES}/pack/{{recipe}}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1

@@ -1,6 +1,8 @@
 # Gathers all results in one page, and for a manuscript. A rule and not --report-after-run, so that the page lies beside
 # its experiment's results and is made again when a result or a caption is newer, and only then.
 
+CAPTIONS = sorted(map(os.path.relpath, Path(workflow.basedir, "report").glob("*.rst")))
+
 
 rule write_report:
     input:
@@ -20,8 +22,8 @@ rule write_report:
     handover: True
     params:
         code=code("write_report.py"),
-        config=settings_in_force,
-        shown=settings_shown,
+        config=dict(config),
+        shown=EXPERIMENT.shown(),
         target="study",
     script:
         "../scripts/write_report.py"
@@ -67,7 +69,7 @@ rule seek_names:
         data_dir=lookup(within=config, dpath="data_dir"),
         names=lookup(within=config, dpath="identifiers/names"),
         key_file=lookup(within=config, dpath="identifiers/key_file"),
-        own_names=own_names,
+        own_names=EXPERIMENT.public_names(),
         folders=[RESULTS, LOGS],
         local_dir=LOCAL,
     script:

@@ -1,35 +1,36 @@
 # The statistics of the comparison, and their figures.
 
+STATISTICS = {
+    "contrasts": "Every pair of losses, tested",
+    "ranking": "Ranking",
+    "thresholds": "Thresholds that validation chose",
+    "calibration": "Calibration",
+    "variances": "Where scores vary",
+    "subgroups": "Subgroups",
+    "distribution": "Every metric: mean, quantiles, undefined",
+}
+STATISTIC = {"category": "5. Statistics", "subcategory": "Figures"}
+
 
 rule analyse:
     input:
-        metrics=collect(f"{RESULTS}/metrics/{{recipe}}/{{loss}}.tsv", recipe=RECIPES, loss=LOSSES),
-        thresholds_tables=collect(
-            f"{RESULTS}/metrics/{{recipe}}/{{loss}}.thresholds.tsv", recipe=RECIPES, loss=LOSSES
-        ),
-        reliability_tables=collect(
-            f"{RESULTS}/metrics/{{recipe}}/{{loss}}.reliability.tsv", recipe=RECIPES, loss=LOSSES
-        ),
+        metrics=collect(f"{METRICS}.tsv", **SET_UPS),
+        thresholds_tables=collect(f"{METRICS}.thresholds.tsv", **SET_UPS),
+        reliability_tables=collect(f"{METRICS}.reliability.tsv", **SET_UPS),
         cases_table=f"{RESULTS}/cases.tsv",
         masks_table=f"{RESULTS}/masks.tsv",
-        settings_files=rules.describe.input.settings_files,
+        settings_files=collect(f"{MODEL}/settings.yaml", **SET_UPS, **TRAININGS),
     output:
         answer_file=f"{RESULTS}/answer.rst",
         tables=collect(f"{RESULTS}/tables/{{name}}.tsv", name=STATISTICS),
         pages=[
-            report(
-                f"{RESULTS}/tables/{name}.html",
-                caption=f"../report/{name}.rst",
-                category="5. Statistics",
-                subcategory="Tables",
-                labels={"item": label},
-            )
-            for name, label in STATISTICS.items()
+            reported(name, STATISTIC["category"], item, subcategory="Tables")
+            for name, item in STATISTICS.items()
         ],
     log:
         f"{LOGS}/analyse.log",
     benchmark:
-        f"{RESULTS}/benchmarks/analyse.tsv"
+        f"{TIMES}/analyse.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1
@@ -56,66 +57,35 @@ rule show_statistics:
         calibration_table=f"{RESULTS}/tables/calibration.tsv",
         subgroups_table=f"{RESULTS}/tables/subgroups.tsv",
     output:
-        forest_svg=report(
-            f"{RESULTS}/figures/forest.svg",
-            caption="../report/forest.rst",
-            category="5. Statistics",
-            subcategory="Figures",
-            labels={"item": "Each loss against the reference"},
+        forest_svg=shown("figures/forest.svg", item="Each loss against the reference", **STATISTIC),
+        paired_svg=shown("figures/paired.svg", item="Every patient under every loss", **STATISTIC),
+        ranking_svg=shown(
+            "figures/ranking.svg",
+            item="Ranks and how steady they are",
+            caption="ranks",
+            **STATISTIC,
         ),
-        paired_svg=report(
-            f"{RESULTS}/figures/paired.svg",
-            caption="../report/paired.rst",
-            category="5. Statistics",
-            subcategory="Figures",
-            labels={"item": "Every patient under every loss"},
+        balance_svg=shown("figures/balance.svg", item="Precision against recall", **STATISTIC),
+        size_svg=shown("figures/size.svg", item="Dice against tumour size", **STATISTIC),
+        thresholds_svg=shown(
+            "figures/thresholds.svg",
+            item="Dice against the threshold",
+            caption="threshold_curves",
+            **STATISTIC,
         ),
-        ranking_svg=report(
-            f"{RESULTS}/figures/ranking.svg",
-            caption="../report/ranks.rst",
-            category="5. Statistics",
-            subcategory="Figures",
-            labels={"item": "Ranks and how steady they are"},
+        reliability_svg=shown(
+            "figures/reliability.svg", item="Reliability of the probabilities", **STATISTIC
         ),
-        balance_svg=report(
-            f"{RESULTS}/figures/balance.svg",
-            caption="../report/balance.rst",
-            category="5. Statistics",
-            subcategory="Figures",
-            labels={"item": "Precision against recall"},
-        ),
-        size_svg=report(
-            f"{RESULTS}/figures/size.svg",
-            caption="../report/size.rst",
-            category="5. Statistics",
-            subcategory="Figures",
-            labels={"item": "Dice against tumour size"},
-        ),
-        thresholds_svg=report(
-            f"{RESULTS}/figures/thresholds.svg",
-            caption="../report/threshold_curves.rst",
-            category="5. Statistics",
-            subcategory="Figures",
-            labels={"item": "Dice against the threshold"},
-        ),
-        reliability_svg=report(
-            f"{RESULTS}/figures/reliability.svg",
-            caption="../report/reliability.rst",
-            category="5. Statistics",
-            subcategory="Figures",
-            labels={"item": "Reliability of the probabilities"},
-        ),
-        subgroups_svg=report(
-            f"{RESULTS}/figures/subgroups.svg",
-            caption="../report/subgroup_figure.rst",
-            category="5. Statistics",
-            subcategory="Figures",
-            labels={"item": "Dice by plane, type, size and smoothness"},
+        subgroups_svg=shown(
+            "figures/subgroups.svg",
+            item="Dice by plane, type, size and smoothness",
+            caption="subgroup_figure",
+            **STATISTIC,
         ),
     log:
         f"{LOGS}/show_statistics.log",
     benchmark:
-        f"{RESULTS}/benchmarks/show_statistics.tsv"
+        f"{TIMES}/show_statistics.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1

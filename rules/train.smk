@@ -1,56 +1,21 @@
-# Training and prediction of every cell: recipe x loss x seed x fold.
-
-
-# Goes first by priority, not as an input of `train`: an ancient input that has to be made hides
-# changed params of the job (Snakemake 9.27), so a recipe with other epochs would not train again.
-rule plan:
-    input:
-        folds_table=f"{RESULTS}/folds.tsv",
-    output:
-        plan_table=report(
-            f"{RESULTS}/plan.tsv",
-            caption="../report/plan.rst",
-            category="8. Provenance and cost",
-            labels={"table": "What was planned"},
-        ),
-    log:
-        f"{LOGS}/plan.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/plan.tsv"
-    priority: 100
-    conda:
-        "../envs/imaging.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-    params:
-        code=code("plan.py"),
-        recipes=plan_recipes,
-        searches=searches,
-        scopes=len(SCOPES),
-        losses=LOSSES,
-        seeds=SEEDS,
-        network=lookup(within=config, dpath="network"),
-        threads=lookup(within=config, dpath="training/threads"),
-    script:
-        "../scripts/plan.py"
+# Trains the network: recipe x loss x seed x fold; and predicts each fold's own cases.
 
 
 rule train:
     input:
-        images_file=f"{RESULTS}/pack/{{recipe}}/images.npy",
-        targets_file=f"{RESULTS}/pack/{{recipe}}/targets.npy",
-        placement_table=f"{RESULTS}/pack/{{recipe}}/placement.tsv",
+        images_file=f"{PACK}/images.npy",
+        targets_file=f"{PACK}/targets.npy",
+        placement_table=f"{PACK}/placement.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
         best_file=tuned,
     output:
-        weights_file=f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}/model.weights.h5",
-        history_table=f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}/history.tsv",
-        settings_file=f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}/settings.yaml",
+        weights_file=f"{MODEL}/model.weights.h5",
+        history_table=f"{MODEL}/history.tsv",
+        settings_file=f"{MODEL}/settings.yaml",
     log:
         f"{LOGS}/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.tsv"
+        f"{TIMES}/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.tsv"
     conda:
         "../envs/training.yaml"
     # A fixed number, so that --cores 1 and --cores 8 give the same bytes.
@@ -76,31 +41,17 @@ rule train:
 
 rule predict_cases:
     input:
-        images_file=f"{RESULTS}/pack/{{recipe}}/images.npy",
-        placement_table=f"{RESULTS}/pack/{{recipe}}/placement.tsv",
+        images_file=f"{PACK}/images.npy",
+        placement_table=f"{PACK}/placement.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
-        weights=collect(
-            f"{RESULTS}/models/{{{{recipe}}}}/{{{{loss}}}}/seed-{{seed}}/fold-{{fold}}/model.weights.h5",
-            seed=SEEDS,
-            fold=FOLDS,
-        ),
-        settings_files=collect(
-            f"{RESULTS}/models/{{{{recipe}}}}/{{{{loss}}}}/seed-{{seed}}/fold-{{fold}}/settings.yaml",
-            seed=SEEDS,
-            fold=FOLDS,
-        ),
+        weights=collect(f"{MODEL}/model.weights.h5", **TRAININGS, allow_missing=True),
+        settings_files=collect(f"{MODEL}/settings.yaml", **TRAININGS, allow_missing=True),
     output:
-        predictions=directory(
-            collect(
-                f"{RESULTS}/predictions/{{{{recipe}}}}/{{{{loss}}}}/seed-{{seed}}/fold-{{fold}}",
-                seed=SEEDS,
-                fold=FOLDS,
-            )
-        ),
+        predictions=directory(collect(PREDICTIONS, **TRAININGS, allow_missing=True)),
     log:
         f"{LOGS}/predict_cases/{{recipe}}/{{loss}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/predict_cases/{{recipe}}/{{loss}}.tsv"
+        f"{TIMES}/predict_cases/{{recipe}}/{{loss}}.tsv"
     conda:
         "../envs/training.yaml"
     threads: config["training"]["threads"]

@@ -3,28 +3,28 @@
 
 rule tune:
     input:
-        images_file=f"{RESULTS}/pack/{{recipe}}/images.npy",
-        targets_file=f"{RESULTS}/pack/{{recipe}}/targets.npy",
-        placement_table=f"{RESULTS}/pack/{{recipe}}/placement.tsv",
+        images_file=f"{PACK}/images.npy",
+        targets_file=f"{PACK}/targets.npy",
+        placement_table=f"{PACK}/placement.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
     output:
-        trials_table=f"{RESULTS}/tuning/{{recipe}}/{{loss}}/{{scope}}/trials.tsv",
-        history_table=f"{RESULTS}/tuning/{{recipe}}/{{loss}}/{{scope}}/history.tsv",
-        best_file=f"{RESULTS}/tuning/{{recipe}}/{{loss}}/{{scope}}/best.yaml",
+        trials_table=f"{TUNING}/trials.tsv",
+        history_table=f"{TUNING}/history.tsv",
+        best_file=f"{TUNING}/best.yaml",
     log:
         f"{LOGS}/tune/{{recipe}}/{{loss}}/{{scope}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/tune/{{recipe}}/{{loss}}/{{scope}}.tsv"
+        f"{TIMES}/tune/{{recipe}}/{{loss}}/{{scope}}.tsv"
     conda:
         "../envs/training.yaml"
-    threads: TUNING["trials_at_once"] * config["training"]["threads"]
+    threads: config["tuning"]["trials_at_once"] * config["training"]["threads"]
     resources:
-        mem_mb=1500 + 2000 * TUNING["trials_at_once"],
+        mem_mb=1500 + 2000 * config["tuning"]["trials_at_once"],
         gpu=0,
     params:
         code=tune_code,
         recipe="{recipe}",
-        settings=settings_for_tuning,
+        settings=trial_recipe,
         loss="{loss}",
         loss_function=loss_function,
         constants=constants,
@@ -42,52 +42,38 @@ rule tune:
 
 rule show_tuning:
     input:
-        best_files=collect(
-            f"{RESULTS}/tuning/{{recipe}}/{{loss}}/{{scope}}/best.yaml",
-            recipe=RECIPES,
-            loss=LOSSES,
-            scope=SCOPES,
-        ),
+        best_files=collect(f"{TUNING}/best.yaml", **SET_UPS, scope=SCOPES),
         # Beside best.yaml, whose folder is read.
         others=collect(
-            f"{RESULTS}/tuning/{{recipe}}/{{loss}}/{{scope}}/{{name}}.tsv",
-            recipe=RECIPES,
-            loss=LOSSES,
-            scope=SCOPES,
-            name=["trials", "history"],
+            f"{TUNING}/{{name}}.tsv", **SET_UPS, scope=SCOPES, name=["trials", "history"]
         ),
     output:
         tables=[
             f"{RESULTS}/tables/table1.tsv",
-            report(
-                f"{RESULTS}/tables/table1.html",
-                caption="../report/table1.rst",
-                category="3. Training",
-                labels={"figure": "Table 1, what tuning searched and chose"},
-            ),
+            reported("table1", "3. Training", "Table 1, what tuning searched and chose"),
         ],
         curves=[
-            report(
-                f"{RESULTS}/figures/tuning_curves/{recipe}.svg",
-                caption="../report/tuning_curves.rst",
-                category="3. Training",
-                labels={"figure": f"Tuning by epoch ({recipe})"},
+            shown(
+                f"figures/tuning_curves/{recipe}.svg",
+                "3. Training",
+                f"Tuning by epoch ({recipe})",
+                caption="tuning_curves",
             )
             for recipe in RECIPES
         ],
         effects=[
-            report(
-                f"{RESULTS}/figures/tuning_sensitivity/{recipe}.svg",
-                caption="../report/tuning_sensitivity.rst",
-                category="3. Training",
-                labels={"figure": f"Sensitivity to what was tuned ({recipe})"},
+            shown(
+                f"figures/tuning_sensitivity/{recipe}.svg",
+                "3. Training",
+                f"Sensitivity to what was tuned ({recipe})",
+                caption="tuning_sensitivity",
             )
             for recipe in RECIPES
         ],
     log:
         f"{LOGS}/show_tuning.log",
     benchmark:
-        f"{RESULTS}/benchmarks/show_tuning.tsv"
+        f"{TIMES}/show_tuning.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1

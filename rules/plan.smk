@@ -1,0 +1,79 @@
+# Before training: what is planned, and the network and the losses that will be compared.
+
+
+# Goes first by priority, not as an input of `train`: an ancient input that has to be made hides
+# changed params of the job (Snakemake 9.27), so a recipe with other epochs would not train again.
+rule plan:
+    input:
+        folds_table=f"{RESULTS}/folds.tsv",
+    output:
+        plan_table=shown("plan.tsv", "8. Provenance and cost", "What was planned"),
+    log:
+        f"{LOGS}/plan.log",
+    benchmark:
+        f"{TIMES}/plan.tsv"
+    priority: 100
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        code=code("plan.py"),
+        recipes={name: EXPERIMENT.recipe(name) for name in RECIPES},
+        searches=EXPERIMENT.searches(),
+        scopes=len(SCOPES),
+        losses=LOSSES,
+        seeds=SEEDS,
+        network=lookup(within=config, dpath="network"),
+        threads=lookup(within=config, dpath="training/threads"),
+    script:
+        "../scripts/plan.py"
+
+
+# Every parameter is read from the recipe, so a recipe's own channels and layers are what is drawn.
+rule show_network:
+    output:
+        network_svg=shown(
+            "figures/fig1/{recipe}.svg",
+            "3. Training",
+            "Fig. 1, the network ({recipe})",
+            caption="fig1",
+        ),
+    log:
+        f"{LOGS}/show_network/{{recipe}}.log",
+    benchmark:
+        f"{TIMES}/show_network/{{recipe}}.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("show_network.py", f"tumorseg.networks.{config['network']['name']}"),
+        network=lookup(within=config, dpath="network/name"),
+        size_px=lookup(within=config, dpath="network/size_px"),
+        base_width=lookup(within=config, dpath="network/base_width"),
+        channels=lookup(within=config, dpath="recipes/{recipe}/channels"),
+        settings=lookup(within=config, dpath="recipes/{recipe}/network"),
+    script:
+        "../scripts/show_network.py"
+
+
+rule show_losses:
+    output:
+        losses_svg=shown("figures/losses.svg", "3. Training", "The losses and their gradients"),
+    log:
+        f"{LOGS}/show_losses.log",
+    benchmark:
+        f"{TIMES}/show_losses.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=all_losses_code,
+        losses=EXPERIMENT.losses,
+    script:
+        "../scripts/show_losses.py"

@@ -1,0 +1,156 @@
+"""Promises of the checked config: one line for each mistake, and what rules derive from it."""
+
+import re
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from tumorseg.core.errors import UserError
+from tumorseg.workflow import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def load(text: str = "") -> settings.Experiment:
+    """The default experiment with changes written as YAML, as --configfile merges them."""
+    config: dict[str, Any] = deepcopy(DEFAULT)
+    update_config(config, yaml.safe_load(text) or {})
+    return settings.load(config, str(ROOT / "config.schema.yaml"))
+
+
+BAD = {
+    "unknown key": ("colour: blue", "config: the top level: .*'colour' was unexpected"),
+    "unknown inner key": ("folds: {number: 5}", "config: folds: .*'number' was unexpected"),
+    "unknown key of a recipe": (
+        "recipes: {robust: {training: {rate: 1}}}",
+        "config: recipes.robust.training: .*'rate' was unexpected",
+    ),
+    "too small": ("folds: {count: 1}", "config: folds.count: 1 is less than the minimum of 2"),
+    "too large": (
+        "measure: {threshold: 1.5}",
+        "config: measure.threshold: 1.5 is greater than or equal to the maximum of 1",
+    ),
+    "no multiple of 16": (
+        "network: {size_px: 100}",
+        "config: network.size_px: 100 is not a multiple of 16",
+    ),
+    "wrong type": ("seed: one", "config: seed: 'one' is not of type 'integer'"),
+    "unknown choice": (
+        "skull_strip: {method: knife}",
+        "config: skull_strip.method: 'knife' is not one of",
+    ),
+    "unknown preset": (
+        "tuning: {preset: best}",
+        "config: tuning.preset: no 'best'; there are: paper, robust",
+    ),
+    "tuned constant that the loss lacks": (
+        "tuning: {presets: {robust: {space: {focal: {delta: [0.5]}}}}}",
+        r"config: tuning.presets.robust: focal: delta: neither a training setting \(epochs, ",
+    ),
+    "tuned value out of range": (
+        "tuning: {presets: {robust: {space: {focal: {alpha: [0.5, 2]}}}}}",
+        "config: tuning.presets.robust: focal: alpha: .*alpha must lie from 0 to 1, not 2",
+    ),
+    "unknown loss": (
+        "losses: {bce: {}, dise: {}}",
+        "config: losses: no 'dise'; there are: afl_balanced, ",
+    ),
+    "unknown constant": (
+        "losses: {bce: {}, focal: {beta: 2}}",
+        "config: loss focal: no 'beta'; its constants: alpha, gamma",
+    ),
+    "constant out of range": (
+        "losses: {bce: {}, focal: {alpha: 1.5}}",
+        "config: loss focal: alpha must lie from 0 to 1, not 1.5",
+    ),
+    "one training under two names": (
+        "losses: {bce: {}, dice_ce: {}, combo_simple: {}}",
+        "config: losses: dice_ce and combo_simple are one and the same training; keep one",
+    ),
+    "unknown recipe": ("use_recipes: [strong]", "config: use_recipes: no 'strong'; there are: "),
+    "unknown reference": (
+        "reference_loss: dice",
+        "config: reference_loss: 'dice' is not among losses: bce, focal",
+    ),
+    "no data_dir": ("source: {kind: table}", "config: data_dir: say where the data are"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_config_is_one_line_that_names_the_key(name):
+    text, complaint = BAD[name]
+    with pytest.raises(UserError) as caught:
+        load(text)
+    assert re.match(complaint, str(caught.value)), caught.value
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_every_shipped_experiment_is_accepted(path):
+    experiment = load(path.read_text(encoding="utf-8") + "\ndata_dir: data\n")
+    assert experiment.config["experiment"] == path.stem or experiment.losses
+
+
+def test_losses_folds_and_seeds_come_in_the_order_of_the_config():
+    experiment = load("folds: {count: 3}\nseed: 7\ntraining: {seeds: 2}\n")
+    assert list(experiment.losses) == list(DEFAULT["losses"])
+    assert (experiment.folds, experiment.seeds) == ([1, 2, 3], [7, 8])
+
+
+def test_a_variant_of_a_loss_keeps_its_name_its_file_and_its_constants():
+    experiment = load("losses: {bce: {}, strong: {loss: focal, gamma: 3, alpha: 0.6}}")
+    assert experiment.losses["strong"] == ("focal", {"alpha": 0.6, "gamma": 3})
+
+
+@pytest.mark.parametrize(
+    ("scope", "scopes", "of_fold_2"),
+    [
+        ("none", [], None),
+        ("shared", ["shared"], "shared"),
+        ("nested", ["fold-1", "fold-2"], "fold-2"),
+    ],
+)
+def test_the_scope_of_the_tuning_decides_which_search_a_training_uses(scope, scopes, of_fold_2):
+    experiment = load(f"folds: {{count: 2}}\ntuning: {{scope: {scope}}}\n")
+    assert experiment.scopes == scopes
+    assert experiment.scope_of(2) == of_fold_2
+    assert bool(experiment.searches()) == bool(scopes)
+
+
+@pytest.mark.parametrize(("scope", "fold"), [("shared", 1), ("fold-1", 1), ("fold-12", 12)])
+def test_a_search_uses_the_training_patients_of(scope, fold):
+    assert settings.fold_of_scope(scope) == fold
+
+
+def test_a_longer_training_does_not_change_a_search_whose_trials_have_their_own_length():
+    short, long = load(), load("recipes: {robust: {training: {epochs: 40}}}")
+    assert short.recipe("robust") != long.recipe("robust")
+    assert short.trial_recipe("robust", "focal") == long.trial_recipe("robust", "focal")
+
+
+def test_a_longer_training_does_change_a_search_whose_trials_follow_it():
+    own = "tuning: {presets: {robust: {trial_epochs: 0}}}\n"
+    short, long = load(own), load(own + "recipes: {robust: {training: {epochs: 40}}}\n")
+    assert short.trial_recipe("robust", "focal") != long.trial_recipe("robust", "focal")
+
+
+def test_what_names_files_or_people_is_not_shown():
+    secret = "data_dir: /home/jane/scans\nsource: {kind: table, table: jane.tsv}\n"
+    secret += "identifiers: {key_file: /home/jane/key}\nimages: /home/jane/new\n"
+    experiment = load(secret)
+    assert "jane" in str(experiment.config)
+    assert "jane" not in str(experiment.shown())
+    assert experiment.shown()["source"]["kind"] == "table"
+
+
+def test_public_names_are_the_experiments_own_words():
+    names = load("experiment: mine\nfolds: {count: 2}\n").public_names()
+    assert {"mine", "robust", "bce", "focal", "fold-1", "fold-2", "seed-1"} <= set(names)
+    assert "fold-3" not in names
