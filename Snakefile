@@ -1,9 +1,13 @@
 # tumorseg: raw slices and annotations in, a comparison of segmentation losses out.
 #   snakemake --cores all all                                          the demonstration (config.yaml)
 #   snakemake --cores all all --configfile experiments/<name>.yaml     another experiment
+import atexit
+import time
+
 from snakemake.utils import min_version
 
 min_version("9.27")
+STARTED = time.time()
 
 
 configfile: "config.yaml"
@@ -52,6 +56,11 @@ rule study:
 
 
 include: "rules/report.smk"
+
+
+# Snakemake's own lines about a failed job come after the job's: the reason is printed once more, last.
+onerror:
+    atexit.register(print_errors, [LOGS, LOCAL], STARTED)
 
 
 rule all:

@@ -3,19 +3,18 @@ import os
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.workflow import settings
 from tumorseg.workflow.code_digest import code_digest as code
+from tumorseg.workflow.job import print_errors
 
 try:
     EXPERIMENT = settings.load(config, f"{workflow.basedir}/config.schema.yaml")
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(f"ERROR: {error}")  # so that this line is the last; an exception would add its own
 
 LOSSES = list(EXPERIMENT.losses)
 RECIPES = EXPERIMENT.recipes

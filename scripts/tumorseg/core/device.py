@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tumorseg.core.quiet import TENSORFLOW_START, without_lines
+
 Batches = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
 
 
@@ -74,7 +76,9 @@ def start(*, wanted: str, threads: int, seed: int) -> Device:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         os.environ["JAX_PLATFORMS"] = "cpu"
     import cv2
-    import keras
+
+    with without_lines(TENSORFLOW_START):
+        import keras
 
     cv2.setNumThreads(1)
     backend = keras.backend.backend()

@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 from tumorseg.core.errors import UserError
 
+ERROR = "ERROR in rule "  # begins the one line of a user's mistake, on the terminal and in the log
+
 
 class _Tee(io.TextIOBase):
     """Writes to the terminal and to the job's log."""
@@ -72,7 +74,7 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
             main(**arguments)
             print(f"# finished in {time.perf_counter() - started:.1f} s", file=log)
         except UserError as error:
-            print(f"ERROR in rule {snakemake.rule}: {error}", file=sys.stderr)
+            print(f"{ERROR}{snakemake.rule}: {error}", file=sys.stderr)
             sys.stderr.flush()
             os._exit(1)  # no traceback, and no Snakemake wrapper text, around a user's mistake
         except Exception:
@@ -81,3 +83,17 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
             os._exit(1)
         finally:
             sys.stdout, sys.stderr = terminal
+
+
+def print_errors(folders: list[str], since: float) -> None:
+    """Prints the error lines of the logs in these folders that were written after `since`.
+
+    since: seconds since the epoch, when the run started.
+    """
+    logs = [path for folder in folders for path in sorted(Path(folder).rglob("*.log"))]
+    for path in logs:
+        if path.stat().st_mtime >= since:
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            for line in lines:
+                if line.startswith(ERROR):
+                    print(f"{line}\n(log: {path})", file=sys.stderr, flush=True)

@@ -1,0 +1,23 @@
+"""Promises of the wrapper around a stage's main: arguments by name, one line for a user's mistake."""
+
+import os
+import time
+
+from tumorseg.workflow import job
+
+
+def test_the_reason_of_a_failed_run_is_printed_again_with_its_log(tmp_path, capsys):
+    (tmp_path / "train").mkdir()
+    log = tmp_path / "train" / "bce.log"
+    log.write_text("train bce\nepoch 1\nERROR in rule train: no memory\n", encoding="utf-8")
+    job.print_errors([str(tmp_path)], since=time.time() - 60)
+    assert capsys.readouterr().err == f"ERROR in rule train: no memory\n(log: {log})\n"
+
+
+def test_the_errors_of_earlier_runs_and_lines_that_are_no_errors_stay_quiet(tmp_path, capsys):
+    old, fine = tmp_path / "old.log", tmp_path / "fine.log"
+    old.write_text("ERROR in rule train: no memory\n", encoding="utf-8")
+    fine.write_text("no ERROR in rule train: all is well\n", encoding="utf-8")
+    os.utime(old, (0, 0))
+    job.print_errors([str(tmp_path), str(tmp_path / "missing")], since=time.time() - 60)
+    assert capsys.readouterr().err == ""
