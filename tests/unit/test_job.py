@@ -1,4 +1,4 @@
-"""Promises of the wrapper around a stage's main: arguments by name, one line for a user's mistake."""
+"""Promises of the wrapper around a stage: the reason of a failed run is its last line."""
 
 import os
 import time
