@@ -25,9 +25,9 @@ def said(tmp_path_factory):
     losses = yaml.safe_load(next(text for kind, text in BLOCKS if kind == "yaml"))["losses"]
     code = (
         "import json, sys\n"
-        "from tumorseg import registry\n"
+        "from tumorseg.loss_kit import configured\n"
         "from tumorseg.loss_kit.check import check_loss\n"
-        "taken = registry.configured_losses(json.loads(sys.argv[1]))\n"
+        "taken = configured.configured_losses(json.loads(sys.argv[1]))\n"
         "print(json.dumps([taken, check_loss('log_cosh_dice')]))\n"
     )
     done = subprocess.run(
