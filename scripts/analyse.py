@@ -6,7 +6,7 @@ import pandas as pd
 import yaml
 
 from tumorseg.core.files import read_table, write_text
-from tumorseg.evaluation.case_metrics import DISTANCES
+from tumorseg.evaluation.case_metrics import LENGTHS
 from tumorseg.evaluation.metric_tables import read_all
 from tumorseg.metrics import METRICS
 from tumorseg.reporting.cost_tables import loss_cost
@@ -75,7 +75,7 @@ def main(
         read_table(masks_table).drop(columns=["patient", "plane"]), on="case", validate="1:1"
     )
     names = [*SPREAD, *(name for name in cases if name.startswith("nsd_"))]
-    names += [f"{name}_{unit}" for unit in ("px", "mm") for name in DISTANCES]
+    names += [f"{name}_{unit}" for unit in ("px", "mm") for name in LENGTHS]
     built = {
         "contrasts": comparison.contrasts(scores, question),
         "ranking": pd.concat(ranked, ignore_index=True),

@@ -1,4 +1,4 @@
-"""The baseline that finds nothing: what "all background" scores on the same test cases."""
+"""The baseline that predicts no tumour: metrics of "all background" on the same test cases."""
 
 from pathlib import Path
 
@@ -20,22 +20,31 @@ def main(
     tolerances_px: list[float],
     threshold: float = 0.5,
 ) -> None:
-    """Writes the metrics table of recipe "baseline", loss "background": one line a test case."""
+    """Writes the metrics table of recipe "baseline", loss "background": one row a test case.
+
+    Args:
+        masks_dir: the native masks, <case>.png.
+        cases_table: read for the pixel spacing of every case.
+        folds_table: read for the test cases of every fold.
+        metrics_table: written, with the columns of case_metrics.columns.
+        tolerances_px: tolerances of the normalised surface Dice.
+        threshold: stored in the table; it changes no result here.
+    """
     spacing_mm = spacings(read_table(cases_table))
     folds = read_table(folds_table)
-    lines = []
+    rows = []
     for test in folds[folds["role"] == "test"].sort_values("fold", kind="stable").itertuples():
         truth = read_mask(Path(masks_dir) / f"{test.case}.png")
-        line = {"fold": test.fold, "case": test.case, "patient": test.patient, "plane": test.plane}
-        line |= measured(
+        row = {"fold": test.fold, "case": test.case, "patient": test.patient, "plane": test.plane}
+        row |= measured(
             truth,
             np.zeros(truth.shape, np.uint16),
             spacing_mm=spacing_mm[test.case],
             threshold=threshold,
             tolerances_px=tolerances_px,
         )
-        lines.append(line)
-    table = pd.DataFrame(lines).assign(recipe="baseline", loss="background", seed="none")
+        rows.append(row)
+    table = pd.DataFrame(rows).assign(recipe="baseline", loss="background", seed="none")
     table["threshold"] = threshold
     write_table(table[columns(tolerances_px)], metrics_table)
 

@@ -1,9 +1,9 @@
-"""Overlap of two masks: confusion counts and the six metrics made of them.
+"""Overlap of two masks: confusion counts and the six metrics computed from them.
 
-A ratio of nothing by nothing is undefined: it is NaN, and whoever averages counts the NaNs beside
-the mean. With that one rule every convention for empty masks follows: both empty leaves Dice, IoU,
-precision and recall undefined; only the truth empty gives Dice, IoU and precision 0 and no recall;
-only the prediction empty gives Dice, IoU and recall 0 and no precision.
+0/0 is undefined and given as NaN; every mean reports how many values were NaN. All conventions for
+empty masks follow from this rule: if both masks are empty, Dice, IoU, precision and recall are
+undefined; if only the truth is empty, Dice, IoU and precision are 0 and recall is undefined; if
+only the prediction is empty, Dice, IoU and recall are 0 and precision is undefined.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ METRICS = ("accuracy", "dice", "precision", "recall", "specificity", "iou")
 
 
 class Counts(NamedTuple):
-    """Pixels by truth and prediction: true/false positives and negatives."""
+    """Number of pixels by truth and prediction: true/false positives and negatives."""
 
     tp: int
     fp: int
@@ -23,9 +23,14 @@ class Counts(NamedTuple):
 
 
 def count(truth: np.ndarray, prediction: np.ndarray) -> Counts:
-    """Confusion counts of two masks of one shape, non-zero meaning tumour.
+    """Confusion counts of two masks of the same shape; non-zero pixels are tumour.
 
-    Raises ValueError where the shapes differ.
+    Raises ValueError if the shapes differ.
+
+    >>> truth = np.array([[1, 1, 0], [0, 0, 0]])
+    >>> prediction = np.array([[0, 1, 1], [0, 0, 0]])
+    >>> count(truth, prediction)
+    Counts(tp=1, fp=1, fn=1, tn=3)
     """
     if truth.shape != prediction.shape:
         raise ValueError(f"masks differ in shape: {truth.shape} and {prediction.shape}")
@@ -36,18 +41,30 @@ def count(truth: np.ndarray, prediction: np.ndarray) -> Counts:
     return Counts(tp, fp, fn, truth.size - tp - fp - fn)
 
 
-def ratio(part: float, whole: float) -> float:
-    """part / whole, NaN where the whole is 0."""
-    return part / whole if whole else float("nan")
+def ratio(numerator: float, denominator: float) -> float:
+    """numerator / denominator, NaN if the denominator is 0.
+
+    >>> ratio(1, 4), ratio(0, 0)
+    (0.25, nan)
+    """
+    return numerator / denominator if denominator else float("nan")
 
 
 def overlap(counts: Counts) -> dict[str, float]:
-    """The metrics in METRICS as fractions, NaN where undefined; also for counts summed over cases.
+    """The metrics in METRICS as fractions, NaN where undefined.
+
+    The counts may be those of one case or sums over cases.
 
     dice = 2 TP / (2 TP + FP + FN), which is F1; iou = TP / (TP + FP + FN);
     precision = TP / (TP + FP); recall = TP / (TP + FN), also called sensitivity;
     specificity = TN / (TN + FP);
     accuracy = (TP + TN) / all (Shafiei et al. 2025, "Evaluation metrics").
+
+    >>> metrics = overlap(Counts(tp=1, fp=1, fn=1, tn=3))
+    >>> metrics["dice"], metrics["specificity"]
+    (0.5, 0.75)
+    >>> overlap(Counts(tp=0, fp=0, fn=2, tn=4))["precision"]  # nothing was predicted
+    nan
     """
     tp, fp, fn, tn = counts
     return {

@@ -208,8 +208,8 @@ def test_every_value_is_what_its_definition_says(pair, tolerance):
 def test_every_way_of_finding_the_nearest_gives_the_same(way, pair):
     limits = {"matrix": (10**9, 10**9), "tree": (0, 0), "transform": (0, 10**9)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distances, "PAIRS", limits[way][0])
-        patch.setattr(distances, "CROWDED", limits[way][1])
+        patch.setattr(distances, "MATRIX_PAIRS", limits[way][0])
+        patch.setattr(distances, "BOX_PER_POINT", limits[way][1])
         found = surface_distances(*pair)
     assert found == pytest.approx(defined(*pair, 1.0), rel=1e-12, abs=1e-12)
 

@@ -19,7 +19,7 @@ from tumorseg.evaluation.case_metrics import (
 )
 from tumorseg.evaluation.case_metrics import measured as measured_case
 from tumorseg.evaluation.metric_tables import conventions
-from tumorseg.evaluation.probabilities import WHOLE, foreground
+from tumorseg.evaluation.probabilities import STORED_ONE, foreground
 from tumorseg.metrics import Counts, count, overlap
 
 MASKS = arrays(bool, (6, 7))
@@ -30,7 +30,7 @@ TOLERANCES = [1, 2.5]
 
 def measured(truth, prediction, spacing_mm):
     """The line of a prediction that is sure of every pixel."""
-    sure = (prediction != 0).astype(np.uint16) * np.uint16(WHOLE)
+    sure = (prediction != 0).astype(np.uint16) * np.uint16(STORED_ONE)
     given = {"spacing_mm": spacing_mm, "threshold": 0.5, "tolerances_px": TOLERANCES}
     return measured_case(truth, sure, **given)
 
@@ -180,7 +180,7 @@ def test_reliability_counts_every_pixel_once(truth, quantised):
     assert bins.shape == (BINS, 3)
     assert bins[:, 0].sum() == truth.size
     assert bins[:, 2].sum() == truth.sum()
-    np.testing.assert_allclose(bins[:, 1].sum(), quantised.sum(dtype=float) / WHOLE)
+    np.testing.assert_allclose(bins[:, 1].sum(), quantised.sum(dtype=float) / STORED_ONE)
     means = bins[:, 1] / np.maximum(bins[:, 0], 1)
     low = np.arange(BINS) / BINS
     assert (means[bins[:, 0] > 0] >= low[bins[:, 0] > 0] - 1e-12).all()

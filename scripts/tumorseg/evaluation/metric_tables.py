@@ -1,4 +1,4 @@
-"""Metrics tables of all losses read as one, and the table of what metrics are for empty masks."""
+"""Reads the metrics tables of all losses as one; tabulates the metrics of empty masks."""
 
 import math
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from tumorseg.core.files import read_table
-from tumorseg.evaluation.case_metrics import DISTANCES, measured, nsd_name
-from tumorseg.evaluation.probabilities import WHOLE
+from tumorseg.evaluation.case_metrics import LENGTHS, measured, nsd_name
+from tumorseg.evaluation.probabilities import STORED_ONE
 from tumorseg.metrics import METRICS
 
 
@@ -20,7 +20,7 @@ def spacings(cases: pd.DataFrame) -> dict[str, tuple[float, float]]:
 
 
 def read_all(paths: list[str], suffix: str) -> pd.DataFrame:
-    """Tables <recipe>/<loss><suffix> as one, with columns recipe and loss."""
+    """All tables <recipe>/<loss><suffix> as one table with columns recipe and loss."""
     parts = []
     for path in map(Path, paths):
         names = {"recipe": path.parent.name, "loss": path.name.removesuffix(suffix)}
@@ -29,7 +29,7 @@ def read_all(paths: list[str], suffix: str) -> pd.DataFrame:
 
 
 def conventions(tolerances_px: Iterable[float]) -> pd.DataFrame:
-    """What each metric is where a mask is empty, measured on such masks of 3 x 4 pixels."""
+    """The value of each metric if a mask is empty, measured on masks of 3 x 4 pixels."""
     empty = np.zeros((3, 4), bool)
     tumour = empty.copy()
     tumour[1, 1:3] = True
@@ -39,19 +39,19 @@ def conventions(tolerances_px: Iterable[float]) -> pd.DataFrame:
         "only the prediction empty": (tumour, empty),
         "equal": (tumour, tumour),
     }
-    lines = {
+    values = {
         name: measured(
             truth,
-            prediction.astype(np.uint16) * np.uint16(WHOLE),
+            prediction.astype(np.uint16) * np.uint16(STORED_ONE),
             spacing_mm=(1.0, 1.0),
             threshold=0.5,
             tolerances_px=tolerances_px,
         )
         for name, (truth, prediction) in pairs.items()
     }
-    shown = [*METRICS, *(f"{name}_px" for name in DISTANCES), *map(nsd_name, tolerances_px)]
+    shown = [*METRICS, *(f"{name}_px" for name in LENGTHS), *map(nsd_name, tolerances_px)]
     shown += ["area_difference", "missed"]
-    table = pd.DataFrame(lines).loc[shown]
+    table = pd.DataFrame(values).loc[shown]
     diagonal = math.hypot(*empty.shape)
     table = table.map(lambda value: "undefined" if math.isnan(value) else f"{value:g}")
     table = table.replace(f"{diagonal:g}", "image diagonal")

@@ -1,4 +1,4 @@
-"""Probability maps as they are stored: 16-bit images, probability = value / 65535."""
+"""Stored probability maps: 16-bit images, probability = value / 65535."""
 
 import math
 from fractions import Fraction
@@ -9,23 +9,23 @@ import numpy as np
 from tumorseg.core.errors import UserError
 from tumorseg.core.images import read_image
 
-WHOLE = 65535  # a stored probability is value / WHOLE
+STORED_ONE = 65535  # the stored value of probability 1
 
 
 def quantised(probability: np.ndarray) -> np.ndarray:
-    """Probabilities in [0, 1] as they are stored: uint16, rounded down."""
-    return np.floor(probability * WHOLE).astype(np.uint16)
+    """Probabilities in [0, 1] as stored: uint16, rounded down."""
+    return np.floor(probability * STORED_ONE).astype(np.uint16)
 
 
 def as_fraction(stored: np.ndarray, dtype: type = np.float64) -> np.ndarray:
     """Stored probabilities as numbers in [0, 1]."""
-    return stored / dtype(WHOLE)
+    return stored / dtype(STORED_ONE)
 
 
 def read(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """A stored probability map, uint16 of (height, width).
 
-    Raises UserError for a file that is no 16-bit image, or not of the given shape.
+    Raises UserError if the file is not a 16-bit image or does not have the given shape.
     """
     stored = read_image(path)
     if stored.dtype != np.uint16 or stored.shape != (shape or stored.shape):
@@ -37,11 +37,11 @@ def read(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
     return stored
 
 
-def step_of(threshold: float) -> int:
-    """The largest stored value that is not tumour; exact, as no floating-point product is."""
-    return math.floor(Fraction(str(threshold)) * WHOLE)
+def largest_background(threshold: float) -> int:
+    """The largest stored value that is background; exact, unlike a floating-point product."""
+    return math.floor(Fraction(str(threshold)) * STORED_ONE)
 
 
 def foreground(quantised: np.ndarray, threshold: float) -> np.ndarray:
-    """Pixels whose probability (quantised / 65535) lies above the threshold, compared exactly."""
-    return quantised.astype(np.int64) > step_of(threshold)
+    """Pixels whose probability (quantised / 65535) is above the threshold, compared exactly."""
+    return quantised.astype(np.int64) > largest_background(threshold)

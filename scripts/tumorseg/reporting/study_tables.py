@@ -14,7 +14,7 @@ from tumorseg.metrics import METRICS
 from tumorseg.statistics.estimates import AGGREGATIONS, Mean, aggregate, mean, t_interval
 
 COUNTED = ("cases", "patients", "tumours", "missed_tumours", "empty_predictions")
-DISTANCES = ("hausdorff_px", "hausdorff_mm", "without_diagonals_px")
+DISTANCE_COLUMNS = ("hausdorff_px", "hausdorff_mm", "without_diagonals_px")
 
 
 def finished(cases: pd.DataFrame) -> pd.DataFrame:
@@ -128,7 +128,7 @@ def table3(metrics: pd.DataFrame) -> pd.DataFrame:
             for fold, of_fold in cases.groupby("fold")
         ]
         rows += [{"recipe": recipe, "loss": loss, **row} for row in folds]
-        intervals = {name: t_interval(row[name] for row in folds) for name in DISTANCES}
+        intervals = {name: t_interval(row[name] for row in folds) for name in DISTANCE_COLUMNS}
         rows += [
             {"recipe": recipe, "loss": loss, "fold": label, "status": status(cases)}
             | {name: getattr(interval, part) for name, interval in intervals.items()}
@@ -182,7 +182,7 @@ def number(value: float, decimals: int = 2) -> str:
 def distances(table: pd.DataFrame) -> pd.DataFrame:
     """Table 3 as text: distances with two decimals, counts whole."""
     text = whole(table, ("cases", "undefined_px", "undefined_mm", "diagonals"))
-    for name in DISTANCES:
+    for name in DISTANCE_COLUMNS:
         text[name] = [number(value) for value in table[name]]
     return mark_failed(text)
 
