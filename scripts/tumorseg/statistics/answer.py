@@ -1,4 +1,4 @@
-"""The answer in one paragraph, from the numbers: which loss, by how much, how sure, what cost."""
+"""The report's opening paragraph: which loss is best, by how much, how certain, at what cost."""
 
 import math
 
@@ -9,7 +9,7 @@ from tumorseg.statistics.estimates import LEVEL, p_text
 
 
 def points(value: float) -> str:
-    """A Dice difference in percentage points, signed."""
+    """A Dice difference in percentage points, with its sign."""
     return f"{100 * value:+.1f}"
 
 
@@ -23,108 +23,151 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
 
 
-def _against(row: pd.Series) -> str:
-    sure = f"95 % interval {points(row['low'])} to {points(row['high'])}"
-    test = f"signed-rank {p_text(row['p_holm'])} after Holm over the primary contrasts"
-    better = f"higher in {row['better']}, lower in {row['worse']} of {row['patients']} patients"
-    return f"{points(row['mean_difference'])} points ({sure}; {test}; {better})"
-
-
-def _unlike(contrasts: pd.DataFrame, recipe: str, best: str) -> list[str]:
-    """Losses that the data do not tell apart from the best one."""
-    mine = (contrasts["recipe"] == recipe) & (contrasts["threshold"] == FIXED)
-    pairs = contrasts[mine & ((contrasts["loss"] == best) | (contrasts["against"] == best))]
-    open_ = pairs[~(pairs["p_holm"] < LEVEL)]
-    return [row.against if row.loss == best else row.loss for row in open_.itertuples()]
-
-
 def failures(cases: pd.DataFrame) -> str:
-    """Which trainings failed, empty where none did."""
-    lost = cases[cases["status"] != "ok"][["recipe", "loss", "seed", "fold"]].drop_duplicates()
-    if lost.empty:
+    """A sentence on the trainings that failed, empty if none did."""
+    trainings = cases[cases["status"] != "ok"][["recipe", "loss", "seed", "fold"]]
+    if trainings.empty:
         return ""
-    each = lost.groupby(["recipe", "loss"], sort=False).size()
-    said = ", ".join(f"{recipe}/{loss} {number}" for (recipe, loss), number in each.items())
-    return f"Failed trainings, whose patients count as undecided: {said}."
+    counts = trainings.drop_duplicates().groupby(["recipe", "loss"], sort=False).size()
+    failed = ", ".join(f"{recipe}/{loss} {number}" for (recipe, loss), number in counts.items())
+    return f"Failed trainings (their patients count as undecided): {failed}."
 
 
 def answer(
     tables: dict[str, pd.DataFrame], cases: pd.DataFrame, cost: pd.DataFrame, question: Question
 ) -> str:
-    """One paragraph of plain text (valid reStructuredText).
+    """The paragraph as plain text (valid reStructuredText).
 
-    tables: contrasts and ranking; cases: metrics lines; cost: recipe, loss, training_s.
+    tables: contrasts and ranking; cases: rows of metrics tables; cost: recipe, loss, training_s.
     """
     contrasts, recipe, reference = tables["contrasts"], question.recipe, question.reference
     order = tables["ranking"].query("recipe == @recipe").dropna(subset=["mean"])
     if order.empty:
         return "**No loss learned anything**: every training failed."
-    best, first = order.iloc[0]["loss"], order.iloc[0]
-    seeds = cases["seed"].nunique()
-    said = [
-        f"**{best}** reached the highest patient-mean Dice of {len(order)} "
-        f"{'losses' if len(order) > 1 else 'loss'} with recipe {recipe}: {percent(first['mean'])} "
-        f"(95 % interval {percent(first['low'])} to {percent(first['high'])}; "
-        f"{first['patients']} patients)."
+    first = order.iloc[0]
+    best = first["loss"]
+    if first["mean"] > 0:
+        sentences = [_lead(first, len(order)), *_differences(contrasts, question, best)]
+    else:
+        no_tumour = f"**No loss found any tumour** with recipe {recipe}"
+        sentences = [f"{no_tumour}: every patient-mean Dice is 0."]
+    sentences += [
+        _primary(contrasts[contrasts["role"] == PRIMARY], reference),
+        _not_different(contrasts, recipe, best),
+        _missed(cases, recipe, best, reference),
+        _cost(cost, recipe, best, reference),
+        _scope(cases["seed"].nunique()),
+        failures(cases),
     ]
-    primary = contrasts[contrasts["role"] == PRIMARY]
-    for _, row in primary[primary["loss"] == best].iterrows():
-        said.append(f"Against the reference {reference} that is {_against(row)}.")
-        own = contrasts[(contrasts["threshold"] == OWN) & (contrasts["recipe"] == recipe)]
-        own = own[(own["loss"] == best) & (own["against"] == reference)]
-        for _, other in own.iterrows():
-            said.append(
-                "With each training at the threshold that its validation patients choose, it is "
-                f"{points(other['mean_difference'])} points ({points(other['low'])} to "
-                f"{points(other['high'])})."
-            )
-    if not first["mean"] > 0:
-        said = [f"**No loss found any tumour** with recipe {recipe}: every patient-mean Dice is 0."]
-    if len(primary):
-        sure = primary[primary["p_holm"] < LEVEL]
-        above = list(sure.loc[sure["mean_difference"] > 0, "loss"])
-        below = list(sure.loc[sure["mean_difference"] < 0, "loss"])
-        said.append(
-            f"Of {len(primary)} primary contrast{'s' if len(primary) > 1 else ''} with "
-            f"{reference}, {len(above)} "
-            f"{'is' if len(above) == 1 else 'are'} significantly higher"
-            + (f" ({listed(above)})" if len(above) > 1 else "")
-            + f" and {len(below)} lower"
-            + (f" ({listed(below)})" if below else "")
-            + f"; {_unseen(primary['detectable_difference'].max())}"
-        )
-    alike = _unlike(contrasts, recipe, best) if len(contrasts) else []
-    if alike:
-        told = f"Not told apart from {best} (exploratory, Holm over all pairs)"
-        said.append(f"{told}: {listed(alike)}.")
-    said += [_missed(cases, recipe, best, reference), _cost(cost, recipe, best, reference)]
-    said.append(
-        f"With {seeds} training seeds, patients and trainings were drawn again for the intervals: "
-        "this speaks of the losses, on data like these."
-        if seeds >= SEEDS_FOR_A_LOSS
-        else f"With {seeds} training seed{'s' if seeds > 1 else ''} this holds **for these trained "
-        f"models**; a claim about the losses needs {SEEDS_FOR_A_LOSS} (training.seeds)."
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _lead(first: pd.Series, losses: int) -> str:
+    return (
+        f"**{first['loss']}** reached the highest patient-mean Dice of {losses} "
+        f"{'losses' if losses > 1 else 'loss'} with recipe {first['recipe']}: "
+        f"{percent(first['mean'])} (95 % interval {percent(first['low'])} to "
+        f"{percent(first['high'])}; {first['patients']} patients)."
     )
-    return " ".join(part for part in [*said, failures(cases)] if part)
 
 
-def _unseen(smallest: float) -> str:
+def _differences(contrasts: pd.DataFrame, question: Question, best: str) -> list[str]:
+    """The best loss against the reference, at the fixed and at each training's own threshold."""
+    primary = contrasts[(contrasts["role"] == PRIMARY) & (contrasts["loss"] == best)]
+    at_own = contrasts[
+        (contrasts["threshold"] == OWN)
+        & (contrasts["recipe"] == question.recipe)
+        & (contrasts["loss"] == best)
+        & (contrasts["against"] == question.reference)
+    ]
+    sentences = []
+    for _, row in primary.iterrows():
+        sentences.append(
+            f"Its difference from the reference {question.reference} is "
+            f"{points(row['mean_difference'])} points (95 % interval {points(row['low'])} to "
+            f"{points(row['high'])}; signed-rank {p_text(row['p_holm'])} after Holm's correction "
+            f"over the primary contrasts; higher in {row['better']} and lower in {row['worse']} of "
+            f"{row['patients']} patients)."
+        )
+        sentences += [
+            "If each training uses the threshold chosen on its validation patients, the difference "
+            f"is {points(own['mean_difference'])} points ({points(own['low'])} to "
+            f"{points(own['high'])})."
+            for _, own in at_own.iterrows()
+        ]
+    return sentences
+
+
+def _primary(contrasts: pd.DataFrame, reference: str) -> str:
+    """How many primary contrasts are significant, and which difference could be missed."""
+    if contrasts.empty:
+        return ""
+    significant = contrasts[contrasts["p_holm"] < LEVEL]
+    higher = list(significant.loc[significant["mean_difference"] > 0, "loss"])
+    lower = list(significant.loc[significant["mean_difference"] < 0, "loss"])
+    return (
+        f"Of {len(contrasts)} primary contrast{'s' if len(contrasts) > 1 else ''} with "
+        f"{reference}, {len(higher)} {'is' if len(higher) == 1 else 'are'} significantly higher"
+        + (f" ({listed(higher)})" if len(higher) > 1 else "")
+        + f" and {len(lower)} significantly lower"
+        + (f" ({listed(lower)})" if lower else "")
+        + f"; {_detectable(contrasts['detectable_difference'].max())}"
+    )
+
+
+def _detectable(smallest: float) -> str:
     if math.isnan(smallest):
-        return "what differences could have been seen is undefined."
-    return f"a difference below {100 * smallest:.1f} points might have gone unseen (80 % power)."
+        return "the smallest difference that could be detected is undefined."
+    return f"a difference below {100 * smallest:.1f} points could have been missed (80 % power)."
+
+
+def _not_different(contrasts: pd.DataFrame, recipe: str, best: str) -> str:
+    """The losses that do not differ significantly from the best one."""
+    if contrasts.empty:
+        return ""
+    fixed = contrasts[(contrasts["recipe"] == recipe) & (contrasts["threshold"] == FIXED)]
+    pairs = fixed[(fixed["loss"] == best) | (fixed["against"] == best)]
+    pairs = pairs[~(pairs["p_holm"] < LEVEL)]
+    names = [row.against if row.loss == best else row.loss for row in pairs.itertuples()]
+    if not names:
+        return ""
+    return (
+        f"Not significantly different from {best} (exploratory, Holm's correction over all pairs): "
+        f"{listed(names)}."
+    )
 
 
 def _missed(cases: pd.DataFrame, recipe: str, best: str, reference: str) -> str:
-    done = cases[(cases["recipe"] == recipe) & (cases["status"] == "ok")]
-    told = []
+    finished = cases[(cases["recipe"] == recipe) & (cases["status"] == "ok")]
+    counts = []
     for loss in dict.fromkeys([best, reference]):
-        own = done[done["loss"] == loss]
-        told.append(f"{loss} {int(own['missed'].sum())} of {int((own['truth_px'] > 0).sum())}")
-    return f"Tumours missed altogether: {listed(told)}."
+        of_loss = finished[finished["loss"] == loss]
+        tumours = int((of_loss["truth_px"] > 0).sum())
+        counts.append(f"{loss} {int(of_loss['missed'].sum())} of {tumours}")
+    return f"Tumours missed completely: {listed(counts)}."
 
 
 def _cost(cost: pd.DataFrame, recipe: str, best: str, reference: str) -> str:
-    own = cost[cost["recipe"] == recipe].set_index("loss")["training_s"]
-    if best == reference or best not in own or reference not in own:
-        return f"A training took {own[best]:.0f} s." if best in own else ""
-    return f"A training took {own[best]:.0f} s, with {reference} {own[reference]:.0f} s."
+    seconds = cost[cost["recipe"] == recipe].set_index("loss")["training_s"]
+    if best not in seconds:
+        return ""
+    if best == reference or reference not in seconds:
+        return f"A training took {seconds[best]:.0f} s on average."
+    return (
+        f"A training took {seconds[best]:.0f} s on average; with {reference}, "
+        f"{seconds[reference]:.0f} s."
+    )
+
+
+def _scope(seeds: int) -> str:
+    """Whether the results are about the losses or only about these trained models."""
+    if seeds >= SEEDS_FOR_A_LOSS:
+        return (
+            f"With {seeds} training seeds, the intervals resample both patients and trainings, so "
+            "the results are about the losses, on data like these."
+        )
+    return (
+        f"With {seeds} training seed{'s' if seeds > 1 else ''}, the results hold only "
+        f"**for these trained models**; a claim about the losses needs {SEEDS_FOR_A_LOSS} "
+        "(training.seeds)."
+    )

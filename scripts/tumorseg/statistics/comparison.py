@@ -1,7 +1,7 @@
-"""The comparison itself: patients' scores, and each pair of losses held against each other.
+"""Compares losses: each patient's score, and the contrast of every pair of losses.
 
 A score is a patient's mean Dice over the images in which it is defined. Every patient is a test
-patient of one fold, so scores of two losses are paired.
+patient of one fold, so the scores of two losses are paired.
 """
 
 import math
@@ -14,6 +14,7 @@ from scipy import stats
 
 from tumorseg.metrics import ratio
 from tumorseg.statistics.estimates import (
+    LEVEL,
     Interval,
     bootstrap_interval,
     corrected_interval,
@@ -25,12 +26,13 @@ from tumorseg.statistics.estimates import (
 )
 
 PRIMARY, EXPLORATORY = "primary", "exploratory"
-FIXED, OWN = "fixed", "own"  # thresholds: the config's, or the one that validation cases choose
-SEEDS_FOR_A_LOSS = 3  # with fewer, a claim is about the trained models
+# The threshold of the config, or the one chosen on the validation cases of each training.
+FIXED, OWN = "fixed", "own"
+SEEDS_FOR_A_LOSS = 3  # with fewer, the results are about the trained models only
 
 
 class Question(NamedTuple):
-    """What is compared, fixed by the config before anything is trained."""
+    """What the study asks, fixed in the config before anything is trained."""
 
     recipe: str
     reference: str
@@ -39,33 +41,34 @@ class Question(NamedTuple):
 
 
 def patient_scores(cases: pd.DataFrame, name: str = "dice") -> pd.DataFrame:
-    """Rows (fold, patient), columns (recipe, loss, seed): means over images; NaN where undefined.
+    """Rows (fold, patient), columns (recipe, loss, seed): means over images, NaN where undefined.
 
-    cases: lines of metrics tables; those of failed trainings hold NaN and stay NaN.
+    cases: rows of metrics tables; those of failed trainings are NaN and stay NaN.
     """
     keys = ["fold", "patient", "recipe", "loss", "seed"]
     means = cases.groupby(keys, sort=False)[name].mean()
     columns = cases[["recipe", "loss", "seed"]].drop_duplicates()
-    # In the order of the lines: the bootstrap draws by place, and names may be pseudonyms.
+    # Keep the order of the table: the bootstrap draws by position, and names may be pseudonyms.
     rows = pd.MultiIndex.from_frame(cases[["fold", "patient"]].drop_duplicates())
     scores = means.unstack(["recipe", "loss", "seed"]).reindex(rows)
     return scores[list(columns.itertuples(index=False))]
 
 
 def dice_of_counts(curves: pd.DataFrame) -> pd.Series:
-    """Dice of each line of a thresholds table; NaN where both masks are empty."""
-    whole = 2 * curves["tp"] + curves["fp"] + curves["fn"]
-    return (2 * curves["tp"] / whole).where(whole > 0)
+    """Dice of each row of a thresholds table; NaN where both masks are empty."""
+    pixels = 2 * curves["tp"] + curves["fp"] + curves["fn"]
+    return (2 * curves["tp"] / pixels).where(pixels > 0)
 
 
 def chosen_thresholds(curves: pd.DataFrame) -> pd.DataFrame:
-    """recipe, loss, seed, fold, threshold: the best mean patient Dice of the validation cases.
+    """recipe, loss, seed, fold, threshold: the one with the best mean Dice of validation patients.
 
-    Of equal ones the nearest to .5. curves: thresholds tables with recipe and loss.
+    Of equally good thresholds the one nearest to .5. curves: thresholds tables with recipe and
+    loss.
     """
     training = ["recipe", "loss", "seed", "fold"]
-    seen = curves[curves["role"] == "validation"].assign(dice=dice_of_counts)
-    scores = seen.groupby([*training, "threshold", "patient"], sort=False)["dice"].mean()
+    validation = curves[curves["role"] == "validation"].assign(dice=dice_of_counts)
+    scores = validation.groupby([*training, "threshold", "patient"], sort=False)["dice"].mean()
     means = scores.groupby([*training, "threshold"], sort=False).mean().reset_index()
     means = means.assign(distance=(means["threshold"] - 0.5).abs())
     best = means.sort_values(["dice", "distance"], ascending=[False, True], kind="stable")
@@ -74,14 +77,19 @@ def chosen_thresholds(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def at_own_threshold(cases: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """The metrics lines with the Dice of each training's own threshold instead of the config's."""
+    """The metrics rows with the Dice at each training's own threshold instead of the config's."""
     keys = ["recipe", "loss", "seed", "fold"]
     tests = curves[curves["role"] == "test"].merge(
         chosen_thresholds(curves), on=[*keys, "threshold"]
     )
-    own = tests.assign(own_dice=dice_of_counts)[[*keys, "case", "own_dice"]]
-    both = cases.merge(own, on=[*keys, "case"], how="left")
+    dices = tests.assign(own_dice=dice_of_counts)[[*keys, "case", "own_dice"]]
+    both = cases.merge(dices, on=[*keys, "case"], how="left")
     return both.assign(dice=both["own_dice"]).drop(columns="own_dice")
+
+
+def set_ups(scores: pd.DataFrame) -> list[tuple[str, str]]:
+    """(recipe, loss) of all columns of patient_scores, in their order."""
+    return list(dict.fromkeys((recipe, loss) for recipe, loss, _ in scores.columns))
 
 
 def paired(scores: pd.DataFrame, first: tuple[str, str], second: tuple[str, str]) -> pd.DataFrame:
@@ -92,31 +100,32 @@ def paired(scores: pd.DataFrame, first: tuple[str, str], second: tuple[str, str]
 def interval(differences: pd.DataFrame, question: Question) -> Interval:
     """Mean difference over patients and its 95 % interval.
 
-    differences: rows (fold, patient), a column a seed. Up to two seeds: BCa over patients, of the
-    mean over seeds, so it speaks of the trained models. From three on: percentile bootstrap that
-    draws patients and, inside each fold, trainings, so it speaks of the losses.
+    differences: rows (fold, patient), one column for each seed. With one or two seeds: BCa
+    bootstrap over patients of the mean over seeds, so the interval is about the trained models.
+    From three on: percentile bootstrap that draws patients and, inside each fold, trainings, so the
+    interval is about the losses.
     """
     of_patients = differences.mean(axis=1, skipna=False).dropna()
     if differences.shape[1] < SEEDS_FOR_A_LOSS or len(of_patients) < 2:
         return bootstrap_interval(of_patients, question.resamples, question.seed)
-    sure = differences.loc[of_patients.index]
+    complete = differences.loc[of_patients.index]
     random = np.random.default_rng(question.seed)
-    weights = patient_weights(len(sure), question.resamples, random)
-    low, high = np.quantile(resampled_means(sure, weights, random), [0.025, 0.975])
+    weights = patient_weights(len(complete), question.resamples, random)
+    low, high = np.quantile(resampled_means(complete, weights, random), [0.025, 0.975])
     return Interval(mean(of_patients).value, float(low), float(high))
 
 
 def patient_weights(patients: int, resamples: int, random: np.random.Generator) -> np.ndarray:
-    """(resamples, patients): how often each bootstrap sample holds each patient."""
+    """(resamples, patients): how often each bootstrap sample contains each patient."""
     return random.multinomial(patients, np.full(patients, 1 / patients), resamples)
 
 
 def resampled_means(
     values: pd.DataFrame, weights: np.ndarray, random: np.random.Generator
 ) -> np.ndarray:
-    """Mean of each bootstrap sample of patients, with each fold's trainings drawn again as well.
+    """Mean of each bootstrap sample of patients; the trainings of each fold are resampled too.
 
-    values: rows (fold, patient) as in `weights`, a column a seed.
+    values: rows (fold, patient) in the order of `weights`, one column for each seed.
     """
     resamples, seeds = len(weights), values.shape[1]
     total, fold_of = np.zeros(resamples), values.index.get_level_values("fold")
@@ -130,22 +139,25 @@ def resampled_means(
 def contrast(
     scores: pd.DataFrame, first: tuple[str, str], second: tuple[str, str], question: Question
 ) -> dict[str, object]:
-    """One line: how the first loss differs from the second, over patients and over folds.
+    """One row of the contrasts: how the first loss differs from the second.
 
-    `undecided` counts patients without a score of both (a failed training, an undefined Dice).
+    first, second: (recipe, loss); scores: see patient_scores.
+
+    `undecided` counts patients without a score of both losses (a failed training, an undefined
+    Dice).
     """
     differences = paired(scores, first, second)
     of_patients = differences.mean(axis=1, skipna=False)
     centre, low, high = interval(differences, question)
     test = signed_rank(of_patients)
-    both = of_patients.notna()
-    firsts, seconds = (scores[name].mean(axis=1)[both] for name in (first, second))
-    rank_sum = stats.mannwhitneyu(firsts, seconds).pvalue if both.any() else math.nan
+    decided = of_patients.notna()
+    of_first, of_second = (scores[name].mean(axis=1)[decided] for name in (first, second))
+    rank_sum = stats.mannwhitneyu(of_first, of_second).pvalue if decided.any() else math.nan
     folds = of_patients.groupby(level="fold").mean()
     corrected, fold_p = corrected_interval(folds, ratio(1, len(folds) - 1))
     return {
-        "patients": int(both.sum()),
-        "undecided": int((~both).sum()),
+        "patients": int(decided.sum()),
+        "undecided": int((~decided).sum()),
         "seeds": differences.shape[1],
         "mean_difference": centre,
         "low": low,
@@ -166,32 +178,33 @@ def contrast(
 
 
 def contrasts(by_threshold: dict[str, pd.DataFrame], question: Question) -> pd.DataFrame:
-    """Every pair of losses of each recipe, first the primary contrasts.
+    """The contrast of every pair of losses of each recipe, the primary contrasts first.
 
-    by_threshold: FIXED (and OWN) to patient_scores. Primary: at the fixed threshold, with the
-    question's recipe, each loss against the reference; Holm over these. All others are
-    exploratory: Holm over all of them together. `detectable_difference`: of the signed-rank test at
-    a power of 80 % and the level of Holm's first step.
+    by_threshold: FIXED (and OWN) -> patient_scores. Primary contrasts compare each loss with the
+    reference, at the fixed threshold and with the question's recipe; Holm's correction is over
+    these. All others are exploratory, with Holm's correction over all of them together.
+    `detectable_difference`: of the signed-rank test at a power of 80 % and the level of Holm's
+    first step.
     """
-    lines = []
+    rows = []
     for threshold, scores in by_threshold.items():
-        cells = list(dict.fromkeys((recipe, loss) for recipe, loss, _ in scores.columns))
-        for one, other in combinations(cells, 2):
-            if one[0] != other[0]:
+        for first, second in combinations(set_ups(scores), 2):
+            if first[0] != second[0]:
                 continue
-            first, second = (other, one) if one[1] == question.reference else (one, other)
+            if first[1] == question.reference:
+                first, second = second, first
             primary = threshold == FIXED and (question.recipe, question.reference) == second
-            line = {"role": PRIMARY if primary else EXPLORATORY, "recipe": first[0]}
-            line |= {"threshold": threshold, "loss": first[1], "against": second[1]}
-            lines.append(line | contrast(scores, first, second, question))
-    if not lines:
+            row = {"role": PRIMARY if primary else EXPLORATORY, "recipe": first[0]}
+            row |= {"threshold": threshold, "loss": first[1], "against": second[1]}
+            rows.append(row | contrast(scores, first, second, question))
+    if not rows:
         return pd.DataFrame(columns=["role", "recipe", "threshold", "loss", "against"])
-    table = pd.DataFrame(lines)
+    table = pd.DataFrame(rows)
     for _, family in table.groupby("role"):
         table.loc[family.index, "p_holm"] = holm(family["p"])
         table.loc[family.index, "p_rank_sum_holm"] = holm(family["p_rank_sum"])
         smallest = [
-            detectable_difference(row.spread, row.patients, 0.05 / len(family))
+            detectable_difference(row.spread, row.patients, LEVEL / len(family))
             for row in family.itertuples()
         ]
         table.loc[family.index, "detectable_difference"] = smallest

@@ -1,4 +1,4 @@
-"""Means that count what is undefined, three ways of averaging, intervals and paired tests."""
+"""Means that count undefined values, three ways of averaging, intervals and paired tests."""
 
 import math
 from collections.abc import Iterable
@@ -13,13 +13,12 @@ from statsmodels.stats.power import TTestPower
 
 from tumorseg.metrics import METRICS, Counts, overlap
 
-LEVEL = 0.05
-
+LEVEL = 0.05  # of significance
 AGGREGATIONS = ("pooled", "image", "patient")
 
 
 class Mean(NamedTuple):
-    """A mean over the defined values, and how many of all values are undefined."""
+    """A mean of the defined values, the number of undefined values, and the number of all."""
 
     value: float
     undefined: int
@@ -27,29 +26,43 @@ class Mean(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """A mean and its confidence interval; NaN where too few values are defined."""
+    """A mean and its confidence interval, NaN if too few values are defined."""
 
     mean: float
     low: float
     high: float
 
 
-def mean(values: Iterable[float]) -> Mean:
-    """Mean of the defined (not NaN) values, NaN if none is; the rest is counted, not dropped."""
+def _defined(values: Iterable[float]) -> np.ndarray:
+    """The values that are not NaN."""
     array = np.asarray(list(values), float)
-    defined = array[~np.isnan(array)]
+    return array[~np.isnan(array)]
+
+
+def mean(values: Iterable[float]) -> Mean:
+    """Mean of the defined (not NaN) values, NaN if there are none; undefined ones are counted.
+
+    >>> mean([1.0, math.nan, 3.0])
+    Mean(value=2.0, undefined=1, total=3)
+    """
+    array = np.asarray(list(values), float)
+    defined = _defined(array)
     value = math.fsum(defined) / len(defined) if len(defined) else math.nan
     return Mean(value, len(array) - len(defined), len(array))
 
 
 def t_interval(values: Iterable[float], confidence: float = 0.95) -> Interval:
-    """mean -+ t(1 - (1 - confidence)/2, n - 1) s / sqrt(n) over the n defined values.
+    """mean -+ t(1 - (1 - confidence)/2, n - 1) s / sqrt(n) of the n defined values.
 
-    s is the sample standard deviation (n - 1). One value has no interval. Over cross-validation
-    folds it is somewhat too narrow, since their training sets overlap (Nadeau & Bengio 2003).
+    s is the sample standard deviation (n - 1). One value has no interval. For cross-validation
+    folds the interval is somewhat too narrow, since their training sets overlap (Nadeau & Bengio
+    2003); see corrected_interval.
+
+    >>> interval = t_interval([40.0, 50.0, 60.0])
+    >>> interval.mean, round(interval.low, 1), round(interval.high, 1)
+    (50.0, 25.2, 74.8)
     """
-    array = np.asarray(list(values), float)
-    array = array[~np.isnan(array)]
+    array = _defined(values)
     centre = mean(array).value
     if len(array) < 2:
         return Interval(centre, math.nan, math.nan)
@@ -59,39 +72,43 @@ def t_interval(values: Iterable[float], confidence: float = 0.95) -> Interval:
 
 
 def pooled(cases: pd.DataFrame) -> dict[str, Mean]:
-    """The metrics of all pixels of all cases taken as one picture: large tumours weigh more."""
+    """The metrics of the pixels of all cases together, so that large tumours weigh more."""
     counts = Counts(*(int(cases[name].sum()) for name in Counts._fields))
     values = overlap(counts) if len(cases) else dict.fromkeys(METRICS, math.nan)
     return {name: Mean(value, int(math.isnan(value)), 1) for name, value in values.items()}
 
 
 def per_image(cases: pd.DataFrame, names: Iterable[str] = METRICS) -> dict[str, Mean]:
-    """Mean over images of each image's metric."""
+    """Mean over images of each metric."""
     return {name: mean(cases[name]) for name in names}
 
 
 def per_patient(cases: pd.DataFrame, names: Iterable[str] = METRICS) -> dict[str, Mean]:
-    """Mean over patients of each patient's mean over the images in which it is defined."""
+    """Mean over patients of each patient's mean over the images in which the metric is defined."""
     of_patients = cases.groupby("patient", sort=False)[list(names)].mean()
     return {name: mean(of_patients[name]) for name in names}
 
 
 def aggregate(cases: pd.DataFrame, aggregation: str) -> dict[str, Mean]:
-    """METRICS of finished lines of a metrics table, "pooled", per "image" or per "patient"."""
-    ways = {"pooled": pooled, "image": per_image, "patient": per_patient}
-    return ways[aggregation](cases)
+    """METRICS of finished rows of a metrics table; aggregation: "pooled", "image" or "patient"."""
+    functions = {"pooled": pooled, "image": per_image, "patient": per_patient}
+    return functions[aggregation](cases)
 
 
 def corrected_interval(
     differences: Iterable[float], test_share: float, confidence: float = 0.95
 ) -> tuple[Interval, float]:
-    """The t interval and p of paired fold differences, corrected for training sets that overlap.
+    """t interval and p of paired fold differences, corrected for overlapping training sets.
 
-    The variance of the mean is s^2 (1/k + test/train) instead of s^2/k, test/train being
-    test_share = 1/(k - 1) in a k-fold cross-validation. Source: Nadeau & Bengio 2003, section 3.
+    The variance of the mean is s^2 (1/k + test_share) instead of s^2/k; test_share is the ratio of
+    test to training cases, 1/(k - 1) in a k-fold cross-validation. Source: Nadeau & Bengio 2003,
+    section 3.
+
+    >>> interval, p = corrected_interval([0.02, 0.05, 0.03, 0.06, 0.04], test_share=1 / 4)
+    >>> round(interval.low, 3), round(interval.high, 3), round(p, 3)
+    (0.011, 0.069, 0.02)
     """
-    array = np.asarray(list(differences), float)
-    array = array[~np.isnan(array)]
+    array = _defined(differences)
     centre = mean(array).value
     if len(array) < 2:
         return Interval(centre, math.nan, math.nan), math.nan
@@ -104,18 +121,20 @@ def corrected_interval(
 def bootstrap_interval(
     values: Iterable[float], resamples: int, seed: int, confidence: float = 0.95
 ) -> Interval:
-    """Mean and its BCa bootstrap interval over the defined values (Efron 1987), seeded.
+    """Mean of the defined values and its BCa bootstrap interval (Efron 1987), seeded.
 
-    Values that are all equal have an interval of no width, fewer than two none.
+    If all values are equal, the interval has no width; fewer than two values have none.
+
+    >>> bootstrap_interval([0.5, 0.5, math.nan], resamples=999, seed=1)
+    Interval(mean=0.5, low=0.5, high=0.5)
     """
-    array = np.asarray(list(values), float)
-    array = array[~np.isnan(array)]
+    array = _defined(values)
     centre = mean(array).value
     if len(array) < 2:
         return Interval(centre, math.nan, math.nan)
     if np.ptp(array) == 0:
         return Interval(centre, centre, centre)
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (array,),
         np.mean,
         n_resamples=resamples,
@@ -124,7 +143,7 @@ def bootstrap_interval(
         method="BCa",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return Interval(centre, float(found.low), float(found.high))
+    return Interval(centre, float(interval.low), float(interval.high))
 
 
 class SignedRank(NamedTuple):
@@ -142,9 +161,11 @@ def signed_rank(differences: Iterable[float]) -> SignedRank:
 
     rank_biserial = (W+ - W-) / (W+ + W-), from -1 (all negative) to 1 (all positive). Exact up to
     50 pairs without ties. Sources: Wilcoxon 1945; Kerby 2014.
+
+    >>> signed_rank([0.1, 0.2, 0.3, 0.4, 0.5])
+    SignedRank(pairs=5, zeros=0, median=0.3, rank_biserial=1.0, p=0.0625)
     """
-    array = np.asarray(list(differences), float)
-    array = array[~np.isnan(array)]
+    array = _defined(differences)
     ranked = array[array != 0]
     median = float(np.median(array)) if len(array) else math.nan
     zeros = len(array) - len(ranked)
@@ -158,7 +179,11 @@ def signed_rank(differences: Iterable[float]) -> SignedRank:
 def holm(ps: Iterable[float]) -> list[float]:
     """Holm's adjusted p values (Holm 1979) of one family; a NaN (no test possible) stays NaN.
 
-    It still counts as a member of the family, so that a failed training makes no other surer.
+    A NaN still counts as a member of the family, so that a failed training does not make the other
+    contrasts more significant.
+
+    >>> holm([0.25, 0.125, math.nan])
+    [0.5, 0.375, nan]
     """
     array = np.asarray(list(ps), float)
     filled = np.where(np.isnan(array), 1.0, array)
@@ -167,17 +192,22 @@ def holm(ps: Iterable[float]) -> list[float]:
 
 
 def smallest_p(pairs: int) -> float:
-    """The smallest two-sided p that a signed-rank test of so many pairs can reach: 2 / 2^n."""
+    """The smallest two-sided p of a signed-rank test of this number n of pairs: 2 / 2^n.
+
+    >>> smallest_p(5)
+    0.0625
+    """
     return min(1.0, 2.0 ** (1 - pairs)) if pairs else math.nan
 
 
 def detectable_difference(
     spread: float, pairs: int, alpha: float = 0.05, power: float = 0.8
 ) -> float:
-    """The mean difference that a signed-rank test of so many pairs finds with that power.
+    """The mean difference that a signed-rank test of this number of pairs detects with this power.
 
-    spread: standard deviation of the differences. That of the paired t-test with 3/pi as many
-    pairs, the test's efficiency where differences are normal (Lehmann 1975, section 4.3).
+    spread: standard deviation of the differences. Computed for a paired t-test and 3/pi times as
+    many pairs, the efficiency of the signed-rank test for normal differences (Lehmann 1975, section
+    4.3). NaN for too few pairs or no spread.
     """
     pairs_of_t = pairs * 3 / math.pi
     if pairs_of_t < 3 or not spread > 0:
@@ -187,17 +217,20 @@ def detectable_difference(
 
 
 def critical_difference(columns: int, rows: int, alpha: float = 0.05) -> float:
-    """Average ranks over rows that differ by less are not told apart by Nemenyi's test.
+    """The difference of two average ranks above which Nemenyi's test is significant.
 
-    q_alpha sqrt(k (k + 1) / (6 N)), q the studentized range over sqrt 2 (Demsar 2006, section
-    3.2.2).
+    q_alpha sqrt(k (k + 1) / (6 N)) for k columns ranked in N rows; q is the studentized range
+    divided by sqrt 2 (Demsar 2006, section 3.2.2).
+
+    >>> round(critical_difference(columns=4, rows=14), 2)  # Demsar's example
+    1.25
     """
     q = stats.studentized_range.ppf(1 - alpha, columns, np.inf) / math.sqrt(2)
     return float(q * math.sqrt(columns * (columns + 1) / (6 * rows)))
 
 
 def calibration_error(bins: pd.DataFrame) -> float:
-    """Expected calibration error: mean |true share - mean probability| of bins, by pixels.
+    """Expected calibration error: mean over pixels of |true share - mean probability| of their bin.
 
     bins: pixels, probability_sum, true_px. Source: Naeini et al. 2015.
     """
@@ -207,7 +240,11 @@ def calibration_error(bins: pd.DataFrame) -> float:
 
 
 def p_text(p: float) -> str:
-    """A p value as it is printed: = .032, or < .001."""
+    """A p value as printed.
+
+    >>> p_text(0.0321), p_text(0.0001)
+    ('p = .032', 'p < .001')
+    """
     if math.isnan(p):
         return "p undefined"
     return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")

@@ -1,4 +1,4 @@
-"""Losses in order: ranks over patients, how steady they are, and where scores vary."""
+"""Ranks of the losses, how certain they are, and what makes scores vary."""
 
 import math
 
@@ -6,47 +6,56 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tumorseg.statistics.comparison import Question, interval, patient_weights, resampled_means
+from tumorseg.statistics.comparison import (
+    Question,
+    interval,
+    patient_weights,
+    resampled_means,
+    set_ups,
+)
 from tumorseg.statistics.estimates import critical_difference, mean
 
 
 def ranking(scores: pd.DataFrame, recipe: str, question: Question) -> pd.DataFrame:
-    """One line a loss of a recipe, best first: mean score, ranks and their steadiness.
+    """One row for each loss of a recipe, best first: mean score, ranks and their uncertainty.
 
-    scores: comparison.patient_scores. average_rank: over patients, 1 the best, ties shared;
-    friedman_p: whether average ranks differ at all; ranks closer than critical_difference are not
-    told apart (Nemenyi). p_first and rank_low to rank_high: how often the loss comes first, and its
-    95 % range of ranks, when patients (and trainings) are drawn again.
+    scores: see comparison.patient_scores. average_rank: over patients, 1 is best, ties share their
+    ranks. friedman_p: whether the average ranks differ at all; ranks closer than
+    critical_difference do not differ significantly (Nemenyi). p_first, rank_low and rank_high: how
+    often the loss comes first, and its 95 % range of ranks, if patients (and trainings) are
+    resampled.
     """
     of_recipe = scores[recipe]
     losses = list(dict.fromkeys(of_recipe.columns.get_level_values("loss")))
-    able = [loss for loss in losses if of_recipe[loss].notna().any(axis=None)]
-    averaged = {loss: of_recipe[loss].mean(axis=1, skipna=False) for loss in able}
+    trained = [loss for loss in losses if of_recipe[loss].notna().any(axis=None)]
+    averaged = {loss: of_recipe[loss].mean(axis=1, skipna=False) for loss in trained}
     complete = pd.DataFrame(averaged).dropna()
-    lines = []
+    rows = []
     for loss in losses:
         centre, low, high = interval(of_recipe[loss], question)
-        own = of_recipe[loss].mean(axis=1, skipna=False)
-        line = {"recipe": recipe, "loss": loss, "patients": int(own.notna().sum())}
-        line |= {"undefined": int(own.isna().sum())}
-        lines.append(line | {"mean": centre, "low": low, "high": high, "median": own.median()})
-    table = pd.DataFrame(lines).set_index("loss", drop=False)
-    ranked = len(able) > 1 and len(complete) > 1
+        of_loss = of_recipe[loss].mean(axis=1, skipna=False)
+        row = {"recipe": recipe, "loss": loss, "patients": int(of_loss.notna().sum())}
+        row |= {"undefined": int(of_loss.isna().sum())}
+        rows.append(row | {"mean": centre, "low": low, "high": high, "median": of_loss.median()})
+    table = pd.DataFrame(rows).set_index("loss", drop=False)
+    ranked = len(trained) > 1 and len(complete) > 1
     if ranked:
         ranks = stats.rankdata(-complete.to_numpy(), axis=1)
         random = np.random.default_rng(question.seed)
         weights = patient_weights(len(complete), question.resamples, random)
-        sure = of_recipe.loc[complete.index]
-        drawn = np.stack([resampled_means(sure[loss], weights, random) for loss in able], axis=1)
-        places = stats.rankdata(-drawn, axis=1, method="min")
+        ranked_scores = of_recipe.loc[complete.index]
+        means = np.stack(
+            [resampled_means(ranked_scores[loss], weights, random) for loss in trained], axis=1
+        )
+        places = stats.rankdata(-means, axis=1, method="min")
         low, high = np.quantile(places, [0.025, 0.975], axis=0, method="inverted_cdf")
-        steady = {"average_rank": ranks.mean(axis=0), "p_first": (places == 1).mean(axis=0)}
-        steady |= {"rank_low": low, "rank_high": high}
-        for name, values in steady.items():
-            table.loc[able, name] = values
-    if ranked and len(able) > 2:
+        columns = {"average_rank": ranks.mean(axis=0), "p_first": (places == 1).mean(axis=0)}
+        columns |= {"rank_low": low, "rank_high": high}
+        for name, values in columns.items():
+            table.loc[trained, name] = values
+    if ranked and len(trained) > 2:
         table["friedman_p"] = stats.friedmanchisquare(*complete.to_numpy().T).pvalue
-        table["critical_difference"] = critical_difference(len(able), len(complete))
+        table["critical_difference"] = critical_difference(len(trained), len(complete))
     else:
         table[["friedman_p", "critical_difference"]] = math.nan
     table["ranked_patients"] = len(complete) if ranked else 0
@@ -54,28 +63,29 @@ def ranking(scores: pd.DataFrame, recipe: str, question: Question) -> pd.DataFra
 
 
 def variance(values: pd.DataFrame) -> dict[str, float]:
-    """Standard deviations of one score by its sources: folds, patients, trainings, the rest.
+    """Standard deviations of one score by source: folds, patients, trainings, the rest.
 
-    values: rows (fold, patient), a column a seed; patients and trainings (fold x seed) lie crossed
-    inside folds. Method of moments with the mean squares pooled over folds (Searle et al. 1992,
-    chapter 4); a negative component is 0. With one seed, trainings and rest are NaN and go with the
-    patients.
+    values: rows (fold, patient), one column for each seed; patients and trainings (fold x seed) are
+    crossed inside folds. Method of moments with the mean squares pooled over folds (Searle et al.
+    1992, chapter 4); a negative component is set to 0. With one seed, trainings and rest are NaN:
+    their variance is part of that of the patients.
     """
     values = values.dropna()
     seeds = values.shape[1]
     squares, degrees, means, sizes = np.zeros(3), np.zeros(3), [], []
     for _, fold in values.groupby(level="fold"):
-        cells = fold.to_numpy()
-        rows, columns, middle = cells.mean(axis=1), cells.mean(axis=0), cells.mean()
-        rest = cells - rows[:, None] - columns[None] + middle
+        scores = fold.to_numpy()
+        of_patients, of_trainings = scores.mean(axis=1), scores.mean(axis=0)
+        centre, number = scores.mean(), len(scores)
+        residuals = scores - of_patients[:, None] - of_trainings[None] + centre
         squares += (
-            seeds * ((rows - middle) ** 2).sum(),
-            len(cells) * ((columns - middle) ** 2).sum(),
-            (rest**2).sum(),
+            seeds * ((of_patients - centre) ** 2).sum(),
+            number * ((of_trainings - centre) ** 2).sum(),
+            (residuals**2).sum(),
         )
-        degrees += (len(cells) - 1, seeds - 1, (len(cells) - 1) * (seeds - 1))
-        means.append(middle)
-        sizes.append(len(cells))
+        degrees += (number - 1, seeds - 1, (number - 1) * (seeds - 1))
+        means.append(centre)
+        sizes.append(number)
     if len(means) < 2 or not degrees[0]:
         return dict.fromkeys(("folds", "patients", "trainings", "rest"), math.nan)
     patients_ms, trainings_ms, rest_ms = (
@@ -96,16 +106,17 @@ def variance(values: pd.DataFrame) -> dict[str, float]:
 
 
 def variances(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Where each loss's scores vary, and their differences from the reference; SDs."""
-    lines = []
-    for recipe, loss in dict.fromkeys((recipe, loss) for recipe, loss, _ in scores.columns):
-        own = scores[recipe, loss]
-        line = {"recipe": recipe, "loss": loss, "seeds": own.shape[1]}
-        lines.append(line | {"of": "score", "mean": mean(own.mean(axis=1)).value, **variance(own)})
+    """Standard deviations by source of each loss's scores and of their differences from reference.
+
+    One row for each set-up and one for its difference, if its recipe has the reference loss.
+    """
+    rows = []
+    for recipe, loss in set_ups(scores):
+        variables = {"score": scores[recipe, loss]}
         if loss != reference and (recipe, reference) in scores:
-            gap = own - scores[recipe, reference]
-            centre = mean(gap.mean(axis=1)).value
-            lines.append(
-                line | {"of": f"difference from {reference}", "mean": centre, **variance(gap)}
-            )
-    return pd.DataFrame(lines)
+            difference = scores[recipe, loss] - scores[recipe, reference]
+            variables[f"difference from {reference}"] = difference
+        for name, values in variables.items():
+            row = {"recipe": recipe, "loss": loss, "seeds": values.shape[1], "of": name}
+            rows.append(row | {"mean": mean(values.mean(axis=1)).value, **variance(values)})
+    return pd.DataFrame(rows)

@@ -1,11 +1,11 @@
-"""Results by plane, tumour type, size and smoothness, and how every metric is spread."""
+"""Results by plane, tumour type, size and smoothness, and the distribution of every metric."""
 
 import math
 from collections.abc import Iterator
 
 import pandas as pd
 
-from tumorseg.statistics.comparison import Question, interval, patient_scores
+from tumorseg.statistics.comparison import Question, interval, patient_scores, set_ups
 from tumorseg.statistics.estimates import mean
 
 TERTILES = {
@@ -17,10 +17,10 @@ NAMED = {"plane": "plane", "tumour type": "tumour_type"}
 
 
 def groups(cases: pd.DataFrame) -> pd.DataFrame:
-    """case, kind, group: each case's subgroups; tertiles of all cases with a tumour.
+    """case, kind, group: the subgroups of each case; TERTILES are of all cases with a tumour.
 
     cases: cases.tsv joined with masks.tsv. A kind with fewer than two groups is left out, and so
-    are cases of which the kind is unknown.
+    are cases for which the kind is unknown.
     """
     parts = []
     for kind, column in NAMED.items():
@@ -38,59 +38,64 @@ def groups(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_order(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.Series]]:
+    """kind, group and its cases; groups from small to large or by name."""
     for kind, of_kind in table.groupby("kind", sort=False):
-        found = set(of_kind["group"])
-        known = TERTILES[kind][1] if kind in TERTILES else sorted(found)
-        for group in known:
+        names = TERTILES[kind][1] if kind in TERTILES else sorted(set(of_kind["group"]))
+        for group in names:
             yield kind, group, of_kind.loc[of_kind["group"] == group, "case"]
 
 
 def subgroups(metrics: pd.DataFrame, table: pd.DataFrame, question: Question) -> pd.DataFrame:
     """Patient-mean Dice of each loss in each subgroup, and its difference from the reference.
 
-    A patient's mean then covers the images in the subgroup alone. Exploratory: no test, only
-    intervals, which many comparisons make too narrow.
+    A patient's mean covers only the images of the subgroup. Exploratory: no tests, only intervals,
+    which are not corrected for the many comparisons.
+
+    metrics: rows of metrics tables; table: see groups.
     """
-    lines = []
+    rows = []
     for kind, group, names in _in_order(table):
         chosen = metrics[metrics["case"].isin(set(names))]
         scores = patient_scores(chosen)
-        for recipe, loss in dict.fromkeys((recipe, loss) for recipe, loss, _ in scores.columns):
-            own = scores[recipe, loss]
-            gap = own - scores[recipe, question.reference]
-            centre, low, high = interval(own, question)
-            line = {"kind": kind, "group": group, "recipe": recipe, "loss": loss}
-            line |= {"cases": chosen["case"].nunique(), "patients": len(own)}
-            line |= {"undefined": int(own.mean(axis=1, skipna=False).isna().sum())}
-            line |= {"dice": centre, "low": low, "high": high}
+        for recipe, loss in set_ups(scores):
+            of_loss = scores[recipe, loss]
+            difference = of_loss - scores[recipe, question.reference]
+            centre, low, high = interval(of_loss, question)
+            row: dict[str, object] = {"kind": kind, "group": group}
+            row |= {"recipe": recipe, "loss": loss}
+            row |= {"cases": chosen["case"].nunique(), "patients": len(of_loss)}
+            row |= {"undefined": int(of_loss.mean(axis=1, skipna=False).isna().sum())}
+            row |= {"dice": centre, "low": low, "high": high}
             if loss != question.reference:
-                names_of_gap = ("difference", "difference_low", "difference_high")
-                line |= dict(zip(names_of_gap, interval(gap, question), strict=True))
-            lines.append(line)
-    return pd.DataFrame(lines)
+                columns = ("difference", "difference_low", "difference_high")
+                row |= dict(zip(columns, interval(difference, question), strict=True))
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def distribution(metrics: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """One line a recipe, loss and metric over all test images: counts, means, quantiles.
+    """One row for each recipe, loss and metric over all test images: counts, means, quantiles.
 
-    undefined: NaN values, in no mean. by_convention: distances of an image of which one mask is
-    empty, which is the image's diagonal; mean has them (penalised), mean_without does not
-    (excluded), so both stand side by side.
+    undefined: NaN values, which are in no mean. by_convention: distances that are the image's
+    diagonal because one of the two masks is empty; mean includes them (penalised), mean_without
+    leaves them out (excluded).
     """
-    lines = []
+    rows = []
     for (recipe, loss), cases in metrics.groupby(["recipe", "loss"], sort=False):
-        done = cases[cases["status"] == "ok"]
-        one_empty = (done["truth_px"] > 0) != (done["predicted_px"] > 0)
+        finished = cases[cases["status"] == "ok"]
+        one_empty = (finished["truth_px"] > 0) != (finished["predicted_px"] > 0)
         for name in names:
-            values = done[name].dropna()
-            distance = name.endswith(("_px", "_mm"))
-            forced = one_empty[values.index] if distance else one_empty[values.index] & False
+            values = finished[name].dropna()
+            is_distance = name.endswith(("_px", "_mm"))
+            diagonals = one_empty[values.index] & is_distance
+            of_patients = finished.groupby("patient", sort=False)[name].mean()
             quantiles = values.quantile([0, 0.25, 0.5, 0.75, 1])
-            line = {"recipe": recipe, "loss": loss, "metric": name, "predictions": len(cases)}
-            line |= {"failed": len(cases) - len(done), "undefined": len(done) - len(values)}
-            line |= {"by_convention": int(forced.sum()), "mean": mean(values).value}
-            line["mean_without"] = mean(values[~forced]).value if distance else math.nan
-            line |= {"patient_mean": mean(done.groupby("patient", sort=False)[name].mean()).value}
-            line |= dict(zip(("least", "q25", "median", "q75", "most"), quantiles, strict=True))
-            lines.append(line)
-    return pd.DataFrame(lines)
+            row = {"recipe": recipe, "loss": loss, "metric": name, "predictions": len(cases)}
+            row |= {"failed": len(cases) - len(finished)}
+            row |= {"undefined": len(finished) - len(values)}
+            row |= {"by_convention": int(diagonals.sum()), "mean": mean(values).value}
+            row["mean_without"] = mean(values[~diagonals]).value if is_distance else math.nan
+            row |= {"patient_mean": mean(of_patients).value}
+            row |= dict(zip(("least", "q25", "median", "q75", "most"), quantiles, strict=True))
+            rows.append(row)
+    return pd.DataFrame(rows)
