@@ -1,4 +1,4 @@
-"""The statistics of the comparison, from the metrics of every recipe and loss."""
+"""Writes the statistics of the comparison, from the metrics of every recipe and loss."""
 
 from pathlib import Path
 
@@ -12,34 +12,10 @@ from tumorseg.metrics import METRICS
 from tumorseg.reporting.cost_tables import loss_cost
 from tumorseg.reporting.table_pages import write_tables
 from tumorseg.statistics import answer, comparison, ranking, subgroups
+from tumorseg.statistics.calibration import calibration
 from tumorseg.statistics.comparison import FIXED, OWN, Question
-from tumorseg.statistics.estimates import calibration_error
 
 SPREAD = (*METRICS, "area_difference", "brier")
-
-
-def thresholds(curves: pd.DataFrame, cases: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """Each training's own threshold, and its test patients' mean Dice at it and at the fixed."""
-    table = comparison.chosen_thresholds(curves)
-    keys = ["recipe", "loss", "seed", "fold"]
-    for name, lines in (("dice_fixed", cases), ("dice_own", own)):
-        of_patients = lines.groupby([*keys, "patient"], sort=False)["dice"].mean()
-        means = of_patients.groupby(keys).mean().rename(name).reset_index()
-        table = table.merge(means, on=keys, how="left")
-    return table
-
-
-def calibration(bins: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
-    """recipe, loss, Brier score, ECE of all pixels and of those with a probability above .1."""
-    lines = []
-    for (recipe, loss), own in bins.groupby(["recipe", "loss"], sort=False):
-        of_loss = cases[(cases["recipe"] == recipe) & (cases["loss"] == loss)]
-        line = {"recipe": recipe, "loss": loss, "brier": of_loss["brier"].mean()}
-        line["ece"] = calibration_error(own.groupby("bin_low").sum(numeric_only=True))
-        above = own[own["bin_low"] > 0].groupby("bin_low").sum(numeric_only=True)
-        line["ece_above_10_pct"] = calibration_error(above)
-        lines.append(line | {"pixels_above_10_pct": int(above["pixels"].sum())})
-    return pd.DataFrame(lines)
 
 
 def main(
@@ -60,15 +36,27 @@ def main(
 ) -> None:
     """Writes contrasts, ranking, variances, thresholds, calibration, subgroups, distribution.
 
-    recipe, reference_loss: the primary question; answer_file: the report's opening paragraph, as
-    reStructuredText.
+    Args:
+        metrics: metrics tables of all recipes and losses.
+        thresholds_tables: their counts by threshold, <recipe>/<loss>.thresholds.tsv.
+        reliability_tables: their reliability, <recipe>/<loss>.reliability.tsv.
+        cases_table: cases.tsv, for the subgroups.
+        masks_table: masks.tsv, for the subgroups.
+        settings_files: settings.yaml of every training, for the training times.
+        tables: written, <name>.tsv with the names above.
+        pages: written, <name>.html with the same names.
+        answer_file: written, the report's opening paragraph as reStructuredText.
+        recipe: the recipe of the primary contrasts.
+        reference_loss: the loss that the primary contrasts compare with.
+        resamples: number of bootstrap samples.
+        seed: of the bootstrap.
     """
     cases = pd.concat([read_table(path) for path in metrics], ignore_index=True)
     curves = read_all(thresholds_tables, ".thresholds.tsv")
     bins = read_all(reliability_tables, ".reliability.tsv")
     question = Question(recipe, reference_loss, resamples, seed)
-    own = comparison.at_own_threshold(cases, curves)
-    scores = {FIXED: comparison.patient_scores(cases), OWN: comparison.patient_scores(own)}
+    at_own = comparison.at_own_threshold(cases, curves)
+    scores = {FIXED: comparison.patient_scores(cases), OWN: comparison.patient_scores(at_own)}
     recipes = list(dict.fromkeys(cases["recipe"]))
     ranked = [ranking.ranking(scores[FIXED], name, question) for name in recipes]
     described = read_table(cases_table).merge(
@@ -80,7 +68,7 @@ def main(
         "contrasts": comparison.contrasts(scores, question),
         "ranking": pd.concat(ranked, ignore_index=True),
         "variances": ranking.variances(scores[FIXED], reference_loss),
-        "thresholds": thresholds(curves, cases, own),
+        "thresholds": comparison.thresholds(curves, cases, at_own),
         "calibration": calibration(bins, cases),
         "subgroups": subgroups.subgroups(cases, subgroups.groups(described), question),
         "distribution": subgroups.distribution(cases, names),

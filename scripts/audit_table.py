@@ -1,7 +1,7 @@
 """Audits printed results: python scripts/audit_table.py FILE [FILE ...] (docs/audit.md).
 
-FILE: a paper as YAML, or a table as TSV or CSV. Ends with 0 where no fault was found, 1 where one
-was, 2 where an input cannot be used.
+FILE: a paper as YAML, or a table as TSV or CSV. Exit status 0: no fault was found; 1: at least one
+was; 2: an input cannot be used.
 """
 
 import argparse
@@ -17,27 +17,27 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
 
 
-def arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Finds what cannot be true in printed results.")
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(description="Finds printed results that cannot be true.")
     parser.add_argument("files", nargs="+", metavar="FILE", help="a .yaml, .tsv or .csv file")
     parser.add_argument(
         "--averaging",
         choices=AVERAGINGS,
         default="not stated",
-        help="how a plain table averages: pooled counts, or macro (means over cases or folds)",
+        help="averaging of a plain table: pooled counts, or macro (means over cases or folds)",
     )
     parser.add_argument(
         "--same-cases",
         metavar="COLUMN",
-        help="rows of a plain table that agree in this column were measured on the same cases",
+        help="rows of a plain table with the same value in this column have the same test cases",
     )
-    parser.add_argument("--out", metavar="TSV", help="writes the findings as a table, too")
-    return parser.parse_args(given)
+    parser.add_argument("--out", metavar="TSV", help="also write the findings as a table")
+    return parser.parse_args(words)
 
 
 def listing(findings: pd.DataFrame, notes: Iterable[str]) -> str:
-    """The findings of one source, for reading."""
+    """The findings of one source as text to read."""
     lines = [str(findings["source"].iloc[0]) if len(findings) else "", *(f"  ({n})" for n in notes)]
     for line in findings.to_dict("records"):
         numbers = f" [{line['numbers']}]" if line["numbers"] else ""
@@ -55,16 +55,16 @@ def main(
     same_cases: str | None = None,
     out: str | None = None,
 ) -> int:
-    """Prints what was found in each file, writes it to `out`, and counts the faults.
+    """Prints the findings of each file, writes them to `out`, and returns the number of faults.
 
     Raises UserError for an input that cannot be used.
     """
-    found = []
+    tables = []
     for file in files:
         source, notes = read(file, averaging, same_cases)
-        found.append(audit(source))
-        print(listing(found[-1], notes))
-    findings = pd.concat(found, ignore_index=True)
+        tables.append(audit(source))
+        print(listing(tables[-1], notes))
+    findings = pd.concat(tables, ignore_index=True)
     counts = findings["level"].value_counts()
     print(
         f"faults: {counts.get('fault', 0)}; impossible as pooled counts alone: "

@@ -1,4 +1,4 @@
-"""The study's tables: Table 2 and 3 beside the published ones, and the audit of both."""
+"""Writes the study's tables: Tables 2 and 3 next to the published ones, and the audit of both."""
 
 import pandas as pd
 
@@ -20,9 +20,9 @@ from tumorseg.reporting.table_pages import write_tables
 
 
 def audited(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The audit of our tables as printed, and below it that of the published ones.
+    """The audit of our tables as printed, followed by that of the published ones.
 
-    Raises ValueError where ours hold a fault: then the code that made them is wrong.
+    Raises ValueError if ours have a fault: then the code that computed them is wrong.
     """
     printed = [of_frame(table, name) for name, table in tables.items()]
     ours = audit(Source("this experiment", printed))
@@ -35,7 +35,7 @@ def audited(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def main(*, metrics: list[str], background: str, tables: list[str], pages: list[str]) -> None:
     """Writes four tables from the metrics tables of all set-ups and of the background baseline.
 
-    tables, pages: <name>.tsv and <name>.html with the names that are listed below.
+    tables, pages: <name>.tsv and <name>.html with the names below.
     """
     cases = pd.concat([read_table(path) for path in [*metrics, background]], ignore_index=True)
     built = {

@@ -1,4 +1,4 @@
-"""Promises of the audit: it finds the known faults of the published tables, and no others."""
+"""Tests of the audit: it finds the known faults of the published tables, and no others."""
 
 import math
 from itertools import permutations, product
@@ -15,7 +15,7 @@ import audit_table
 from tumorseg.audit import published
 from tumorseg.audit.claims import improvement_fault, least_p, significance_faults
 from tumorseg.audit.findings import audit, audit_all
-from tumorseg.audit.printed import Source, cell, number, quantity
+from tumorseg.audit.printed import Source, number, printed_number, quantity
 from tumorseg.audit.reading import of_frame, read
 from tumorseg.audit.rows import verdict
 from tumorseg.core.errors import UserError
@@ -29,18 +29,18 @@ FINDINGS = audit_all(published.SOURCES)
 
 
 def of_paper(year, level="fault"):
-    here = FINDINGS[FINDINGS["source"].str.contains(f"{year},")]
-    return here[here["level"] == level]
+    of_source = FINDINGS[FINDINGS["source"].str.contains(f"{year},")]
+    return of_source[of_source["level"] == level]
 
 
 def rows(findings, check):
     return list(findings.loc[findings["check"] == check, "row"])
 
 
-# The three papers: each list is complete, so a false accusation fails as well as a missed fault.
+# The three papers: each list is complete, so a false alarm fails the test as a missed fault does.
 
 
-def test_seven_of_ten_rows_of_2025_have_an_f1_that_no_averaging_allows_and_so_has_one_mean():
+def test_seven_of_ten_rows_and_one_mean_of_2025_have_an_f1_that_no_averaging_allows():
     faults = of_paper(2025).query("table != 'text'")
     expected = [FOCAL[0], FOCAL[3], FOCAL[4], BCE[0], BCE[1], BCE[3], BCE[4], "bce mean"]
     assert list(faults["row"]) == expected
@@ -51,63 +51,63 @@ def test_seven_of_ten_rows_of_2025_have_an_f1_that_no_averaging_allows_and_so_ha
 
 
 def test_all_ten_rows_of_2025_are_impossible_as_pooled_counts():
-    found = of_paper(2025, "not pooled")
-    assert rows(found, "accuracy against precision, recall and specificity") == FOCAL + BCE
-    assert rows(found, "F1 between precision and recall") == ["bce 3", "bce 5"]
+    findings = of_paper(2025, "not pooled")
+    assert rows(findings, "accuracy against precision, recall and specificity") == FOCAL + BCE
+    assert rows(findings, "F1 between precision and recall") == ["bce 3", "bce 5"]
     outside = ["focal 2", "focal 4", "bce 1", "bce 5"]
-    assert rows(found, "accuracy between recall and specificity") == outside
-    assert rows(found, "F1 against precision and recall") == ["focal 2", "focal 3", "bce 3"]
-    assert len(found) == 10 + 2 + 4 + 3
+    assert rows(findings, "accuracy between recall and specificity") == outside
+    assert rows(findings, "F1 against precision and recall") == ["focal 2", "focal 3", "bce 3"]
+    assert len(findings) == 10 + 2 + 4 + 3
 
 
 def test_the_means_and_the_interval_of_2025_are_cut_off():
-    found = of_paper(2025, "remark")
-    assert list(found["numbers"]) == ["accuracy 99.44", "specificity 99.2", "hausdorff 52.92"]
-    for exact, said in zip(("99.446", "99.28", "52.9271"), found["finding"], strict=True):
-        assert f"is {exact}: cut off, not rounded" in said
+    remarks = of_paper(2025, "remark")
+    assert list(remarks["numbers"]) == ["accuracy 99.44", "specificity 99.2", "hausdorff 52.92"]
+    for exact, finding in zip(("99.446", "99.28", "52.9271"), remarks["finding"], strict=True):
+        assert f"is {exact}: cut off, not rounded" in finding
 
 
 def test_2025_claims_significance_without_a_test_and_points_as_percent():
-    found = of_paper(2025).query("table == 'text'")
-    assert list(found["row"]) == [
+    faults = of_paper(2025).query("table == 'text'")
+    assert list(faults["row"]) == [
         "Discussion",
         *(f"Results, {n}" for n in ("Dice", "precision", "recall")),
     ]
-    assert "gives p below 0.0625" in found.iloc[0]["finding"]
-    assert "6.4 % are points: the change is 6.48 points, 8.7 percent" in found.iloc[1]["finding"]
+    assert "gives p below 0.0625" in faults.iloc[0]["finding"]
+    assert "6.4 % are points: the change is 6.48 points, 8.7 percent" in faults.iloc[1]["finding"]
 
 
-def test_2021_prints_an_interval_and_a_p_twice_differently_and_nothing_else():
-    found = of_paper(2021)
-    assert list(found["numbers"][:2]) == ["0.751 ± 0.017 / 0.751 ± 0.057", "0.0176 / 0.176"]
-    assert list(found["check"]) == ["printed twice", "printed twice", "p against its wording"]
+def test_2021_prints_an_interval_and_a_p_with_two_values_each_and_has_one_other_fault():
+    faults = of_paper(2021)
+    assert list(faults["numbers"][:2]) == ["0.751 ± 0.017 / 0.751 ± 0.057", "0.0176 / 0.176"]
+    assert list(faults["check"]) == ["printed twice", "printed twice", "p against its wording"]
     assert len(of_paper(2021, "not pooled")) == len(of_paper(2021, "remark")) == 0
 
 
 def test_2024_breaks_the_iou_bound_once_and_prints_two_values_twice():
-    found = of_paper(2024).query("table != 'text'")
-    assert list(found["check"]) == ["Dice against IoU", "printed twice", "printed twice"]
+    faults = of_paper(2024).query("table != 'text'")
+    assert list(faults["check"]) == ["Dice against IoU", "printed twice", "printed twice"]
     expected = ["dice 0.929, iou 0.857", "0.951 / 0.941", "0.883 / 0.893"]
-    assert list(found["numbers"]) == expected
+    assert list(faults["numbers"]) == expected
     assert len(of_paper(2024, "not pooled")) == len(of_paper(2024, "remark")) == 0
 
 
 def test_2024_calls_points_percent_and_five_of_its_gains_follow_from_no_table():
-    found = of_paper(2024).query("table == 'text'")
-    assert set(found["check"]) == {"percent or points"}
-    neither = found[found["finding"].str.contains("is neither")]
+    faults = of_paper(2024).query("table == 'text'")
+    assert set(faults["check"]) == {"percent or points"}
+    neither = faults[faults["finding"].str.contains("is neither")]
     assert list(neither["row"]) == [
         "Abstract, PI-CAI IoU against Dice-Focal",
         "Section 5.1, Table 4, ResNet50 U-Net Dice",
         *(f"Section 5.3, Table 5 row {row}, BraTS Dice" for row in (2, 3, 4)),
     ]
     claims = published.SOURCES[0].improvements
-    spared = [claim for claim in claims if claim["where"] not in set(found["row"])]
-    assert len(claims) == 51 and len(spared) == 16
-    for one in spared:  # each is the relative change, within its own last digit or the table's
-        ratio = float(one["to"]) / float(one["from"])
-        slack = 0.1 if one["where"].endswith("specificity") else 0.15
-        assert abs(100 * abs(ratio - 1) - float(one["percent"])) < slack
+    accepted = [claim for claim in claims if claim["where"] not in set(faults["row"])]
+    assert len(claims) == 51 and len(accepted) == 16
+    for claimed in accepted:  # the relative change, within its own last digit or the table's
+        ratio = float(claimed["to"]) / float(claimed["from"])
+        slack = 0.1 if claimed["where"].endswith("specificity") else 0.15
+        assert abs(100 * abs(ratio - 1) - float(claimed["percent"])) < slack
 
 
 # Plain tables
@@ -118,14 +118,14 @@ def write(path, text):
     return str(path)
 
 
-def found_in(path, **options):
+def findings_in(path, **options):
     source, _ = read(path, **options)
     findings = audit(source)
     return findings[findings["level"] != "checked"]
 
 
-def made_metrics(seed=0, recipes=("robust", "paper"), losses=("bce", "focal")):
-    """A metrics table of made counts: 5 folds of 12 cases, some with empty masks."""
+def random_metrics(seed=0, recipes=("robust", "paper"), losses=("bce", "focal")):
+    """A metrics table of random counts: 5 folds of 12 cases, some with empty masks."""
     random = np.random.default_rng(seed)
     lines = []
     for recipe, loss, fold, case in product(recipes, losses, range(1, 6), range(12)):
@@ -147,8 +147,8 @@ def made_metrics(seed=0, recipes=("robust", "paper"), losses=("bce", "focal")):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_every_table_of_the_workflow_passes_read_back_from_its_file(tmp_path, seed):
-    metrics = made_metrics(seed)
+def test_every_table_of_the_workflow_passes_when_read_from_its_file(tmp_path, seed):
+    metrics = random_metrics(seed)
     tables = {
         "table2": percent(table2(metrics)),
         "table3": distances(table3(metrics)),
@@ -157,8 +157,8 @@ def test_every_table_of_the_workflow_passes_read_back_from_its_file(tmp_path, se
     for name, table in tables.items():
         path = tmp_path / f"{name}.tsv"
         table.to_csv(path, sep="\t", index=False, na_rep="NaN")
-        same = None if name == "summary" else "fold"
-        assert len(found_in(path, same_cases=same)) == 0
+        same_cases = None if name == "summary" else "fold"
+        assert len(findings_in(path, same_cases=same_cases)) == 0
         source = Source("ours", [of_frame(table, name)])
         assert set(audit(source)["level"]) == {"checked"}
 
@@ -174,26 +174,26 @@ def test_every_table_of_the_workflow_passes_read_back_from_its_file(tmp_path, se
     ],
 )
 def test_one_wrong_value_in_our_own_table_is_found(column, new, check):
-    table = percent(table2(made_metrics(recipes=("robust",)))).astype(str).reset_index(drop=True)
+    table = percent(table2(random_metrics(recipes=("robust",)))).astype(str).reset_index(drop=True)
     table.loc[0, column] = new
     source = Source("ours", [of_frame(table, "table2")])
-    found = audit(source).query("level == 'fault'")
-    assert check in set(found["check"])
+    faults = audit(source).query("level == 'fault'")
+    assert check in set(faults["check"])
 
 
-def test_a_wrong_mean_of_ours_is_found_and_names_the_recomputed_one():
-    table = percent(table2(made_metrics(recipes=("robust",)))).astype(str).reset_index(drop=True)
+def test_a_wrong_mean_in_our_own_table_is_found():
+    table = percent(table2(random_metrics(recipes=("robust",)))).astype(str).reset_index(drop=True)
     row = table.query("fold == 'mean' and aggregation == 'pooled'").index[0]
     table.loc[row, "dice_pct"] = f"{float(table.loc[row, 'dice_pct']) + 0.05:.2f}"
-    found = audit(Source("ours", [of_frame(table, "table2")])).query("level == 'fault'")
-    assert list(found["check"]) == ["follows from its rows"]
+    faults = audit(Source("ours", [of_frame(table, "table2")])).query("level == 'fault'")
+    assert list(faults["check"]) == ["follows from its rows"]
 
 
-def test_a_csv_with_other_names_and_fractions_is_understood(tmp_path):
+def test_a_csv_with_other_column_names_and_fractions_is_read(tmp_path):
     text = "Model,F1-Score,PPV,Sensitivity (Recall),note\nours,0.83,.646,0.745,best\n"
     source, notes = read(write(tmp_path / "theirs.csv", text))
     (row,) = source.tables[0].rows
-    assert {name: item.text for name, item in row.cells.items()} == {
+    assert {name: item.text for name, item in row.numbers.items()} == {
         "dice": "0.83",
         "precision": ".646",
         "recall": "0.745",
@@ -206,64 +206,64 @@ def test_a_csv_with_other_names_and_fractions_is_understood(tmp_path):
     assert list(audit(source).query("level == 'fault'")["row"]) == ["ours"]
 
 
-def test_units_are_guessed_column_by_column(tmp_path):
+def test_the_unit_is_guessed_for_each_column(tmp_path):
     text = "loss\taccuracy\tdice\tiou\na\t99.2\t0.80\t0.70\n"
     source, notes = read(write(tmp_path / "t.tsv", text))
-    cells = source.tables[0].rows[0].cells
-    assert [float(item.value.value) for item in cells.values()] == [0.992, 0.8, 0.7]
+    numbers = source.tables[0].rows[0].numbers
+    assert [float(item.value.value) for item in numbers.values()] == [0.992, 0.8, 0.7]
     assert notes[:2] == ["taken as percent: accuracy", "taken as fractions: dice, iou"]
 
 
-def test_a_loss_that_finds_nothing_leaves_its_column_in_percent(tmp_path):
+def test_a_column_with_a_zero_is_still_read_as_percent(tmp_path):
     text = "loss\tfold\tdice\na\t1\t0.00\na\t2\t81.1\na\tmean\t40.55\n"
     path = write(tmp_path / "t.tsv", text)
-    assert len(found_in(path)) == 0
+    assert len(findings_in(path)) == 0
     assert read(path)[1][0] == "taken as percent: dice"
 
 
-def test_rows_of_one_table_that_share_their_labels_are_not_one_quantity(tmp_path):
+def test_rows_of_one_table_with_equal_labels_are_not_printed_twice(tmp_path):
     text = "loss\tlearning_rate\tdice\na\t0.1\t0.70\na\t0.01\t0.80\n"
-    assert len(found_in(write(tmp_path / "t.tsv", text))) == 0
+    assert len(findings_in(write(tmp_path / "t.tsv", text))) == 0
 
 
-def test_the_averaging_that_is_declared_decides_what_is_a_fault(tmp_path):
+def test_the_stated_averaging_decides_what_is_a_fault(tmp_path):
     path = write(tmp_path / "t.tsv", "loss\tdice\tiou\na\t0.60\t0.50\n")
-    assert list(found_in(path, averaging="pooled")["level"]) == ["fault"]
-    assert list(found_in(path, averaging="not stated")["level"]) == ["not pooled"]
-    assert len(found_in(path, averaging="macro")) == 0
+    assert list(findings_in(path, averaging="pooled")["level"]) == ["fault"]
+    assert list(findings_in(path, averaging="not stated")["level"]) == ["not pooled"]
+    assert len(findings_in(path, averaging="macro")) == 0
 
 
-def test_losses_on_the_same_pooled_cases_must_share_one_prevalence(tmp_path):
+def test_losses_on_the_same_pooled_cases_must_imply_one_prevalence(tmp_path):
     text = (
         "loss\tfold\tprecision\trecall\tspecificity\n"
         "a\t1\t0.80\t0.80\t0.990\nb\t1\t0.80\t0.80\t0.900\nb\t2\t0.80\t0.80\t0.900\n"
     )
     path = write(tmp_path / "t.tsv", text)
-    found = found_in(path, averaging="pooled", same_cases="fold")
-    assert list(found["check"]) == ["one prevalence"]
-    assert found.iloc[0]["row"] == "a 1 / b 1"
-    assert len(found_in(path, averaging="macro", same_cases="fold")) == 0
-    assert len(found_in(path, averaging="pooled")) == 0
+    findings = findings_in(path, averaging="pooled", same_cases="fold")
+    assert list(findings["check"]) == ["one prevalence"]
+    assert findings.iloc[0]["row"] == "a 1 / b 1"
+    assert len(findings_in(path, averaging="macro", same_cases="fold")) == 0
+    assert len(findings_in(path, averaging="pooled")) == 0
 
 
-def test_deviations_below_the_folds_are_no_folds(tmp_path):
+def test_a_row_of_standard_deviations_is_not_read_as_a_fold(tmp_path):
     text = "loss\tfold\tdice\na\t1\t0.70\na\t2\t0.80\na\tmean\t0.75\na\tSD\t0.07\n"
-    assert len(found_in(write(tmp_path / "t.tsv", text))) == 0
+    assert len(findings_in(write(tmp_path / "t.tsv", text))) == 0
 
 
-def test_undefined_values_are_counted_and_left_out(tmp_path):
+def test_undefined_values_are_counted_but_not_averaged(tmp_path):
     text = "loss\tfold\tprecision\na\t1\tNaN\na\t2\t0.80\na\tmean\t0.80\n"
     source, _ = read(write(tmp_path / "t.tsv", text))
     assert list(audit(source)["finding"]) == ["3 rows, 3 values, 1 of them without a number"]
 
 
 @given(st.lists(st.integers(0, 1000), min_size=2, max_size=6), st.sampled_from(["round", "cut"]))
-def test_means_and_intervals_of_the_exact_values_are_never_called_different(values, way):
+def test_correct_means_and_intervals_are_never_faults_after_rounding_or_cutting_off(values, how):
     exact = [value / 1000 for value in values]
     interval = t_interval(exact)
 
     def printed(value):
-        step = math.floor(value * 100) if way == "cut" and value >= 0 else round(value * 100)
+        step = math.floor(value * 100) if how == "cut" and value >= 0 else round(value * 100)
         return f"{step / 100:.2f}"
 
     lines = [["a", str(fold), printed(value)] for fold, value in enumerate(exact)]
@@ -277,10 +277,10 @@ def test_means_and_intervals_of_the_exact_values_are_never_called_different(valu
 def test_an_interval_that_does_not_follow_from_its_folds_is_found():
     lines = [["1", "46.4"], ["2", "42.5"], ["3", "52.7"], ["95 % low", "41.0"]]
     table = of_frame(pd.DataFrame(lines, columns=["fold", "hausdorff"]), "t")
-    found = audit(Source("s", [table])).query("level == 'fault'")
-    assert list(found["row"]) == ["95 % low"]
+    faults = audit(Source("s", [table])).query("level == 'fault'")
+    assert list(faults["row"]) == ["95 % low"]
     expected = t_interval([46.4, 42.5, 52.7]).low
-    assert f"is {expected:.6g}" in found.iloc[0]["finding"]
+    assert f"is {expected:.6g}" in faults.iloc[0]["finding"]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_an_interval_that_does_not_follow_from_its_folds_is_found():
         (-9.006, "-9.00", "cut off"),
     ],
 )
-def test_a_printed_number_is_told_rounded_from_cut_off(exact, printed, expected):
+def test_rounded_and_cut_off_numbers_are_distinguished(exact, printed, expected):
     assert verdict(exact, 0.0, number(printed)) == expected
 
 
@@ -302,7 +302,7 @@ def test_a_printed_number_is_told_rounded_from_cut_off(exact, printed, expected)
 
 
 @pytest.mark.parametrize("n", range(1, 9))
-def test_the_least_p_of_paired_tests_is_that_of_scipys_exact_test(n):
+def test_the_smallest_p_of_paired_tests_equals_that_of_scipys_exact_test(n):
     differences = np.arange(1.0, n + 1)
     exact = stats.wilcoxon(differences, method="exact").pvalue
     assert least_p("signed-rank", (n,)) == pytest.approx(exact)
@@ -310,14 +310,13 @@ def test_the_least_p_of_paired_tests_is_that_of_scipys_exact_test(n):
 
 
 @pytest.mark.parametrize(("first", "second"), [(3, 3), (5, 5), (4, 7)])
-def test_the_least_p_of_the_rank_sum_test_is_that_of_scipys_exact_test(first, second):
-    one, other = np.arange(first), 100 + np.arange(second)
-    exact = stats.mannwhitneyu(one, other, method="exact").pvalue
+def test_the_smallest_p_of_the_rank_sum_test_equals_that_of_scipys_exact_test(first, second):
+    exact = stats.mannwhitneyu(range(first), range(100, 100 + second), method="exact").pvalue
     assert least_p("rank-sum", (first, second)) == pytest.approx(exact)
 
 
 @pytest.mark.parametrize(("first", "second"), [(2, 2), (3, 3), (1, 3), (2, 4)])
-def test_no_permutation_test_goes_below_its_least_p(first, second):
+def test_no_permutation_test_has_a_p_below_the_smallest(first, second):
     values = np.array([0, 0.1, 0.2, 5, 5.3, 9.1][: first + second])
     arranged = np.array(list(permutations(values)))
     gaps = np.abs(arranged[:, :first].mean(axis=1) - arranged[:, first:].mean(axis=1))
@@ -346,7 +345,7 @@ def claim(**more):
         ({"n": "20", "p": "0.01", "significant": "no"}, "p against its wording"),
     ],
 )
-def test_a_claim_that_the_test_cannot_bear_is_found(more, check):
+def test_a_claim_that_its_test_contradicts_is_found(more, check):
     assert [name for name, _ in significance_faults(claim(**more))] == [check]
 
 
@@ -362,17 +361,17 @@ def test_a_claim_that_the_test_cannot_bear_is_found(more, check):
         {"p": "0.018"},
     ],
 )
-def test_a_claim_that_may_be_true_is_left_alone(more):
+def test_a_claim_that_may_be_true_has_no_fault(more):
     assert significance_faults(claim(**more)) == []
 
 
-def gain(old, new, said):
-    ends = {"from": old, "to": new, "percent": said}
-    found = improvement_fault({"where": "here", "says": "more"} | ends)
-    return found and found[1]
+def gain(old, new, percent):
+    claimed = {"from": old, "to": new, "percent": percent}
+    fault = improvement_fault({"where": "here", "says": "more"} | claimed)
+    return fault and fault[1]
 
 
-def test_points_called_percent_are_told_from_true_percent():
+def test_points_called_percent_are_distinguished_from_true_percent():
     assert gain("50.0 %", "60.0 %", "20") is None
     assert "are points" in gain("50.0 %", "60.0 %", "10")
     assert "is neither" in gain("0.500", "0.600", "15")
@@ -390,16 +389,15 @@ def test_the_last_printed_digit_is_the_tolerance(text, value, unit):
     assert (float(number(text).value), float(number(text).unit)) == (value, pytest.approx(unit))
 
 
-def test_cells_hold_deviations_and_intervals():
-    assert cell("0.945 \\pm 0.017", "x", percent=False).half == number("0.017")
-    found = cell("66.1 % (58.7 to 73.5)", "x", percent=True)
-    assert (float(found.low.value), float(found.high.value)) == (0.587, 0.735)
-    assert (
-        cell("failed", "x", percent=True).value is cell("<0.001", "x", percent=False).value is None
-    )
-    assert cell("0.945 (0.017)", "x", percent=False).half == number("0.017")
-    assert cell("0.83 [0.80, 0.86]", "x", percent=False).high == number("0.86")
-    assert cell("0.83 (0.80-0.86)", "x", percent=False).low == number("0.80")
+def test_deviations_and_intervals_are_read_with_their_number():
+    assert printed_number("0.945 \\pm 0.017", "x", percent=False).half == number("0.017")
+    interval = printed_number("66.1 % (58.7 to 73.5)", "x", percent=True)
+    assert (float(interval.low.value), float(interval.high.value)) == (0.587, 0.735)
+    assert printed_number("failed", "x", percent=True).value is None
+    assert printed_number("<0.001", "x", percent=False).value is None
+    assert printed_number("0.945 (0.017)", "x", percent=False).half == number("0.017")
+    assert printed_number("0.83 [0.80, 0.86]", "x", percent=False).high == number("0.86")
+    assert printed_number("0.83 (0.80-0.86)", "x", percent=False).low == number("0.80")
 
 
 @pytest.mark.parametrize(
@@ -415,7 +413,7 @@ def test_cells_hold_deviations_and_intervals():
         ("published_dice_pct", None),
     ],
 )
-def test_columns_are_recognised_by_name(column, expected):
+def test_columns_are_recognised_by_their_name(column, expected):
     assert quantity(column) == expected
 
 
@@ -434,21 +432,33 @@ tables:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("t.tsv", "loss\tdice\na\tgood\n", r"t\.tsv: line 2, dice: 'good' is no number; expected"),
+        (
+            "t.tsv",
+            "loss\tdice\na\tgood\n",
+            r"t\.tsv: line 2, dice: 'good' is not a number; expected",
+        ),
         ("t.tsv", "loss\tdice\na\t0.8\t0.9\n", r"t\.tsv: line 2: 3 values for 2 columns"),
-        ("t.tsv", "loss\ttime\na\t3\n", r"t\.tsv: no column holds a quantity .* loss, time"),
+        ("t.tsv", "loss\ttime\na\t3\n", r"t\.tsv: no column has a quantity .* loss, time"),
         ("t.tsv", "loss\tdice\n", r"t\.tsv: expected a header and at least one row"),
-        ("t.tsv", "loss\tdice\tf1\na\t0.8\t0.8\n", r"line 2: two columns hold dice: keep one"),
+        (
+            "t.tsv",
+            "loss\tdice\tf1\na\t0.8\t0.8\n",
+            r"line 2: two columns have the quantity dice; keep one",
+        ),
         ("t.xlsx", "", r"t\.xlsx: expected a \.yaml, \.tsv or \.csv file"),
         ("t.yaml", "a: [", r"t\.yaml: not a YAML file"),
         ("t.yaml", YAML.replace("macro", "mean"), r"averaging: expected one of pooled, macro"),
-        ("t.yaml", YAML.replace("unit: f", "units: f"), r"table 1: no key 'units' is known"),
+        ("t.yaml", YAML.replace("unit: f", "units: f"), r"table 1: unknown key 'units'"),
         ("t.yaml", YAML.replace("source: Someone 2020\n", ""), r"the key 'source' is missing"),
-        ("t.yaml", YAML.replace(", 0.82", ""), r"row 1: .* does not fill"),
-        ("t.yaml", YAML.replace("0.82", "x"), r"table 1 \(Table 1\): row 1, iou: 'x' is no number"),
-        ("t.yaml", YAML.replace("0.82", "[0.82]"), r"row 1: .* does not fill"),
-        ("t.yaml", YAML.replace("iou]", "dice]"), r"columns: expected a list of different names"),
-        ("t.yaml", YAML + "    about: x\n", r"about: expected labels and their values"),
+        ("t.yaml", YAML.replace(", 0.82", ""), r"row 1: expected one text for each of"),
+        (
+            "t.yaml",
+            YAML.replace("0.82", "x"),
+            r"table 1 \(Table 1\): row 1, iou: 'x' is not a number",
+        ),
+        ("t.yaml", YAML.replace("0.82", "[0.82]"), r"row 1: expected one text for each of"),
+        ("t.yaml", YAML.replace("iou]", "dice]"), r"columns: expected a list of unique names"),
+        ("t.yaml", YAML + "    about: x\n", r"about: expected labels with their values"),
         ("t.yaml", YAML + "    decimals: {dice: x}\n", r"decimals: expected a whole number"),
         (
             "t.yaml",
@@ -457,38 +467,38 @@ tables:
         ),
     ],
 )
-def test_unusable_input_is_one_line_and_status_2(tmp_path, capsys, name, text, message):
+def test_unusable_input_is_a_one_line_error(tmp_path, name, text, message):
     path = write(tmp_path / name, text)
     with pytest.raises(UserError, match=message) as caught:
         audit_table.main(files=[path])
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_is_one_line(tmp_path):
+def test_a_missing_file_is_a_one_line_error(tmp_path):
     with pytest.raises(UserError, match=r"none\.tsv: no such file"):
         audit_table.main(files=[str(tmp_path / "none.tsv")])
 
 
 @pytest.mark.parametrize("cut", ["one line", "the rest"])
-def test_a_damaged_paper_is_audited_or_refused_in_one_line(tmp_path, cut):
+def test_a_damaged_paper_is_audited_or_rejected_with_one_line(tmp_path, cut):
     paper = Path(published.__file__).with_suffix("") / "focal_vs_bce_2025.yaml"
     lines = paper.read_text(encoding="utf-8").splitlines(keepends=True)
-    refused = 0
+    rejected = 0
     for index in range(len(lines)):
         rest = lines[index + 1 :] if cut == "one line" else []
         path = write(tmp_path / "paper.yaml", "".join([*lines[:index], *rest]))
         try:
             audit(read(path)[0])
         except UserError as error:
-            refused += 1
+            rejected += 1
             assert str(error).startswith((path, "Shafiei")) and "\n" not in str(error)
-    assert 0 < refused < len(lines)
+    assert 0 < rejected < len(lines)
 
 
 def test_the_findings_are_printed_and_written(tmp_path, capsys):
     clean = write(tmp_path / "clean.yaml", YAML)
     faulty = write(tmp_path / "faulty.yaml", YAML.replace("0.90", "0.95"))
-    out = tmp_path / "found.tsv"
+    out = tmp_path / "findings.tsv"
     assert audit_table.main(files=[clean]) == 0
     assert audit_table.main(files=[clean, faulty], out=str(out)) == 1
     assert "fault: Table 1, a: Dice against IoU: dice must lie" in capsys.readouterr().out

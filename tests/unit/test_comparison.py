@@ -12,6 +12,7 @@ from scipy import stats
 
 from tumorseg.audit import published
 from tumorseg.statistics.answer import answer
+from tumorseg.statistics.calibration import calibration_error
 from tumorseg.statistics.comparison import (
     FIXED,
     OWN,
@@ -24,7 +25,6 @@ from tumorseg.statistics.comparison import (
 )
 from tumorseg.statistics.estimates import (
     bootstrap_interval,
-    calibration_error,
     corrected_interval,
     critical_difference,
     detectable_difference,

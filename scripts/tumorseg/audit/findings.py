@@ -1,8 +1,8 @@
-"""The audit: everything in a source's printed numbers that cannot be true, with the numbers.
+"""Audits a source: lists everything in its printed numbers and claims that cannot be true.
 
-Levels: "fault", impossible whatever the rounding and the averaging; "not pooled", impossible for
-pooled counts, where the source does not say how it averages; "remark", true to the last digit only;
-"checked", what was looked at.
+Levels: "fault", impossible under any rounding and averaging; "not pooled", impossible for pooled
+counts if the source does not state its averaging; "remark", a number cut off instead of rounded;
+"checked", what was read.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,56 +18,64 @@ COLUMNS = ("source", "table", "row", "check", "level", "finding", "numbers")
 
 
 def twice_findings(source: Source) -> Iterator[Finding]:
-    """The same quantity (equal labels, averaging and name) printed in two tables, differently."""
+    """Quantities (equal labels, averaging and name) that two tables print with different values."""
     printed: dict[tuple, list[tuple[Table, Number, str]]] = {}
     for table in source.tables:
         for row in table.rows:
-            for name, item in row.cells.items():
+            for name, item in row.numbers.items():
                 for part, value in item.parts().items():
                     key = (frozenset(row.labels.items()), row.averaging, name, part)
-                    before = printed.setdefault(key, [])
-                    if not all(_differ(value, other) for _, other, _ in before):
-                        continue  # it agrees with one that was printed before
-                    if before and before[0][0] is not table:
-                        there, _, text = before[0]
-                        said = f"{name} is another in {there.name}"
+                    earlier = printed.setdefault(key, [])
+                    if not all(_differ(value, other) for _, other, _ in earlier):
+                        continue  # equal to one printed earlier
+                    if earlier and earlier[0][0] is not table:
+                        other_table, _, text = earlier[0]
+                        finding = f"{name} is different in {other_table.name}"
                         numbers = f"{item.text} / {text}"
-                        yield Finding(table.name, row.name, "printed twice", "fault", said, numbers)
-                    before.append((table, value, item.text))
+                        yield Finding(
+                            table.name, row.name, "printed twice", "fault", finding, numbers
+                        )
+                    earlier.append((table, value, item.text))
 
 
-def _differ(one: Number, other: Number) -> bool:
-    return abs(one.value - other.value) > one.unit + other.unit
+def _differ(first: Number, second: Number) -> bool:
+    return abs(first.value - second.value) > first.unit + second.unit
 
 
 def claim_findings(source: Source) -> Iterator[Finding]:
-    """Claims of significance and of improvement in the text that the numbers do not bear."""
+    """Claims of significance and of improvement in the text that the numbers contradict."""
 
-    def tried(function: Callable, claim: dict[str, str]) -> list[tuple[str, str]]:
+    def faults(check_claim: Callable, claim: dict[str, str]) -> list[tuple[str, str]]:
         try:
-            found = function(claim)
+            result = check_claim(claim)
         except UserError as error:
             raise UserError(f"{source.name}: {error}") from None
-        return found if isinstance(found, list) else [found] if found else []
+        return result if isinstance(result, list) else [result] if result else []
 
     for claim in source.significance:
-        for check, said in tried(significance_faults, claim):
-            yield Finding("text", claim["where"], check, "fault", said, claim["says"])
+        for check, finding in faults(significance_faults, claim):
+            yield Finding("text", claim["where"], check, "fault", finding, claim["says"])
     for claim in source.improvements:
-        for check, said in tried(improvement_fault, claim):
+        for check, finding in faults(improvement_fault, claim):
             numbers = f"{claim['says']} (from {claim['from']} to {claim['to']})"
-            yield Finding("text", claim["where"], check, "fault", said, numbers)
+            yield Finding("text", claim["where"], check, "fault", finding, numbers)
 
 
 def audit(source: Source) -> pd.DataFrame:
-    """All findings of a source, COLUMNS; one line of level "checked" for each table.
+    """All findings of a source, with COLUMNS; one row of level "checked" for each table.
 
     Raises UserError for claims that cannot be read.
+
+    >>> from tumorseg.audit.reading import from_text
+    >>> table, _ = from_text(["loss", "dice", "iou"], [["focal", "0.90", "0.60"]], "Table 1")
+    >>> findings = audit(Source("Someone 2020", [table]))
+    >>> print(findings.query("level == 'fault'").iloc[0]["finding"])
+    dice must lie from 0.59 to 0.757764 under any averaging
     """
-    found = [finding for table in source.tables for finding in table_findings(table)]
-    found += [*twice_findings(source), *claim_findings(source)]
-    frame = pd.DataFrame(found, columns=list(Finding._fields)).assign(source=source.name)
-    repeated = frame.duplicated(["row", "check", "finding", "numbers"])  # the abstract's copy
+    findings = [finding for table in source.tables for finding in table_findings(table)]
+    findings += [*twice_findings(source), *claim_findings(source)]
+    frame = pd.DataFrame(findings, columns=list(Finding._fields)).assign(source=source.name)
+    repeated = frame.duplicated(["row", "check", "finding", "numbers"])  # in the abstract
     return frame.loc[~repeated | (frame["level"] == "checked"), list(COLUMNS)]
 
 

@@ -1,7 +1,7 @@
-"""Numbers as printed, and the tables of a source that hold them; docs/audit.md describes the files.
+"""Printed numbers and the tables of a source that contain them; docs/audit.md has the file format.
 
 A printed number stands for every value within one unit of its last digit, whether it was rounded
-or cut off. So text is kept, never a float.
+or cut off. Numbers are therefore read from text, never from a float.
 """
 
 import re
@@ -14,13 +14,13 @@ from typing import NamedTuple
 from tumorseg.audit.arithmetic import SHARES
 from tumorseg.core.errors import UserError
 
-DISTANCES = ("hausdorff", "hd95", "assd")
+DISTANCE_QUANTITIES = ("hausdorff", "hd95", "assd")
 FRACTIONS = (*SHARES, "nsd")
-QUANTITIES = (*FRACTIONS, *DISTANCES, "p")
+QUANTITIES = (*FRACTIONS, *DISTANCE_QUANTITIES, "p")
 AVERAGINGS = ("pooled", "macro", "not stated")
 UNITS = ("percent", "fraction")
 UNDEFINED = {"", "nan", "na", "n/a", "none", "-", "–", "—", "failed", "undefined"}
-# Other names of a quantity; a column may go on after it ("dice_pooled_pct", "DSC kidney").
+# Names of a quantity; a column name may continue after it ("dice_pooled_pct", "DSC kidney").
 NAMES = {
     "accuracy": "accuracy|acc",
     "dice": r"dice( coefficient| score)?|dsc|f1( score)?( dice coefficient)?",
@@ -42,7 +42,7 @@ _COLUMN = re.compile(
 _UNIT_WORDS = {"pct", "percent", "mm", "px"}
 _NUMBER = r"[-+]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][-+]?\d{1,2})?"
 _INTERVAL = re.compile(rf"[\[(]\s*({_NUMBER})\s*(?:to|[,;–-])\s*({_NUMBER})\s*[\])]")
-_CELL = re.compile(
+_PRINTED = re.compile(
     rf"(?P<value>{_NUMBER})"
     rf"(?: ± (?P<half>{_NUMBER})| \((?P<low>{_NUMBER}) to (?P<high>{_NUMBER})\))?"
 )
@@ -54,7 +54,7 @@ _PART = re.compile(
 
 
 class Number(NamedTuple):
-    """A printed number: its value and one unit of its last digit, exact."""
+    """An exact value and the unit of its last printed digit."""
 
     value: Fraction
     unit: Fraction
@@ -65,24 +65,25 @@ class Number(NamedTuple):
 
     @property
     def span(self) -> tuple[float, float]:
-        """The values that it may stand for."""
+        """The smallest and the largest value that it may stand for."""
         return float(self.value - self.unit), float(self.value + self.unit)
 
 
 def number(text: str, decimals: int | None = None) -> Number:
-    """The number that `text` prints; decimals: how many were meant where zeros were dropped.
+    """Reads one number. decimals: the intended number of decimals if zeros were dropped.
 
-    Raises UserError for anything else.
+    Raises UserError if `text` is not a number.
     """
     if not re.fullmatch(_NUMBER, text):
-        raise UserError(f"{text!r} is no number")
-    exponent = Decimal(text).as_tuple().exponent
-    digits = max(-exponent, decimals) if decimals is not None else -exponent
+        raise UserError(f"{text!r} is not a number")
+    digits = -int(Decimal(text).as_tuple().exponent)
+    if decimals is not None:
+        digits = max(digits, decimals)
     return Number(Fraction(text), Fraction(10) ** -digits)
 
 
-class Cell(NamedTuple):
-    """A printed value and, where printed, "± half" or "(low to high)"; None where no number is."""
+class PrintedNumber(NamedTuple):
+    """A printed value with its "± half" or "(low to high)"; None for what is not printed."""
 
     text: str
     value: Number | None = None
@@ -91,15 +92,18 @@ class Cell(NamedTuple):
     high: Number | None = None
 
     def parts(self) -> dict[str, Number]:
-        """What is printed, by name."""
-        found = {name: getattr(self, name) for name in ("value", "half", "low", "high")}
-        return {name: part for name, part in found.items() if part is not None}
+        """The numbers that are printed, by name."""
+        parts = {"value": self.value, "half": self.half, "low": self.low, "high": self.high}
+        return {name: part for name, part in parts.items() if part is not None}
 
 
-def cell(text: str, where: str, *, percent: bool, decimals: int | None = None) -> Cell:
-    """Reads one cell, as fractions where it is in percent; "<0.001" holds no number to compare.
+def printed_number(
+    text: str, where: str, *, percent: bool, decimals: int | None = None
+) -> PrintedNumber:
+    """Reads a printed number; percent: convert it to a fraction.
 
-    Raises UserError, which begins with `where`.
+    Undefined values, and bounds such as "<0.001", have no number to compare. Raises UserError,
+    which begins with `where`, for anything else that is not a number.
     """
     clean = re.sub(r"%|mm\b|px\b|[*†‡]", "", text.replace("−", "-"))
     clean = re.sub(r"\s*(±|\+-|\+/-|\\pm)\s*", " ± ", clean)
@@ -107,55 +111,55 @@ def cell(text: str, where: str, *, percent: bool, decimals: int | None = None) -
     clean = _INTERVAL.sub(r" (\1 to \2)", clean)
     clean = re.sub(r"\s+", " ", clean).strip()
     if clean.lower() in UNDEFINED or clean[0] in "<>≤≥":
-        return Cell(text)
-    found = _CELL.fullmatch(clean)
-    if not found:
+        return PrintedNumber(text)
+    match = _PRINTED.fullmatch(clean)
+    if not match:
         raise UserError(
-            f'{where}: {text!r} is no number; expected "81.1", "0.945 ± 0.017", "0.945 (0.017)", '
-            f'"66.1 (58.7 to 73.5)", "<0.001" or, where undefined, "NaN"'
+            f'{where}: {text!r} is not a number; expected "81.1", "0.945 ± 0.017", '
+            f'"0.945 (0.017)", "66.1 (58.7 to 73.5)", "<0.001" or, if undefined, "NaN"'
         )
     factor = Fraction(1, 100) if percent else Fraction(1)
     parts = {
         name: number(part, decimals).scaled(factor)
-        for name, part in found.groupdict().items()
+        for name, part in match.groupdict().items()
         if part is not None
     }
-    return Cell(text.strip(), **parts)
+    return PrintedNumber(text.strip(), **parts)
 
 
 def quantity(column: str) -> tuple[str, str] | None:
-    """The quantity that a column holds and of what ("dice_pooled_pct": dice, pooled), or None."""
+    """The quantity in a column and its group ("dice_pooled_pct": dice, pooled), or None."""
     words = re.sub(r"[_()\-]|(?=%)", " ", column.lower()).split()
-    found = _COLUMN.fullmatch(" ".join(word for word in words if word not in {*_UNIT_WORDS, "%"}))
-    if not found:
+    match = _COLUMN.fullmatch(" ".join(word for word in words if word not in {*_UNIT_WORDS, "%"}))
+    if not match:
         return None
-    name = next(key for key in QUANTITIES if found[key])
-    unit = next((word for word in words if name in DISTANCES and word in _UNIT_WORDS), "")
-    return name, f"{(found['of'] or '').strip()} {unit}".strip()
+    name = next(key for key in QUANTITIES if match[key])
+    unit = next((word for word in words if name in DISTANCE_QUANTITIES and word in _UNIT_WORDS), "")
+    return name, f"{(match['of'] or '').strip()} {unit}".strip()
 
 
 class Row(NamedTuple):
-    """One row: what it is about, its averaging, its cells by quantity, its part in the table.
+    """One row: its labels, its averaging, its numbers by quantity, and its part in the table.
 
     part: "fold" for a plain row; "mean", "low", "high" for the mean of the plain rows that agree
-    in all labels but the fold, and the ends of their 95 % t interval; "all" for all cases at once;
-    "other" for deviations, medians and the like, which no check touches.
+    in all labels except the fold, and for the ends of their 95 % t interval; "all" for all cases
+    together; "other" for deviations, medians and the like, which no check uses.
     """
 
     labels: Mapping[str, str]
     averaging: str
-    cells: Mapping[str, Cell]
+    numbers: Mapping[str, PrintedNumber]
     part: str
 
     @property
     def name(self) -> str:
-        """How findings call the row."""
+        """The name of the row in findings."""
         return " ".join(self.labels.values())
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as printed; rows of one value in the label same_cases share their test cases."""
+    """A printed table; rows with equal values of the label same_cases have the same test cases."""
 
     name: str
     percent: bool
@@ -165,7 +169,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Source:
-    """A paper or file: its tables and what its text claims (see tumorseg.audit.claims)."""
+    """A paper or file: its tables and the claims of its text (see tumorseg.audit.claims)."""
 
     name: str
     tables: list[Table]
@@ -174,13 +178,13 @@ class Source:
 
 
 def part_of(fold: str) -> str:
-    """What a row is to its table, by its entry under `fold`."""
-    found = _PART.search(fold.lower())
-    return found.lastgroup if found else "fold"
+    """The part of a row (see Row) by its value in the column `fold`."""
+    match = _PART.search(fold.lower())
+    return (match.lastgroup if match else None) or "fold"
 
 
 def averaging_of(stated: str, part: str, group: str) -> str:
-    """A mean over folds is an average; a column or row may say for itself what it is."""
+    """The averaging of a row: macro for a mean over folds, else as its columns or the row state."""
     named = {"image": "macro", "patient": "macro", "macro": "macro", "pooled": "pooled"}
     known = named.get(group, named.get(stated, "not stated"))
     return "macro" if part == "mean" else known
@@ -195,33 +199,46 @@ def rows_of(
     decimals: Mapping[str, int] | None = None,
     about: Mapping[str, str] | None = None,
 ) -> list[Row]:
-    """Rows from records of text, each with where it stands; one for each group of columns.
+    """Reads rows from records of text; each record gives one row for each group of columns.
 
-    labels: the columns that say what a row is about; `fold` and `aggregation` have meanings.
-    percent: the columns that are in percent.
+    Args:
+        records: (where in the file, text by column).
+        labels: the columns that describe a row; `fold` and `aggregation` have a special meaning.
+        averaging: of rows that do not state their own.
+        percent: the columns that are in percent.
+        decimals: the intended number of decimals of a column, if zeros were dropped.
+        about: labels of every row.
+
+    Returns:
+        The rows.
+
+    Raises:
+        UserError: a value is not a number, or two columns have the same quantity and group.
     """
-    found = []
+    rows = []
     for where, record in records:
-        given = dict(about or {}) | {name: record[name] for name in labels if record[name]}
-        stated = given.pop("aggregation", averaging)
-        part = part_of(given.get("fold", ""))
-        groups: dict[str, dict[str, Cell]] = {}
+        described = dict(about or {}) | {name: record[name] for name in labels if record[name]}
+        stated = described.pop("aggregation", averaging)
+        part = part_of(described.get("fold", ""))
+        groups: dict[str, dict[str, PrintedNumber]] = {}
         for column, text in record.items():
             if column in labels or (key := quantity(column)) is None:
                 continue
-            read = cell(
+            read = printed_number(
                 text,
                 f"{where}, {column}",
                 percent=column in percent,
                 decimals=(decimals or {}).get(column),
             )
             if key[0] in groups.setdefault(key[1], {}):
-                raise UserError(f"{where}: two columns hold {' '.join(key).strip()}: keep one")
+                raise UserError(
+                    f"{where}: two columns have the quantity {' '.join(key).strip()}; keep one"
+                )
             groups[key[1]][key[0]] = read
-        for group, cells in groups.items():
-            mean = part == "mean" or any(item.low or item.half for item in cells.values())
-            known = averaging_of(stated, "mean" if mean else part, group)
-            own = {"of": group} if group else {}
-            said = {"aggregation": stated} if "aggregation" in labels else {}
-            found.append(Row(said | given | own, known, cells, part))
-    return found
+        for group, numbers in groups.items():
+            is_mean = part == "mean" or any(item.low or item.half for item in numbers.values())
+            row_averaging = averaging_of(stated, "mean" if is_mean else part, group)
+            first = {"aggregation": stated} if "aggregation" in labels else {}
+            last = {"of": group} if group else {}
+            rows.append(Row(first | described | last, row_averaging, numbers, part))
+    return rows

@@ -1,4 +1,4 @@
-"""Reads what can be audited: a YAML file of a paper, a TSV or CSV table, or a table of ours."""
+"""Reads what can be audited: the YAML file of a paper, a TSV or CSV table, or our own tables."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -14,30 +14,30 @@ from tumorseg.audit.printed import (
     UNITS,
     Source,
     Table,
-    cell,
+    printed_number,
     quantity,
     rows_of,
 )
 from tumorseg.core.errors import UserError
 
-# Columns of a plain file that say what a row is about; others without a quantity are ignored.
+# Columns of a plain file that describe a row; other columns without a quantity are ignored.
 LABELS = (
     *("loss", "loss function", "method", "model", "network", "architecture", "recipe", "dataset"),
     *("target", "region", "organ", "class", "aggregation", "averaging", "seed", "fold", "name"),
 )
-QUOTED = "published"  # a table of ours quotes the study in rows of this recipe
+QUOTED = "published"  # the recipe of the rows in which our own tables quote the study
 _TABLE_KEYS = {"name": True, "averaging": True, "unit": True, "columns": True, "rows": True}
 _TABLE_KEYS |= {"about": False, "decimals": False, "same_cases": False}
 _SOURCE_KEYS = {"source": True, "tables": True, "significance": False, "improvements": False}
 
 
-def _held(item: object, keys: Mapping[str, bool], where: str) -> dict:
-    """`item` as a mapping that has only `keys`, and all that are required (True)."""
+def _checked_keys(item: object, keys: Mapping[str, bool], where: str) -> dict:
+    """`item` if it is a mapping with only `keys` and with all required ones (True)."""
     if not isinstance(item, dict):
         raise UserError(f"{where}: expected keys and values ({', '.join(keys)}), not {item!r}")
     for name in item:
         if name not in keys:
-            raise UserError(f"{where}: no key {name!r} is known; there are {', '.join(keys)}")
+            raise UserError(f"{where}: unknown key {name!r}; expected {', '.join(keys)}")
     for name, required in keys.items():
         if required and name not in item:
             raise UserError(f"{where}: the key {name!r} is missing")
@@ -50,13 +50,13 @@ def _listed(items: object, where: str) -> list:
     return items
 
 
-def _texts(items: object) -> bool:
+def _are_texts(items: object) -> bool:
     return isinstance(items, list) and all(isinstance(item, str) for item in items)
 
 
 def _is_share(column: str) -> bool:
-    found = quantity(column)
-    return found is not None and found[0] in FRACTIONS
+    named = quantity(column)
+    return named is not None and named[0] in FRACTIONS
 
 
 def _one_of(value: str, allowed: Iterable[str], where: str) -> str:
@@ -66,30 +66,32 @@ def _one_of(value: str, allowed: Iterable[str], where: str) -> str:
 
 
 def _yaml_table(item: object, where: str) -> Table:
-    item = _held(item, _TABLE_KEYS, where)
-    where = f"{where} ({item['name']})"
-    averaging = _one_of(item["averaging"], AVERAGINGS, f"{where}: averaging")
-    percent = _one_of(item["unit"], UNITS, f"{where}: unit") == "percent"
-    columns = item["columns"]
-    if not _texts(columns) or len(set(columns)) < len(columns):
-        raise UserError(f"{where}: columns: expected a list of different names, not {columns!r}")
-    about = item.get("about", {})
-    if not isinstance(about, dict) or not _texts([*about.values()]):
-        raise UserError(f"{where}: about: expected labels and their values, not {about!r}")
+    table = _checked_keys(item, _TABLE_KEYS, where)
+    where = f"{where} ({table['name']})"
+    averaging = _one_of(table["averaging"], AVERAGINGS, f"{where}: averaging")
+    percent = _one_of(table["unit"], UNITS, f"{where}: unit") == "percent"
+    columns = table["columns"]
+    if not _are_texts(columns) or len(set(columns)) < len(columns):
+        raise UserError(f"{where}: columns: expected a list of unique names, not {columns!r}")
+    about = table.get("about", {})
+    if not isinstance(about, dict) or not _are_texts([*about.values()]):
+        raise UserError(f"{where}: about: expected labels with their values, not {about!r}")
     records = []
-    for index, values in enumerate(_listed(item["rows"], f"{where}: rows"), start=1):
-        if not _texts(values) or len(values) != len(columns):
-            raise UserError(f"{where}: row {index}: {values!r} does not fill {columns}")
+    for index, values in enumerate(_listed(table["rows"], f"{where}: rows"), start=1):
+        if not _are_texts(values) or len(values) != len(columns):
+            raise UserError(
+                f"{where}: row {index}: expected one text for each of {columns}, not {values!r}"
+            )
         records.append((f"{where}: row {index}", dict(zip(columns, values, strict=True))))
     labels = [name for name in columns if quantity(name) is None]
-    same = item.get("same_cases")
-    if same is not None:
-        _one_of(same, labels, f"{where}: same_cases")
+    same_cases = table.get("same_cases")
+    if same_cases is not None:
+        _one_of(same_cases, labels, f"{where}: same_cases")
     try:
-        decimals = {name: int(text) for name, text in item.get("decimals", {}).items()}
+        decimals = {name: int(text) for name, text in table.get("decimals", {}).items()}
     except (ValueError, AttributeError):
         raise UserError(
-            f"{where}: decimals: expected a whole number a column, not {item['decimals']!r}"
+            f"{where}: decimals: expected a whole number for each column, not {table['decimals']!r}"
         ) from None
     rows = rows_of(
         records,
@@ -99,27 +101,27 @@ def _yaml_table(item: object, where: str) -> Table:
         decimals=decimals,
         about=about,
     )
-    return Table(item["name"], percent, rows, same)
+    return Table(table["name"], percent, rows, same_cases)
 
 
 def read_yaml(path: Path) -> Source:
-    """A paper's tables and claims. Every scalar stays text, so 98.60 keeps its zero.
+    """A paper's tables and claims. Every scalar stays text, so that 98.60 keeps its zero.
 
-    Raises UserError for anything but the format of docs/audit.md.
+    Raises UserError if the file does not have the format of docs/audit.md.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not a YAML file ({reason})") from None
-    content = _held(content, _SOURCE_KEYS, str(path))
+    content = _checked_keys(content, _SOURCE_KEYS, str(path))
     tables = _listed(content["tables"], f"{path}: tables")
     return Source(
         content["source"],
         [_yaml_table(item, f"{path}: table {index}") for index, item in enumerate(tables, start=1)],
         *(
             [
-                _held(item, keys, f"{path}: {name} {index}")
+                _checked_keys(item, keys, f"{path}: {name} {index}")
                 for index, item in enumerate(_listed(content.get(name, []), f"{path}: {name}"), 1)
             ]
             for name, keys in (
@@ -138,11 +140,23 @@ def from_text(
     averaging: str = "not stated",
     same_cases: str | None = None,
 ) -> tuple[Table, list[str]]:
-    """A plain table of text, and what was guessed or left out, said in words.
+    """Reads a plain table of text.
 
-    A column `aggregation` or `averaging` overrides `averaging` by row. A column of shares is taken
-    as percent where its name says so (_pct, %) or one of its values exceeds 1.5. Rows that quote
-    the published study are left to the audit of their own source.
+    A column of shares is in percent if its name says so (_pct, %) or one of its values exceeds 1.5.
+    Rows that quote the published study are left out, because their own source is audited.
+
+    Args:
+        header: the names of the columns.
+        lines: the rows.
+        name: of the table, for findings and messages.
+        averaging: of all rows; a column `aggregation` or `averaging` overrides it row by row.
+        same_cases: the column in which rows with the same test cases agree.
+
+    Returns:
+        The table, and notes on what was guessed or left out.
+
+    Raises:
+        UserError: rows of different lengths, no column with a quantity, no column same_cases.
     """
     records, quoted = [], 0
     names = ["aggregation" if column == "averaging" else column for column in header]
@@ -158,12 +172,12 @@ def from_text(
     used = [column for column in names if column not in labels and quantity(column)]
     if not used:
         raise UserError(
-            f"{name}: no column holds a quantity that can be audited; expected some of accuracy, "
-            f"dice (f1), precision, recall (sensitivity), specificity, iou, hausdorff; there are "
-            f"{', '.join(header)}"
+            f"{name}: no column has a quantity that can be audited; expected some of accuracy, "
+            f"dice (f1), precision, recall (sensitivity), specificity, iou, hausdorff; the columns "
+            f"are {', '.join(header)}"
         )
     if same_cases is not None and same_cases not in labels:
-        raise UserError(f"{name}: no column {same_cases!r} to tell the same cases by")
+        raise UserError(f"{name}: no column {same_cases!r}, which should show the same cases")
 
     shares, notes = [column for column in used if _is_share(column)], []
     percent = [column for column in shares if _in_percent(column, records)]
@@ -185,12 +199,15 @@ def from_text(
 def _in_percent(column: str, records: Iterable[tuple[str, dict[str, str]]]) -> bool:
     if "pct" in column or "%" in column:
         return True
-    cells = (cell(record[column], f"{where}, {column}", percent=False) for where, record in records)
-    return any(item.value.value > 1.5 for item in cells if item.value)
+    numbers = (
+        printed_number(record[column], f"{where}, {column}", percent=False)
+        for where, record in records
+    )
+    return any(item.value.value > 1.5 for item in numbers if item.value)
 
 
 def read_plain(path: Path, averaging: str, same_cases: str | None) -> tuple[Source, list[str]]:
-    """A TSV or CSV file with a header, as one table, and notes on what was guessed."""
+    """A TSV or CSV file with a header as one table, and notes on what was guessed."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             separator = "," if path.suffix.lower() == ".csv" else "\t"
@@ -206,18 +223,19 @@ def read_plain(path: Path, averaging: str, same_cases: str | None) -> tuple[Sour
 
 
 def of_frame(frame: pd.DataFrame, name: str) -> Table:
-    """A table of ours as it is printed; rows of one fold were measured on the same cases."""
-    same = "fold" if "fold" in frame.columns else None
+    """One of our own tables as printed; rows of the same fold have the same test cases."""
+    same_cases = "fold" if "fold" in frame.columns else None
     text = frame.astype(object).where(frame.notna(), "NaN").astype(str)
-    return from_text(list(text.columns), text.to_numpy().tolist(), name, same_cases=same)[0]
+    return from_text(list(text.columns), text.to_numpy().tolist(), name, same_cases=same_cases)[0]
 
 
 def read(
     path: str | Path, averaging: str = "not stated", same_cases: str | None = None
 ) -> tuple[Source, list[str]]:
-    """The source in a .yaml, .tsv or .csv file, and notes; `averaging` serves plain tables.
+    """The source in a .yaml, .tsv or .csv file, and notes on what was guessed.
 
-    Raises UserError for a missing file, another kind of file, and unusable content.
+    averaging and same_cases apply to plain tables only (see from_text). Raises UserError for a
+    missing file, another kind of file, and unusable content.
     """
     path = Path(path)
     if not path.is_file():

@@ -87,6 +87,20 @@ def at_own_threshold(cases: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     return both.assign(dice=both["own_dice"]).drop(columns="own_dice")
 
 
+def thresholds(curves: pd.DataFrame, cases: pd.DataFrame, at_own: pd.DataFrame) -> pd.DataFrame:
+    """Each training's own threshold, and its test patients' mean Dice at both thresholds.
+
+    curves: see chosen_thresholds; cases, at_own: metrics rows at the fixed and the own one.
+    """
+    table = chosen_thresholds(curves)
+    keys = ["recipe", "loss", "seed", "fold"]
+    for name, rows in (("dice_fixed", cases), ("dice_own", at_own)):
+        of_patients = rows.groupby([*keys, "patient"], sort=False)["dice"].mean()
+        means = of_patients.groupby(keys).mean().rename(name).reset_index()
+        table = table.merge(means, on=keys, how="left")
+    return table
+
+
 def set_ups(scores: pd.DataFrame) -> list[tuple[str, str]]:
     """(recipe, loss) of all columns of patient_scores, in their order."""
     return list(dict.fromkeys((recipe, loss) for recipe, loss, _ in scores.columns))

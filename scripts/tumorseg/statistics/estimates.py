@@ -229,16 +229,6 @@ def critical_difference(columns: int, rows: int, alpha: float = 0.05) -> float:
     return float(q * math.sqrt(columns * (columns + 1) / (6 * rows)))
 
 
-def calibration_error(bins: pd.DataFrame) -> float:
-    """Expected calibration error: mean over pixels of |true share - mean probability| of their bin.
-
-    bins: pixels, probability_sum, true_px. Source: Naeini et al. 2015.
-    """
-    pixels = bins["pixels"].sum()
-    gaps = (bins["true_px"] - bins["probability_sum"]).abs()
-    return float(gaps.sum() / pixels) if pixels else math.nan
-
-
 def p_text(p: float) -> str:
     """A p value as printed.
 

@@ -1,4 +1,4 @@
-"""Promises of tumorseg.audit.arithmetic: exact bounds, that no table of real masks can break."""
+"""Tests of tumorseg.audit.arithmetic: exact bounds that every table of real masks satisfies."""
 
 import math
 
@@ -31,7 +31,7 @@ def broken(averages_only=False, **values):
 
 
 @given(TABLES, AGGREGATIONS)
-def test_no_row_made_of_real_masks_is_called_impossible(counts, aggregation):
+def test_no_row_of_real_masks_is_called_impossible(counts, aggregation):
     cases = pd.DataFrame(
         {"patient": index // 2, **Counts(*count)._asdict(), **overlap(Counts(*count))}
         for index, count in enumerate(counts)
@@ -42,7 +42,9 @@ def test_no_row_made_of_real_masks_is_called_impossible(counts, aggregation):
 
 
 @given(TABLES, AGGREGATIONS, st.integers(1, 4), st.booleans())
-def test_nor_is_it_after_rounding_or_cutting_off(counts, aggregation, decimals, cut):
+def test_no_row_of_real_masks_is_called_impossible_after_rounding_or_cutting_off(
+    counts, aggregation, decimals, cut
+):
     cases = pd.DataFrame(
         {"patient": index // 2, **Counts(*count)._asdict(), **overlap(Counts(*count))}
         for index, count in enumerate(counts)
@@ -59,36 +61,36 @@ def test_nor_is_it_after_rounding_or_cutting_off(counts, aggregation, decimals, 
 @given(st.tuples(*[st.integers(1, 500)] * 4))
 def test_precision_recall_and_specificity_imply_the_prevalence(counts):
     tp, fp, fn, tn = counts
-    found = overlap(Counts(*counts))
-    implied = prevalence(found["precision"], found["recall"], found["specificity"])
+    metrics = overlap(Counts(*counts))
+    implied = prevalence(metrics["precision"], metrics["recall"], metrics["specificity"])
     assert implied == pytest.approx((tp + fn) / (tp + fp + fn + tn))
 
 
 @given(st.tuples(*[st.integers(1, 500)] * 4), st.floats(0, 0.05), st.data())
-def test_the_prevalence_stays_within_its_span_for_all_values_in_the_box(counts, slack, data):
-    found = overlap(Counts(*counts))
+def test_the_prevalence_is_within_its_span_for_all_values_in_the_box(counts, slack, data):
+    metrics = overlap(Counts(*counts))
     names = ("precision", "recall", "specificity")
-    spans = {n: (max(found[n] - slack, 0.0), min(found[n] + slack, 1.0)) for n in names}
+    spans = {n: (max(metrics[n] - slack, 0.0), min(metrics[n] + slack, 1.0)) for n in names}
     inside = [data.draw(st.floats(*spans[name])) for name in names]
     share = prevalence(*inside)
     low, high = prevalence_span(spans)
     assert math.isnan(share) or low - 1e-9 <= share <= high + 1e-9
 
 
-def test_the_bounds_for_averages_are_reached_so_no_sharper_ones_hold():
-    # Equal cases reach the harmonic mean; cases that are perfect or have P or R near 0 the other.
+def test_the_bounds_for_averages_are_reached_so_they_cannot_be_sharper():
+    # Equal cases reach the upper bound; cases that are perfect or have P or R near 0, the lower.
     assert broken(dice=harmonic(0.8, 0.5), precision=0.8, recall=0.5, averages_only=True) == set()
     assert broken(dice=0.3, precision=0.8, recall=0.5, averages_only=True) == set()
     below, above = ("dice", 0.2999), ("dice", harmonic(0.8, 0.5) + 1e-4)
     for name, value in (below, above):
-        found = broken(**{name: value}, precision=0.8, recall=0.5, averages_only=True)
-        assert found == {("F1 against precision and recall", True)}
+        faults = broken(**{name: value}, precision=0.8, recall=0.5, averages_only=True)
+        assert faults == {("F1 against precision and recall", True)}
 
 
-def test_an_f1_under_the_arithmetic_mean_but_over_the_harmonic_one_is_caught():
-    found = broken(dice=0.64, precision=0.9, recall=0.4)
+def test_an_f1_between_the_harmonic_and_the_arithmetic_mean_is_a_fault():
+    faults = broken(dice=0.64, precision=0.9, recall=0.4)
     assert 0.64 < (0.9 + 0.4) / 2
-    assert found == {("F1 against precision and recall", True)}
+    assert faults == {("F1 against precision and recall", True)}
 
 
 @pytest.mark.parametrize(
@@ -115,13 +117,13 @@ def test_an_f1_under_the_arithmetic_mean_but_over_the_harmonic_one_is_caught():
         ),
     ],
 )
-def test_each_impossible_row_is_named_by_its_check(values, check, by_any):
+def test_each_impossible_row_is_found_by_its_check(values, check, by_any):
     assert (check, by_any) in broken(**values)
     others = {name: value for name, value in values.items() if name != CHECKS[0].target}
     assert broken(**others, averages_only=True) <= {(check, by_any)}
 
 
-def test_what_only_pooled_counts_exclude_is_no_fault_of_an_average():
+def test_an_average_may_be_what_is_impossible_for_pooled_counts():
     row = {"accuracy": 0.99, "dice": 0.5, "precision": 0.8, "recall": 0.6, "specificity": 0.98}
     assert {by_any for _, by_any in broken(**row)} == {False}
     assert broken(**row, averages_only=True) == set()
