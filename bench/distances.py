@@ -1,13 +1,13 @@
-"""Milliseconds a pair of masks: all our distances, and the Hausdorff distance of other libraries.
+"""Times our distances and the Hausdorff distance of other libraries, in ms for a pair of masks.
 
     make bench-distances
 
-Pairs of 800x512 masks, lesion-like blobs and predictions deformed from them (`--data DIR`: those
-of the table `samples.tsv` there), then one pair of 240x240x155 volumes. In every round each library
-measures all pairs, on one thread; a time is the processor's, so that other work beside counts
-little, and the median over rounds of the mean a pair. SciPy's distance transform of the whole image
-is the reference. Libraries that are not there are left out: `make torch` sets up the venv that has
-them.
+The pairs are 800x512 masks of lesion-like blobs and predictions deformed from them (`--data DIR`:
+the masks of the table `samples.tsv` in that folder), then one pair of 240x240x155 volumes. In every
+round each library measures all pairs on one thread. A time is the median over rounds of the mean
+processor time for a pair, so other load has little effect. The reference is SciPy's distance
+transform of the whole image. Libraries that are not installed are left out; `make torch` sets up
+the venv that has them.
 """
 
 import argparse
@@ -29,36 +29,36 @@ from tumorseg.distances import surface, surface_distances
 
 SHAPE, VOLUME = (800, 512), (240, 240, 155)
 OURS, REFERENCE = "ours, all five distances", "SciPy's transform, uncropped"
-SHARE = (0.002, 0.05)  # of the image that is tumour; the real slices have .013 on average
+SHARE = (0.002, 0.05)  # of tumour in the image; real slices have .013 on average
 
 
 def blob(random: np.random.Generator) -> np.ndarray:
-    """A lesion-like region: a disc whose radius swings along its border."""
+    """A lesion-like region: a disc whose radius varies along its border."""
     radius = math.sqrt(math.exp(random.uniform(*np.log(SHARE))) * math.prod(SHAPE) / math.pi)
     rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
     rows = rows - random.uniform(1.5 * radius, SHAPE[0] - 1.5 * radius)
     columns = columns - random.uniform(1.5 * radius, SHAPE[1] - 1.5 * radius)
     angle = np.arctan2(rows, columns)
-    swing = sum(
+    variation = sum(
         random.normal(0, 0.12 / wave) * np.cos(wave * angle + random.uniform(0, 2 * math.pi))
         for wave in range(2, 8)
     )
-    return np.hypot(rows, columns) < radius * (1 + swing)
+    return np.hypot(rows, columns) < radius * (1 + variation)
 
 
 def deformed(random: np.random.Generator, mask: np.ndarray) -> np.ndarray:
-    """A prediction of `mask`: moved by a few pixels and bent, more where it is larger."""
+    """A prediction of `mask`: moved by a few pixels and deformed, more if the mask is larger."""
     reach = 0.2 * math.sqrt(np.count_nonzero(mask))
-    places = np.indices(mask.shape, np.float32)
-    for place in places:
+    indices = np.indices(mask.shape, np.float32)
+    for axis in indices:
         bend = gaussian_filter(random.normal(size=[side // 8 for side in mask.shape]), 1.5)
         bend = zoom(bend, np.divide(mask.shape, bend.shape), order=1, output=np.float32)
-        place += random.normal(0, 2) + reach * bend / np.abs(bend).max()
-    return map_coordinates(mask.astype(np.uint8), places, order=0) > 0
+        axis += random.normal(0, 2) + reach * bend / np.abs(bend).max()
+    return map_coordinates(mask.astype(np.uint8), indices, order=0) > 0
 
 
 def truths(data: Path | None, number: int, random: np.random.Generator):
-    """`number` masks, made or read from the folder's table."""
+    """`number` masks, generated or read from the table of the folder."""
     if data is None:
         yield from (blob(random) for _ in range(number))
         return
@@ -72,11 +72,11 @@ def truths(data: Path | None, number: int, random: np.random.Generator):
 def by_scipy(truth, prediction):
     """All our values by SciPy's distance transform of the whole images and NumPy's percentile."""
     a, b = surface(truth), surface(prediction)
-    forth, back = distance_transform_edt(~b)[a], distance_transform_edt(~a)[b]
-    both = np.concatenate([forth, back])
+    from_truth, from_prediction = distance_transform_edt(~b)[a], distance_transform_edt(~a)[b]
+    both = np.concatenate([from_truth, from_prediction])
     return {
         "hausdorff": both.max(),
-        "hd95": max(np.percentile(forth, 95), np.percentile(back, 95)),
+        "hd95": max(np.percentile(from_truth, 95), np.percentile(from_prediction, 95)),
         "hd95_pooled": np.percentile(both, 95),
         "assd": both.mean(),
         "nsd": np.mean(both <= 1),
@@ -84,14 +84,14 @@ def by_scipy(truth, prediction):
 
 
 def libraries() -> dict:
-    """Name -> function of truth and prediction, of all that can be imported."""
-    found = {OURS: surface_distances}
+    """Name -> function of truth and prediction, for all installed libraries."""
+    functions = {OURS: surface_distances}
     try:
         import surface_distance as deepmind
     except ModuleNotFoundError:
         pass
     else:
-        found["DeepMind surface-distance"] = lambda truth, prediction: (
+        functions["DeepMind surface-distance"] = lambda truth, prediction: (
             deepmind.compute_robust_hausdorff(
                 deepmind.compute_surface_distances(truth, prediction, [1] * truth.ndim), 100
             )
@@ -110,7 +110,7 @@ def libraries() -> dict:
             )
             return measure.GetHausdorffDistance()
 
-        found["SimpleITK (of the areas)"] = simpleitk
+        functions["SimpleITK (of the areas)"] = simpleitk
     try:
         import torch
         from monai.metrics import compute_hausdorff_distance
@@ -118,52 +118,52 @@ def libraries() -> dict:
         pass
     else:
         torch.set_num_threads(1)
-        found["MONAI"] = lambda truth, prediction: compute_hausdorff_distance(
+        functions["MONAI"] = lambda truth, prediction: compute_hausdorff_distance(
             *(torch.from_numpy(mask)[None, None] for mask in (prediction, truth)),
             include_background=True,
         )
-    found[REFERENCE] = by_scipy
+    functions[REFERENCE] = by_scipy
     try:
         from medpy.metric.binary import hd
     except ModuleNotFoundError:
         pass
     else:
-        found["MedPy"] = lambda truth, prediction: hd(prediction, truth)
-    return found
+        functions["MedPy"] = lambda truth, prediction: hd(prediction, truth)
+    return functions
 
 
-def one_round(calls: dict, pairs) -> tuple[dict[str, float], float]:
-    """Mean milliseconds a pair by library, and our largest deviation from the reference."""
-    spent, answers = {}, {}
-    for name, call in calls.items():
-        milliseconds, answers[name] = [], []
+def one_round(functions: dict, pairs) -> tuple[dict[str, float], float]:
+    """Mean milliseconds for a pair by library, and our largest deviation from the reference."""
+    means, results = {}, {}
+    for name, function in functions.items():
+        milliseconds, results[name] = [], []
         for pair in pairs():
             started = time.process_time()
-            answers[name].append(call(*pair))
+            results[name].append(function(*pair))
             milliseconds.append(1e3 * (time.process_time() - started))
-        spent[name] = statistics.mean(milliseconds)
-    both = zip(answers[OURS], answers[REFERENCE], strict=True)
-    return spent, max(abs(mine[name] - exact[name]) for mine, exact in both for name in exact)
+        means[name] = statistics.mean(milliseconds)
+    both = zip(results[OURS], results[REFERENCE], strict=True)
+    return means, max(abs(ours[name] - exact[name]) for ours, exact in both for name in exact)
 
 
-def report(title: str, calls: dict, pairs, rounds: int) -> None:
-    """Prints the table of one kind of pairs, which `pairs()` gives anew."""
-    found, worst = zip(*(one_round(calls, pairs) for _ in range(rounds)), strict=True)
-    times = {name: statistics.median(one[name] for one in found) for name in calls}
+def report(title: str, functions: dict, pairs, rounds: int) -> None:
+    """Prints the table of one kind of pairs; `pairs()` generates them for each function."""
+    means, deviations = zip(*(one_round(functions, pairs) for _ in range(rounds)), strict=True)
+    times = {name: statistics.median(of_round[name] for of_round in means) for name in functions}
     print(f"\n{title:32} {'ms':>9} {'times ours':>11}")
     for name, value in times.items():
         print(f"{name:32} {value:9.2f} {value / times[OURS]:11.1f}")
-    print(f"our largest deviation from {REFERENCE}: {max(worst):.1e}", flush=True)
+    print(f"our largest deviation from {REFERENCE}: {max(deviations):.1e}", flush=True)
 
 
 def volumes(random: np.random.Generator) -> list[np.ndarray]:
     """A ball of radius 30 with an uneven surface, and a prediction of it."""
     axes = np.ogrid[tuple(slice(side) for side in VOLUME)]
     pair = []
-    for middle, radius, uneven in (((120, 110, 80), 30, 2), ((122, 111, 79), 29, 3)):
+    for centre, radius, roughness in (((120, 110, 80), 30, 2), ((122, 111, 79), 29, 3)):
         noise = gaussian_filter(random.normal(size=VOLUME).astype(np.float32), 4)
-        away = np.sqrt(sum((axis - at) ** 2 for axis, at in zip(axes, middle, strict=True)))
-        pair.append(away + uneven * noise / noise.std() < radius)
+        distance = np.sqrt(sum((axis - c) ** 2 for axis, c in zip(axes, centre, strict=True)))
+        pair.append(distance + roughness * noise / noise.std() < radius)
     return pair
 
 
@@ -173,30 +173,32 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=314)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    warnings.simplefilter("ignore")  # some libraries use names that NumPy and SciPy have retired
+    warnings.simplefilter("ignore")  # some libraries use deprecated names of NumPy and SciPy
     random = np.random.default_rng(0)
 
-    # Kept as bits in room taken beforehand, so that memory grows by what measuring keeps alone.
-    room = np.full((options.pairs, 2 * math.prod(SHAPE) // 8), 255, np.uint8)
+    # Packed into memory allocated beforehand, so that only what the measuring keeps adds to it.
+    packed = np.full((options.pairs, 2 * math.prod(SHAPE) // 8), 255, np.uint8)
     shapes = []
     for index, truth in enumerate(truths(options.data, options.pairs, random)):
         pair = np.stack([truth, deformed(random, truth)])
         bits = np.packbits(pair)
-        room[index, : bits.size] = bits
+        packed[index, : bits.size] = bits
         shapes.append(pair.shape)
         surface_distances(*pair)
         if index + 1 in (10, 100, options.pairs):
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(f"peak memory after {index + 1:3} pairs: {peak:.0f} MB, making them included")
+            print(
+                f"peak memory after {index + 1:3} pairs: {peak:.0f} MB, including their generation"
+            )
 
     def slices():
-        for bits, shape in zip(room, shapes, strict=False):
+        for bits, shape in zip(packed, shapes, strict=False):
             yield np.unpackbits(bits, count=math.prod(shape)).view(bool).reshape(shape)
 
-    calls = libraries()
-    report(f"{len(shapes)} pairs of slices", calls, slices, options.rounds)
+    functions = libraries()
+    report(f"{len(shapes)} pairs of slices", functions, slices, options.rounds)
     volume = volumes(random)
-    report("a pair of volumes", calls, lambda: [volume], options.rounds)
+    report("a pair of volumes", functions, lambda: [volume], options.rounds)
 
 
 if __name__ == "__main__":

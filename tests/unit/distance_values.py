@@ -1,9 +1,9 @@
-"""Prints our distances and other libraries' on the same masks as JSON: case -> library -> values.
+"""Prints our distances and those of other libraries as JSON: case -> library -> values.
 
     .venv-torch/bin/python tests/unit/distance_values.py
 
-Run by test_distances.py in the venv that has MedPy, MONAI and DeepMind's surface-distance. Where a
-library raises, its exception's name stands for its values.
+test_distances.py runs it in the venv that has MedPy, MONAI and DeepMind's surface-distance. If a
+library raises an exception, its name replaces the values.
 """
 
 import json
@@ -60,23 +60,23 @@ def of_monai(truth, prediction, spacing, tolerance):
     pair = [torch.tensor(mask, dtype=torch.float)[None, None] for mask in (prediction, truth)]
     options = {"include_background": True, "spacing": list(spacing)}
     corners = monai.compute_surface_dice(*pair, [tolerance], use_subvoxels=True, **options)
-    found = {
+    distances = {
         "nsd at corners": corners,
         "hausdorff": monai.compute_hausdorff_distance(*pair, **options),
         "hd95": monai.compute_hausdorff_distance(*pair, percentile=95, **options),
         "assd": monai.compute_average_surface_distance(*pair, symmetric=True, **options),
         "nsd": monai.compute_surface_dice(*pair, [tolerance], **options),
     }
-    return {name: value.item() for name, value in found.items()}
+    return {name: value.item() for name, value in distances.items()}
 
 
 def of_deepmind(truth, prediction, spacing, tolerance):
-    found = deepmind.compute_surface_distances(truth, prediction, spacing)
+    distances = deepmind.compute_surface_distances(truth, prediction, spacing)
     return {
-        "hausdorff": float(deepmind.compute_robust_hausdorff(found, 100)),
-        "hd95": float(deepmind.compute_robust_hausdorff(found, 95)),
-        "directed means": list(map(float, deepmind.compute_average_surface_distance(found))),
-        "nsd": float(deepmind.compute_surface_dice_at_tolerance(found, tolerance)),
+        "hausdorff": float(deepmind.compute_robust_hausdorff(distances, 100)),
+        "hd95": float(deepmind.compute_robust_hausdorff(distances, 95)),
+        "directed means": list(map(float, deepmind.compute_average_surface_distance(distances))),
+        "nsd": float(deepmind.compute_surface_dice_at_tolerance(distances, tolerance)),
     }
 
 
@@ -88,16 +88,16 @@ LIBRARIES = {
 }
 
 
-def said(call, arguments):
+def values_or_error(call, arguments):
     try:
         return call(*arguments)
-    except Exception as error:  # the kind is what is compared
+    except Exception as error:  # the test compares the type
         return type(error).__name__
 
 
 if __name__ == "__main__":
-    found = {
-        name: {library: said(call, arguments) for library, call in LIBRARIES.items()}
+    values = {
+        name: {library: values_or_error(call, arguments) for library, call in LIBRARIES.items()}
         for name, *arguments in cases()
     }
-    print(json.dumps(found))
+    print(json.dumps(values))

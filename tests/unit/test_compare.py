@@ -1,4 +1,4 @@
-"""Promises of the measuring and comparing scripts and of tumorseg.reporting.study_tables."""
+"""Tests of the scripts that measure and compare, and of tumorseg.reporting.study_tables."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ def write_png(path, image):
 
 @pytest.fixture
 def study(tmp_path):
-    """Three folds of two cases each; predictions are the truth, shifted by fold pixels."""
+    """Three folds of two cases; the predictions of fold k are the truth shifted by k pixels."""
     rows, folds = [], []
     for fold in FOLDS:
         for index in (1, 2):
@@ -36,8 +36,8 @@ def study(tmp_path):
             truth[10:20, 10 : 20 + index] = 255
             write_png(tmp_path / f"masks/{case}.png", truth)
             probability = np.roll(truth, fold, axis=1).astype(np.uint16) * 257
-            for into in (folder(tmp_path, fold), folder(tmp_path, 1 + fold % 3) / "validation"):
-                write_png(into / f"{case}.png", probability)
+            for target in (folder(tmp_path, fold), folder(tmp_path, 1 + fold % 3) / "validation"):
+                write_png(target / f"{case}.png", probability)
             side = 0.5 if index == 1 else np.nan
             rows.append({"case": case, "pixel_height_mm": side, "pixel_width_mm": side})
             folds += [
@@ -107,7 +107,7 @@ def test_the_background_baseline_misses_every_tumour(study):
     assert table["precision"].isna().all()
 
 
-def test_a_fold_whose_training_failed_is_shown_as_failed_everywhere(study):
+def test_a_fold_whose_training_failed_is_failed_in_every_table(study):
     (study / "predictions/seed-1/fold-2/FAILED").write_text("loss became NaN\n")
     path = measured(study)
     assert list(read_table(path)["status"]).count("failed") == 2
@@ -118,7 +118,7 @@ def test_a_fold_whose_training_failed_is_shown_as_failed_everywhere(study):
     assert tables["summary"].iloc[0]["status"] == "1 of 3 folds failed"
 
 
-def test_a_set_up_that_failed_in_every_fold_still_stands_in_every_table(study):
+def test_a_set_up_that_failed_in_every_fold_is_still_in_the_summary(study):
     for fold in FOLDS:
         (study / f"predictions/seed-1/fold-{fold}/FAILED").write_text("loss became NaN\n")
     tables = compared(study, measured(study))
@@ -126,19 +126,19 @@ def test_a_set_up_that_failed_in_every_fold_still_stands_in_every_table(study):
     assert tables["summary"].iloc[0]["dice_pooled_pct"] == "failed"
 
 
-def test_a_missing_prediction_is_one_line(study):
+def test_a_missing_prediction_is_a_one_line_error(study):
     (study / "predictions/seed-1/fold-2/021.png").unlink()
     with pytest.raises(UserError, match=r"021\.png: no such image file"):
         measured(study)
 
 
-def test_a_prediction_of_another_size_is_one_line(study):
+def test_a_prediction_of_the_wrong_size_is_a_one_line_error(study):
     write_png(study / "predictions/seed-1/fold-2/021.png", np.zeros((40, 59), np.uint16))
     with pytest.raises(UserError, match=r"021\.png: uint16 of \(40, 59\), expected"):
         measured(study)
 
 
-def test_table_2_holds_folds_mean_and_all_cases_three_ways(study):
+def test_table_2_has_folds_mean_and_all_cases_averaged_in_three_ways(study):
     table = table2(read_table(measured(study)))
     assert list(table["fold"].unique()) == ["1", "2", "3", "mean", "all"]
     assert list(table["aggregation"].unique()) == ["pooled", "image", "patient"]
@@ -146,7 +146,7 @@ def test_table_2_holds_folds_mean_and_all_cases_three_ways(study):
     assert pooled["mean"] == pytest.approx(pooled[["1", "2", "3"]].mean())
 
 
-def test_table_3_gives_the_interval_over_folds_in_pixels_and_millimetres(study):
+def test_table_3_has_the_interval_over_folds_in_pixels_and_millimetres(study):
     table = compared(study, measured(study))["table3"].set_index(["recipe", "fold"])
     ours = table.loc["robust"]
     assert list(ours["hausdorff_px"]) == ["1.00", "2.00", "3.00", "2.00", "-0.48", "4.48"]
@@ -157,14 +157,14 @@ def test_table_3_gives_the_interval_over_folds_in_pixels_and_millimetres(study):
     assert published["95 % high as printed"] == "52.92"
 
 
-def test_published_rows_stand_in_table_2_as_printed():
+def test_published_rows_are_in_table_2_as_printed():
     rows = published_rows().set_index(["loss", "fold"])
     assert rows.loc[("focal", "1"), "dice"] == pytest.approx(0.78)
     assert rows.loc[("bce", "mean"), "dice"] == pytest.approx(0.7452)
     assert set(rows["aggregation"]) == {"not stated"}
 
 
-def test_our_own_tables_pass_the_audit_that_the_published_ones_fail(study):
+def test_our_own_tables_pass_the_audit_and_the_published_ones_do_not(study):
     findings = compared(study, measured(study))["audit"]
     ours = findings[findings["source"] == "this experiment"]
     assert set(ours["level"]) == {"checked"}
@@ -180,11 +180,11 @@ def test_an_impossible_value_in_our_own_tables_stops_the_workflow():
         compare.audited({"table2": table})
 
 
-def test_pages_hold_the_same_text_as_the_tables_and_escape_it(study):
+def test_pages_show_the_text_of_the_tables_and_escape_it(study):
     table = compared(study, measured(study))["summary"]
     content = (study / "summary.html").read_text()
     assert all(f">{value}<" in content for value in table["dice_pooled_pct"])
-    odd = page(pd.DataFrame([{"case": "<b>", "fold": "mean", "dice": 0.123456}]), "odd")
-    assert '<tr class="mean">' in odd
-    assert "&lt;b&gt;" in odd
-    assert ">0.1235<" in odd
+    content = page(pd.DataFrame([{"case": "<b>", "fold": "mean", "dice": 0.123456}]), "title")
+    assert '<tr class="mean">' in content
+    assert "&lt;b&gt;" in content
+    assert ">0.1235<" in content

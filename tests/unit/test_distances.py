@@ -1,4 +1,4 @@
-"""Promises of tumorseg.distances."""
+"""Tests of tumorseg.distances."""
 
 import itertools
 import json
@@ -23,10 +23,10 @@ LENGTHS = ("hausdorff", "hd95", "hd95_pooled", "assd")
 SIDES = st.sampled_from([1.0, 0.49, 0.3, 2.5])
 
 
-def pixels(*where, shape=(20, 30)):
+def pixels(*indices, shape=(20, 30)):
     array = np.zeros(shape, bool)
-    for place in where:
-        array[place] = True
+    for index in indices:
+        array[index] = True
     return array
 
 
@@ -39,15 +39,15 @@ def pairs(draw):
     return first, second, draw(SIDES | st.tuples(*[SIDES] * len(shape)))
 
 
-def defined(first, second, spacing, tolerance):
-    """The five values by their definitions: every pixel against every pixel, NumPy's percentile."""
+def by_definition(first, second, spacing, tolerance):
+    """The five values by their definitions: all pairs of pixels, NumPy's percentile."""
     a, b = (np.argwhere(mask & ~binary_erosion(mask)) for mask in (first, second))
     table = np.sqrt((((a[:, None] - b[None]) * spacing) ** 2).sum(-1))
-    forth, back = table.min(1), table.min(0)
-    both = np.concatenate([forth, back])
+    from_first, from_second = table.min(1), table.min(0)
+    both = np.concatenate([from_first, from_second])
     return {
         "hausdorff": both.max(),
-        "hd95": max(np.percentile(forth, 95), np.percentile(back, 95)),
+        "hd95": max(np.percentile(from_first, 95), np.percentile(from_second, 95)),
         "hd95_pooled": np.percentile(both, 95),
         "assd": both.mean(),
         "nsd": np.mean(both <= tolerance + 1e-9),
@@ -57,8 +57,8 @@ def defined(first, second, spacing, tolerance):
 def by_transform(first, second, spacing):
     """The directed distances by SciPy's Euclidean distance transform of the whole images."""
     a, b = surface(first), surface(second)
-    forth = distance_transform_edt(~b, sampling=spacing)[a]
-    return forth, distance_transform_edt(~a, sampling=spacing)[b]
+    from_first = distance_transform_edt(~b, sampling=spacing)[a]
+    return from_first, distance_transform_edt(~a, sampling=spacing)[b]
 
 
 # The surface
@@ -71,7 +71,7 @@ def test_the_surface_counts_the_image_border_as_background():
     assert np.array_equal(surface(full), rim)
 
 
-def test_a_hole_has_a_surface_but_a_diagonal_gap_has_none():
+def test_a_hole_has_a_surface_but_its_diagonal_neighbours_are_no_surface():
     ring = pixels()
     ring[2:9, 2:9] = True
     ring[5, 5] = False
@@ -82,7 +82,7 @@ def test_a_hole_has_a_surface_but_a_diagonal_gap_has_none():
 
 
 @given(arrays(bool, (7, 9)) | arrays(bool, (4, 5, 6)))
-def test_the_surface_is_what_erosion_by_a_cross_removes(mask):
+def test_the_surface_is_what_an_erosion_by_a_cross_removes(mask):
     assert np.array_equal(surface(mask), mask & ~binary_erosion(mask))
 
 
@@ -100,59 +100,60 @@ def test_the_surface_is_what_erosion_by_a_cross_removes(mask):
         ((8, 9), 2.0, 10.0),
     ],
 )
-def test_two_single_pixels_are_as_far_apart_as_their_centres(second, spacing, expected):
-    found = surface_distances(pixels((5, 5)), pixels(second), spacing, expected)
-    assert found == pytest.approx(dict.fromkeys(LENGTHS, expected) | {"nsd": 1.0})
+def test_the_distance_of_two_single_pixels_is_that_of_their_centres(second, spacing, expected):
+    values = surface_distances(pixels((5, 5)), pixels(second), spacing, expected)
+    assert values == pytest.approx(dict.fromkeys(LENGTHS, expected) | {"nsd": 1.0})
 
 
-def test_two_voxels_are_as_far_apart_as_their_centres():
+def test_the_distance_of_two_voxels_is_that_of_their_centres():
     first, second = (pixels(where, shape=(9, 9, 9)) for where in ((1, 1, 1), (3, 4, 7)))
     assert surface_distances(first, second)["hausdorff"] == 7.0  # 2, 3, 6
     assert surface_distances(first, second, (4.0, 2.0, 0.5))["hausdorff"] == math.sqrt(109)
 
 
-def test_a_square_moved_by_three_pixels_is_three_away_and_half_that_on_average():
+def test_a_square_moved_by_three_pixels_has_distance_three_and_half_that_on_average():
     first, second = pixels(), pixels()
     first[5:15, 5:15] = second[5:15, 8:18] = True
-    # Of each border's 36 pixels: upper and lower side 7 of 10 shared, the others 1, 2 and 3 off;
-    # the outer side's 8 between them 3 off, the inner side's 1, 2, 3, 3, 3, 3, 2 and 1.
-    found = surface_distances(first, second, tolerance=(0, 1, 2, 3))
-    assert found["hausdorff"] == found["hd95"] == found["hd95_pooled"] == 3.0
-    assert found["assd"] == 1.5
-    np.testing.assert_allclose(found["nsd"], np.array([14, 18, 22, 36]) / 36)
+    # Each border has 36 pixels. On the upper and lower side 7 of 10 are shared, the others have
+    # distances 1, 2 and 3. The other 8 of the outer side have distance 3, those of the inner side
+    # 1, 2, 3, 3, 3, 3, 2 and 1.
+    values = surface_distances(first, second, tolerance=(0, 1, 2, 3))
+    assert values["hausdorff"] == values["hd95"] == values["hd95_pooled"] == 3.0
+    assert values["assd"] == 1.5
+    np.testing.assert_allclose(values["nsd"], np.array([14, 18, 22, 36]) / 36)
 
 
 @pytest.mark.parametrize(("inner", "outer"), [(9, 14), (10, 19)])
-def test_concentric_spheres_are_their_radii_apart_within_a_voxel(inner, outer):
+def test_the_distance_of_concentric_spheres_is_that_of_their_radii_within_a_voxel(inner, outer):
     square = sum(axis**2 for axis in np.ogrid[-20:21, -20:21, -20:21])
-    found = surface_distances(square <= inner**2, square <= outer**2)
+    values = surface_distances(square <= inner**2, square <= outer**2)
     for name in LENGTHS:
-        assert found[name] == pytest.approx(outer - inner, abs=1), name
-    assert found["hausdorff"] >= outer - inner
+        assert values[name] == pytest.approx(outer - inner, abs=1), name
+    assert values["hausdorff"] >= outer - inner
 
 
-def test_equal_masks_are_nothing_apart():
+def test_equal_masks_have_distance_zero():
     mask = np.zeros((9, 9), bool)
     mask[0:6, 0:4] = True  # touches the image's border
-    found = surface_distances(mask, mask, tolerance=0)
-    assert found == dict.fromkeys(LENGTHS, 0.0) | {"nsd": 1.0}
+    values = surface_distances(mask, mask, tolerance=0)
+    assert values == dict.fromkeys(LENGTHS, 0.0) | {"nsd": 1.0}
 
 
-def test_percentiles_are_the_larger_of_both_directions_and_that_of_both_together():
+def test_hd95_is_the_larger_of_both_directions_and_hd95_pooled_that_of_both_together():
     square, spur = pixels(), pixels()
     square[5:15, 5:15] = spur[5:15, 5:15] = True
     spur[9, 15:19] = True
-    # Forth: 35 x 0 and the pixel that the spur made inner, 1 away. Back: 35 x 0 and 1, 2, 3, 4.
-    found = surface_distances(square, spur)
-    assert found["hausdorff"] == 4.0
-    assert found["hd95"] == pytest.approx(2.1)
-    assert found["hd95_pooled"] == pytest.approx(1.0)
-    assert found["assd"] == pytest.approx(11 / 75)
-    assert found["nsd"] == pytest.approx(72 / 75)
+    # From the square: 35 x 0, and 1 where the spur covers its border. Back: 35 x 0 and 1, 2, 3, 4.
+    values = surface_distances(square, spur)
+    assert values["hausdorff"] == 4.0
+    assert values["hd95"] == pytest.approx(2.1)
+    assert values["hd95_pooled"] == pytest.approx(1.0)
+    assert values["assd"] == pytest.approx(11 / 75)
+    assert values["nsd"] == pytest.approx(72 / 75)
 
 
 @pytest.mark.parametrize("sides", [(0.49, 0.49), (0.49, 0.7)])
-def test_a_distance_that_equals_the_tolerance_is_within_it_whatever_rounding_says(sides):
+def test_a_distance_equal_to_the_tolerance_is_within_it_despite_rounding(sides):
     for steps in range(1, 15):
         first, second = pixels((2, 2)), pixels((2 + steps, 2))
         for tolerance in (steps * 49 / 100, sum([0.49] * steps)):
@@ -173,45 +174,47 @@ def test_a_distance_that_equals_the_tolerance_is_within_it_whatever_rounding_say
         ((2, 3, 6), (3.0, 2.0, 0.5), math.hypot(6, 6, 3)),
     ],
 )
-def test_one_empty_mask_gives_the_images_diagonal_and_no_overlap(shape, spacing, diagonal):
+def test_one_empty_mask_gives_the_diagonal_of_the_image_and_an_nsd_of_zero(
+    shape, spacing, diagonal
+):
     empty, one = np.zeros(shape), pixels((1,) * len(shape), shape=shape)
     expected = dict.fromkeys(LENGTHS, diagonal) | {"nsd": 0.0}
     assert surface_distances(empty, one, spacing) == pytest.approx(expected)
     assert surface_distances(one, empty, spacing) == pytest.approx(expected)
-    found = surface_distances(one, empty, spacing, (1, 2, 3))["nsd"]
-    np.testing.assert_array_equal(found, np.zeros(3))
+    values = surface_distances(one, empty, spacing, (1, 2, 3))["nsd"]
+    np.testing.assert_array_equal(values, np.zeros(3))
 
 
 @pytest.mark.parametrize("shape", [(30, 40), (4, 5, 6)])
-def test_two_empty_masks_leave_every_distance_undefined(shape):
+def test_with_two_empty_masks_every_distance_is_undefined(shape):
     empty = np.zeros(shape, np.uint8)
-    found = surface_distances(empty, empty)
-    assert set(found) == set(DISTANCES)
-    assert all(isinstance(value, float) and math.isnan(value) for value in found.values())
+    values = surface_distances(empty, empty)
+    assert set(values) == set(DISTANCES)
+    assert all(isinstance(value, float) and math.isnan(value) for value in values.values())
     several = surface_distances(empty, empty, tolerance=(1, 2))["nsd"]
     assert several.shape == (2,) and np.isnan(several).all()
 
 
-# Against the definitions
+# The definitions
 
 
 @given(pairs(), st.floats(0, 6))
-def test_every_value_is_what_its_definition_says(pair, tolerance):
-    found = surface_distances(*pair, tolerance)
-    assert list(found) == list(DISTANCES)
-    assert found == pytest.approx(defined(*pair, tolerance), rel=1e-12, abs=1e-12)
+def test_every_value_equals_its_definition(pair, tolerance):
+    values = surface_distances(*pair, tolerance)
+    assert list(values) == list(DISTANCES)
+    assert values == pytest.approx(by_definition(*pair, tolerance), rel=1e-12, abs=1e-12)
 
 
-@pytest.mark.parametrize("way", ["matrix", "tree", "transform"])
+@pytest.mark.parametrize("method", ["matrix", "tree", "transform"])
 @given(pairs())
 @settings(max_examples=50)
-def test_every_way_of_finding_the_nearest_gives_the_same(way, pair):
+def test_every_method_to_find_the_nearest_pixel_gives_the_same_distances(method, pair):
     limits = {"matrix": (10**9, 10**9), "tree": (0, 0), "transform": (0, 10**9)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distances, "MATRIX_PAIRS", limits[way][0])
-        patch.setattr(distances, "BOX_PER_POINT", limits[way][1])
-        found = surface_distances(*pair)
-    assert found == pytest.approx(defined(*pair, 1.0), rel=1e-12, abs=1e-12)
+        patch.setattr(distances, "MATRIX_PAIRS", limits[method][0])
+        patch.setattr(distances, "BOX_PER_POINT", limits[method][1])
+        values = surface_distances(*pair)
+    assert values == pytest.approx(by_definition(*pair, 1.0), rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -231,24 +234,24 @@ def test_large_masks_agree_with_scipys_distance_transform(shape, spacing, speckl
     truth = sum(place**2 for place in places) < 0.5
     moved = sum((place - 0.1) ** 2 for place in places) < 0.4
     prediction = moved ^ (random.random(shape) < speckles)
-    forth, back = by_transform(truth, prediction, np.broadcast_to(spacing, len(shape)))
-    both = np.concatenate([forth, back])
+    from_first, from_second = by_transform(truth, prediction, np.broadcast_to(spacing, len(shape)))
+    both = np.concatenate([from_first, from_second])
     expected = {
         "hausdorff": both.max(),
-        "hd95": max(np.percentile(forth, 95), np.percentile(back, 95)),
+        "hd95": max(np.percentile(from_first, 95), np.percentile(from_second, 95)),
         "hd95_pooled": np.percentile(both, 95),
         "assd": both.mean(),
         "nsd": np.mean(both <= 2.2),
     }
-    found = surface_distances(truth, prediction, spacing, tolerance=2.2)
-    assert found == pytest.approx(expected, rel=0, abs=1e-9)
+    values = surface_distances(truth, prediction, spacing, tolerance=2.2)
+    assert values == pytest.approx(expected, rel=0, abs=1e-9)
 
 
 # Invariances
 
 
 @given(pairs())
-def test_truth_and_prediction_may_change_places(pair):
+def test_truth_and_prediction_may_be_swapped(pair):
     first, second, spacing = pair
     assert surface_distances(first, second, spacing) == surface_distances(second, first, spacing)
 
@@ -261,25 +264,25 @@ def test_the_hausdorff_distance_is_zero_exactly_for_equal_surfaces(pair):
 
 
 @given(pairs(), st.lists(st.integers(0, 5), min_size=3, max_size=3))
-def test_moving_both_masks_together_changes_nothing_at_all(pair, by):
+def test_moving_both_masks_together_changes_no_distance(pair, by):
     first, second, spacing = pair
-    room = [(before, 7 - before) for before in by[: first.ndim]]
-    moved = [np.pad(mask, room) for mask in (first, second)]
+    margins = [(before, 7 - before) for before in by[: first.ndim]]
+    moved = [np.pad(mask, margins) for mask in (first, second)]
     assert surface_distances(*moved, spacing) == surface_distances(first, second, spacing)
 
 
 @given(pairs(), st.data())
-def test_turning_and_mirroring_the_axes_changes_nothing(pair, data):
+def test_transposing_and_mirroring_changes_no_distance(pair, data):
     first, second, spacing = pair
     sides = np.broadcast_to(spacing, first.ndim)
     order = data.draw(st.permutations(range(first.ndim)))
     turned = [np.flip(mask.transpose(order), axis=0) for mask in (first, second)]
-    found = surface_distances(*turned, sides[order])
-    assert found == pytest.approx(surface_distances(first, second, spacing), rel=1e-12)
+    values = surface_distances(*turned, sides[order])
+    assert values == pytest.approx(surface_distances(first, second, spacing), rel=1e-12)
 
 
 @given(pairs(), st.floats(0.1, 10))
-def test_distances_grow_with_the_spacing_and_the_share_within_stays(pair, factor):
+def test_distances_scale_with_the_spacing_and_nsd_does_not_change(pair, factor):
     first, second, spacing = pair
     before = surface_distances(first, second, spacing, 1.3)
     after = surface_distances(first, second, np.multiply(spacing, factor), 1.3 * factor)
@@ -289,30 +292,30 @@ def test_distances_grow_with_the_spacing_and_the_share_within_stays(pair, factor
 
 
 @given(pairs())
-def test_more_tolerance_never_leaves_less_within_and_the_hausdorff_distance_leaves_all(pair):
-    found = surface_distances(*pair, tolerance=np.linspace(0, 8, 30))
-    assert (np.diff(found["nsd"]) >= 0).all()
-    assert surface_distances(*pair, tolerance=found["hausdorff"])["nsd"] == 1
+def test_nsd_increases_with_the_tolerance_and_is_1_at_the_hausdorff_distance(pair):
+    values = surface_distances(*pair, tolerance=np.linspace(0, 8, 30))
+    assert (np.diff(values["nsd"]) >= 0).all()
+    assert surface_distances(*pair, tolerance=values["hausdorff"])["nsd"] == 1
 
 
 @given(pairs())
-def test_no_percentile_and_no_mean_exceeds_the_largest_distance(pair):
-    found = surface_distances(*pair)
-    assert max(found[name] for name in LENGTHS) <= found["hausdorff"] * (1 + 1e-12)
+def test_no_distance_exceeds_the_hausdorff_distance(pair):
+    values = surface_distances(*pair)
+    assert max(values[name] for name in LENGTHS) <= values["hausdorff"] * (1 + 1e-12)
 
 
 @given(pairs(), st.sampled_from([np.uint8, np.int64, np.float32]))
-def test_any_number_but_zero_is_foreground(pair, kind):
+def test_every_number_except_zero_is_foreground(pair, kind):
     first, second, spacing = pair
     numbers = [mask.astype(kind) * 3 for mask in (first, second)]
     assert surface_distances(*numbers, spacing) == surface_distances(first, second, spacing)
 
 
-# What is refused
+# Unusable arguments
 
 
 @pytest.mark.parametrize(
-    ("shapes", "spacing", "tolerance", "said"),
+    ("shapes", "spacing", "tolerance", "message"),
     [
         (((2, 3), (3, 2)), 1.0, 1.0, "differ in shape"),
         (((2, 3), (2, 3, 1)), 1.0, 1.0, "differ in shape"),
@@ -329,9 +332,9 @@ def test_any_number_but_zero_is_foreground(pair, kind):
     ],
 )
 @pytest.mark.parametrize("fill", [0, 1])
-def test_what_cannot_be_measured_is_refused(shapes, spacing, tolerance, said, fill):
+def test_unusable_arguments_are_rejected(shapes, spacing, tolerance, message, fill):
     masks = [np.full(shape, fill) for shape in shapes]
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         surface_distances(*masks, spacing, tolerance)
 
 
@@ -339,7 +342,7 @@ def test_what_cannot_be_measured_is_refused(shapes, spacing, tolerance, said, fi
 
 
 def simpleitk(first, second, spacing=(1.0, 1.0)):
-    """Its Hausdorff distance and its average one."""
+    """SimpleITK's Hausdorff distance and its average Hausdorff distance."""
     images = [sitk.GetImageFromArray(mask.astype(np.uint8)) for mask in (first, second)]
     for image in images:
         image.SetSpacing(spacing[::-1])
@@ -349,7 +352,7 @@ def simpleitk(first, second, spacing=(1.0, 1.0)):
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (3.0, 0.5)])
-def test_simpleitk_agrees_where_it_is_given_the_surfaces(spacing):
+def test_simpleitk_agrees_if_it_is_given_the_surfaces(spacing):
     generator = np.random.default_rng(7)
     first, second = pixels(), pixels()
     first[3:12, 4:15] = True
@@ -358,7 +361,7 @@ def test_simpleitk_agrees_where_it_is_given_the_surfaces(spacing):
     assert hausdorff(first, second, spacing) == pytest.approx(expected, rel=1e-5)
 
 
-def test_simpleitk_measures_areas_so_a_hole_counts_by_its_depth():
+def test_simpleitk_measures_areas_so_the_depth_of_a_hole_counts():
     square, holed = pixels(shape=(40, 30)), pixels(shape=(40, 30))
     square[5:26, 5:26] = holed[5:26, 5:26] = True
     holed[9:22, 9:22] = False
@@ -369,7 +372,7 @@ def test_simpleitk_measures_areas_so_a_hole_counts_by_its_depth():
 
 
 @pytest.mark.parametrize("side", [0, 1])
-def test_simpleitk_refuses_empty_masks(side):
+def test_simpleitk_rejects_empty_masks(side):
     masks = [pixels(), pixels()]
     masks[side][3, 3] = True
     with pytest.raises(RuntimeError, match="Exception thrown in SimpleITK"):
@@ -378,16 +381,18 @@ def test_simpleitk_refuses_empty_masks(side):
 
 @pytest.fixture(scope="module")
 def others():
-    """Case -> library -> its values."""
-    lost = "`make torch` sets up their venv; distances NOT compared with MedPy, MONAI and DeepMind"
+    """The values of other libraries: case -> library -> values."""
+    skipped = (
+        "`make torch` sets up their venv; distances NOT compared with MedPy, MONAI and DeepMind"
+    )
     if not TORCH.is_file():
-        pytest.skip(lost)
+        pytest.skip(skipped)
     command = [TORCH, ROOT / "tests" / "unit" / "distance_values.py"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if "ModuleNotFoundError" in done.stderr:
-        pytest.skip(f"{done.stderr.splitlines()[-1]}; {lost}")
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.run(command, capture_output=True, text=True)
+    if "ModuleNotFoundError" in process.stderr:
+        pytest.skip(f"{process.stderr.splitlines()[-1]}; {skipped}")
+    assert process.returncode == 0, process.stderr[-2000:]
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 MEASURED = ("rough", "rough, anisotropic", "at the border", "volume", "volume, anisotropic", "hole")
@@ -398,13 +403,13 @@ SHARED = {
 
 
 @pytest.mark.parametrize(("case", "library"), [*itertools.product(MEASURED, SHARED)])
-def test_medpy_and_monai_agree_where_they_compute_the_same(others, case, library):
+def test_medpy_and_monai_agree_on_what_they_define_as_we_do(others, case, library):
     for name in SHARED[library]:
-        # MONAI's are float32.
+        # MONAI computes in float32.
         assert others[case]["ours"][name] == pytest.approx(others[case][library][name], rel=1e-6)
 
 
-def test_deepmind_agrees_on_two_pixels_but_puts_surfaces_on_the_corners_of_pixels(others):
+def test_deepmind_agrees_on_two_pixels_but_measures_between_corners_of_pixels(others):
     for name in ("hausdorff", "hd95"):
         assert others["two pixels"]["deepmind"][name] == others["two pixels"]["ours"][name] == 2.0
     ours, theirs = others["hole"]["ours"], others["hole"]["deepmind"]
@@ -416,23 +421,23 @@ def test_deepmind_agrees_on_two_pixels_but_puts_surfaces_on_the_corners_of_pixel
 
 
 @pytest.mark.parametrize("case", MEASURED)
-def test_monai_with_subvoxels_is_deepminds_surface_dice(others, case):
+def test_monai_with_subvoxels_equals_deepminds_surface_dice(others, case):
     corners = others[case]["monai"]["nsd at corners"]
     assert corners == pytest.approx(others[case]["deepmind"]["nsd"], rel=1e-6)
 
 
-def test_the_libraries_mean_three_things_by_hd95(others):
+def test_the_libraries_define_hd95_in_three_ways(others):
     spur = others["spur"]
     assert spur["ours"]["hd95"] == pytest.approx(2.1)
     assert spur["ours"]["hd95_pooled"] == pytest.approx(1.0)
     assert spur["deepmind"]["hd95"] == 3.0
 
 
-def test_the_libraries_treat_empty_masks_in_these_ways(others):
+def test_each_library_handles_empty_masks_in_its_own_way(others):
     one, both = others["prediction empty"], others["both empty"]
     assert one["ours"] == dict.fromkeys(LENGTHS, 50.0) | {"nsd": 0.0}
     assert one["medpy"] == both["medpy"] == "RuntimeError"
-    assert one["deepmind"] == both["deepmind"] == "AttributeError"  # np.Inf, gone from NumPy 2
+    assert one["deepmind"] == both["deepmind"] == "AttributeError"  # np.Inf, removed in NumPy 2
     assert one["monai"]["hausdorff"] == one["monai"]["assd"] == math.inf
     assert math.isnan(one["monai"]["hd95"])
     assert one["monai"]["nsd"] == 0.0

@@ -1,4 +1,4 @@
-"""Promises of tumorseg.statistics.estimates."""
+"""Tests of tumorseg.statistics.estimates: means, intervals and averaging."""
 
 import math
 
@@ -24,30 +24,30 @@ def cases(*counts, patients=None):
     return pd.DataFrame(rows)
 
 
-def test_a_mean_counts_what_is_undefined():
+def test_a_mean_counts_undefined_values():
     assert mean([1.0, NAN, 3.0]) == (2.0, 1, 3)
     assert math.isnan(mean([NAN]).value)
     assert mean([NAN]).undefined == 1
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=9))
-def test_the_interval_is_scipys_t_interval(values):
-    found = t_interval(values)
+def test_the_interval_equals_scipys_t_interval(values):
+    interval = t_interval(values)
     error = np.std(values, ddof=1) / math.sqrt(len(values))
     half = stats.t.ppf(0.975, len(values) - 1) * error
     np.testing.assert_allclose(
-        found, (np.mean(values), found.mean - half, found.mean + half), atol=1e-9
+        interval, (np.mean(values), interval.mean - half, interval.mean + half), atol=1e-9
     )
 
 
-def test_one_fold_has_a_mean_and_no_interval():
-    found = t_interval([4.0, NAN])
-    assert found.mean == 4.0
-    assert math.isnan(found.low)
-    assert math.isnan(found.high)
+def test_one_fold_has_a_mean_but_no_interval():
+    interval = t_interval([4.0, NAN])
+    assert interval.mean == 4.0
+    assert math.isnan(interval.low)
+    assert math.isnan(interval.high)
 
 
-def test_pooled_image_and_patient_means_differ_as_worked_by_hand():
+def test_pooled_image_and_patient_means_equal_those_computed_by_hand():
     table = cases((8, 2, 0, 90), (0, 0, 2, 98), (1, 1, 1, 97), patients=["a", "a", "b"])
     assert aggregate(table, "pooled")["dice"].value == pytest.approx(18 / 24)
     dices = (16 / 18, 0.0, 0.5)
@@ -57,8 +57,8 @@ def test_pooled_image_and_patient_means_differ_as_worked_by_hand():
     assert aggregate(table, "patient")["precision"].undefined == 0
 
 
-def test_a_baseline_of_all_background_is_accurate_and_finds_nothing():
-    found = aggregate(cases((0, 0, 15, 985), (0, 0, 14, 986)), "pooled")
-    assert found["accuracy"].value > 0.98
-    assert found["dice"].value == found["recall"].value == 0
-    assert found["precision"] == pytest.approx((NAN, 1, 1), nan_ok=True)
+def test_a_baseline_of_all_background_has_a_high_accuracy_and_a_dice_of_zero():
+    means = aggregate(cases((0, 0, 15, 985), (0, 0, 14, 986)), "pooled")
+    assert means["accuracy"].value > 0.98
+    assert means["dice"].value == means["recall"].value == 0
+    assert means["precision"] == pytest.approx((NAN, 1, 1), nan_ok=True)

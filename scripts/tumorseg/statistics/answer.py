@@ -91,9 +91,9 @@ def _differences(contrasts: pd.DataFrame, question: Question, best: str) -> list
         )
         sentences += [
             "If each training uses the threshold chosen on its validation patients, the difference "
-            f"is {points(own['mean_difference'])} points ({points(own['low'])} to "
-            f"{points(own['high'])})."
-            for _, own in at_own.iterrows()
+            f"is {points(contrast['mean_difference'])} points ({points(contrast['low'])} to "
+            f"{points(contrast['high'])})."
+            for _, contrast in at_own.iterrows()
         ]
     return sentences
 
