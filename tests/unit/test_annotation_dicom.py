@@ -216,8 +216,8 @@ def test_no_library_repeats_a_value_of_the_file(tmp_path):
     write_rtstruct(tmp_path / "rt.dcm", {"GTV": contour}, ["Doe^Jane"] * 3)
     (tmp_path / "read.py").write_text(
         "import sys; from annotation_files import scan; from pathlib import Path\n"
-        "from tumorseg import annotation\n"
-        "print(annotation.read(Path(sys.argv[1]), 'auto', scan()).mask.sum())\n"
+        "from tumorseg.outlines import any_form\n"
+        "print(any_form.read(Path(sys.argv[1]), 'auto', scan()).mask.sum())\n"
     )
     tests = Path(__file__).parent
     done = subprocess.run(

@@ -16,7 +16,7 @@ from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, roiwrite
 from tumorseg.annotations import coco
 from tumorseg.core.errors import UserError
 from tumorseg.imaging.scans import Scan
-from tumorseg.outlines import any_form, drawings
+from tumorseg.outlines import any_form, json_files
 from tumorseg.outlines.polygons import fill_parts
 
 HEIGHT, WIDTH = 20, 30
@@ -186,13 +186,13 @@ def test_run_lengths_decode_as_pycocotools_does(shape, seed, p):
     mask = (np.random.default_rng(seed).random(shape) < p).astype(np.uint8)
     scan = Scan(Path("a"), mask)
     for packed in (rle(mask), rle(mask, compressed=False)):
-        np.testing.assert_array_equal(coco.decoded(packed, scan), mask)
+        np.testing.assert_array_equal(coco.decode_rle(packed, scan), mask)
 
 
 def test_large_run_lengths_decode_as_pycocotools_does():
     rows, columns = np.mgrid[:1000, :1200]
     mask = (np.hypot(rows - 480, columns - 700) < 331.7).astype(np.uint8)
-    np.testing.assert_array_equal(coco.decoded(rle(mask), Scan(Path("a"), mask)), mask)
+    np.testing.assert_array_equal(coco.decode_rle(rle(mask), Scan(Path("a"), mask)), mask)
 
 
 @given(
@@ -324,7 +324,7 @@ def test_imagej_refuses_in_one_line(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="cannot be read as imagej_roi"):
         painted(path)
     bomb = tmp_path / "bomb.zip"
-    monkeypatch.setattr(drawings, "FILE_BYTES", 10_000)
+    monkeypatch.setattr(json_files, "MAX_FILE_BYTES", 10_000)
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as opened:
         opened.writestr("1.roi", bytes(9_000))
         opened.writestr("2.roi", bytes(9_000))

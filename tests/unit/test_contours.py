@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from tumorseg.outlines.contours import labelme, polygons_of
+from tumorseg.outlines.contours import labelme_content, polygons_of
 from tumorseg.outlines.polygons import fill
 
 
@@ -74,7 +74,7 @@ def test_a_full_mask_is_one_polygon_along_the_picture():
 def test_a_labelme_file_names_the_picture_and_its_size():
     mask = np.zeros((20, 30), np.uint8)
     mask[5:9, 4:20] = 1
-    content = json.loads(json.dumps(labelme(mask, "../a.png")))
+    content = json.loads(json.dumps(labelme_content(mask, "../a.png")))
     assert (content["imagePath"], content["imageData"]) == ("../a.png", None)
     assert (content["imageHeight"], content["imageWidth"]) == mask.shape
     (shape,) = content["shapes"]

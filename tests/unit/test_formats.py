@@ -514,7 +514,7 @@ def test_a_series_and_the_same_as_nifti_give_equal_cuts(tmp_path, orientation, s
             planes.spacing_in(theirs.affine, plane)
         )
     labels = scans.read_labels(tmp_path / "a.nii.gz")
-    np.testing.assert_array_equal(scans.to_grid(labels, ours), VOLUME)
+    np.testing.assert_array_equal(scans.labels_on_grid_of(labels, ours), VOLUME)
 
 
 def test_frames_of_one_file_have_their_own_places_and_slopes(tmp_path):
@@ -648,7 +648,7 @@ def test_the_detectors_pixel_size_is_not_the_patients(tmp_path):
 
 
 def test_a_deflated_file_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("tumorseg.formats.dicom.MAX_BYTES", 2**20)
+    monkeypatch.setattr("tumorseg.imaging.dicom_pixels.MAX_BYTES", 2**20)
     one = files.slice_of(np.zeros((2048, 2048), np.int16), series="1.2")
     one.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
     one.save_as(tmp_path / "a.dcm", enforce_file_format=True)
@@ -790,14 +790,19 @@ def test_the_real_volumes_and_their_masks_share_one_grid():
     for image in sorted(shared("volumes_t1ce").glob("*_t1ce.nii.gz")):
         scan = scans.read(image)
         labels = scans.read_labels(Path(str(image).replace("t1ce.nii", "tumor_mask.nii")))
-        mask = scans.to_grid(labels, scan)
-        assert scans.own_plane(scan) == "axial" and scan.voxels.shape == (256, 256, 24)
+        mask = scans.labels_on_grid_of(labels, scan)
+        assert scans.acquisition_plane(scan) == "axial" and scan.voxels.shape == (256, 256, 24)
         assert set(np.unique(mask)) == {0, 1} and measured(scan)[mask > 0].min() > 0
 
 
 def test_a_real_head_looks_to_the_side_in_a_sagittal_cut():
     scan = scans.read(shared("head_with_brain_mask/ch2.nii.gz"))
-    brain = scans.to_grid(scans.read_labels(shared("head_with_brain_mask/ch2bet.nii.gz")), scan) > 0
+    brain = (
+        scans.labels_on_grid_of(
+            scans.read_labels(shared("head_with_brain_mask/ch2bet.nii.gz")), scan
+        )
+        > 0
+    )
     middle = planes.cut(brain, scan.affine, "sagittal")[90]
     rows, columns = np.nonzero(middle)
     assert middle.shape == (181, 217)

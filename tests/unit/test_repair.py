@@ -9,14 +9,14 @@ from shapely.geometry import Polygon
 
 from tumorseg.core.errors import UserError
 from tumorseg.outlines.polygons import fill, fill_parts
-from tumorseg.outlines.repair import repaired
+from tumorseg.outlines.repair import repair_outline
 
 HEIGHT, WIDTH = 24, 30
 SQUARE = [(4.5, 2.5), (10.5, 2.5), (10.5, 8.5), (4.5, 8.5)]
 
 
 def mended(rings, height=HEIGHT, width=WIDTH):
-    parts, notes = repaired(rings, height, width, "outline 1")
+    parts, notes = repair_outline(rings, height, width, "outline 1")
     return parts, [note.code for note in notes]
 
 

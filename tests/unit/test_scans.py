@@ -62,7 +62,7 @@ def test_a_cut_runs_in_dicoms_directions_and_comes_back_exactly(order, signs, pl
         ends = [affine[:3, :3] @ np.unravel_index(value, shape) for value in (there, here)]
         moved = ends[0] - ends[1]
         assert moved @ direction == pytest.approx(np.linalg.norm(moved)) and moved.any()
-    np.testing.assert_array_equal(planes.uncut(stack, affine, plane, shape), volume)
+    np.testing.assert_array_equal(planes.reassemble(stack, affine, plane, shape), volume)
     rows, columns = (np.abs(affine[:3, :3].T @ d).max() for d in DISPLAYED[plane][1:])
     assert planes.spacing_in(affine, plane) == (rows, columns)
 
@@ -80,12 +80,12 @@ def test_uncut_inverts_cut_for_tilted_volumes_of_any_size(axes, shape, tilt, pla
     affine = turned @ affine_of(*axes, sides=(0.5, 1.0, 4.0))
     volume = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
     stack = planes.cut(volume, affine, plane)
-    np.testing.assert_array_equal(planes.uncut(stack, affine, plane, shape), volume)
+    np.testing.assert_array_equal(planes.reassemble(stack, affine, plane, shape), volume)
 
 
 def test_slices_of_another_volume_are_not_put_back():
     with pytest.raises(ValueError, match="expected"):
-        planes.uncut(np.zeros((2, 3, 4)), np.eye(4), "axial", (4, 3, 3))
+        planes.reassemble(np.zeros((2, 3, 4)), np.eye(4), "axial", (4, 3, 3))
 
 
 def volume_scan(shape, affine, uids=()):
@@ -105,7 +105,7 @@ def volume_scan(shape, affine, uids=()):
 )
 def test_the_own_plane_is_the_one_in_which_the_slices_were_taken(shape, sides, uids, own):
     scan = volume_scan(shape, affine_of((0, 1, 2), (1, 1, 1), sides), uids)
-    assert scans.own_plane(scan) == own
+    assert scans.acquisition_plane(scan) == own
     planes = scans.planes_of(scan)
     assert planes[0] == own
     assert set(planes) == ({own} if 1 in shape else set(PLANES))
@@ -121,7 +121,7 @@ def test_labels_saved_with_other_axes_lie_where_they_were_drawn(order, signs):
     values = np.arange(24).reshape(2, 3, 4)
     image = nib.Nifti1Image(values.astype(np.int16), affine)
     there = image.as_reoriented(np.array([order, signs]).T)
-    found = scans.to_grid(
+    found = scans.labels_on_grid_of(
         Labels(np.asarray(there.dataobj), there.affine), volume_scan((2, 3, 4), affine)
     )
     np.testing.assert_array_equal(found, values)
@@ -138,24 +138,31 @@ def changed(row, column, value):
 )
 def test_labels_shifted_stretched_or_sheared_are_refused(affine):
     scan = volume_scan((5, 5, 5), np.eye(4))
-    line = refused("grid_mismatch", scans.to_grid, Labels(np.zeros((5, 5, 5), int), affine), scan)
+    line = refused(
+        "grid_mismatch", scans.labels_on_grid_of, Labels(np.zeros((5, 5, 5), int), affine), scan
+    )
     assert "\n" not in line and "resample" in line
 
 
 def test_labels_of_another_size_are_refused():
     picture = Scan(Path("a.png"), np.zeros((4, 5), np.uint8))
-    refused("grid_mismatch", scans.to_grid, Labels(np.zeros((5, 4), int)), picture)
+    refused("grid_mismatch", scans.labels_on_grid_of, Labels(np.zeros((5, 4), int)), picture)
     volume = volume_scan((4, 5, 1), np.eye(4))
-    refused("grid_mismatch", scans.to_grid, Labels(np.zeros((4, 5), int)), volume)
-    refused("grid_mismatch", scans.to_grid, Labels(np.zeros((4, 5, 2), int), np.eye(4)), volume)
+    refused("grid_mismatch", scans.labels_on_grid_of, Labels(np.zeros((4, 5), int)), volume)
+    refused(
+        "grid_mismatch",
+        scans.labels_on_grid_of,
+        Labels(np.zeros((4, 5, 2), int), np.eye(4)),
+        volume,
+    )
 
 
 def test_a_label_picture_fits_a_picture_and_a_single_dicom_slice():
     values = np.arange(20).reshape(4, 5)
     picture = Scan(Path("a.png"), np.zeros((4, 5), np.uint8))
-    np.testing.assert_array_equal(scans.to_grid(Labels(values), picture), values)
+    np.testing.assert_array_equal(scans.labels_on_grid_of(Labels(values), picture), values)
     slice_ = volume_scan((1, 4, 5), np.eye(4), uids=("1.2.3",))
-    np.testing.assert_array_equal(scans.to_grid(Labels(values), slice_), values[None])
+    np.testing.assert_array_equal(scans.labels_on_grid_of(Labels(values), slice_), values[None])
 
 
 @pytest.mark.parametrize("degrees", [0, 14, 16, 40])
