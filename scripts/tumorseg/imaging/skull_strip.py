@@ -25,10 +25,8 @@ DEEP = 0.15  # pixels this far inside the head are mostly brain and give its int
 # not raise Otsu's threshold into the brain; then the threshold is lowered to keep grey matter.
 INTENSITY_CAP = 1.3
 THRESHOLD_SHARE = 0.8
-SMALLEST_SHARE, LARGEST_SHARE = (
-    0.05,
-    0.95,
-)  # of the picture; other sizes are implausible
+# A brain is implausible outside this range of shares of the picture.
+SMALLEST_SHARE, LARGEST_SHARE = 0.05, 0.95
 
 sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # slices, not pixels, run in parallel
 
