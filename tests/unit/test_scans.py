@@ -182,7 +182,7 @@ def test_whole_numbers_that_span_at_most_65535_are_restored_exactly(low, span, d
     inner = data.draw(st.lists(st.integers(0, span), min_size=10, max_size=10))
     values = np.array([low, low + span, *(low + i for i in inner)], np.int64).reshape(3, 2, 2)
     for inverted in (False, True):
-        voxels, offset, scale = scans._stretched(values, inverted)
+        voxels, offset, scale = scans._to_uint16(values, inverted)
         assert voxels.dtype == np.uint16
         np.testing.assert_array_equal(np.rint(offset + scale * voxels.astype(float)), values)
         if span:

@@ -77,11 +77,11 @@ def frames_of(file: Path, header: pydicom.Dataset) -> list[Frame]:
     return frames
 
 
-def _numbers(given: Any, count: int) -> np.ndarray | None:
-    """`given` as `count` finite numbers; None where it is anything else."""
-    if given is None or isinstance(given, str | bytes) or np.size(given) != count:
+def _numbers(value: Any, count: int) -> np.ndarray | None:
+    """A header's value as `count` finite numbers; None where it is anything else."""
+    if value is None or isinstance(value, str | bytes) or np.size(value) != count:
         return None
-    numbers = np.array([float(number) for number in given])
+    numbers = np.array([float(number) for number in value])
     return numbers if np.isfinite(numbers).all() else None
 
 

@@ -20,8 +20,8 @@ _FRAME_STARTS = {0xF7, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of JP
 
 def open_dataset(file: Path, *, pixels: bool) -> pydicom.Dataset:
     """A DICOM file, with or without its pixels; raises UserError where it unpacks to too much."""
-    with file.open("rb") as stream:
-        has_mark = stream.read(132)[128:] == b"DICM"
+    with file.open("rb") as opened:
+        has_mark = opened.read(132)[128:] == b"DICM"
     if has_mark:
         meta = pydicom.filereader.read_file_meta_info(file)
         if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
@@ -34,17 +34,17 @@ def _check_inflated_size(file: Path) -> None:
     with file.open("rb") as opened:
         pydicom.filereader.read_preamble(opened, False)
         pydicom.filereader._read_file_meta_info(opened)
-        stream, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
-        while chunk := stream.unconsumed_tail or opened.read(2**20):
-            size += len(stream.decompress(chunk, 2**24))
+        inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        while chunk := inflater.unconsumed_tail or opened.read(2**20):
+            size += len(inflater.decompress(chunk, 2**24))
             if size > MAX_BYTES:
                 raise too_large("a deflated DICOM file")
-            if stream.eof:
+            if inflater.eof:
                 return
 
 
 def name_file(file: Path, problem: DataError) -> DataError:
-    """The error with the file's name in front, to tell which file of a folder it is about."""
+    """The error with the file's name in front, for one file of a folder."""
     p = problem.problem
     return error(p.code, f"{file.name}: {p.value}", p.expected, p.hint)
 

@@ -58,7 +58,7 @@ def read(path: Path, channel: int | None = None) -> Scan:
     raw = decode(path, labels=False, channel=channel)
     voxels, offset, scale = raw.values, 0.0, 1.0
     if raw.affine is not None or raw.uids or raw.values.dtype not in (np.uint8, np.uint16):
-        voxels, offset, scale = _stretched(raw.values, raw.inverted)
+        voxels, offset, scale = _to_uint16(raw.values, raw.inverted)
     notes = raw.notes if raw.affine is None else (*raw.notes, *_oblique(raw.affine))
     return Scan(
         Path(path),
@@ -104,7 +104,7 @@ def _check_finite(values: np.ndarray) -> None:
             )
 
 
-def _stretched(values: np.ndarray, inverted: bool) -> tuple[np.ndarray, float, float]:
+def _to_uint16(values: np.ndarray, inverted: bool) -> tuple[np.ndarray, float, float]:
     """The values scaled to 0..65535 uint16, and the offset and scale that reverse it.
 
     Whole numbers that span at most 65535 are restored exactly by rounding.
@@ -143,10 +143,10 @@ def _oblique(affine: np.ndarray) -> tuple[Problem, ...]:
 
 
 def acquisition_plane(scan: Scan) -> str:
-    """The plane in which a volume was acquired; empty for a picture, which does not tell.
+    """The plane in which a volume was acquired; empty for a picture, where it is unknown.
 
-    The slices run along: the slice axis of a DICOM series; otherwise an axis of one voxel, else
-    the axis on which voxels are longest (by at least 1 %), else the file's last axis, where
+    It is perpendicular to the slice axis: that of a DICOM series; otherwise an axis of one voxel,
+    else the axis along which voxels are longest (by at least 1 %), else the file's last axis, where
     converters put the slices.
     """
     if scan.affine is None:

@@ -18,7 +18,7 @@ def read_json(path: Path) -> Any:
     Raises DataError for a file that is missing, unreadable, too large or not JSON. The returned
     value is shared between calls: never change it.
     """
-    return _parsed(path, *_state(path))
+    return _loaded(path, *_state(path))
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -32,7 +32,7 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=2)
-def _parsed(path: Path, size: int, mtime_ns: int) -> Any:
+def _loaded(path: Path, size: int, mtime_ns: int) -> Any:
     try:
         content = path.read_bytes()
         return json.loads(content)
@@ -96,7 +96,7 @@ def _spellings(name: str) -> tuple[str, str, str]:
 
 @lru_cache(maxsize=2)
 def _indexed(path: Path, index: Callable[[Any], ImageIndex], state: tuple[int, int]) -> ImageIndex:
-    return index(_parsed(path, *state))
+    return index(_loaded(path, *state))
 
 
 def index_by_name(content: dict[str, Any]) -> ImageIndex:
