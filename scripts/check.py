@@ -10,7 +10,7 @@ from tumorseg.checking import all_slices, each_slice
 from tumorseg.checking.page import FIELDS, SHEET, write_page
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
-from tumorseg.core.problems import tell
+from tumorseg.core.problems import print_problems
 from tumorseg.privacy.local import local_only
 from tumorseg.reporting.shown_cases import chosen_cases
 
@@ -48,7 +48,7 @@ def main(
             shown[name] = shown[name].str.replace(f"{root}/", "", regex=False)
     write_page(folder / "check.html", f"Data check: {experiment}", shown, slices, names, sheet)
     page = Path(folder) / "check.html"
-    errors = tell(found, str(page))
+    errors = print_problems(found, str(page))
     warnings = len(found) - errors
     told = f"{len(slices)} slices read: {errors} errors, {warnings} warnings; see {page}"
     if errors:

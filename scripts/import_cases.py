@@ -10,7 +10,7 @@ import pandas as pd
 from tumorseg.core.cases import PLANES
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
-from tumorseg.core.problems import Problem, report
+from tumorseg.core.problems import Problem, stop_on_errors
 from tumorseg.data import reading
 from tumorseg.data.cohort import Cohort
 from tumorseg.data.storing import stored
@@ -63,7 +63,7 @@ def main(
                 drawn = item.entry.annotation if item.entry else ""
                 given.append((name, patient, case.case, case.patient, image, drawn))
         problems += cohort.whole(config["folds"]["count"], f"source {source['kind']}")
-        report(problems)
+        stop_on_errors(problems)
         table = pd.DataFrame(lines)
         if table["case"].duplicated().any():
             raise UserError("two cases have one pseudonym: use another key (identifiers.key_file)")

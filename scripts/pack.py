@@ -9,7 +9,7 @@ import pandas as pd
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_atomically, write_table
 from tumorseg.core.images import read_image, read_mask
-from tumorseg.imaging.placement import prepared
+from tumorseg.imaging.placement import network_input
 
 
 def main(
@@ -35,7 +35,7 @@ def main(
         image = read_image(Path(stripped_dir) / f"{case}.png")
         mask = read_mask(Path(masks_dir) / f"{case}.png")
         spacing_mm = (row.pixel_height_mm, row.pixel_width_mm)
-        square, place = prepared(image, size_px, preparation, spacing_mm)
+        square, place = network_input(image, size_px, preparation, spacing_mm)
         target = place.mask_forward(mask, nearest=preparation == "paper")
         if not np.isfinite(square).all() or target.max(initial=0) > 1:
             raise UserError(f"case {case}: the packed image is not finite or its mask not 0/1")

@@ -1,4 +1,4 @@
-"""Annotation files of DICOM and ImageJ as other programs write them, for the tests."""
+"""DICOM and ImageJ annotation files as other programs write them, for the tests."""
 
 from pathlib import Path
 
@@ -39,34 +39,47 @@ def scan(turn="axial") -> Scan:
 
 
 def sources(turn="axial") -> list[Dataset]:
-    """A CT series of the scan's geometry, with what highdicom wants to know of it."""
+    """A CT series with the scan's geometry and the tags that highdicom needs."""
     made = []
     for number, uid in enumerate(UIDS):
-        one = Dataset()
-        one.file_meta = FileMetaDataset()
-        one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        one.SOPClassUID, one.SOPInstanceUID = CTImageStorage, uid
-        one.StudyInstanceUID, one.SeriesInstanceUID, one.FrameOfReferenceUID = STUDY, SERIES, FRAME
-        one.PatientID, one.PatientName, one.PatientBirthDate = "p", "Doe^Jane", ""
-        one.PatientSex, one.StudyID, one.StudyDate, one.StudyTime = "O", "1", "20200101", "000000"
-        one.AccessionNumber, one.ReferringPhysicianName, one.Modality = "", "", "CT"
-        one.SeriesNumber, one.InstanceNumber, one.PositionReferenceIndicator = 1, number + 1, ""
-        one.Manufacturer, one.PatientAge = "", "050Y"
-        one.Rows, one.Columns, one.SamplesPerPixel = ROWS, COLUMNS, 1
-        one.BitsAllocated = one.BitsStored = 16
-        one.HighBit, one.PixelRepresentation = 15, 0
-        one.PhotometricInterpretation = "MONOCHROME2"
-        one.PixelSpacing = list(SPACING[:2])
-        one.SliceThickness = SPACING[2]
-        one.ImagePositionPatient = to_mm((number, 0, 0), turn).tolist()
-        one.ImageOrientationPatient = TURNS[turn][:, :2].T.ravel().tolist()
-        one.PixelData = bytes(2 * ROWS * COLUMNS)
-        made.append(one)
+        ct = Dataset()
+        ct.file_meta = FileMetaDataset()
+        ct.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        ct.SOPClassUID, ct.SOPInstanceUID = CTImageStorage, uid
+        ct.StudyInstanceUID, ct.SeriesInstanceUID, ct.FrameOfReferenceUID = (
+            STUDY,
+            SERIES,
+            FRAME,
+        )
+        ct.PatientID, ct.PatientName, ct.PatientBirthDate = "p", "Doe^Jane", ""
+        ct.PatientSex, ct.StudyID, ct.StudyDate, ct.StudyTime = (
+            "O",
+            "1",
+            "20200101",
+            "000000",
+        )
+        ct.AccessionNumber, ct.ReferringPhysicianName, ct.Modality = "", "", "CT"
+        ct.SeriesNumber, ct.InstanceNumber, ct.PositionReferenceIndicator = (
+            1,
+            number + 1,
+            "",
+        )
+        ct.Manufacturer, ct.PatientAge = "", "050Y"
+        ct.Rows, ct.Columns, ct.SamplesPerPixel = ROWS, COLUMNS, 1
+        ct.BitsAllocated = ct.BitsStored = 16
+        ct.HighBit, ct.PixelRepresentation = 15, 0
+        ct.PhotometricInterpretation = "MONOCHROME2"
+        ct.PixelSpacing = list(SPACING[:2])
+        ct.SliceThickness = SPACING[2]
+        ct.ImagePositionPatient = to_mm((number, 0, 0), turn).tolist()
+        ct.ImageOrientationPatient = TURNS[turn][:, :2].T.ravel().tolist()
+        ct.PixelData = bytes(2 * ROWS * COLUMNS)
+        made.append(ct)
     return made
 
 
 def blob(seed=3) -> np.ndarray:
-    """A ragged mask (slices, rows, columns) of which some slices are empty."""
+    """A random mask (slices, rows, columns) with some empty slices."""
     mask = np.random.default_rng(seed).random((SLICES, ROWS, COLUMNS)) < 0.3
     mask[[0, 3]] = False
     return mask.astype(np.uint8)
@@ -87,7 +100,7 @@ def segment(number, label):
 
 
 def write_seg(path, masks, kind="BINARY", turn="axial", images=None, **more) -> Path:
-    """A DICOM-SEG by highdicom, a segment for each of `masks` (label -> mask)."""
+    """A DICOM-SEG written by highdicom, with a segment for each of `masks` (label -> mask)."""
     stacked = np.stack(list(masks.values()), axis=-1)
     made = Segmentation(
         images or sources(turn),
@@ -118,7 +131,7 @@ def circle(middle, radius, slice_number, turn, count=400):
 
 
 def write_rtstruct(path, structures, uids=None, kind="CLOSED_PLANAR") -> Path:
-    """structures: name -> list of (slice, points in mm)."""
+    """An RTSTRUCT. structures: name -> list of (slice, points in mm)."""
     made = Dataset()
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -127,9 +140,9 @@ def write_rtstruct(path, structures, uids=None, kind="CLOSED_PLANAR") -> Path:
     made.Modality, made.PatientName = "RTSTRUCT", "Doe^Jane"
     made.StructureSetROISequence, made.ROIContourSequence = [], []
     for number, (name, contours) in enumerate(structures.items(), start=1):
-        roi, drawn = Dataset(), Dataset()
+        roi, roi_contours = Dataset(), Dataset()
         roi.ROINumber, roi.ROIName = number, name
-        drawn.ReferencedROINumber, drawn.ContourSequence = number, []
+        roi_contours.ReferencedROINumber, roi_contours.ContourSequence = number, []
         for place, points in contours:
             contour, image = Dataset(), Dataset()
             contour.ContourGeometricType = kind
@@ -139,9 +152,9 @@ def write_rtstruct(path, structures, uids=None, kind="CLOSED_PLANAR") -> Path:
                 image.ReferencedSOPInstanceUID = uids[place]
                 image.ReferencedSOPClassUID = CTImageStorage
                 contour.ContourImageSequence = [image]
-            drawn.ContourSequence.append(contour)
+            roi_contours.ContourSequence.append(contour)
         made.StructureSetROISequence.append(roi)
-        made.ROIContourSequence.append(drawn)
+        made.ROIContourSequence.append(roi_contours)
     made.save_as(path, enforce_file_format=True)
     return path
 

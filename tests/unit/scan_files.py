@@ -1,4 +1,4 @@
-"""Small valid files of every format, made on the spot, with what they hold."""
+"""Small valid files of every image format, written by the tests that need them."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-PATIENT = "DOE^JANE"  # what no message and no result may repeat
+PATIENT = "DOE^JANE"  # must not appear in any message or result
 VOLUME = np.random.default_rng(3).integers(-300, 900, (5, 6, 7)).astype(np.int16)
 PICTURE = np.random.default_rng(4).integers(0, 256, (9, 12), dtype=np.uint8)
 PICTURE16 = np.random.default_rng(5).integers(0, 65536, (9, 12), dtype=np.uint16)
@@ -36,7 +36,7 @@ def nifti(path, values=VOLUME, affine=AFFINE, *, kind=nib.Nifti1Image):
 
 
 def itk(path, *, compressed=False):
-    """The volume of nifti(), written by the other library."""
+    """The volume of nifti(), written by SimpleITK."""
     between = nifti(path.with_name("between.nii"))
     sitk.WriteImage(sitk.ReadImage(str(between)), str(path), compressed)
     between.unlink()
@@ -44,7 +44,7 @@ def itk(path, *, compressed=False):
 
 
 def slice_of(pixels, *, series, position=(0, 0, 0), orientation=(1, 0, 0, 0, 1, 0), **tags):
-    """One MR slice with a patient's name; a tag of None is left out."""
+    """One MR slice with a patient's name; a tag set to None is left out."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data = FileDataset("", Dataset(), file_meta=meta, preamble=b"\0" * 128)
@@ -81,7 +81,7 @@ def series(folder, values=VOLUME, *, step=(0, 0, 3.0), order=None, **tags):
 
 
 def frames(path, values=VOLUME):
-    """An enhanced multi-frame file, each frame with its own place and slope."""
+    """An enhanced multi-frame file; each frame has its own position and slope."""
     data = slice_of(values, series=generate_uid(), NumberOfFrames=len(values))
     del data.ImagePositionPatient, data.ImageOrientationPatient, data.PixelSpacing
     orientation, measures = Dataset(), Dataset()
@@ -112,7 +112,7 @@ def dicom(path, *, compressed=False):
 
 
 def mat(path, **others):
-    """A file of the T1-CE set as MATLAB writes it; a member of None is left out."""
+    """A file of the T1-CE set as MATLAB writes it; a member set to None is left out."""
     image = PICTURE.astype(np.int16) * 9
     members = {
         "image": image.T,
@@ -153,5 +153,5 @@ MAKERS = {
 
 
 def made(name: str, folder: Path) -> Path:
-    """A valid file of the format that its name states."""
+    """A valid file of the format given by its suffix."""
     return MAKERS[name](folder / name)

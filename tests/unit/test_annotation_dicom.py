@@ -1,4 +1,4 @@
-"""Promises of DICOM-SEG and RTSTRUCT: on the image's voxels, whatever its orientation."""
+"""DICOM-SEG and RTSTRUCT are placed on the image's voxels, whatever its orientation."""
 
 import os
 import subprocess
@@ -37,16 +37,16 @@ def read(path, given=None, labels=None) -> Annotation:
 
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
-def test_seg_written_by_highdicom_comes_back(tmp_path, turn, kind):
+def test_a_seg_written_by_highdicom_is_restored(tmp_path, turn, kind):
     masks = {"tumour": blob()}
     if kind == "FRACTIONAL":
         masks = {"tumour": blob().astype(float)}
-    found = read(write_seg(tmp_path / "seg.dcm", masks, kind, turn), scan(turn))
-    np.testing.assert_array_equal(found.mask, blob())
-    assert found.mask.dtype == np.uint8 and found.notes == ()
+    annotation = read(write_seg(tmp_path / "seg.dcm", masks, kind, turn), scan(turn))
+    np.testing.assert_array_equal(annotation.mask, blob())
+    assert annotation.mask.dtype == np.uint8 and annotation.notes == ()
 
 
-def test_seg_agrees_with_highdicoms_own_reader(tmp_path):
+def test_seg_agrees_with_highdicoms_reader(tmp_path):
     path = write_seg(tmp_path / "seg.dcm", {"tumour": blob()})
     theirs = highdicom.seg.segread(path).get_pixels_by_source_instance(
         list(UIDS), combine_segments=True
@@ -57,9 +57,9 @@ def test_seg_agrees_with_highdicoms_own_reader(tmp_path):
 def test_seg_fractions_count_from_half(tmp_path):
     fractions = np.zeros((SLICES, ROWS, COLUMNS))
     fractions[2, 3:6, 4] = (0.3, 0.5, 0.9)
-    found = read(write_seg(tmp_path / "seg.dcm", {"t": fractions}, "FRACTIONAL"))
-    # highdicom stores .5 of 255 as 128: at least half.
-    assert np.argwhere(found.mask).tolist() == [[2, 4, 4], [2, 5, 4]]
+    annotation = read(write_seg(tmp_path / "seg.dcm", {"t": fractions}, "FRACTIONAL"))
+    # highdicom stores .5 of 255 as 128, which is at least half.
+    assert np.argwhere(annotation.mask).tolist() == [[2, 4, 4], [2, 5, 4]]
 
 
 @pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
@@ -77,16 +77,16 @@ def test_seg_segments_are_chosen_by_label_or_number(tmp_path, kind):
         read(path, labels={"core": "tumour"})
 
 
-def test_seg_on_a_volume_of_exchanged_and_flipped_axes(tmp_path):
+def test_seg_fits_a_volume_with_exchanged_and_flipped_axes(tmp_path):
     path = write_seg(tmp_path / "seg.dcm", {"t": blob()}, turn="oblique")
     given = scan("oblique")
-    # (slice, row, column) -> (column, row, slice), the columns from the other end.
+    # (slice, row, column) -> (column, row, slice), the columns reversed.
     swap = np.array([[0, 0, 1, 0], [0, 1, 0, 0], [-1, 0, 0, COLUMNS - 1], [0, 0, 0, 1.0]])
     nifti = Scan(Path("v.nii"), given.voxels.T, affine=given.affine @ swap)
     np.testing.assert_array_equal(read(path, nifti).mask, blob().T[::-1])
 
 
-def test_seg_of_a_part_of_the_series_and_by_uid_alone(tmp_path):
+def test_seg_of_part_of_the_series_is_placed_even_by_uid_alone(tmp_path):
     path = write_seg(tmp_path / "seg.dcm", {"t": blob()[1:3]}, images=sources()[1:3])
     expected = np.zeros_like(blob())
     expected[1:3] = blob()[1:3]
@@ -94,7 +94,7 @@ def test_seg_of_a_part_of_the_series_and_by_uid_alone(tmp_path):
     np.testing.assert_array_equal(read(path, replace(scan(), affine=None)).mask, expected)
 
 
-def test_seg_beside_the_grid_is_refused_and_another_series_reported(tmp_path):
+def test_seg_off_the_grid_is_rejected_and_another_series_gives_a_warning(tmp_path):
     path = write_seg(tmp_path / "seg.dcm", {"t": blob()})
     shifted = scan().affine.copy()
     shifted[0, 3] += 0.5
@@ -106,19 +106,19 @@ def test_seg_beside_the_grid_is_refused_and_another_series_reported(tmp_path):
     ):
         with pytest.raises(UserError, match="grid_mismatch"):
             read(path, wrong)
-    found = read(path, replace(scan(), uids=tuple(f"{uid}.1" for uid in UIDS)))
-    assert [note.code for note in found.notes] == ["annotation_other_series"]
+    annotation = read(path, replace(scan(), uids=tuple(f"{uid}.1" for uid in UIDS)))
+    assert [note.code for note in annotation.notes] == ["annotation_other_series"]
 
 
 def inside(middle, radius):
-    """Which pixels of a slice have their centres in the circle."""
+    """The pixels of a slice whose centres are inside the circle."""
     rows, columns = np.mgrid[:ROWS, :COLUMNS]
     return np.hypot(columns * SPACING[1] - middle[0], rows * SPACING[0] - middle[1]) < radius
 
 
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("uids", [UIDS, None])
-def test_rtstruct_circles_are_discs_in_mm_with_nested_holes(tmp_path, turn, uids):
+def test_rtstruct_circles_become_discs_with_nested_holes(tmp_path, turn, uids):
     middle = (17.3, 9.1)
     contours = [(2, circle(middle, 7.7, 2, turn)), (2, circle(middle, 3.1, 2, turn))]
     contours += [(1, circle(middle, 5.2, 1, turn)), (1, circle((30.1, 9.1), 3, 1, turn))]
@@ -126,21 +126,21 @@ def test_rtstruct_circles_are_discs_in_mm_with_nested_holes(tmp_path, turn, uids
     expected = np.zeros((SLICES, ROWS, COLUMNS), bool)
     expected[2] = inside(middle, 7.7) & ~inside(middle, 3.1)
     expected[1] = inside(middle, 5.2) | inside((30.1, 9.1), 3)
-    found = read(path, scan(turn))
-    np.testing.assert_array_equal(found.mask, expected)
-    assert found.notes == ()
+    annotation = read(path, scan(turn))
+    np.testing.assert_array_equal(annotation.mask, expected)
+    assert annotation.notes == ()
 
 
-def test_rtstruct_keyhole_is_a_hole_and_no_warning(tmp_path):
+def test_an_rtstruct_keyhole_is_a_hole_without_a_warning(tmp_path):
     outer, hole = circle((17, 9), 7.7, 2, "axial"), circle((17, 9), 3.1, 2, "axial")[::-1]
     hole = np.roll(hole, 1, axis=0)
     keyhole = np.vstack([outer, outer[:1], hole, hole[:1]])
-    found = read(write_rtstruct(tmp_path / "rt.dcm", {"GTV": [(2, keyhole)]}))
-    np.testing.assert_array_equal(found.mask[2], inside((17, 9), 7.7) & ~inside((17, 9), 3.1))
-    assert found.notes == ()
+    annotation = read(write_rtstruct(tmp_path / "rt.dcm", {"GTV": [(2, keyhole)]}))
+    np.testing.assert_array_equal(annotation.mask[2], inside((17, 9), 7.7) & ~inside((17, 9), 3.1))
+    assert annotation.notes == ()
 
 
-def test_rtstruct_on_a_volume_of_exchanged_axes(tmp_path):
+def test_rtstruct_fits_a_volume_with_exchanged_axes(tmp_path):
     path = write_rtstruct(tmp_path / "rt.dcm", {"GTV": [(2, circle((17, 9), 7, 2, "oblique"))]})
     given = scan("oblique")
     swap = np.eye(4)[[2, 1, 0, 3]]
@@ -149,23 +149,23 @@ def test_rtstruct_on_a_volume_of_exchanged_axes(tmp_path):
     assert read(path, volume).mask.any()
 
 
-def test_rtstruct_structures_are_united_and_chosen(tmp_path):
+def test_rtstruct_structures_are_chosen_by_label_and_united(tmp_path):
     one, two = circle((17, 9), 6, 2, "axial"), circle((20, 9), 6, 2, "axial")
     path = write_rtstruct(tmp_path / "rt.dcm", {"GTV": [(2, one)], "brain": [(2, two)]})
     with pytest.raises(UserError, match=r"label 'GTV', 'brain'; expected a single label"):
         read(path)
-    found = read(path, labels={"GTV": "tumour", "2": "background"})
-    np.testing.assert_array_equal(found.mask[2], inside((17, 9), 6))
-    found = read(path, labels={"GTV": "tumour", "brain": "tumour"})
-    np.testing.assert_array_equal(found.mask[2], inside((17, 9), 6) | inside((20, 9), 6))
+    annotation = read(path, labels={"GTV": "tumour", "2": "background"})
+    np.testing.assert_array_equal(annotation.mask[2], inside((17, 9), 6))
+    annotation = read(path, labels={"GTV": "tumour", "brain": "tumour"})
+    np.testing.assert_array_equal(annotation.mask[2], inside((17, 9), 6) | inside((20, 9), 6))
     assert read(path, labels={"GTV": "background", "brain": "background"}).mask.sum() == 0
 
 
-def test_rtstruct_leaving_the_image_is_cut_and_reported(tmp_path):
+def test_an_rtstruct_that_leaves_the_image_is_cut_with_a_warning(tmp_path):
     path = write_rtstruct(tmp_path / "rt.dcm", {"GTV": [(2, circle((0, 9), 5, 2, "axial"))]})
-    found = read(path)
-    np.testing.assert_array_equal(found.mask[2], inside((0, 9), 5))
-    assert [note.code for note in found.notes] == ["polygon_clipped"]
+    annotation = read(path)
+    np.testing.assert_array_equal(annotation.mask[2], inside((0, 9), 5))
+    assert [note.code for note in annotation.notes] == ["polygon_clipped"]
 
 
 @pytest.mark.parametrize(
@@ -180,14 +180,14 @@ def test_rtstruct_leaving_the_image_is_cut_and_reported(tmp_path):
         (circle((17, 9), 5, 2, "axial")[:2], None, "CLOSED_PLANAR", "polygon_few_points"),
     ],
 )
-def test_rtstruct_refuses_in_one_line(tmp_path, contour, uids, kind, complaint):
+def test_rtstruct_errors_are_one_line(tmp_path, contour, uids, kind, complaint):
     path = write_rtstruct(tmp_path / "rt.dcm", {"GTV": [(2, contour)]}, uids, kind)
     with pytest.raises(UserError, match=complaint) as caught:
         read(path)
     assert "\n" not in str(caught.value)
 
 
-def test_a_picture_and_a_wrong_modality_are_refused(tmp_path):
+def test_a_picture_and_a_wrong_modality_are_rejected(tmp_path):
     picture = Scan(Path("picture.png"), np.zeros((ROWS, COLUMNS), np.uint8))
     path = write_rtstruct(tmp_path / "rt.dcm", {"GTV": [(2, circle((17, 9), 5, 2, "axial"))]})
     with pytest.raises(UserError, match="affine_missing"):
@@ -202,22 +202,22 @@ def test_a_planning_systems_rtstruct_covers_its_box():
     affine[:3, 3] = (250 - 2.5, 200 - 2.5, -210)
     given = Scan(Path("volume.nii"), np.zeros((100, 80, 5), np.uint16), affine=affine)
     labels = {"patient": "tumour", "Isocenter 1": "background", "3": "background"}
-    found = read(Path(get_testdata_file("rtstruct.dcm")), given, labels)
-    expected = np.zeros_like(found.mask)
+    annotation = read(Path(get_testdata_file("rtstruct.dcm")), given, labels)
+    expected = np.zeros_like(annotation.mask)
     expected[10:90, 10:70, 1:4] = 1
-    np.testing.assert_array_equal(found.mask, expected)
+    np.testing.assert_array_equal(annotation.mask, expected)
     with pytest.raises(UserError, match=r"'Isocenter 1'.*label_unknown"):
         read(Path(get_testdata_file("rtstruct.dcm")), given)
 
 
-def test_no_library_repeats_a_value_of_the_file(tmp_path):
-    """pydicom would warn that this is no UID, and print it: read in a process of its own."""
+def test_no_library_prints_a_value_of_the_file(tmp_path):
+    """pydicom would print a warning with the invalid UID; a separate process shows all output."""
     contour = [(2, circle((17, 9), 5, 2, "axial"))]
     write_rtstruct(tmp_path / "rt.dcm", {"GTV": contour}, ["Doe^Jane"] * 3)
     (tmp_path / "read.py").write_text(
         "import sys; from annotation_files import scan; from pathlib import Path\n"
-        "from tumorseg import annotation\n"
-        "print(annotation.read(Path(sys.argv[1]), 'auto', scan()).mask.sum())\n"
+        "from tumorseg.outlines import any_form\n"
+        "print(any_form.read(Path(sys.argv[1]), 'auto', scan()).mask.sum())\n"
     )
     tests = Path(__file__).parent
     done = subprocess.run(

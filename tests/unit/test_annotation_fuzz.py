@@ -1,4 +1,4 @@
-"""Whatever the bytes of an annotation are, its reader gives an annotation or one line."""
+"""Damaged annotation files give an annotation or a one-line error, never anything else."""
 
 import json
 import warnings
@@ -107,24 +107,26 @@ BOUNDED = settings(
 LABELS = st.sampled_from([None, {"t": "tumour"}, {"1": "tumour", "2": "background"}])
 
 
-def survives(path: Path, form: str, given_scan: Scan, labels=None) -> None:
-    """Reads; raises where the outcome is neither an annotation of the scan nor one clean line."""
+def check_annotation_or_error(path: Path, form: str, given_scan: Scan, labels=None) -> None:
+    """Fails where reading gives neither an annotation of the scan nor a one-line error."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = any_form.read(path, form, given_scan, "scan.png", labels)
+            annotation = any_form.read(path, form, given_scan, "scan.png", labels)
         except UserError as error:
             assert str(error).isprintable() and len(str(error)) < 600
             return
-    assert (found.parts is None) != (found.mask is None)
-    if found.mask is not None:
-        assert found.mask.shape == given_scan.voxels.shape and found.mask.dtype == np.uint8
-        assert found.mask.max(initial=0) <= 1
-    assert all(note.line().isprintable() for note in found.notes)
+    assert (annotation.parts is None) != (annotation.mask is None)
+    if annotation.mask is not None:
+        assert (
+            annotation.mask.shape == given_scan.voxels.shape and annotation.mask.dtype == np.uint8
+        )
+        assert annotation.mask.max(initial=0) <= 1
+    assert all(note.line().isprintable() for note in annotation.notes)
 
 
 def places(document, here=()):
-    """The way to every value inside a JSON document."""
+    """The path of keys and indices to every value of a JSON document."""
     yield here
     inner = document.items() if isinstance(document, dict) else []
     inner = enumerate(document) if isinstance(document, list) else inner
@@ -142,14 +144,14 @@ def with_junk(document, place, junk):
 
 
 def damaged(content: bytes, data) -> bytes:
-    """Bytes flipped, cut out, doubled or cut off."""
+    """The content with bytes changed, and a part cut out, doubled or cut off."""
     content = bytearray(content)
     for _ in range(data.draw(st.integers(0, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     at = data.draw(st.integers(0, len(content)))
     until = data.draw(st.integers(at, len(content)))
-    kind = data.draw(st.sampled_from(["whole", "cut off", "cut out", "doubled"]))
-    if kind == "whole":
+    kind = data.draw(st.sampled_from(["complete", "cut off", "cut out", "doubled"]))
+    if kind == "complete":
         return bytes(content)
     if kind == "cut off":
         return bytes(content[:at])
@@ -160,27 +162,29 @@ def damaged(content: bytes, data) -> bytes:
 @pytest.mark.parametrize("form", ["auto", *DOCUMENTS])
 @BOUNDED
 @given(junk=JUNK, labels=LABELS)
-def test_json_of_any_structure(tmp_path, form, junk, labels):
+def test_json_of_any_structure_gives_an_annotation_or_an_error(tmp_path, form, junk, labels):
     path = tmp_path / "a.json"
     path.write_text(json.dumps(junk), encoding="utf-8")
-    survives(path, form, PICTURE, labels)
+    check_annotation_or_error(path, form, PICTURE, labels)
 
 
 @pytest.mark.parametrize("form", DOCUMENTS)
 @BOUNDED
 @given(data=st.data(), junk=JUNK, labels=LABELS)
-def test_json_with_one_value_replaced(tmp_path, form, data, junk, labels):
+def test_json_with_a_replaced_value_gives_an_annotation_or_an_error(
+    tmp_path, form, data, junk, labels
+):
     document = DOCUMENTS[form]
     place = data.draw(st.sampled_from(list(places(document))))
     path = tmp_path / "a.json"
     path.write_text(json.dumps(with_junk(document, place, junk)), encoding="utf-8")
-    survives(path, form, PICTURE, labels)
-    survives(path, "auto" if form != "border" else "border", PICTURE, labels)
+    check_annotation_or_error(path, form, PICTURE, labels)
+    check_annotation_or_error(path, "auto" if form != "border" else "border", PICTURE, labels)
 
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
-    """A good file of every binary form, and JSON, with its scan."""
+    """A valid file of every format, with its scan."""
     folder = tmp_path_factory.mktemp("good")
     rois = [selection([(5, 3), (11, 3), (11, 9)]), box(ROI_TYPE.OVAL, 6, 4, 25, 15)]
     rois.append(composite([(5, 3), (11, 3), (11, 9)], [(7, 5), (9, 5), (9, 7)]))
@@ -212,20 +216,20 @@ NAMES = ["seg", "labelmap", "rtstruct", "zip", "roi 0", "roi 1", "roi 2", "mask"
 @pytest.mark.parametrize("name", NAMES)
 def test_the_undamaged_files_are_read(tmp_path, good, name):
     form, content, given_scan = good[name]
-    path = tmp_path / "whole"
+    path = tmp_path / "valid"
     path.write_bytes(content)
-    found = any_form.read(path, form, given_scan, "scan.png")
-    assert found.parts or found.mask.any()
+    annotation = any_form.read(path, form, given_scan, "scan.png")
+    assert annotation.parts or annotation.mask.any()
 
 
 @pytest.mark.parametrize("name", NAMES)
 @BOUNDED
 @given(data=st.data(), labels=LABELS)
-def test_damaged_bytes(tmp_path, good, name, data, labels):
+def test_damaged_bytes_give_an_annotation_or_an_error(tmp_path, good, name, data, labels):
     form, content, given_scan = good[name]
     path = tmp_path / "damaged"
     path.write_bytes(damaged(content, data))
-    survives(path, form, given_scan, labels)
+    check_annotation_or_error(path, form, given_scan, labels)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -234,8 +238,8 @@ def test_damaged_bytes(tmp_path, good, name, data, labels):
     start=st.sampled_from([b"", b"Iout", b"PK\x03\x04", b"{", b"\x08\x00", bytes(128) + b"DICM"]),
     content=st.binary(max_size=300),
 )
-def test_bytes_of_no_form_at_all(tmp_path, form, start, content):
+def test_random_bytes_give_an_annotation_or_an_error(tmp_path, form, start, content):
     path = tmp_path / "noise"
     path.write_bytes(start + content)
-    survives(path, form, PICTURE)
-    survives(path, form, scan())
+    check_annotation_or_error(path, form, PICTURE)
+    check_annotation_or_error(path, form, scan())

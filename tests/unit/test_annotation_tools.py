@@ -1,4 +1,4 @@
-"""Promises of VIA, COCO and ImageJ annotations: where each tool's coordinates lie, and refusals."""
+"""VIA, COCO and ImageJ annotations: where each tool's coordinates lie, and what is rejected."""
 
 import json
 import zipfile
@@ -16,7 +16,7 @@ from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, roiwrite
 from tumorseg.annotations import coco
 from tumorseg.core.errors import UserError
 from tumorseg.imaging.scans import Scan
-from tumorseg.outlines import any_form, drawings
+from tumorseg.outlines import any_form, json_files
 from tumorseg.outlines.polygons import fill_parts
 
 HEIGHT, WIDTH = 20, 30
@@ -44,9 +44,10 @@ def store(tmp_path, content) -> Path:
 
 
 def painted(path, form="auto", key="", labels=None, scan=SCAN) -> np.ndarray:
-    found = any_form.read(path, form, scan, key, labels)
-    size = scan.voxels.shape
-    return fill_parts(found.parts, *size) if found.mask is None else found.mask
+    annotation = any_form.read(path, form, scan, key, labels)
+    if annotation.mask is None:
+        return fill_parts(annotation.parts, *scan.voxels.shape)
+    return annotation.mask
 
 
 def region(shape, **attributes):
@@ -77,13 +78,13 @@ def via(regions, name="scan.png"):
         ),
     ],
 )
-def test_via_regions_lie_where_the_tool_draws_them(tmp_path, version, shape, expected):
+def test_via_regions_lie_where_via_draws_them(tmp_path, version, shape, expected):
     regions = [region(shape)] if version == 2 else {"0": region(shape)}
     content = via(regions) if version == 1 else {"_via_img_metadata": via(regions)}
     np.testing.assert_array_equal(painted(store(tmp_path, content)), expected)
 
 
-def test_via_labels_may_be_words_menus_or_ticks(tmp_path):
+def test_via_labels_may_be_words_menus_or_check_boxes(tmp_path):
     small = outline([(20, 3), (26, 3), (26, 9)])
     regions = [region(outline(SQUARE), kind="tumour", by="x"), region(small, kind={"cyst": True})]
     path = store(tmp_path, via(regions))
@@ -93,7 +94,7 @@ def test_via_labels_may_be_words_menus_or_ticks(tmp_path):
         painted(path, labels={"tumour": "tumour"})
 
 
-def test_images_are_found_by_name_by_file_name_and_by_stem(tmp_path):
+def test_an_image_is_found_by_name_file_name_or_stem(tmp_path):
     content = via([region(outline(SQUARE))], "a/scan.png") | via([], "b/other.jpg")
     path = store(tmp_path, content)
     for key in ("", "a/scan.png", "scan.png", "elsewhere/scan.png", "scan.dcm", "scan"):
@@ -122,7 +123,7 @@ def test_a_changed_file_is_read_again(tmp_path):
         ([], "cannot be read as via"),
     ],
 )
-def test_via_refuses_in_one_line(tmp_path, content, complaint):
+def test_via_errors_are_one_line(tmp_path, content, complaint):
     with pytest.raises(UserError, match=complaint) as caught:
         painted(store(tmp_path, content), "via")
     assert "\n" not in str(caught.value)
@@ -157,7 +158,7 @@ def rle(mask, compressed=True):
     return {"size": list(mask.shape), "counts": counts}
 
 
-def test_coco_polygons_and_both_run_lengths_of_one_square(tmp_path):
+def test_coco_polygons_and_run_lengths_of_a_square_agree(tmp_path):
     for segmentation in (
         [flat(SQUARE)],
         rle(expected_square()),
@@ -173,8 +174,8 @@ def test_coco_polygons_and_both_run_lengths_of_one_square(tmp_path):
 def test_coco_polygons_and_run_lengths_are_united(tmp_path):
     other = np.zeros((HEIGHT, WIDTH), np.uint8)
     other[7:15, 9:20] = 1
-    found = painted(store(tmp_path, coco_file([flat(SQUARE)], rle(other))))
-    np.testing.assert_array_equal(found, expected_square() | other)
+    union = painted(store(tmp_path, coco_file([flat(SQUARE)], rle(other))))
+    np.testing.assert_array_equal(union, expected_square() | other)
 
 
 @given(
@@ -182,17 +183,17 @@ def test_coco_polygons_and_run_lengths_are_united(tmp_path):
     seed=st.integers(0, 999),
     p=st.floats(0, 1),
 )
-def test_run_lengths_decode_as_pycocotools_does(shape, seed, p):
+def test_run_lengths_decode_as_in_pycocotools(shape, seed, p):
     mask = (np.random.default_rng(seed).random(shape) < p).astype(np.uint8)
     scan = Scan(Path("a"), mask)
     for packed in (rle(mask), rle(mask, compressed=False)):
-        np.testing.assert_array_equal(coco.decoded(packed, scan), mask)
+        np.testing.assert_array_equal(coco.decode_rle(packed, scan), mask)
 
 
-def test_large_run_lengths_decode_as_pycocotools_does():
+def test_large_run_lengths_decode_as_in_pycocotools():
     rows, columns = np.mgrid[:1000, :1200]
     mask = (np.hypot(rows - 480, columns - 700) < 331.7).astype(np.uint8)
-    np.testing.assert_array_equal(coco.decoded(rle(mask), Scan(Path("a"), mask)), mask)
+    np.testing.assert_array_equal(coco.decode_rle(rle(mask), Scan(Path("a"), mask)), mask)
 
 
 @given(
@@ -201,7 +202,7 @@ def test_large_run_lengths_decode_as_pycocotools_does():
     y=st.floats(9.5, 10.5),
 )
 def test_coco_polygons_lie_where_pycocotools_draws_them(tmp_path_factory, radii, x, y):
-    """It rounds the outline to a fifth of a pixel: a centre within 0.4 px of it may differ."""
+    """pycocotools rounds outlines to 0.2 px, so centres within 0.4 px of an outline may differ."""
     angles = np.arange(len(radii)) * 2 * np.pi / len(radii)
     points = np.column_stack([x + radii * np.cos(angles), y + radii * np.sin(angles)])
     path = store(tmp_path_factory.mktemp("coco"), coco_file([flat(points)]))
@@ -243,7 +244,7 @@ def test_coco_labels_are_names_or_numbers(tmp_path):
         ({"images": [{"id": 1}], "annotations": []}, "cannot be read as coco"),
     ],
 )
-def test_coco_refuses_in_one_line(tmp_path, content, complaint):
+def test_coco_errors_are_one_line(tmp_path, content, complaint):
     with pytest.raises(UserError, match=complaint) as caught:
         painted(store(tmp_path, content), "coco")
     assert "\n" not in str(caught.value)
@@ -252,7 +253,7 @@ def test_coco_refuses_in_one_line(tmp_path, content, complaint):
 @pytest.mark.skipif(
     not COCO_SLICES.is_dir(), reason=f"REAL SLICES NOT CHECKED: no {COCO_SLICES.name} in shared/"
 )
-def test_the_real_coco_slices_agree_with_pycocotools_and_their_own_areas():
+def test_the_real_coco_slices_agree_with_pycocotools():
     images, overlaps = 0, []
     for part in ("train", "test"):
         path = COCO_SLICES / part / "_annotations.coco.json"
@@ -260,12 +261,12 @@ def test_the_real_coco_slices_agree_with_pycocotools_and_their_own_areas():
         for image in content["images"]:
             images += 1
             scan = Scan(Path("x"), np.zeros((image["height"], image["width"]), np.uint8))
-            own = [a for a in content["annotations"] if a["image_id"] == image["id"]]
+            annotations = [a for a in content["annotations"] if a["image_id"] == image["id"]]
             ours = painted(path, key=image["file_name"], scan=scan).astype(bool)
             rles = [
                 rle
-                for one in own
-                for rle in coco_masks.frPyObjects(one["segmentation"], *scan.voxels.shape)
+                for annotation in annotations
+                for rle in coco_masks.frPyObjects(annotation["segmentation"], *scan.voxels.shape)
             ]
             theirs = coco_masks.decode(coco_masks.merge(rles)).astype(bool)
             overlaps.append((ours & theirs).sum() / (ours | theirs).sum())
@@ -284,8 +285,8 @@ def roi_file(tmp_path, *rois) -> Path:
 @pytest.mark.parametrize("number", [int, float])
 def test_imagej_areas_start_at_the_pixels_corner(tmp_path, kind, number):
     points = [(number(x), number(y)) for x, y in SQUARE]
-    found = painted(roi_file(tmp_path, selection(points, kind)))
-    np.testing.assert_array_equal(found, expected_square())
+    mask = painted(roi_file(tmp_path, selection(points, kind)))
+    np.testing.assert_array_equal(mask, expected_square())
 
 
 def test_imagej_rectangle_oval_and_composite(tmp_path):
@@ -303,7 +304,7 @@ def test_imagej_rectangle_oval_and_composite(tmp_path):
     np.testing.assert_array_equal(painted(roi_file(tmp_path, ring)), expected)
 
 
-def test_imagej_zip_is_united_and_labels_are_names_or_groups(tmp_path):
+def test_selections_of_an_imagej_zip_are_united_and_labelled_by_name_or_group(tmp_path):
     other = selection([(20, 3), (26, 3), (26, 9), (20, 9)], name="cyst")
     other.group = 2
     path = roi_file(tmp_path, selection(SQUARE), other)
@@ -312,7 +313,7 @@ def test_imagej_zip_is_united_and_labels_are_names_or_groups(tmp_path):
         np.testing.assert_array_equal(painted(path, labels=labels), expected_square())
 
 
-def test_imagej_refuses_in_one_line(tmp_path, monkeypatch):
+def test_imagej_errors_are_one_line(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"type line; expected polygon.*shape_type"):
         painted(roi_file(tmp_path, box(ROI_TYPE.LINE, 0, 0, 4, 4)))
     text = box(ROI_TYPE.RECT, 0, 0, 4, 4)
@@ -324,7 +325,7 @@ def test_imagej_refuses_in_one_line(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="cannot be read as imagej_roi"):
         painted(path)
     bomb = tmp_path / "bomb.zip"
-    monkeypatch.setattr(drawings, "FILE_BYTES", 10_000)
+    monkeypatch.setattr(json_files, "MAX_FILE_BYTES", 10_000)
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as opened:
         opened.writestr("1.roi", bytes(9_000))
         opened.writestr("2.roi", bytes(9_000))

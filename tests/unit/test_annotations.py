@@ -1,4 +1,4 @@
-"""Promises of the annotation forms drawn in JSON or painted: what each reads, and its refusals."""
+"""Annotations drawn in JSON or painted as masks: what each format reads and rejects."""
 
 import json
 from pathlib import Path
@@ -44,20 +44,20 @@ def store(tmp_path, content) -> Path:
     return path
 
 
-def painted(found: Annotation, size=(HEIGHT, WIDTH)) -> np.ndarray:
-    return fill_parts(found.parts, *size) if found.mask is None else found.mask
+def painted(annotation: Annotation, size=(HEIGHT, WIDTH)) -> np.ndarray:
+    return fill_parts(annotation.parts, *size) if annotation.mask is None else annotation.mask
 
 
 def read(path, form="auto", scan=SCAN, key="", labels=None) -> np.ndarray:
     return painted(any_form.read(path, form, scan, key, labels), scan.voxels.shape[-2:])
 
 
-def codes(found: Annotation) -> list[str]:
-    return [note.code for note in found.notes]
+def codes(annotation: Annotation) -> list[str]:
+    return [note.code for note in annotation.notes]
 
 
 @pytest.mark.parametrize("form", ["auto", None])
-def test_forms_of_one_square_give_one_mask(tmp_path, form):
+def test_every_format_of_a_square_gives_the_same_mask(tmp_path, form):
     polygons = store(tmp_path, {"shapes": [shape(SQUARE)], "imageHeight": 20, "imageWidth": 30})
     np.testing.assert_array_equal(read(polygons, form or "labelme"), expected_square())
     one_based = (np.array(SQUARE) + 1).tolist()
@@ -71,22 +71,22 @@ def test_forms_of_one_square_give_one_mask(tmp_path, form):
 
 
 def test_outlines_on_a_single_dicom_slice_become_a_mask_of_its_shape(tmp_path):
-    found = any_form.read(store(tmp_path, {"shapes": [shape(SQUARE)]}), "auto", SLICE)
-    assert found.parts is None
-    np.testing.assert_array_equal(found.mask, expected_square()[None])
+    annotation = any_form.read(store(tmp_path, {"shapes": [shape(SQUARE)]}), "auto", SLICE)
+    assert annotation.parts is None
+    np.testing.assert_array_equal(annotation.mask, expected_square()[None])
 
 
 def test_labelme_polygons_are_united(tmp_path):
     second = [[8.5, 5.5], [14.5, 5.5], [14.5, 11.5], [8.5, 11.5]]
-    found = read(store(tmp_path, {"shapes": [shape(SQUARE), shape(second)]}))
-    assert found.sum() == 36 + 36 - 2 * 3
-    assert set(np.unique(found)) == {0, 1}
+    mask = read(store(tmp_path, {"shapes": [shape(SQUARE), shape(second)]}))
+    assert mask.sum() == 36 + 36 - 2 * 3
+    assert set(np.unique(mask)) == {0, 1}
 
 
 def test_labelme_rectangle_and_circle(tmp_path):
     corners = [[10.5, 8.5], [4.5, 2.5]]
-    found = read(store(tmp_path, {"shapes": [shape(corners, shape_type="rectangle")]}))
-    np.testing.assert_array_equal(found, expected_square())
+    mask = read(store(tmp_path, {"shapes": [shape(corners, shape_type="rectangle")]}))
+    np.testing.assert_array_equal(mask, expected_square())
     circle = shape([[14.0, 9.0], [14.0, 16.3]], shape_type="circle")
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     disc = np.hypot(rows - 9, columns - 14) < 7.3
@@ -98,8 +98,8 @@ def test_labelme_rectangle_and_circle(tmp_path):
         st.tuples(st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1)), min_size=3, max_size=8
     ).filter(lambda points: Polygon(points).is_valid)
 )
-def test_labelme_lies_where_the_tools_own_drawing_rule_puts_it(tmp_path_factory, points):
-    """PIL, which LabelMe draws with, paints the border's pixels too and rounds thin tips: whatever
+def test_labelme_polygons_lie_where_labelme_draws_them(tmp_path_factory, points):
+    """LabelMe draws with PIL, which also fills border pixels and rounds thin tips: every pixel that
     differs touches the outline."""
     path = store(tmp_path_factory.mktemp("pil"), {"shapes": [shape(points)]})
     ours = read(path).astype(bool)
@@ -111,12 +111,12 @@ def test_labelme_lies_where_the_tools_own_drawing_rule_puts_it(tmp_path_factory,
         assert border.distance(Polygon([(column, row)] * 3).centroid) < 1
 
 
-def test_annotation_without_outlines_is_empty_and_no_error(tmp_path):
-    found = any_form.read(store(tmp_path, {"shapes": []}), "auto", SCAN)
-    assert found.parts == () and found.mask is None
+def test_an_annotation_without_outlines_is_empty_and_accepted(tmp_path):
+    annotation = any_form.read(store(tmp_path, {"shapes": []}), "auto", SCAN)
+    assert annotation.parts == () and annotation.mask is None
 
 
-def test_labels_choose_what_counts(tmp_path):
+def test_the_map_of_labels_decides_what_counts(tmp_path):
     other = [[20.5, 2.5], [26.5, 2.5], [26.5, 8.5]]
     path = store(tmp_path, {"shapes": [shape(SQUARE), shape(other, label="oedema")]})
     assert read(path).sum() > 36
@@ -150,7 +150,7 @@ def test_labels_choose_what_counts(tmp_path):
         ({"shapes": [shape([[-1, -1], [99, -1], [99, 99], [-1, 99]])]}, "annotation_all"),
     ],
 )
-def test_labelme_refuses_in_one_line(tmp_path, content, complaint):
+def test_labelme_errors_are_one_line(tmp_path, content, complaint):
     with pytest.raises(UserError, match=complaint) as caught:
         read(store(tmp_path, content), "labelme")
     assert "\n" not in str(caught.value)
@@ -168,13 +168,13 @@ def test_labelme_refuses_in_one_line(tmp_path, content, complaint):
         ([[1, 1], [None, 1], [5, 5]], "polygon_not_finite"),
     ],
 )
-def test_border_refuses_in_one_line(tmp_path, content, complaint):
+def test_border_errors_are_one_line(tmp_path, content, complaint):
     with pytest.raises(UserError, match=complaint) as caught:
         read(store(tmp_path, content), "border")
     assert "\n" not in str(caught.value)
 
 
-def test_mask_of_another_size_is_refused(tmp_path):
+def test_a_mask_of_another_size_is_rejected(tmp_path):
     path = tmp_path / "mask.png"
     write_mask(path, expected_square().T)
     with pytest.raises(UserError, match=r"image 20 wide and 30 high.*annotation_size"):
@@ -187,13 +187,13 @@ def labelled(values, labels=None, monkey=None):
 
 
 @pytest.mark.parametrize("value", [1, 2, 255, 65535])
-def test_mask_of_one_value_needs_no_map(monkeypatch, value):
-    found = labelled(expected_square().astype(int) * value, monkey=monkeypatch)
-    np.testing.assert_array_equal(found.mask, expected_square())
-    assert found.mask.dtype == np.uint8 and found.notes == ()
+def test_a_mask_of_one_value_needs_no_map(monkeypatch, value):
+    annotation = labelled(expected_square().astype(int) * value, monkey=monkeypatch)
+    np.testing.assert_array_equal(annotation.mask, expected_square())
+    assert annotation.mask.dtype == np.uint8 and annotation.notes == ()
 
 
-def test_mask_of_several_labels_needs_a_map_that_names_each(monkeypatch):
+def test_a_mask_of_several_labels_needs_a_map_of_all_of_them(monkeypatch):
     values = expected_square().astype(int)
     values[4, 6], values[0, 0] = 4, 2
     with pytest.raises(UserError, match=r"label 1, 2, 4; expected a single label.*label_unknown"):
@@ -201,70 +201,70 @@ def test_mask_of_several_labels_needs_a_map_that_names_each(monkeypatch):
     with pytest.raises(UserError, match=r"label 2; expected one of '1', '4'"):
         labelled(values, {"1": "tumour", "4": "tumour"}, monkey=monkeypatch)
     counted = {"1": "tumour", "2": "background", "4": "tumour", "7": "tumour"}
-    found = labelled(values, counted, monkey=monkeypatch)
-    np.testing.assert_array_equal(found.mask, expected_square())
+    annotation = labelled(values, counted, monkey=monkeypatch)
+    np.testing.assert_array_equal(annotation.mask, expected_square())
 
 
-def test_grey_edges_are_cut_at_half_and_reported(monkeypatch):
+def test_grey_edges_are_cut_at_half_with_a_warning(monkeypatch):
     values = expected_square().astype(int) * 250
     values[3, 5:11], values[2, 5:11], values[15, 20] = 125, 124, 3
-    found = labelled(values, monkey=monkeypatch)
-    np.testing.assert_array_equal(found.mask, expected_square())
-    assert codes(found) == ["mask_grey_edges"]
+    annotation = labelled(values, monkey=monkeypatch)
+    np.testing.assert_array_equal(annotation.mask, expected_square())
+    assert codes(annotation) == ["mask_grey_edges"]
 
 
-def test_grey_labels_are_not_taken_for_grey_edges(monkeypatch):
+def test_grey_labels_are_not_mistaken_for_grey_edges(monkeypatch):
     values = np.zeros((HEIGHT, WIDTH), int)
     values[2:12, 2:12], values[2:12, 16:26] = 127, 255
     with pytest.raises(UserError, match="label 127, 255"):
         labelled(values, monkey=monkeypatch)
 
 
-def test_mask_that_is_empty_or_full(monkeypatch):
+def test_an_empty_mask_is_accepted_and_a_full_one_rejected(monkeypatch):
     assert labelled(np.zeros((HEIGHT, WIDTH), int), monkey=monkeypatch).mask.sum() == 0
     with pytest.raises(UserError, match="annotation_all"):
         labelled(np.full((HEIGHT, WIDTH), 255), monkey=monkeypatch)
 
 
-def test_label_volume_goes_to_the_images_grid(tmp_path):
-    """Its first axis runs the other way and its last two are exchanged."""
+def test_a_label_volume_is_put_on_the_images_grid(tmp_path):
+    """Its first axis is reversed and its last two are exchanged."""
     values = np.random.default_rng(1).integers(0, 2, (5, 6, 7)).astype(np.uint8)
     image = Scan(Path("v.nii"), np.zeros((5, 6, 7), np.uint16), affine=np.diag([1.0, 1, 2, 1]))
     other = image.affine[:, [0, 2, 1, 3]] @ np.diag([-1.0, 1, 1, 1])
     other[0, 3] = 4
     turned = np.ascontiguousarray(values[::-1].transpose(0, 2, 1))
     nibabel.save(nibabel.Nifti1Image(turned, other), tmp_path / "labels.nii.gz")
-    found = any_form.read(tmp_path / "labels.nii.gz", "auto", image)
-    np.testing.assert_array_equal(found.mask, values)
+    annotation = any_form.read(tmp_path / "labels.nii.gz", "auto", image)
+    np.testing.assert_array_equal(annotation.mask, values)
 
 
-def test_jpeg_mask_is_read_whole(tmp_path):
-    """The compression's greys around the edge lie on both sides of half."""
+def test_a_jpeg_mask_is_restored_exactly(tmp_path):
+    """Compression leaves greys above and below half around the edge."""
     square = np.kron(expected_square(), np.ones((7, 7), np.uint8)) * 255
     Image.fromarray(square).save(tmp_path / "mask.jpg", quality=75)
     scan = Scan(Path("image.png"), square)
-    found = any_form.read(tmp_path / "mask.jpg", "auto", scan)
-    np.testing.assert_array_equal(found.mask, square > 0)
-    assert codes(found) == ["mask_grey_edges"]
+    annotation = any_form.read(tmp_path / "mask.jpg", "auto", scan)
+    np.testing.assert_array_equal(annotation.mask, square > 0)
+    assert codes(annotation) == ["mask_grey_edges"]
 
 
-def test_outlines_on_a_volume_are_refused(tmp_path):
+def test_outlines_on_a_volume_are_rejected(tmp_path):
     volume = Scan(Path("volume.nii"), np.zeros((5, 6, 7), np.uint16), affine=np.eye(4))
     with pytest.raises(UserError, match=r"5 x 6 x 7.*outline_on_volume"):
         any_form.read(store(tmp_path, {"shapes": [shape(SQUARE)]}), "auto", volume)
 
 
 @pytest.mark.parametrize("name", [*registry.names("annotations"), "auto"])
-def test_every_form_names_a_missing_file(tmp_path, name):
+def test_every_format_reports_a_missing_file(tmp_path, name):
     with pytest.raises(UserError, match="no such"):
         any_form.read(tmp_path / "missing", name, SCAN)
 
 
-def test_stored_form_gives_the_same_mask_and_holds_numbers_only(tmp_path):
+def test_a_stored_annotation_gives_the_same_mask_and_holds_only_numbers(tmp_path):
     secret = "Jane Doe 1970"
     content = {"shapes": [shape(SQUARE, label=secret, description=secret)], "imagePath": secret}
-    found = any_form.read(store(tmp_path, content), "auto", SCAN)
-    for parts, mask in [(found.parts, None), (None, painted(found))]:
+    annotation = any_form.read(store(tmp_path, content), "auto", SCAN)
+    for parts, mask in [(annotation.parts, None), (None, painted(annotation))]:
         case = Case("a.b", "p", "axial", SCAN.voxels, parts, mask, (1, 1), secret)
         path = storing.store_annotation(tmp_path / "a.b", case)
         assert path.name == ("a.b.json" if mask is None else "a.b.png")

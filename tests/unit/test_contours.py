@@ -1,4 +1,4 @@
-"""Promises of the contours: simple polygons that give the mask again, to the pixel."""
+"""Contours: simple polygons that fill to exactly the mask they came from."""
 
 import json
 
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from tumorseg.outlines.contours import labelme, polygons_of
+from tumorseg.outlines.contours import labelme_content, polygons_of
 from tumorseg.outlines.polygons import fill
 
 
@@ -31,13 +31,13 @@ def masks(draw):
 
 @settings(max_examples=400)
 @given(mask=masks())
-def test_the_polygons_of_a_mask_give_it_again_to_the_pixel(mask):
+def test_the_polygons_of_a_mask_restore_it_exactly(mask):
     np.testing.assert_array_equal(filled(mask), mask)
 
 
 @settings(max_examples=200)
 @given(mask=masks())
-def test_every_polygon_is_simple_inside_the_image_and_free_of_the_others(mask):
+def test_polygons_are_simple_disjoint_and_inside_the_image(mask):
     height, width = mask.shape
     shapes = [shapely.Polygon(points) for points in polygons_of(mask)]
     assert all(shape.is_valid and shape.area > 0 for shape in shapes)
@@ -45,7 +45,7 @@ def test_every_polygon_is_simple_inside_the_image_and_free_of_the_others(mask):
     assert all(frame.covers(shape) for shape in shapes)
     union = shapely.union_all(shapes).area
     assert union == pytest.approx(sum(shape.area for shape in shapes))
-    # Each polygon has four corners more that are cut off than corners that are filled.
+    # Each polygon cuts off four more pixel corners than it fills.
     assert union == pytest.approx(mask.sum() - len(shapes) / 2)
 
 
@@ -56,25 +56,25 @@ def test_every_polygon_is_simple_inside_the_image_and_free_of_the_others(mask):
         (["111", "101", "111"], 2),  # a hole: cut in two
         (["110", "110", "001"], 2),  # parts that share a corner
         (["11100", "10100", "11011", "00101", "00111"], 5),  # two rings that meet at a corner
-        (["111", "101", "110"], 3),  # background that leaks out at a corner
+        (["111", "101", "110"], 3),  # background connected to the outside at a corner
         (["000", "000"], 0),
     ],
 )
 def test_holes_and_touching_corners_become_several_polygons(rows, parts):
-    mask = np.array([[int(one) for one in row] for row in rows], np.uint8)
+    mask = np.array([[int(digit) for digit in row] for row in rows], np.uint8)
     assert len(polygons_of(mask)) == parts
     np.testing.assert_array_equal(filled(mask), mask)
 
 
-def test_a_full_mask_is_one_polygon_along_the_picture():
+def test_a_full_mask_is_one_polygon_along_the_picture_border():
     (points,) = polygons_of(np.ones((20, 30), np.uint8))
     assert len(points) == 8
 
 
-def test_a_labelme_file_names_the_picture_and_its_size():
+def test_a_labelme_file_states_the_picture_and_its_size():
     mask = np.zeros((20, 30), np.uint8)
     mask[5:9, 4:20] = 1
-    content = json.loads(json.dumps(labelme(mask, "../a.png")))
+    content = json.loads(json.dumps(labelme_content(mask, "../a.png")))
     assert (content["imagePath"], content["imageData"]) == ("../a.png", None)
     assert (content["imageHeight"], content["imageWidth"]) == mask.shape
     (shape,) = content["shapes"]

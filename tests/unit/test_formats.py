@@ -1,4 +1,4 @@
-"""Every format a user may bring: what is read from it, and the one line that a bad file prints."""
+"""Every image format: which values are read, and the one-line error for a bad file."""
 
 import gzip
 import struct
@@ -32,8 +32,8 @@ def measured(scan):
     return scan.offset + scan.scale * scan.voxels.astype(float)
 
 
-def refused(code, path, read=scans.read):
-    """The line that reading a file prints; it has to carry this code."""
+def rejected_line(code, path, read=scans.read):
+    """The one-line error that reading a file gives; it must have this code."""
     with pytest.raises(DataError) as caught:
         read(path)
     line = str(caught.value)
@@ -50,7 +50,7 @@ def codes(scan):
 
 
 def grey_pictures():
-    """name -> (what writes the file, the numbers it holds)."""
+    """name -> (function that writes the file, its values)."""
     eight, sixteen = PICTURE, PICTURE16
     few = np.arange(12, dtype=np.uint8).reshape(3, 4) % 4
 
@@ -69,7 +69,7 @@ def grey_pictures():
         image.save(path, bits=2)
 
     def packed(path):
-        """A greyscale PNG of 2 bits a pixel, by hand: no library here writes one."""
+        """A greyscale PNG of 2 bits per pixel, built by hand: no library here writes one."""
         path.write_bytes(_png_of_bits(few, 2))
 
     alpha8, alpha16 = np.full_like(eight, 255), np.full_like(sixteen, 65535)
@@ -122,7 +122,7 @@ def test_a_picture_of_8_or_16_bit_keeps_its_numbers(tmp_path, name):
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_a_jpeg_is_read_within_its_own_loss(tmp_path, mode):
+def test_a_jpeg_is_read_within_its_compression_loss(tmp_path, mode):
     smooth = np.add.outer(np.arange(40), np.arange(50)).astype(np.uint8) * 2
     image = Image.fromarray(smooth).convert(mode)
     scan = scans.read(files.with_pillow(tmp_path / "a.jpg", image, quality=90))
@@ -130,7 +130,7 @@ def test_a_jpeg_is_read_within_its_own_loss(tmp_path, mode):
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.int32, np.int8, np.float32])
-def test_signed_and_float_tiffs_are_stretched_and_lead_back(tmp_path, dtype):
+def test_signed_and_float_tiffs_are_scaled_reversibly(tmp_path, dtype):
     values = np.linspace(-100, 120, 20).reshape(4, 5).astype(dtype)
     (tmp_path / "a.tif").write_bytes(cv2.imencode(".tif", values)[1].tobytes())
     scan = scans.read(tmp_path / "a.tif")
@@ -153,11 +153,11 @@ def test_signed_and_float_tiffs_are_stretched_and_lead_back(tmp_path, dtype):
         ("a.jpg", np.kron(PICTURE // 64 * 64, np.ones((8, 8), np.uint8))),
     ],
 )
-def test_pictures_and_masks_stand_upright_as_exif_says(tmp_path, name, array, turn):
+def test_pictures_and_masks_are_turned_upright_by_exif(tmp_path, name, array, turn):
     path = tmp_path / name
     exif = Image.Exif()
     exif[0x0112] = turn
-    if array.ndim == 3 and name == "a.tif":  # Pillow writes no 16-bit colour, OpenCV no turn
+    if array.ndim == 3 and name == "a.tif":  # OpenCV writes no orientation tag
         path.write_bytes(_with_tag(cv2.imencode(".tif", array)[1].tobytes(), 0x0112, turn))
         array = array[..., 0]
     elif array.ndim == 3:  # put Pillow's EXIF chunk into OpenCV's file
@@ -174,14 +174,14 @@ def test_pictures_and_masks_stand_upright_as_exif_says(tmp_path, name, array, tu
         1: array, 2: array[:, ::-1], 3: array[::-1, ::-1], 4: array[::-1],
         5: array.T, 6: array.T[:, ::-1], 7: array.T[::-1, ::-1], 8: array.T[::-1],
     }  # fmt: skip
-    found = scans.read(path).voxels
-    assert found.shape == turns[turn].shape
-    assert np.abs(found.astype(int) - turns[turn]).max() <= (6 if name == "a.jpg" else 0)
-    np.testing.assert_array_equal(scans.read_labels(path).values, found)
+    upright = scans.read(path).voxels
+    assert upright.shape == turns[turn].shape
+    assert np.abs(upright.astype(int) - turns[turn]).max() <= (6 if name == "a.jpg" else 0)
+    np.testing.assert_array_equal(scans.read_labels(path).values, upright)
 
 
 def _with_tag(tiff, tag, value):
-    """A little-endian TIFF with one more tag of one short number: a new directory at its end."""
+    """A little-endian TIFF with one more tag (a short), in a new directory at its end."""
     start = int.from_bytes(tiff[4:8], "little")
     count = int.from_bytes(tiff[start : start + 2], "little")
     entries = [tiff[start + 2 + 12 * i :][:12] for i in range(count)]
@@ -192,7 +192,7 @@ def _with_tag(tiff, tag, value):
     return tiff[:4] + len(tiff).to_bytes(4, "little") + tiff[8:] + directory
 
 
-def test_the_table_of_turns_above_is_pillows(tmp_path):
+def test_the_table_of_turns_above_agrees_with_pillow(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = files.with_pillow(tmp_path / "a.png", Image.fromarray(PICTURE), exif=exif)
@@ -202,32 +202,32 @@ def test_the_table_of_turns_above_is_pillows(tmp_path):
         )
 
 
-def test_a_printers_resolution_is_no_pixel_spacing(tmp_path):
+def test_a_print_resolution_is_not_a_pixel_spacing(tmp_path):
     path = files.with_pillow(tmp_path / "a.png", Image.fromarray(PICTURE), dpi=(300, 300))
     assert np.isnan(scans.read(path).spacing_mm).all()
 
 
-def test_a_palette_of_colours_is_no_image_but_its_indices_are_labels(tmp_path):
+def test_a_colour_palette_is_rejected_as_image_but_gives_labels(tmp_path):
     indices = np.arange(12, dtype=np.uint8).reshape(3, 4) % 3
     image = Image.fromarray(indices, "P")
     image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
     path = files.with_pillow(tmp_path / "a.png", image)
-    refused("image_colour", path)
+    rejected_line("image_colour", path)
     np.testing.assert_array_equal(scans.read_labels(path).values, indices)
 
 
-def test_a_drawn_outline_is_refused(tmp_path):
+def test_an_image_with_a_drawn_outline_is_rejected(tmp_path):
     colours = np.dstack([PICTURE] * 3)
     colours[2, 3] = [0, 0, 255]
-    assert "drawings" in refused("image_colour", files.png(tmp_path / "a.png", colours))
+    assert "drawings" in rejected_line("image_colour", files.png(tmp_path / "a.png", colours))
 
 
-def test_cmyk_is_refused(tmp_path):
-    refused("image_colour", files.with_pillow(tmp_path / "a.jpg", Image.new("CMYK", (5, 6))))
+def test_cmyk_is_rejected(tmp_path):
+    rejected_line("image_colour", files.with_pillow(tmp_path / "a.jpg", Image.new("CMYK", (5, 6))))
 
 
 @pytest.mark.parametrize("kind", ["rgba", "rgba16", "palette", "grey key", "16-bit key"])
-def test_transparency_in_places_is_refused(tmp_path, kind):
+def test_partial_transparency_is_rejected(tmp_path, kind):
     path = tmp_path / "a.png"
     if kind.startswith("rgba"):
         grey = PICTURE if kind == "rgba" else PICTURE16
@@ -239,17 +239,17 @@ def test_transparency_in_places_is_refused(tmp_path, kind):
     else:
         array = PICTURE if kind == "grey key" else PICTURE16
         files.with_pillow(path, Image.fromarray(array), transparency=int(array[0, 0]))
-    assert "flatten" in refused("image_transparent", path)
+    assert "flatten" in rejected_line("image_transparent", path)
 
 
-def test_several_pages_are_refused_with_the_way_out(tmp_path):
+def test_several_pages_are_rejected_with_a_hint(tmp_path):
     page = Image.fromarray(PICTURE)
     path = files.with_pillow(tmp_path / "a.tif", page, save_all=True, append_images=[page])
-    assert "NIfTI" in refused("image_pages", path)
+    assert "NIfTI" in rejected_line("image_pages", path)
 
 
 @pytest.mark.parametrize("name", [n for n in files.MAKERS if n != "b.tif"])
-def test_a_file_cut_short_is_refused_wherever_it_ends(tmp_path, name):
+def test_a_truncated_file_is_rejected_wherever_it_ends(tmp_path, name):
     path = files.made(name, tmp_path)
     content = path.read_bytes()
     for left in (0.3, 0.6, 0.9):
@@ -260,44 +260,44 @@ def test_a_file_cut_short_is_refused_wherever_it_ends(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.nii.gz", "a.dcm", "a", "a.mat"])
-def test_an_empty_file_is_refused(tmp_path, name):
+def test_an_empty_file_is_rejected(tmp_path, name):
     (tmp_path / name).touch()
-    assert "0 bytes" in refused("image_empty", tmp_path / name)
+    assert "0 bytes" in rejected_line("image_empty", tmp_path / name)
 
 
-def test_what_is_no_file_is_refused(tmp_path):
-    refused("image_missing", tmp_path / "none.png")
-    refused("image_missing", Path("/dev/zero"))
-    refused("image_missing", tmp_path)
+def test_missing_files_devices_and_empty_folders_are_rejected(tmp_path):
+    rejected_line("image_missing", tmp_path / "none.png")
+    rejected_line("image_missing", Path("/dev/zero"))
+    rejected_line("image_missing", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.nii.gz", "a.mha", "a.dcm", "a.txt"])
-def test_text_is_no_image_whatever_its_name(tmp_path, name):
+def test_text_is_rejected_whatever_its_name(tmp_path, name):
     (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\n" * 9)
-    refused("image_type", tmp_path / name)
+    rejected_line("image_type", tmp_path / name)
 
 
 @pytest.mark.parametrize(
     "wrong", ["x.png", "x.jpg", "x.tif", "x.dcm", "x.nii", "x.nii.gz", "x.mha"]
 )
 @pytest.mark.parametrize("name", files.MAKERS)
-def test_content_counts_and_a_name_that_lies_is_a_warning(tmp_path, name, wrong):
+def test_the_content_decides_and_a_wrong_suffix_is_a_warning(tmp_path, name, wrong):
     right = files.made(name, tmp_path)
     expected = scans.read(right)
     (tmp_path / wrong).write_bytes(right.read_bytes())
     scan = scans.read(tmp_path / wrong)
     np.testing.assert_array_equal(scan.voxels, expected.voxels)
-    lies = "".join(right.suffixes) != "".join(Path(wrong).suffixes)
-    assert codes(scan) == (["image_type"] if lies else [])
+    misnamed = "".join(right.suffixes) != "".join(Path(wrong).suffixes)
+    assert codes(scan) == (["image_type"] if misnamed else [])
 
 
-def test_an_unknown_ending_is_no_lie(tmp_path):
+def test_an_unknown_suffix_gives_no_warning(tmp_path):
     path = files.png(tmp_path / "a.slice7", PICTURE)
     assert scans.read(path).notes == ()
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg"])
-def test_a_picture_bomb_is_refused_by_its_header(tmp_path, name):
+def test_a_picture_that_claims_a_huge_size_is_rejected(tmp_path, name):
     path = files.made(name, tmp_path)
     content = bytearray(path.read_bytes())
     if name == "a.png":
@@ -311,7 +311,7 @@ def test_a_picture_bomb_is_refused_by_its_header(tmp_path, name):
             entry = content.index(tag.to_bytes(2, "little") + b"\4\0\1\0\0\0")
             content[entry + 8 : entry + 12] = (60000).to_bytes(4, "little")
     path.write_bytes(content)
-    assert "crop" in refused("image_too_large", path)
+    assert "crop" in rejected_line("image_too_large", path)
 
 
 # ---------------------------------------------------------------- volumes
@@ -366,29 +366,29 @@ def test_units_of_nifti_become_millimetres(tmp_path, unit, factor):
 
 
 @pytest.mark.parametrize("shape", [(5, 6), (5, 6, 1), (5, 6, 7), (5, 6, 7, 1), (5, 6, 7, 1, 1)])
-def test_axes_of_length_one_are_no_further_dimensions(tmp_path, shape):
+def test_extra_axes_of_length_one_are_dropped(tmp_path, shape):
     values = np.arange(np.prod(shape), dtype=np.int16).reshape(shape)
     scan = scans.read(files.nifti(tmp_path / "a.nii", values))
     np.testing.assert_array_equal(np.rint(measured(scan)), values.reshape((*shape, 1)[:3]))
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
-def test_several_volumes_in_one_file_are_refused(tmp_path, name):
+def test_several_volumes_in_one_file_are_rejected(tmp_path, name):
     path = files.nifti(tmp_path / name, np.zeros((3, 4, 5, 2), np.int16))
-    assert "3 x 4 x 5 x 2" in refused("volume_many", path)
+    assert "3 x 4 x 5 x 2" in rejected_line("volume_many", path)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["a.nii.gz", "a.tif"])
-def test_values_that_are_not_finite_are_counted_and_refused(tmp_path, name, bad):
+def test_values_that_are_not_finite_are_counted_and_rejected(tmp_path, name, bad):
     values = np.ones((3, 4, 5), np.float32)
     values[1, 1, :2] = bad
     if name == "a.tif":
         (tmp_path / name).write_bytes(cv2.imencode(".tif", values[1])[1].tobytes())
     else:
         files.nifti(tmp_path / name, values)
-    assert "2 values" in refused("volume_not_finite", tmp_path / name)
-    refused("volume_not_finite", tmp_path / name, scans.read_labels)
+    assert "2 values" in rejected_line("volume_not_finite", tmp_path / name)
+    rejected_line("volume_not_finite", tmp_path / name, scans.read_labels)
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.mha", "a.nrrd"])
@@ -406,17 +406,17 @@ def test_a_volume_without_orientation_is_a_warning(tmp_path, name):
     assert codes(scans.read(path)) == ["affine_missing"]
 
 
-def test_voxels_without_a_size_are_refused(tmp_path):
+def test_voxels_without_a_size_are_rejected(tmp_path):
     path = files.nifti(tmp_path / "a.nii")
     content = bytearray(path.read_bytes())
     content[280:328] = np.zeros(12, "<f4").tobytes()  # the sform
     path.write_bytes(content)
-    assert "orientation" in refused("affine_wrong", path)
+    assert "orientation" in rejected_line("affine_wrong", path)
 
 
-def test_colours_in_a_volume_are_refused(tmp_path):
+def test_colours_in_a_volume_are_rejected(tmp_path):
     rgb = np.zeros((3, 4, 5), [("R", "u1"), ("G", "u1"), ("B", "u1")])
-    refused("image_colour", files.nifti(tmp_path / "a.nii", rgb))
+    rejected_line("image_colour", files.nifti(tmp_path / "a.nii", rgb))
     image = sitk.GetImageFromArray(np.zeros((3, 4, 5, 3), np.uint8), isVector=True)
     for name in ("a.mha", "a.nrrd"):
         sitk.WriteImage(image, str(tmp_path / name))
@@ -426,7 +426,7 @@ def test_colours_in_a_volume_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.mha", "a.nrrd"])
-def test_a_volume_bomb_is_refused_by_its_header(tmp_path, name):
+def test_a_volume_that_claims_a_huge_size_is_rejected(tmp_path, name):
     path = files.made(name, tmp_path)
     content = path.read_bytes()
     if name.startswith("a.nii"):
@@ -436,35 +436,35 @@ def test_a_volume_bomb_is_refused_by_its_header(tmp_path, name):
     else:
         content = content.replace(b"5 6 7", b"30000 30000 30000")
     path.write_bytes(content)
-    refused("image_too_large", path)
+    rejected_line("image_too_large", path)
 
 
-def test_a_compressed_volume_that_unpacks_to_more_than_its_header_says_is_refused(tmp_path):
+def test_a_volume_that_unpacks_to_more_than_its_header_states_is_rejected(tmp_path):
     content = files.itk(tmp_path / "a.mha").read_bytes()
     header, pixels = content.split(b"LOCAL\n")
     packed = zlib.compress(pixels + bytes(2**24))
     header = header.replace(b"CompressedData = False", b"CompressedData = True")
     (tmp_path / "a.mha").write_bytes(header + b"LOCAL\n" + packed)
-    refused("image_truncated", tmp_path / "a.mha")
+    rejected_line("image_truncated", tmp_path / "a.mha")
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../secret.raw", "LIST", "part%d.raw 1 3 1"])
-def test_a_header_cannot_point_to_pixels_elsewhere(tmp_path, target):
+def test_a_header_cannot_point_to_pixels_in_another_folder(tmp_path, target):
     (tmp_path / "secret.raw").write_bytes(bytes(9999))
     folder = tmp_path / "data"
     folder.mkdir()
     lines = files.itk(folder / "a.mhd").read_text().replace("a.raw", target)
     (folder / "a.mhd").write_text(lines)
-    refused("path_outside", folder / "a.mhd")
+    rejected_line("path_outside", folder / "a.mhd")
     lines = files.itk(folder / "a.nhdr").read_text().replace("a.raw", target)
     (folder / "a.nhdr").write_text(lines)
-    refused("path_outside", folder / "a.nhdr")
+    rejected_line("path_outside", folder / "a.nhdr")
 
 
-def test_a_header_without_its_pixels_says_which_file_is_missing(tmp_path):
+def test_a_header_without_its_pixel_file_is_rejected_with_a_hint(tmp_path):
     files.itk(tmp_path / "a.mhd")
     (tmp_path / "a.raw").unlink()
-    assert "copy the other file" in refused("image_missing", tmp_path / "a.mhd")
+    assert "copy the other file" in rejected_line("image_missing", tmp_path / "a.mhd")
 
 
 def test_a_flipped_bit_in_a_compressed_volume_is_found_by_its_checksum(tmp_path):
@@ -472,13 +472,13 @@ def test_a_flipped_bit_in_a_compressed_volume_is_found_by_its_checksum(tmp_path)
     content = bytearray(path.read_bytes())
     content[-8] ^= 1  # of the stored CRC
     path.write_bytes(content)
-    refused("image_truncated", path)
+    rejected_line("image_truncated", path)
 
 
 # ---------------------------------------------------------------- DICOM
 
 
-def test_a_series_is_sorted_by_place_whatever_its_names(tmp_path):
+def test_a_series_is_sorted_by_position_not_by_file_name(tmp_path):
     scan = scans.read(files.series(tmp_path / "s", order=[3, 1, 0, 4, 2]))
     np.testing.assert_array_equal(np.rint(measured(scan)), VOLUME)
     # LPS to RAS: slices 3 mm to Superior, rows 0.5 mm to Posterior, columns 0.75 mm to Left.
@@ -499,9 +499,9 @@ def test_a_series_is_sorted_by_place_whatever_its_names(tmp_path):
         ((0.8, 0.6, 0, -0.6, 0.8, 0), (0, 0, 3.0)),
     ],
 )
-def test_a_series_and_the_same_as_nifti_give_equal_cuts(tmp_path, orientation, step):
+def test_a_series_and_its_nifti_copy_give_equal_slices(tmp_path, orientation, step):
     folder = files.series(tmp_path / "s", step=step, orientation=orientation)
-    reader = sitk.ImageSeriesReader()  # a third library as the judge
+    reader = sitk.ImageSeriesReader()  # a third library as reference
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
     sitk.WriteImage(reader.Execute(), str(tmp_path / "a.nii.gz"))
     ours, theirs = scans.read(folder), scans.read(tmp_path / "a.nii.gz")
@@ -514,17 +514,17 @@ def test_a_series_and_the_same_as_nifti_give_equal_cuts(tmp_path, orientation, s
             planes.spacing_in(theirs.affine, plane)
         )
     labels = scans.read_labels(tmp_path / "a.nii.gz")
-    np.testing.assert_array_equal(scans.to_grid(labels, ours), VOLUME)
+    np.testing.assert_array_equal(scans.labels_on_grid_of(labels, ours), VOLUME)
 
 
-def test_frames_of_one_file_have_their_own_places_and_slopes(tmp_path):
+def test_each_frame_of_a_file_has_its_own_position_and_slope(tmp_path):
     scan = scans.read(files.frames(tmp_path / "a.dcm"))
     place = np.arange(len(VOLUME))[:, None, None]
     np.testing.assert_array_equal(np.rint(measured(scan)), VOLUME * (place + 1.0) - place)
     assert scan.affine[2, 0] == 3 and len(scan.uids) == len(VOLUME)
 
 
-def test_rescale_is_applied_and_white_on_black_is_turned(tmp_path):
+def test_rescaling_is_applied_and_monochrome1_is_inverted(tmp_path):
     tags = {"RescaleSlope": 0.5, "RescaleIntercept": -7}
     dark = scans.read(files.series(tmp_path / "a", **tags))
     white = scans.read(
@@ -537,18 +537,18 @@ def test_rescale_is_applied_and_white_on_black_is_turned(tmp_path):
     np.testing.assert_array_equal(labels.values, VOLUME * 2 + 1)
 
 
-def test_no_text_of_a_header_reaches_scan_notes_or_errors(tmp_path):
+def test_no_header_text_reaches_the_scan_its_notes_or_errors(tmp_path):
     folder = files.series(tmp_path / "s", BurnedInAnnotation="YES", Modality="DOE")
     scan = scans.read(folder)
     assert "DOE" not in repr(scan) and codes(scan) == ["burned_in_text"]
     other = files.slice_of(VOLUME[0], series="1.2.3", SOPInstanceUID="DOE^JANE")
     other.save_as(folder / "x.dcm")
-    assert "DOE" not in refused("series_several", folder)
+    assert "DOE" not in rejected_line("series_several", folder)
     assert "DOE" not in repr(scans.read(folder / "x.dcm"))
 
 
 def changed_series(folder, number, **tags):
-    """A series of which one slice has other tags (None: none)."""
+    """A series with other tags in one slice (None removes a tag)."""
     path = files.series(folder) / f"IM{number:04d}.dcm"
     data = pydicom.dcmread(path)
     for name, value in tags.items():
@@ -576,7 +576,7 @@ def changed_series(folder, number, **tags):
         ("image_compression", None),
     ],
 )
-def test_a_series_that_makes_no_volume_is_refused(tmp_path, code, tags):
+def test_a_series_that_is_not_one_volume_is_rejected(tmp_path, code, tags):
     if tags is None:
         folder = changed_series(tmp_path / "s", 0)
         data = pydicom.dcmread(folder / "IM0000.dcm")
@@ -590,7 +590,7 @@ def test_a_series_that_makes_no_volume_is_refused(tmp_path, code, tags):
                 data = pydicom.dcmread(path)
                 data.ImageOrientationPatient = tags["ImageOrientationPatient"]
                 data.save_as(path)
-    line = refused(code, folder)
+    line = rejected_line(code, folder)
     if code in ("image_colour", "image_truncated", "image_compression"):
         assert line.startswith("IM0000.dcm")
 
@@ -603,7 +603,7 @@ def test_a_series_that_makes_no_volume_is_refused(tmp_path, code, tags):
         ("slice_uneven", [0, 3, 6.5, 9, 12]),
     ],
 )
-def test_gaps_between_slices_are_warned_about(tmp_path, code, positions):
+def test_gaps_between_slices_give_a_warning(tmp_path, code, positions):
     folder = files.series(tmp_path / "s")
     for path, place in zip(sorted(folder.iterdir()), positions, strict=True):
         data = pydicom.dcmread(path)
@@ -612,7 +612,7 @@ def test_gaps_between_slices_are_warned_about(tmp_path, code, positions):
     assert codes(scans.read(folder)) == ([code] if code else [])
 
 
-def test_a_gantry_tilt_is_warned_about_and_kept_in_the_affine(tmp_path):
+def test_a_gantry_tilt_gives_a_warning_and_stays_in_the_affine(tmp_path):
     scan = scans.read(files.series(tmp_path / "s", step=(0, 0.3, 3.0)))
     assert codes(scan) == ["gantry_tilt"]
     np.testing.assert_allclose(scan.affine[:3, 0], [0, -0.3, 3])
@@ -624,16 +624,16 @@ def test_a_file_name_with_a_line_break_stays_on_one_line(tmp_path):
     data.PixelData = b""
     data.save_as(folder / "IM\n\x1b[31m.dcm")
     (folder / "IM0001.dcm").unlink()
-    assert refused("image_truncated", folder).startswith("IM??[31m.dcm")
+    assert rejected_line("image_truncated", folder).startswith("IM??[31m.dcm")
 
 
-def test_other_files_of_a_folder_are_left_out_with_a_note(tmp_path):
+def test_other_files_of_a_folder_are_skipped_with_a_note(tmp_path):
     folder = files.series(tmp_path / "s")
     (folder / "README.txt").write_text("scanned on a Monday")
     assert codes(scans.read(folder)) == ["series_other_files"]
 
 
-def test_a_slice_without_a_place_is_a_picture_with_a_warning(tmp_path):
+def test_a_slice_without_a_position_is_a_picture_with_a_warning(tmp_path):
     one = files.slice_of(VOLUME[0], series="1.2", ImagePositionPatient=None)
     one.save_as(tmp_path / "a.dcm")
     scan = scans.read(tmp_path / "a.dcm")
@@ -641,19 +641,19 @@ def test_a_slice_without_a_place_is_a_picture_with_a_warning(tmp_path):
     assert scan.spacing_mm == (0.5, 0.75) and codes(scan) == ["affine_missing"]
 
 
-def test_the_detectors_pixel_size_is_not_the_patients(tmp_path):
+def test_the_detectors_pixel_size_is_not_used_as_spacing(tmp_path):
     one = files.slice_of(VOLUME[0], series="1.2", PixelSpacing=None, ImagerPixelSpacing=[1, 1])
     one.save_as(tmp_path / "a.dcm")
     assert np.isnan(scans.read(tmp_path / "a.dcm").spacing_mm).all()
 
 
-def test_a_deflated_file_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("tumorseg.formats.dicom.MAX_BYTES", 2**20)
+def test_a_deflated_file_that_would_fill_the_memory_is_rejected(tmp_path, monkeypatch):
+    monkeypatch.setattr("tumorseg.imaging.dicom_pixels.MAX_BYTES", 2**20)
     one = files.slice_of(np.zeros((2048, 2048), np.int16), series="1.2")
     one.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
     one.save_as(tmp_path / "a.dcm", enforce_file_format=True)
     assert (tmp_path / "a.dcm").stat().st_size < 2**16
-    refused("image_too_large", tmp_path / "a.dcm")
+    rejected_line("image_too_large", tmp_path / "a.dcm")
 
 
 @pytest.mark.parametrize(
@@ -667,7 +667,7 @@ def test_a_compressed_slice_cannot_claim_more_pixels_than_its_header(tmp_path, n
     assert content[start : start + width] == (64).to_bytes(width)
     content[start : start + 2 * width] = (65000).to_bytes(width) * 2
     (tmp_path / "a.dcm").write_bytes(content)
-    refused("image_unreadable", tmp_path / "a.dcm")
+    rejected_line("image_unreadable", tmp_path / "a.dcm")
 
 
 # Real files that ship inside pydicom: name -> (shape, smallest, largest, notes)
@@ -692,7 +692,7 @@ def test_real_dicom_files_are_read(name):
 @pytest.mark.parametrize(
     "name", ["implicit", "bigendian", "RLE", "jp2klossless", "jpeg_ls_lossless", "padded"]
 )
-def test_every_coding_of_one_slice_gives_the_same_numbers(name):
+def test_every_compression_of_a_slice_gives_the_same_values(name):
     plain = scans.read(PYDICOM / "MR_small.dcm")
     other = scans.read(PYDICOM / f"MR_small_{name}.dcm")
     np.testing.assert_array_equal(other.voxels, plain.voxels)
@@ -710,7 +710,7 @@ def test_every_coding_of_one_slice_gives_the_same_numbers(name):
         "RLELossless",
     ],
 )
-def test_the_common_compressions_have_a_decoder(syntax):
+def test_common_compressions_have_a_decoder(syntax):
     assert get_decoder(getattr(pydicom.uid, syntax)).is_available
 
 
@@ -729,14 +729,14 @@ def test_the_common_compressions_have_a_decoder(syntax):
         ("dicomdirtests/98892003/MR700", "series_mixed"),
     ],
 )
-def test_real_dicom_files_that_are_no_grey_slices_are_refused(name, code):
-    refused(code, PYDICOM / name)
+def test_real_dicom_files_that_are_not_grey_slices_are_rejected(name, code):
+    rejected_line(code, PYDICOM / name)
 
 
 # ---------------------------------------------------------------- MATLAB
 
 
-def test_a_mat_file_of_the_set_gives_everything_it_holds(tmp_path):
+def test_a_mat_file_of_the_set_is_read_completely(tmp_path):
     path = files.mat(tmp_path / "1.mat")
     image = PICTURE.astype(np.int16) * 9
     np.testing.assert_array_equal(np.rint(measured(scans.read(path))), image)
@@ -752,18 +752,18 @@ def test_a_mat_file_of_the_set_gives_everything_it_holds(tmp_path):
     "members",
     [{"image": None}, {"PID": None}, {"label": np.array([[7.0]])}, {"tumorMask": np.zeros((3, 3))}],
 )
-def test_a_mat_file_of_another_kind_is_refused(tmp_path, members):
+def test_a_mat_file_of_another_kind_is_rejected(tmp_path, members):
     path = files.mat(tmp_path / "1.mat", **members)
-    assert "cjdata" in refused("mat_fields", path, mat.read_cjdata)
+    assert "cjdata" in rejected_line("mat_fields", path, mat.read_cjdata)
 
 
-def test_an_old_mat_file_is_refused_with_the_way_out(tmp_path):
+def test_an_old_mat_file_is_rejected_with_a_hint(tmp_path):
     (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(200))
-    assert "-v7.3" in refused("mat_version", tmp_path / "a.mat")
+    assert "-v7.3" in rejected_line("mat_version", tmp_path / "a.mat")
 
 
 @pytest.mark.parametrize("link", ["external", "soft", "storage"])
-def test_a_mat_file_cannot_point_into_other_files(tmp_path, link):
+def test_a_mat_file_cannot_link_to_other_files(tmp_path, link):
     secret = files.mat(tmp_path / "secret.mat")
     path = files.mat(tmp_path / "a.mat", image=None)
     with h5py.File(path, "a") as file:
@@ -773,7 +773,7 @@ def test_a_mat_file_cannot_point_into_other_files(tmp_path, link):
             file["cjdata/image"] = h5py.SoftLink("/cjdata/tumorMask")
         else:
             file.create_dataset("cjdata/image", (9, 9), "u1", external=[(str(secret), 0, 81)])
-    refused("mat_fields", path)
+    rejected_line("mat_fields", path)
 
 
 # ---------------------------------------------------------------- real data and fuzzing
@@ -782,32 +782,37 @@ def test_a_mat_file_cannot_point_into_other_files(tmp_path, link):
 def shared(name):
     path = SHARED / name
     if not path.exists():
-        pytest.skip(f"THE REAL DATA ARE NOT HERE ({name}): this promise is not tested")
+        pytest.skip(f"REAL DATA NOT FOUND ({name}): this is not tested")
     return path
 
 
-def test_the_real_volumes_and_their_masks_share_one_grid():
+def test_the_real_volumes_and_their_masks_have_the_same_grid():
     for image in sorted(shared("volumes_t1ce").glob("*_t1ce.nii.gz")):
         scan = scans.read(image)
         labels = scans.read_labels(Path(str(image).replace("t1ce.nii", "tumor_mask.nii")))
-        mask = scans.to_grid(labels, scan)
-        assert scans.own_plane(scan) == "axial" and scan.voxels.shape == (256, 256, 24)
+        mask = scans.labels_on_grid_of(labels, scan)
+        assert scans.acquisition_plane(scan) == "axial" and scan.voxels.shape == (256, 256, 24)
         assert set(np.unique(mask)) == {0, 1} and measured(scan)[mask > 0].min() > 0
 
 
-def test_a_real_head_looks_to_the_side_in_a_sagittal_cut():
+def test_a_real_head_faces_sideways_in_a_sagittal_slice():
     scan = scans.read(shared("head_with_brain_mask/ch2.nii.gz"))
-    brain = scans.to_grid(scans.read_labels(shared("head_with_brain_mask/ch2bet.nii.gz")), scan) > 0
+    brain = (
+        scans.labels_on_grid_of(
+            scans.read_labels(shared("head_with_brain_mask/ch2bet.nii.gz")), scan
+        )
+        > 0
+    )
     middle = planes.cut(brain, scan.affine, "sagittal")[90]
     rows, columns = np.nonzero(middle)
     assert middle.shape == (181, 217)
-    # The brain stem and the cerebellum lie below, and behind the middle: narrow, and to the right.
+    # Brain stem and cerebellum lie below and behind the middle: narrow, and to the right.
     below = rows > rows.max() - 30
     assert columns[below].mean() > columns.mean() + 10
     assert below.sum() < (rows < rows.min() + 30).sum() / 2
 
 
-def survives(path):
+def check_image_or_error(path):
     for read in (scans.read, scans.read_labels):
         try:
             result = read(path)
@@ -817,7 +822,7 @@ def survives(path):
 
 
 @pytest.mark.parametrize("name", files.MAKERS)
-def test_damaged_files_give_an_image_or_one_line(tmp_path, name, capfd):
+def test_damaged_files_give_an_image_or_a_one_line_error(tmp_path, name, capfd):
     path = files.made(name, tmp_path)
     good = path.read_bytes()
     places = st.integers(0, len(good) - 1)
@@ -830,14 +835,14 @@ def test_damaged_files_give_an_image_or_one_line(tmp_path, name, capfd):
         for place, value in changes:
             content[place] = value
         path.write_bytes(content[:end] if cut else content)
-        survives(path)
+        check_image_or_error(path)
 
     feed()
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.dcm", "x.nii.gz", "x.mha", "x.nrrd", "x.mat"])
-def test_random_bytes_give_one_line(tmp_path, name, capfd):
+def test_random_bytes_give_a_one_line_error(tmp_path, name, capfd):
     starts = [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"NRRD0004\n"]
     starts += [
         bytes(128) + b"DICM",

@@ -1,4 +1,4 @@
-"""Promises of the way to network size and back: proportions, exact pixel centres, 0/1 masks."""
+"""Resizing to network size and back: proportions, exact pixel centres, 0/1 masks."""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ def stretched(height, width, size=64) -> Placement:
 
 
 @given(height=SIZES, width=SIZES, size=st.sampled_from([32, 64, 128]))
-def test_letterbox_keeps_proportions_and_uses_the_longer_side_fully(height, width, size):
+def test_letterboxing_keeps_proportions_and_fills_the_longer_side(height, width, size):
     place = letterboxed(height, width, size)
     assert max(place.inner_height, place.inner_width) == size
     scale = size / max(height, width)
@@ -47,18 +47,18 @@ def test_pixels_that_are_not_square_keep_their_proportions_in_millimetres(
     assert placement(height, width, size, letterbox=True, spacing_mm=(0.3, 0.3)) == plain
 
 
-def test_a_disc_stays_round_letterboxed_and_not_stretched():
+def test_a_disc_stays_round_only_when_letterboxed():
     rows, columns = np.mgrid[:200, :400]
     disc = ((rows - 100) ** 2 + (columns - 200) ** 2 < 80**2).astype(np.uint8)
     for place, ratio in ((letterboxed(200, 400), 1.0), (stretched(200, 400), 2.0)):
-        found = place.mask_forward(disc, nearest=False)
-        high, wide = found.any(axis=1).sum(), found.any(axis=0).sum()
+        resized = place.mask_forward(disc, nearest=False)
+        high, wide = resized.any(axis=1).sum(), resized.any(axis=0).sum()
         assert high / wide == pytest.approx(ratio, rel=0.05)
 
 
 @settings(max_examples=40)
 @given(height=SIZES, width=SIZES, letterbox=st.booleans(), level=st.integers(0, 255))
-def test_a_constant_image_comes_and_goes_exactly(height, width, letterbox, level):
+def test_a_constant_image_is_restored_exactly(height, width, letterbox, level):
     place = placement(height, width, 64, letterbox=letterbox)
     square = place.forward(np.full((height, width), level, np.uint8))
     inside = place.forward(np.ones((height, width), np.uint8)) > 0
@@ -70,11 +70,11 @@ def test_a_constant_image_comes_and_goes_exactly(height, width, letterbox, level
 
 @settings(max_examples=40)
 @given(height=SIZES, width=SIZES, letterbox=st.booleans(), across=st.booleans())
-def test_a_linear_ramp_comes_back_in_place(height, width, letterbox, across):
-    """Half a pixel of shift anywhere would move the ramp by half a step: it does not.
+def test_a_linear_ramp_is_restored_without_a_shift(height, width, letterbox, across):
+    """A shift by half a pixel anywhere would move the ramp by half a step.
 
-    Bilinear and area resizing reproduce a linear function except beside the outer border, where
-    nothing lies beyond. 0.02 px is the rounding of OpenCV's interpolation weights.
+    Bilinear and area resizing reproduce a linear function except at the outer border. 0.02 px is
+    the rounding of OpenCV's interpolation weights.
     """
     place = placement(height, width, 64, letterbox=letterbox)
     length, inner = (width, place.inner_width) if across else (height, place.inner_height)
@@ -109,7 +109,7 @@ def test_pixel_centres_map_exactly(factor):
     np.testing.assert_allclose(back[:, middle], columns[:, middle], atol=1e-3)
 
 
-def test_a_blob_comes_back_to_its_centre_of_mass():
+def test_a_blob_keeps_its_centre_of_mass():
     rows, columns = np.mgrid[:341, :517]
     blob = np.exp(-((rows - 120.3) ** 2 + (columns - 301.8) ** 2) / (2 * 15**2))
     for place in (
@@ -141,10 +141,10 @@ def test_outside_the_crop_nothing_is_predicted():
 def test_masks_stay_0_and_1(height, width, letterbox, nearest, seed):
     mask = (np.random.default_rng(seed).random((height, width)) > 0.5).astype(np.uint8)
     place = placement(height, width, 64, letterbox=letterbox)
-    found = place.mask_forward(mask, nearest=nearest)
-    assert found.dtype == np.uint8
-    assert found.shape == (64, 64)
-    assert set(np.unique(found)) <= {0, 1}
+    packed_slice = place.mask_forward(mask, nearest=nearest)
+    assert packed_slice.dtype == np.uint8
+    assert packed_slice.shape == (64, 64)
+    assert set(np.unique(packed_slice)) <= {0, 1}
 
 
 def test_half_covered_pixels_are_tumour_and_less_covered_ones_not():
@@ -152,16 +152,16 @@ def test_half_covered_pixels_are_tumour_and_less_covered_ones_not():
     mask[:64, :63] = 1  # the 32nd column of the square is covered by half
     mask[64:, :1] = 1
     mask[64::2, 1] = 0
-    found = letterboxed(128, 128).mask_forward(mask, nearest=False)
-    assert found[:32].sum() == 32 * 32
-    assert found[32:, 0].all()
-    assert found[32:, 1:].sum() == 0
+    packed_slice = letterboxed(128, 128).mask_forward(mask, nearest=False)
+    assert packed_slice[:32].sum() == 32 * 32
+    assert packed_slice[32:, 0].all()
+    assert packed_slice[32:, 1:].sum() == 0
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("seed", range(6))
-def test_head_box_cuts_no_head(seed, dtype):
-    """An ellipse well above the noise of the air: the box holds all of it and little more."""
+def test_the_head_box_contains_the_whole_head(seed, dtype):
+    """The head is an ellipse, much brighter than the noisy air; the box may be a little larger."""
     random = np.random.default_rng(seed)
     height, width = random.integers(150, 400, 2)
     rows, columns = np.mgrid[:height, :width]
@@ -179,21 +179,21 @@ def test_head_box_cuts_no_head(seed, dtype):
     assert wide <= 2 * b + 0.06 * max(height, width)
 
 
-def test_head_box_of_nothing_is_the_whole_image():
+def test_the_head_box_of_an_empty_image_is_the_whole_image():
     assert head_box(np.zeros((40, 50), np.uint8)) == (0, 0, 40, 50)
 
 
-def test_robust_normalisation_is_a_z_score_of_the_head_whatever_the_scale():
+def test_robust_normalisation_is_a_z_score_of_the_head_at_any_scale():
     random = np.random.default_rng(0)
     square = np.zeros((64, 64), np.float32)
     square[10:50, 10:50] = random.normal(100, 20, (40, 40))
-    found = normalise(square, per_case=True, full_scale=255)
-    assert found[10:50, 10:50].mean() == pytest.approx(0, abs=1e-4)
-    assert found[10:50, 10:50].std() == pytest.approx(1, abs=1e-3)
-    assert found.min() >= -5
-    assert found.max() <= 5
+    packed_slice = normalise(square, per_case=True, full_scale=255)
+    assert packed_slice[10:50, 10:50].mean() == pytest.approx(0, abs=1e-4)
+    assert packed_slice[10:50, 10:50].std() == pytest.approx(1, abs=1e-3)
+    assert packed_slice.min() >= -5
+    assert packed_slice.max() <= 5
     np.testing.assert_allclose(
-        normalise(square * 37, per_case=True, full_scale=65535), found, atol=1e-4
+        normalise(square * 37, per_case=True, full_scale=65535), packed_slice, atol=1e-4
     )
     np.testing.assert_array_equal(normalise(square * 0, per_case=True, full_scale=255), 0)
 
@@ -245,7 +245,7 @@ def test_paper_preparation_is_a_plain_resize_divided_by_the_full_scale(slices):
     blocks = natives[0].reshape(32, 2, 32, 4).mean(axis=(1, 3)) / 255
     np.testing.assert_allclose(images[0, ..., 0], blocks, atol=1e-5)
     assert 0 <= images.min() <= images.max() <= 1
-    # Nearest neighbour: of a 2 x 4 block one pixel speaks for all.
+    # Nearest neighbour: one pixel stands for each 2 x 4 block.
     chosen = {masks[0][r::2, c::4].tobytes() for r in range(2) for c in range(4)}
     assert targets[0, ..., 0].tobytes() in chosen
     assert list(places["inner_height"]) == list(places["inner_width"]) == [32, 32]
@@ -256,15 +256,15 @@ def test_robust_preparation_keeps_proportions_and_normalises_each_case(slices):
     images, targets, places = packed(folder, "robust")
     for number, native in enumerate(natives):
         row = places.iloc[number]
-        drawn, taken = row.inner_height / row.inner_width, row.crop_height / row.crop_width
-        assert drawn == pytest.approx(taken, rel=0.05)
+        placed, cropped = row.inner_height / row.inner_width, row.crop_height / row.crop_width
+        assert placed == pytest.approx(cropped, rel=0.05)
         assert (row.height, row.width) == native.shape
     assert np.isfinite(images).all()
     assert np.abs(images).max() <= 5
     assert set(np.unique(targets)) == {0, 1}
 
 
-def test_placements_read_back_from_the_table_lead_back_to_the_mask(slices):
+def test_placements_read_from_the_table_restore_the_mask(slices):
     folder, _, masks = slices
     for preparation in ("paper", "robust"):
         _, targets, places = packed(folder, preparation, size_px=64)
@@ -275,7 +275,7 @@ def test_placements_read_back_from_the_table_lead_back_to_the_mask(slices):
             assert 2 * both / (back.sum() + mask.sum()) > 0.9
 
 
-def test_packing_names_the_case_whose_image_is_gone(slices):
+def test_packing_names_the_case_whose_image_is_missing(slices):
     folder, _, _ = slices
     (folder / "stripped" / "01.png").unlink()
     with pytest.raises(UserError, match=r"01\.png: no such image file"):

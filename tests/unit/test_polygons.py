@@ -1,4 +1,4 @@
-"""Promises of the rasterizer: a pixel is in where its centre is in, and in one polygon only."""
+"""Filling polygons: a pixel is inside where its centre is, and belongs to one polygon only."""
 
 from pathlib import Path
 
@@ -58,11 +58,11 @@ def regular(count: int, radius: float, x: float, y: float) -> np.ndarray:
         ([(5.5, 10), (10, 5.5), (14.5, 10), (10, 14.5)], 41),
     ],
 )
-def test_area_of_closed_forms(points, area):
+def test_simple_shapes_have_the_expected_pixel_count(points, area):
     assert fill(np.array(points, float), HEIGHT, WIDTH).sum() == area
 
 
-def test_rectangle_lies_where_its_coordinates_say():
+def test_a_rectangle_lies_at_its_coordinates():
     mask = fill(np.array([(1.5, 2.5), (5.5, 2.5), (5.5, 8.5), (1.5, 8.5)]), HEIGHT, WIDTH)
     expected = np.zeros((HEIGHT, WIDTH), np.uint8)
     expected[3:9, 2:6] = 1
@@ -70,22 +70,22 @@ def test_rectangle_lies_where_its_coordinates_say():
     assert mask.dtype == np.uint8
 
 
-def test_concave_polygon_leaves_its_bay_out():
+def test_a_concave_polygon_leaves_its_notch_empty():
     u = [(0.5, 0.5), (3.5, 0.5), (3.5, 6.5), (6.5, 6.5), (6.5, 0.5), (9.5, 0.5), (9.5, 9.5)]
     mask = fill(np.array([*u, (0.5, 9.5)]), HEIGHT, WIDTH)
     assert mask.sum() == 81 - 3 * 6
     assert not mask[1:7, 4:7].any()
 
 
-def test_area_of_a_large_disc_is_that_of_the_polygon():
+def test_the_pixel_count_of_a_large_disc_is_its_area():
     points = regular(90, 200.3, 256.2, 255.7)
     area = 90 / 2 * 200.3**2 * np.sin(2 * np.pi / 90)
     assert fill(points, 512, 512).sum() == pytest.approx(area, rel=1e-3)
 
 
 @given(zigzag=st.lists(st.floats(0, WIDTH - 1), min_size=2, max_size=9), halves=st.booleans())
-def test_neighbours_along_any_border_share_no_pixel_and_lose_none(zigzag, halves):
-    """A rectangle cut in two along a zigzag; with `halves` its vertices lie on whole or half px."""
+def test_polygons_along_a_common_border_share_and_lose_no_pixel(zigzag, halves):
+    """A rectangle cut in two along a zigzag; `halves` puts its vertices on whole or half pixels."""
     xs = np.round(np.array(zigzag) * 2) / 2 if halves else np.array(zigzag)
     rows = np.linspace(-0.5, HEIGHT - 0.5, len(xs))
     cut = [*zip(xs, np.round(rows * 2) / 2 if halves else rows, strict=True)]
@@ -104,7 +104,7 @@ COORDINATES = st.tuples(st.floats(-0.5, WIDTH - 0.5), st.floats(-0.5, HEIGHT - 0
     y=st.floats(11, 12),
 )
 def test_agrees_with_matplotlib_away_from_the_border(radii, x, y):
-    """Star-shaped outlines of any raggedness; centres nearer than 1e-6 px to an edge may differ."""
+    """Random star-shaped outlines; centres within 1e-6 px of an edge may differ."""
     angles = np.arange(len(radii)) * 2 * np.pi / len(radii)
     points = np.column_stack([x + radii * np.cos(angles), y + radii * np.sin(angles)])
     inside = Outline(points).contains_points(centres())
@@ -123,7 +123,7 @@ def test_open_closed_reversed_and_rotated_lists_give_the_same_mask(points, turn)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"REAL SLICES NOT CHECKED: no {REAL.name} in shared/")
-def test_borders_of_the_real_slices_give_their_masks():
+def test_the_borders_of_the_real_slices_give_their_masks():
     """Mean intersection over union with the given masks of at least .995."""
     samples = pd.read_csv(REAL / "samples.tsv", sep="\t", dtype={"sample_id": str})
     assert len(samples) == 314
@@ -131,8 +131,8 @@ def test_borders_of_the_real_slices_give_their_masks():
     for sample in samples.itertuples():
         given_mask = read_mask(REAL / sample.mask).astype(bool)
         scan = Scan(REAL / sample.image, given_mask.astype(np.uint8))
-        found = any_form.read(REAL / "borders.json", "auto", scan, sample.sample_id)
-        mask = fill_parts(found.parts, *given_mask.shape).astype(bool)
+        annotation = any_form.read(REAL / "borders.json", "auto", scan, sample.sample_id)
+        mask = fill_parts(annotation.parts, *given_mask.shape).astype(bool)
         overlaps.append((mask & given_mask).sum() / (mask | given_mask).sum())
     assert np.mean(overlaps) >= 0.995
     assert np.min(overlaps) >= 0.95

@@ -17,7 +17,7 @@ import predict
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask, write_png
-from tumorseg.imaging.placement import prepared
+from tumorseg.imaging.placement import network_input
 from tumorseg.imaging.scans import read
 from tumorseg.outlines.polygons import fill
 from tumorseg.prediction import exported_model, mean_of_members, native_files, new_images
@@ -124,7 +124,7 @@ def test_the_probability_is_the_mean_of_the_members_at_native_size(seed, members
     maps = random.random((members, SIZE, SIZE)) ** random.integers(1, 6)
     image = made_slice(seed=seed)
     found = mean_of_members.predict(Fixed(maps), [alone(image)], facts_of(members, threshold))[0]
-    place = prepared(image, SIZE, "robust", SQUARE)[1]
+    place = network_input(image, SIZE, "robust", SQUARE)[1]
     natives = np.stack([place.back(one) for one in maps.astype(np.float32)])
     steps = found.quantised[0] - 65535 * natives.mean(axis=0, dtype=np.float64)
     assert (steps <= 1e-6).all()
@@ -141,7 +141,7 @@ def test_spread_and_agreement_are_those_of_whole_arrays(seed, members, slices):
     found = mean_of_members.predict(
         Fixed(maps), [mean_of_members.Stack(stack, SQUARE)], facts_of(members, 0.5)
     )[0]
-    places = [prepared(image, SIZE, "robust", SQUARE)[1] for image in stack]
+    places = [network_input(image, SIZE, "robust", SQUARE)[1] for image in stack]
     natives = np.stack([[p.back(m) for p in places] for m in maps.astype(np.float32)])
     inside = found.mask > 0
     assert found.spread == pytest.approx(natives[:, inside].std(axis=0).mean(), rel=1e-4)
@@ -181,7 +181,7 @@ def test_pictures_predicted_together_are_predicted_as_alone():
 
 def test_pixels_that_are_no_squares_are_placed_by_their_millimetres_as_in_training():
     image, spacing_mm = made_slice(60, 80), (2.0, 0.5)
-    place = prepared(image, SIZE, "robust", spacing_mm)[1]
+    place = network_input(image, SIZE, "robust", spacing_mm)[1]
     assert place.inner_height == SIZE > place.inner_width
     maps = np.random.default_rng(0).random((1, SIZE, SIZE)).astype(np.float32)
     found = mean_of_members.predict(

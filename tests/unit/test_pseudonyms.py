@@ -21,7 +21,7 @@ from tumorseg.core.digests import files_digest
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask
-from tumorseg.core.problems import SHOWN_A_CODE
+from tumorseg.core.problems import MAX_LINES_PER_CODE
 from tumorseg.data import reading
 from tumorseg.data.cohort import Cohort
 from tumorseg.privacy.pseudonyms import namer, pseudonym, secret_key
@@ -241,8 +241,8 @@ def test_some_lines_of_a_kind_are_shown_errors_first_and_the_rest_is_counted(tmp
         run(data, tmp_path)
     lines = capsys.readouterr().err.splitlines()
     kinds = [line.split(": ")[0] for line in lines[:-1]]
-    assert kinds == ["error"] * SHOWN_A_CODE + ["warning"]
-    more = 70 - SHOWN_A_CODE
+    assert kinds == ["error"] * MAX_LINES_PER_CODE + ["warning"]
+    more = 70 - MAX_LINES_PER_CODE
     assert lines[-1] == f"... and {more} more ({more} image_missing); `snakemake check` shows all"
 
 

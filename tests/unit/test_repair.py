@@ -1,4 +1,4 @@
-"""Promises of the repair: valid polygons inside the image, of the mask that was drawn."""
+"""Repairing outlines: valid polygons inside the image that give the mask that was drawn."""
 
 import numpy as np
 import pytest
@@ -9,14 +9,14 @@ from shapely.geometry import Polygon
 
 from tumorseg.core.errors import UserError
 from tumorseg.outlines.polygons import fill, fill_parts
-from tumorseg.outlines.repair import repaired
+from tumorseg.outlines.repair import repair_outline
 
 HEIGHT, WIDTH = 24, 30
 SQUARE = [(4.5, 2.5), (10.5, 2.5), (10.5, 8.5), (4.5, 8.5)]
 
 
-def mended(rings, height=HEIGHT, width=WIDTH):
-    parts, notes = repaired(rings, height, width, "outline 1")
+def repaired(rings, height=HEIGHT, width=WIDTH):
+    parts, notes = repair_outline(rings, height, width, "outline 1")
     return parts, [note.code for note in notes]
 
 
@@ -25,11 +25,11 @@ def area(parts) -> float:
 
 
 def mask_of(rings):
-    return fill_parts(mended(rings)[0], HEIGHT, WIDTH)
+    return fill_parts(repaired(rings)[0], HEIGHT, WIDTH)
 
 
-def crossings_near(rings, mask, other):
-    """Whether two masks differ at most where a pixel's centre lies on the outline."""
+def equal_off_the_outline(rings, mask, other):
+    """Whether two masks differ only where a pixel centre lies on the outline."""
     lines = shapely.union_all([shapely.LinearRing(ring) for ring in rings])
     return all(
         lines.distance(shapely.Point(column, row)) < 1e-6
@@ -37,36 +37,36 @@ def crossings_near(rings, mask, other):
     )
 
 
-def test_a_good_outline_comes_back_as_drawn():
-    (part,), notes = mended([SQUARE])
+def test_a_valid_outline_is_unchanged():
+    (part,), notes = repaired([SQUARE])
     np.testing.assert_array_equal(part[0], SQUARE)
     assert len(part) == 1 and notes == []
 
 
 @pytest.mark.parametrize("points", [[*SQUARE, SQUARE[0]], [SQUARE[0], *SQUARE, SQUARE[3]]])
-def test_repeated_points_change_nothing_and_are_no_crossing(points):
-    parts, notes = mended([points])
+def test_repeated_points_change_nothing_and_give_no_warning(points):
+    parts, notes = repaired([points])
     assert area(parts) == 36 and notes == []
 
 
-def test_bow_tie_becomes_two_triangles_and_is_reported():
-    parts, notes = mended([[(2, 2), (10, 10), (10, 2), (2, 10)]])
+def test_a_bow_tie_becomes_two_triangles_with_a_warning():
+    parts, notes = repaired([[(2, 2), (10, 10), (10, 2), (2, 10)]])
     assert len(parts) == 2 and area(parts) == pytest.approx(32)
     assert notes == ["polygon_self_crossing"]
 
 
-def test_keyhole_is_a_hole_and_no_crossing():
+def test_a_keyhole_is_a_hole_without_a_warning():
     outer = [(0.5, 0.5), (20.5, 0.5), (20.5, 20.5), (0.5, 20.5), (0.5, 0.5)]
     hole = [(5.5, 5.5), (5.5, 10.5), (10.5, 10.5), (10.5, 5.5), (5.5, 5.5)]
-    parts, notes = mended([outer + hole])
+    parts, notes = repaired([outer + hole])
     assert area(parts) == pytest.approx(400 - 25) and notes == []
     assert fill_parts(parts, HEIGHT, WIDTH).sum() == 400 - 25
     assert len(parts[0]) == 2
 
 
-def test_nested_rings_are_tumour_hole_and_tumour_again():
+def test_nested_rings_alternate_between_tumour_and_hole():
     rings = [[(k, k), (20 - k, k), (20 - k, 20 - k), (k, 20 - k)] for k in (0.5, 4.5, 7.5)]
-    parts, notes = mended(rings)
+    parts, notes = repaired(rings)
     assert area(parts) == pytest.approx(19**2 - 11**2 + 5**2) and notes == []
     np.testing.assert_array_equal(
         fill_parts(parts, HEIGHT, WIDTH),
@@ -76,12 +76,17 @@ def test_nested_rings_are_tumour_hole_and_tumour_again():
     )
 
 
-def test_what_leaves_the_image_is_cut_at_the_outer_pixel_borders():
-    parts, notes = mended([[(-10, 2.5), (4.5, 2.5), (4.5, 8.5), (-10, 8.5)]])
+def test_an_outline_that_leaves_the_image_is_cut_at_the_outer_pixel_borders():
+    parts, notes = repaired([[(-10, 2.5), (4.5, 2.5), (4.5, 8.5), (-10, 8.5)]])
     assert area(parts) == pytest.approx(5 * 6) and notes == ["polygon_clipped"]
     assert fill_parts(parts, HEIGHT, WIDTH).sum() == 30
-    whole = [(-0.5, -0.5), (WIDTH - 0.5, -0.5), (WIDTH - 0.5, HEIGHT - 0.5), (-0.5, HEIGHT - 0.5)]
-    assert mended([whole])[1] == []
+    whole_image = [
+        (-0.5, -0.5),
+        (WIDTH - 0.5, -0.5),
+        (WIDTH - 0.5, HEIGHT - 0.5),
+        (-0.5, HEIGHT - 0.5),
+    ]
+    assert repaired([whole_image])[1] == []
 
 
 @pytest.mark.parametrize(
@@ -101,18 +106,18 @@ def test_what_leaves_the_image_is_cut_at_the_outer_pixel_borders():
         (np.random.default_rng(1).random((3000, 2)) * 20, "polygon_tangled"),
     ],
 )
-def test_what_cannot_be_right_is_refused_in_one_line(points, code):
+def test_impossible_outlines_give_a_one_line_error(points, code):
     with pytest.raises(UserError, match=rf"outline 1.*\[{code}\]") as caught:
-        mended([points])
+        repaired([points])
     assert "\n" not in str(caught.value)
 
 
-def test_a_long_outline_with_a_few_loops_is_no_tangle():
+def test_a_long_outline_with_a_few_loops_is_accepted():
     angles = np.linspace(0, 2 * np.pi, 20_000, endpoint=False)
     radius = 8 + np.sin(7 * angles)
     points = np.column_stack([15 + radius * np.cos(angles), 12 + radius * np.sin(angles)])
     points[[100, 160]] = points[[160, 100]]
-    parts, notes = mended([points])
+    parts, notes = repaired([points])
     assert notes == ["polygon_self_crossing"]
     assert area(parts) == pytest.approx(np.pi * (64 + 0.5), rel=0.01)
 
@@ -122,17 +127,17 @@ WHOLE = st.tuples(st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1))
 OUTLINES = st.lists(COORDINATES, min_size=3, max_size=9)
 
 
-def test_an_outline_drawn_twice_counts_once_and_is_reported():
-    parts, notes = mended([[*SQUARE, *SQUARE]])
+def test_an_outline_drawn_twice_counts_once_with_a_warning():
+    parts, notes = repaired([[*SQUARE, *SQUARE]])
     assert area(parts) == 36 and notes == ["polygon_self_crossing"]
 
 
 @settings(max_examples=200)
 @given(points=OUTLINES, seed=st.integers(0, 99))
 def test_repair_changes_no_pixel_of_the_even_odd_mask(points, seed):
-    """Except where a centre lies on the outline itself, to a millionth of a pixel.
+    """Except where a centre lies on the outline, within a millionth of a pixel.
 
-    Shaken a little: no edge lies on another, as in an outline drawn twice.
+    The points are moved randomly so that no edge lies on another, as in an outline drawn twice.
     """
     points = np.array(points) + np.random.default_rng(seed).uniform(0, 1e-3, (len(points), 2))
     try:
@@ -140,14 +145,14 @@ def test_repair_changes_no_pixel_of_the_even_odd_mask(points, seed):
     except UserError as error:
         assert any(code in str(error) for code in ("few_points", "no_area", "outside"))
         return
-    assert crossings_near([points], mask, fill(np.array(points, float), HEIGHT, WIDTH))
+    assert equal_off_the_outline([points], mask, fill(np.array(points, float), HEIGHT, WIDTH))
 
 
 @settings(max_examples=200)
 @given(rings=st.lists(OUTLINES, min_size=1, max_size=3))
-def test_what_comes_back_is_valid_and_inside(rings):
+def test_repaired_polygons_are_valid_and_inside_the_image(rings):
     try:
-        parts, _ = mended(rings)
+        parts, _ = repaired(rings)
     except UserError:
         return
     for ring, *holes in parts:
@@ -164,21 +169,21 @@ def test_a_shift_by_whole_pixels_shifts_the_mask(points, right):
     wide = WIDTH + 10
     try:
         here, there = (
-            fill_parts(mended([np.add(points, (by, 0))], width=wide)[0], HEIGHT, wide)
+            fill_parts(repaired([np.add(points, (by, 0))], width=wide)[0], HEIGHT, wide)
             for by in (0, right)
         )
     except UserError:
         return
     moved = np.roll(here, right, axis=1)
-    assert crossings_near([np.add(points, (right, 0))], moved, there)
+    assert equal_off_the_outline([np.add(points, (right, 0))], moved, there)
 
 
 @settings(max_examples=100)
 @given(points=OUTLINES)
-def test_pixels_agree_with_shapelys_area_within_the_border(points):
+def test_pixel_count_agrees_with_shapelys_area_within_the_border(points):
     """A pixel can be wrong only where the border passes within half its diagonal."""
     try:
-        parts, _ = mended([points])
+        parts, _ = repaired([points])
     except UserError:
         return
     shapes = [Polygon(ring, holes) for ring, *holes in parts]
@@ -193,20 +198,20 @@ def test_pixels_agree_with_shapelys_area_within_the_border(points):
         st.tuples(st.integers(0, 28), st.integers(0, 22)), min_size=2, max_size=2, unique=True
     ).filter(lambda c: c[0][0] != c[1][0] and c[0][1] != c[1][1])
 )
-def test_pixels_are_exactly_the_area_along_pixel_borders(corners):
+def test_pixel_count_is_the_area_for_outlines_along_pixel_borders(corners):
     (left, top), (right, bottom) = np.array(corners) - 0.5
     points = [(left, top), (right, top), (right, bottom), (left, bottom)]
-    parts, _ = mended([points])
+    parts, _ = repaired([points])
     assert fill_parts(parts, HEIGHT, WIDTH).sum() == area(parts) == Polygon(points).area
 
 
 @given(first=OUTLINES, second=OUTLINES)
 def test_a_hole_is_a_difference_and_parts_are_united(first, second):
     try:
-        one, two = mended([first])[0], mended([second])[0]
+        one, two = repaired([first])[0], repaired([second])[0]
         both = mask_of([first, second])
     except UserError:
         return
     masks = [fill_parts(parts, HEIGHT, WIDTH) for parts in (one, two)]
     np.testing.assert_array_equal(fill_parts([*one, *two], HEIGHT, WIDTH), masks[0] | masks[1])
-    assert crossings_near([first, second], both, masks[0] ^ masks[1])
+    assert equal_off_the_outline([first, second], both, masks[0] ^ masks[1])

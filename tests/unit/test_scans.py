@@ -1,4 +1,4 @@
-"""From a volume to displayed slices and back, whatever way the file's axes run."""
+"""From a volume to displayed slices and back, for every order and direction of the axes."""
 
 from itertools import permutations, product
 from pathlib import Path
@@ -17,7 +17,7 @@ from tumorseg.imaging.scans import Labels, Scan
 SIGNED_AXES = [
     (order, signs) for order in permutations(range(3)) for signs in product((1, -1), repeat=3)
 ]
-# The RAS direction of going down the slices, down the rows and right along the columns (DICOM).
+# RAS directions of increasing slice, row and column index in a displayed plane (DICOM).
 DISPLAYED = {
     "axial": ((0, 0, 1), (0, -1, 0), (-1, 0, 0)),
     "coronal": ((0, -1, 0), (0, 0, -1), (-1, 0, 0)),
@@ -26,7 +26,7 @@ DISPLAYED = {
 
 
 def affine_of(order, signs, sides=(1.0, 1.0, 1.0), origin=(0.0, 0.0, 0.0)):
-    """Voxel axis a runs along RAS axis order[a], forth or back, sides[a] mm a voxel."""
+    """Voxel axis a runs along RAS axis order[a] in direction signs[a], sides[a] mm per voxel."""
     affine = np.eye(4)
     affine[:3, :3] = 0
     for axis in range(3):
@@ -43,7 +43,7 @@ def saved(path, values, affine, *, code=1):
     return path
 
 
-def refused(code, call, *args):
+def rejected_line(code, call, *args):
     with pytest.raises(DataError) as caught:
         call(*args)
     assert caught.value.problem.code == code
@@ -52,7 +52,7 @@ def refused(code, call, *args):
 
 @pytest.mark.parametrize("plane", PLANES)
 @pytest.mark.parametrize(("order", "signs"), SIGNED_AXES)
-def test_a_cut_runs_in_dicoms_directions_and_comes_back_exactly(order, signs, plane):
+def test_a_cut_runs_in_dicoms_directions_and_is_exactly_reversible(order, signs, plane):
     affine = affine_of(order, signs, sides=(2.0, 3.0, 5.0), origin=(-7, 11, 13))
     shape = (3, 4, 5)
     volume = np.arange(60).reshape(shape)
@@ -62,7 +62,7 @@ def test_a_cut_runs_in_dicoms_directions_and_comes_back_exactly(order, signs, pl
         ends = [affine[:3, :3] @ np.unravel_index(value, shape) for value in (there, here)]
         moved = ends[0] - ends[1]
         assert moved @ direction == pytest.approx(np.linalg.norm(moved)) and moved.any()
-    np.testing.assert_array_equal(planes.uncut(stack, affine, plane, shape), volume)
+    np.testing.assert_array_equal(planes.reassemble(stack, affine, plane, shape), volume)
     rows, columns = (np.abs(affine[:3, :3].T @ d).max() for d in DISPLAYED[plane][1:])
     assert planes.spacing_in(affine, plane) == (rows, columns)
 
@@ -74,18 +74,18 @@ def test_a_cut_runs_in_dicoms_directions_and_comes_back_exactly(order, signs, pl
     st.lists(st.floats(-0.12, 0.12), min_size=3, max_size=3),
     st.sampled_from(PLANES),
 )
-def test_uncut_inverts_cut_for_tilted_volumes_of_any_size(axes, shape, tilt, plane):
+def test_reassemble_inverts_cut_for_tilted_volumes_of_any_size(axes, shape, tilt, plane):
     turned = np.eye(4)
     turned[:3, :3] += [[0, tilt[0], tilt[1]], [-tilt[0], 0, tilt[2]], [-tilt[1], -tilt[2], 0]]
     affine = turned @ affine_of(*axes, sides=(0.5, 1.0, 4.0))
     volume = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
     stack = planes.cut(volume, affine, plane)
-    np.testing.assert_array_equal(planes.uncut(stack, affine, plane, shape), volume)
+    np.testing.assert_array_equal(planes.reassemble(stack, affine, plane, shape), volume)
 
 
-def test_slices_of_another_volume_are_not_put_back():
+def test_slices_of_another_volume_are_not_reassembled():
     with pytest.raises(ValueError, match="expected"):
-        planes.uncut(np.zeros((2, 3, 4)), np.eye(4), "axial", (4, 3, 3))
+        planes.reassemble(np.zeros((2, 3, 4)), np.eye(4), "axial", (4, 3, 3))
 
 
 def volume_scan(shape, affine, uids=()):
@@ -93,7 +93,7 @@ def volume_scan(shape, affine, uids=()):
 
 
 @pytest.mark.parametrize(
-    ("shape", "sides", "uids", "own"),
+    ("shape", "sides", "uids", "plane"),
     [
         ((9, 9, 9), (1, 1, 1), (), "axial"),
         ((9, 9, 9), (6, 1, 1), (), "sagittal"),
@@ -103,12 +103,12 @@ def volume_scan(shape, affine, uids=()):
         ((9, 9, 9), (1, 6, 1), ("1.2",) * 9, "sagittal"),
     ],
 )
-def test_the_own_plane_is_the_one_in_which_the_slices_were_taken(shape, sides, uids, own):
+def test_the_acquisition_plane_is_that_of_the_slices(shape, sides, uids, plane):
     scan = volume_scan(shape, affine_of((0, 1, 2), (1, 1, 1), sides), uids)
-    assert scans.own_plane(scan) == own
-    planes = scans.planes_of(scan)
-    assert planes[0] == own
-    assert set(planes) == ({own} if 1 in shape else set(PLANES))
+    assert scans.acquisition_plane(scan) == plane
+    available = scans.planes_of(scan)
+    assert available[0] == plane
+    assert set(available) == ({plane} if 1 in shape else set(PLANES))
 
 
 def test_a_picture_has_no_plane():
@@ -116,15 +116,15 @@ def test_a_picture_has_no_plane():
 
 
 @pytest.mark.parametrize(("order", "signs"), SIGNED_AXES)
-def test_labels_saved_with_other_axes_lie_where_they_were_drawn(order, signs):
+def test_labels_saved_with_other_axes_stay_in_place(order, signs):
     affine = affine_of((1, 2, 0), (1, -1, 1), sides=(2.0, 3.0, 5.0), origin=(4, 5, 6))
     values = np.arange(24).reshape(2, 3, 4)
     image = nib.Nifti1Image(values.astype(np.int16), affine)
     there = image.as_reoriented(np.array([order, signs]).T)
-    found = scans.to_grid(
+    placed = scans.labels_on_grid_of(
         Labels(np.asarray(there.dataobj), there.affine), volume_scan((2, 3, 4), affine)
     )
-    np.testing.assert_array_equal(found, values)
+    np.testing.assert_array_equal(placed, values)
 
 
 def changed(row, column, value):
@@ -136,30 +136,37 @@ def changed(row, column, value):
 @pytest.mark.parametrize(
     "affine", [changed(0, 3, 0.6), changed(1, 1, 1.1), changed(0, 2, 0.3), changed(2, 3, -5.0)]
 )
-def test_labels_shifted_stretched_or_sheared_are_refused(affine):
+def test_labels_shifted_stretched_or_sheared_are_rejected(affine):
     scan = volume_scan((5, 5, 5), np.eye(4))
-    line = refused("grid_mismatch", scans.to_grid, Labels(np.zeros((5, 5, 5), int), affine), scan)
+    line = rejected_line(
+        "grid_mismatch", scans.labels_on_grid_of, Labels(np.zeros((5, 5, 5), int), affine), scan
+    )
     assert "\n" not in line and "resample" in line
 
 
-def test_labels_of_another_size_are_refused():
+def test_labels_of_another_size_are_rejected():
     picture = Scan(Path("a.png"), np.zeros((4, 5), np.uint8))
-    refused("grid_mismatch", scans.to_grid, Labels(np.zeros((5, 4), int)), picture)
+    rejected_line("grid_mismatch", scans.labels_on_grid_of, Labels(np.zeros((5, 4), int)), picture)
     volume = volume_scan((4, 5, 1), np.eye(4))
-    refused("grid_mismatch", scans.to_grid, Labels(np.zeros((4, 5), int)), volume)
-    refused("grid_mismatch", scans.to_grid, Labels(np.zeros((4, 5, 2), int), np.eye(4)), volume)
+    rejected_line("grid_mismatch", scans.labels_on_grid_of, Labels(np.zeros((4, 5), int)), volume)
+    rejected_line(
+        "grid_mismatch",
+        scans.labels_on_grid_of,
+        Labels(np.zeros((4, 5, 2), int), np.eye(4)),
+        volume,
+    )
 
 
 def test_a_label_picture_fits_a_picture_and_a_single_dicom_slice():
     values = np.arange(20).reshape(4, 5)
     picture = Scan(Path("a.png"), np.zeros((4, 5), np.uint8))
-    np.testing.assert_array_equal(scans.to_grid(Labels(values), picture), values)
+    np.testing.assert_array_equal(scans.labels_on_grid_of(Labels(values), picture), values)
     slice_ = volume_scan((1, 4, 5), np.eye(4), uids=("1.2.3",))
-    np.testing.assert_array_equal(scans.to_grid(Labels(values), slice_), values[None])
+    np.testing.assert_array_equal(scans.labels_on_grid_of(Labels(values), slice_), values[None])
 
 
 @pytest.mark.parametrize("degrees", [0, 14, 16, 40])
-def test_a_tilt_above_15_degrees_is_warned_about(tmp_path, degrees):
+def test_a_tilt_above_15_degrees_gives_a_warning(tmp_path, degrees):
     angle = np.radians(degrees)
     affine = np.eye(4)
     affine[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
@@ -171,11 +178,11 @@ def test_a_tilt_above_15_degrees_is_warned_about(tmp_path, degrees):
 
 @settings(max_examples=100, derandomize=True)
 @given(st.integers(-(2**31), 2**31 - 65536), st.integers(0, 65535), st.data())
-def test_whole_numbers_that_span_at_most_65535_come_back_exactly(low, span, data):
+def test_whole_numbers_that_span_at_most_65535_are_restored_exactly(low, span, data):
     inner = data.draw(st.lists(st.integers(0, span), min_size=10, max_size=10))
     values = np.array([low, low + span, *(low + i for i in inner)], np.int64).reshape(3, 2, 2)
     for inverted in (False, True):
-        voxels, offset, scale = scans._stretched(values, inverted)
+        voxels, offset, scale = scans._to_uint16(values, inverted)
         assert voxels.dtype == np.uint16
         np.testing.assert_array_equal(np.rint(offset + scale * voxels.astype(float)), values)
         if span:
@@ -187,12 +194,12 @@ def test_a_constant_volume_is_read_and_keeps_its_value(tmp_path):
     assert (scan.offset + scan.scale * scan.voxels == -7).all()
 
 
-def test_fractions_are_no_labels_and_whole_floats_are(tmp_path):
+def test_fractions_are_rejected_as_labels_and_whole_floats_accepted(tmp_path):
     values = np.arange(24, dtype=np.float64).reshape(2, 3, 4)
     labels = scans.read_labels(saved(tmp_path / "a.nii", values, np.eye(4)))
     assert labels.values.dtype.kind == "i"
     np.testing.assert_array_equal(labels.values, values)
-    line = refused(
+    line = rejected_line(
         "label_fraction", scans.read_labels, saved(tmp_path / "b.nii", values / 2, np.eye(4))
     )
     assert "threshold" in line

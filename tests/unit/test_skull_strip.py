@@ -1,4 +1,4 @@
-"""Skull stripping: the promises of each method, on drawn heads and, where at hand, on real ones."""
+"""Skull stripping: what each method keeps and removes, on drawn and (if present) real heads."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def drawn_head(height: int, width: int, dtype=np.uint8) -> tuple[np.ndarray, np.
 @pytest.fixture(scope="module")
 def real_data() -> Path:
     if not (DATA / "t1ce_slices" / "samples.tsv").is_file():
-        pytest.skip("the real slices (shared/data beside the repository) are not here")
+        pytest.skip("no real slices in shared/data beside the repository")
     return DATA
 
 
@@ -65,12 +65,12 @@ def test_head_removes_air_and_scalp_and_keeps_the_whole_brain():
     assert mask[image > 170].mean() < 0.4  # most of the scalp is gone
 
 
-def test_none_keeps_everything():
+def test_method_none_keeps_everything():
     assert brain_mask(np.zeros((3, 5), np.uint8), "none").all()
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_intensities_are_untouched_inside_and_zero_outside(method):
+def test_intensities_are_unchanged_inside_and_zero_outside(method):
     image, _ = drawn_head(128, 160, np.uint16)
     mask = brain_mask(image, method)
     stripped = strip(image, mask)
@@ -81,7 +81,7 @@ def test_intensities_are_untouched_inside_and_zero_outside(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_methods_are_deterministic_and_leave_the_image_alone(method):
+def test_methods_are_deterministic_and_do_not_change_the_image(method):
     image, _ = drawn_head(128, 128)
     before = image.copy()
     assert (brain_mask(image, method) == brain_mask(image, method)).all()
@@ -90,7 +90,7 @@ def test_methods_are_deterministic_and_leave_the_image_alone(method):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("value", [0, 17, 255])
-def test_constant_pictures_give_a_mask_and_no_crash(method, value):
+def test_constant_pictures_give_an_empty_mask(method, value):
     mask = brain_mask(np.full((40, 30), value, np.uint8), method)
     assert mask.shape == (40, 30)
     assert mask.all() if method == "none" else not mask.any()
@@ -107,7 +107,7 @@ def test_any_picture_gives_a_bool_mask_of_its_shape(image, method):
     assert mask.dtype == bool
 
 
-def test_an_unknown_method_is_refused_in_one_line():
+def test_an_unknown_method_is_rejected_in_one_line():
     with pytest.raises(UserError, match=r"no method 'bet'; there are: otsu, median_otsu, head"):
         brain_mask(np.zeros((4, 4), np.uint8), "bet")
 
@@ -122,14 +122,14 @@ def test_an_unknown_method_is_refused_in_one_line():
         (1000, "none", None),
     ],
 )
-def test_implausible_sizes_are_warned_of(pixels, method, words):
+def test_implausible_sizes_give_a_warning(pixels, method, words):
     warning = size_warning(np.arange(1000).reshape(20, 50) < pixels, method)
     assert warning is None if words is None else words in warning
 
 
 @pytest.fixture
 def results(tmp_path) -> Path:
-    """Two drawn heads with a tumour at the brain's centre and one in the scalp; one empty case."""
+    """Drawn heads with a tumour in the brain and one in the scalp, and an empty case."""
     rows = []
     for case in ("inside", "scalp", "void"):
         image, brain = drawn_head(128, 128)
@@ -183,7 +183,7 @@ def test_the_number_of_threads_changes_no_byte(results):
         assert path.read_bytes() == twin.read_bytes()
 
 
-def test_the_comparison_names_each_case_the_method_in_use_harms(results, capsys):
+def test_the_comparison_names_each_case_whose_tumour_is_cut(results, capsys):
     compare_strips.main(
         cases_table=str(results / "cases.tsv"),
         cases_dir=str(results / "cases"),
@@ -206,7 +206,7 @@ def test_the_comparison_names_each_case_the_method_in_use_harms(results, capsys)
     assert "WARNING case scalp: otsu cuts 32 of 32 tumour pixels" in shown.err
 
 
-def test_the_method_of_the_real_slices_keeps_their_tumours(real_data):
+def test_the_method_used_for_the_real_slices_keeps_their_tumours(real_data):
     folder = real_data / "t1ce_slices"
     samples = read_table(folder / "samples.tsv")
     kept, picture = [], []
@@ -220,7 +220,7 @@ def test_the_method_of_the_real_slices_keeps_their_tumours(real_data):
 
 
 @pytest.mark.parametrize(("axis", "floor"), [(0, 0.92), (1, 0.93), (2, 0.88)])
-def test_otsu_comes_near_a_known_brain(real_data, axis, floor):
+def test_otsu_is_close_to_a_known_brain(real_data, axis, floor):
     """Measured with bench/skull_strip.py on every 5th slice: .947, .951 and .907."""
     folder = real_data / "head_with_brain_mask"
     head = np.asarray(nib.load(folder / "ch2.nii.gz").dataobj)

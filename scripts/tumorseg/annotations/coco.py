@@ -1,7 +1,7 @@
-"""COCO JSON: polygons and run lengths (RLE), many images in one file.
+"""Reads COCO JSON: polygons and run lengths (RLE), many images in one file.
 
-Polygons start at the upper left corner of the first pixel, as pycocotools draws them. `iscrowd`
-only says that a region is stored as run lengths; it counts like any other.
+Coordinates start at the upper left corner of the first pixel, as in pycocotools. `iscrowd` only
+means that a region is stored as run lengths; it counts like any other.
 """
 
 from pathlib import Path
@@ -11,8 +11,14 @@ import numpy as np
 
 from tumorseg.core.problems import error
 from tumorseg.imaging.scans import Scan
-from tumorseg.outlines.drawings import Annotation, check_size, drawn, frame, is_tumour
-from tumorseg.outlines.json_files import Images, by_key
+from tumorseg.outlines.drawings import (
+    Annotation,
+    annotation_of,
+    check_drawing_size,
+    drawing_size,
+    is_tumour,
+)
+from tumorseg.outlines.json_files import ImageIndex, find_image
 
 EXPECTED = "JSON with lists `images`, `annotations` and `categories`, with polygons or RLE"
 
@@ -20,16 +26,16 @@ EXPECTED = "JSON with lists `images`, `annotations` and `categories`, with polyg
 def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
     """The tumour on the image called `key`; a label is a category's name or number.
 
-    Polygons of one annotation are united, as pycocotools does. Raises DataError for an image that
-    the file lacks, another image's size, and boxes without an outline.
+    Polygons of one annotation are united, as in pycocotools. Raises DataError where the file lacks
+    the image, its size differs, or an annotation is a box without an outline.
     """
-    image, annotations = by_key(path, key, _images)
-    check_size(image.get("height"), image.get("width"), scan)
+    image, annotations = find_image(path, key, _images)
+    check_drawing_size(image.get("height"), image.get("width"), scan)
     outlines, masks = [], []
-    for category, one in annotations:
-        if not is_tumour([*category, str(one.get("category_id"))], labels):
+    for category, annotation in annotations:
+        if not is_tumour([*category, str(annotation.get("category_id"))], labels):
             continue
-        segmentation = one.get("segmentation")
+        segmentation = annotation.get("segmentation")
         if not segmentation:
             raise error(
                 "box_only",
@@ -38,34 +44,37 @@ def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> 
                 "export segmentations, not detections",
             )
         if isinstance(segmentation, dict):
-            masks.append(decoded(segmentation, scan))
+            masks.append(decode_rle(segmentation, scan))
         else:
             outlines += [[np.array(flat, float).reshape(-1, 2) - 0.5] for flat in segmentation]
-    return drawn(outlines, scan, masks)
+    return annotation_of(outlines, scan, masks)
 
 
-def _images(content: dict[str, Any]) -> Images:
-    categories = {one["id"]: [str(one["name"])] for one in content.get("categories", [])}
-    images = {image["id"]: (image, []) for image in content["images"]}
-    for one in content["annotations"]:
-        if one["image_id"] in images:
-            images[one["image_id"]][1].append((categories.get(one.get("category_id"), []), one))
-    return Images((image["file_name"], (image, own)) for image, own in images.values())
+def _images(content: dict[str, Any]) -> ImageIndex:
+    """Name -> (image, its annotations, each with its category's name in a list, or none)."""
+    names = {category["id"]: [str(category["name"])] for category in content.get("categories", [])}
+    images: dict[Any, tuple[dict, list]] = {image["id"]: (image, []) for image in content["images"]}
+    for annotation in content["annotations"]:
+        if annotation["image_id"] in images:
+            category = names.get(annotation.get("category_id"), [])
+            images[annotation["image_id"]][1].append((category, annotation))
+    return ImageIndex((pair[0]["file_name"], pair) for pair in images.values())
 
 
-def decoded(rle: dict[str, Any], scan: Scan) -> np.ndarray:
+def decode_rle(rle: dict[str, Any], scan: Scan) -> np.ndarray:
     """The mask (height, width) uint8 of run lengths: down the columns, background first.
 
-    Written here since pycocotools' C code does not check them, and writes where it must not.
+    pycocotools is not used because its C code writes out of bounds for invalid run lengths.
     """
-    height, width = frame(scan)
-    check_size(*rle["size"], scan)
+    height, width = drawing_size(scan)
+    rle_height, rle_width = rle["size"]
+    check_drawing_size(rle_height, rle_width, scan)
     counts = rle["counts"]
-    runs = np.array(_unpacked(counts) if isinstance(counts, str) else counts, np.int64)
+    runs = np.array(_uncompressed_runs(counts) if isinstance(counts, str) else counts, np.int64)
     if (runs < 0).any() or (runs > height * width).any() or runs.sum() != height * width:
         raise error(
             "rle_length",
-            f"run lengths of {len(runs)} runs that do not fill the image",
+            f"{len(runs)} run lengths that do not fill the image",
             f"{height * width} pixels",
             "export the annotations again",
         )
@@ -73,8 +82,8 @@ def decoded(rle: dict[str, Any], scan: Scan) -> np.ndarray:
     return np.repeat(values, runs).reshape(width, height).T.copy()
 
 
-def _unpacked(text: str) -> list[int]:
-    """COCO's compressed run lengths: 5 bits a character, from the third run on differences."""
+def _uncompressed_runs(text: str) -> list[int]:
+    """Decodes COCO's run lengths: 5 bits per character, from the third on as differences."""
     runs: list[int] = []
     value = shift = 0
     for character in text:
@@ -88,5 +97,5 @@ def _unpacked(text: str) -> list[int]:
             runs.append(value + (runs[-2] if len(runs) > 2 else 0))
             value = shift = 0
     if shift:
-        raise ValueError("compressed run lengths break off")
+        raise ValueError("compressed run lengths end too early")
     return runs

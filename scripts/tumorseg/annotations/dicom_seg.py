@@ -1,4 +1,4 @@
-"""DICOM-SEG: binary, fractional or label map, its frames on slices of the image."""
+"""Reads DICOM-SEG (binary, fractional or label map) onto the slices of its image."""
 
 from pathlib import Path
 from typing import Any
@@ -9,53 +9,54 @@ from pydicom.pixels import iter_pixels
 
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.dicom_patient import (
-    ASIDE,
-    check_names,
+    MAX_OFFSET_VOXELS,
+    check_one_structure,
     off_grid,
-    opened,
-    other_series,
-    voxels_of,
+    open_dicom,
+    other_series_notes,
+    patient_to_voxels,
 )
 from tumorseg.outlines.drawings import Annotation, is_tumour
-from tumorseg.outlines.json_files import check_bytes
+from tumorseg.outlines.json_files import check_file_size
 
 EXPECTED = "a DICOM segmentation"
 
 
 def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
-    """The union of the segments that count, a label being a segment's label or number.
+    """The union of the segments that count; a label is a segment's label or number.
 
     Frames are placed by their position in the patient (axes may be flipped or exchanged), or by the
-    SOP instance UID of their source where one of the two has no geometry. Fractions count from half
-    of the largest. Raises DataError for frames that lie beside the image's grid.
+    SOP instance UID of their source where image or frame has no geometry. Fractions count from half
+    of the maximum. Raises DataError for frames off the image's grid.
     """
-    content = opened(path, "SEG")
+    content = open_dicom(path, "SEG")
     segments = {
-        int(one.SegmentNumber): str(one.get("SegmentLabel", ""))
-        for one in content.SegmentSequence
-        if int(one.SegmentNumber)
+        int(segment.SegmentNumber): str(segment.get("SegmentLabel", ""))
+        for segment in content.SegmentSequence
+        if int(segment.SegmentNumber)
     }
-    check_names([name or str(number) for number, name in segments.items()], labels)
+    check_one_structure([name or str(number) for number, name in segments.items()], labels)
     counted = [
         number for number, name in segments.items() if is_tumour([name, str(number)], labels)
     ]
-    check_bytes(int(content.Rows) * int(content.Columns))
+    check_file_size(int(content.Rows) * int(content.Columns))
     shared = _first(content, "SharedFunctionalGroupsSequence") or Dataset()
     frames = list(content.PerFrameFunctionalGroupsSequence)
     label_map = content.get("SegmentationType") == "LABELMAP"
-    wanted = [
+    used_frames = [
         number
         for number, frame in enumerate(frames)
         if label_map or _segment(frame, shared) in counted
     ]
-    full = int(content.get("MaximumFractionalValue", 1)) if _is_fractional(content) else 1
+    maximum = int(content.get("MaximumFractionalValue", 1)) if _is_fractional(content) else 1
     mask = np.zeros(scan.voxels.shape, np.uint8)
-    if wanted:
-        for number, pixels in zip(wanted, iter_pixels(content, indices=wanted), strict=True):
-            inside = np.isin(pixels, counted) if label_map else pixels >= full / 2
+    if used_frames:
+        decoded = iter_pixels(content, indices=used_frames)
+        for number, pixels in zip(used_frames, decoded, strict=True):
+            inside = np.isin(pixels, counted) if label_map else pixels >= maximum / 2
             _place(mask, inside, frames[number], shared, scan)
-    named = {uid for frame in frames if (uid := _uid(frame))}
-    return Annotation(None, mask, tuple(other_series(named, scan)))
+    uids = {uid for frame in frames if (uid := _uid(frame))}
+    return Annotation(None, mask, tuple(other_series_notes(uids, scan)))
 
 
 def _is_fractional(content: Dataset) -> bool:
@@ -63,13 +64,13 @@ def _is_fractional(content: Dataset) -> bool:
 
 
 def _first(item: Dataset, sequence: str) -> Any:
-    """The first item of a sequence, None where there is none."""
-    found = item.get(sequence)
-    return found[0] if found else None
+    """The first item of a sequence; None where it is empty or missing."""
+    items = item.get(sequence)
+    return items[0] if items else None
 
 
 def _group(frame: Dataset, shared: Dataset, name: str) -> Any:
-    """A functional group of a frame, its own or all frames' one."""
+    """A functional group of a frame: its own, or the one shared by all frames."""
     return _first(frame, name) or _first(shared, name) or Dataset()
 
 
@@ -86,28 +87,43 @@ def _uid(frame: Dataset) -> str:
 def _place(
     mask: np.ndarray, inside: np.ndarray, frame: Dataset, shared: Dataset, scan: Scan
 ) -> None:
-    """Adds one frame (rows, columns) bool to the mask."""
+    """Adds one frame to the mask.
+
+    Args:
+        mask: of the scan's shape; changed in place.
+        inside: (rows, columns) bool, the frame's foreground.
+        frame: the frame's functional groups.
+        shared: the functional groups of all frames.
+        scan: the annotated image.
+
+    Raises:
+        DataError: where the frame does not lie on the image's grid.
+    """
     position = _group(frame, shared, "PlanePositionSequence").get("ImagePositionPatient")
     turn = _group(frame, shared, "PlaneOrientationSequence").get("ImageOrientationPatient")
     spacing = _group(frame, shared, "PixelMeasuresSequence").get("PixelSpacing")
     if scan.affine is None or not (position and turn and spacing):
         uid = _uid(frame)
         if scan.uids.count(uid) != 1 or inside.shape != mask.shape[1:]:
-            raise off_grid("a frame without a position, or of slices that the image lacks")
+            raise off_grid("a frame without a position, or of a slice that the image lacks")
         mask[scan.uids.index(uid)] |= inside
         return
     start, across, down = np.array(position, float), *np.array(turn, float).reshape(2, 3)
-    # The steps from row to row and from column to column, in voxels.
+    # Steps from row to row and from column to column, in voxels.
     corners = np.array([start, start + down * spacing[0], start + across * spacing[1]])
-    origin, *ends = voxels_of(scan, corners)
+    origin, *ends = patient_to_voxels(scan, corners)
     steps = np.array(ends) - origin
-    whole, first = np.rint(steps), np.rint(origin)
-    drift = np.abs(steps - whole) * np.array(inside.shape)[:, None]
-    if drift.max() > ASIDE or np.abs(origin - first).max() > ASIDE or _skewed(whole):
-        raise off_grid("a frame beside the image's voxels")
-    places = (first + np.argwhere(inside) @ whole).astype(int)
+    whole_steps, first = np.rint(steps), np.rint(origin)
+    drift = np.abs(steps - whole_steps) * np.array(inside.shape)[:, None]
+    if (
+        drift.max() > MAX_OFFSET_VOXELS
+        or np.abs(origin - first).max() > MAX_OFFSET_VOXELS
+        or _skewed(whole_steps)
+    ):
+        raise off_grid("a frame that does not match the image's voxels")
+    places = (first + np.argwhere(inside) @ whole_steps).astype(int)
     if (places < 0).any() or (places >= mask.shape).any():
-        raise off_grid("a frame that leaves the image")
+        raise off_grid("a frame that extends outside the image")
     mask[tuple(places.T)] = 1
 
 

@@ -1,4 +1,4 @@
-"""ImageJ selections: one .roi, or several in a .zip of the ROI Manager.
+"""Reads ImageJ selections: one .roi, or a .zip of several from the ROI Manager.
 
 Coordinates of areas start at the upper left corner of the first pixel (ImageJ's class Roi).
 """
@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
-from tumorseg.core.problems import error, shown
+from tumorseg.core.problems import error, quoted
 from tumorseg.imaging.scans import Scan
-from tumorseg.outlines.drawings import Annotation, drawn, ellipse, is_tumour, rectangle
-from tumorseg.outlines.json_files import check_bytes, missing
+from tumorseg.outlines.drawings import Annotation, annotation_of, ellipse, is_tumour, rectangle
+from tumorseg.outlines.json_files import check_file_size, missing_file
 
 EXPECTED = "an ImageJ .roi, or a .zip of them"
 OUTLINES = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
@@ -22,23 +22,23 @@ OUTLINES = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
 def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
     """The union of all selections; a label is a selection's name or its group's number.
 
-    A composite selection counts by the even-odd rule, as in ImageJ. Raises DataError for lines,
-    points and text.
+    Rings of a composite selection combine by the even-odd rule, as in ImageJ. Raises DataError for
+    lines, points and text.
     """
     if not path.is_file():
-        raise missing(path)
-    check_bytes(path.stat().st_size)
+        raise missing_file(path)
+    check_file_size(path.stat().st_size)
     rois = map(ImagejRoi.frombytes, _contents(path.read_bytes()))
     counted = [roi for roi in rois if is_tumour([roi.name, str(roi.group)], labels)]
-    return drawn(([ring - 0.5 for ring in _rings(roi)] for roi in counted), scan)
+    return annotation_of(([ring - 0.5 for ring in _rings(roi)] for roi in counted), scan)
 
 
 def _contents(content: bytes) -> list[bytes]:
     if not content.startswith(b"PK"):
         return [content]
     with zipfile.ZipFile(io.BytesIO(content)) as opened:
-        members = [one for one in opened.infolist() if one.filename.lower().endswith(".roi")]
-        check_bytes(sum(member.file_size for member in members))
+        members = [file for file in opened.infolist() if file.filename.lower().endswith(".roi")]
+        check_file_size(sum(member.file_size for member in members))
         return [opened.read(member) for member in members]
 
 
@@ -47,7 +47,7 @@ def _rings(roi: ImagejRoi) -> list[np.ndarray]:
         return [np.asarray(ring, float) for ring in roi.coordinates(multi=True)]
     if roi.roitype in OUTLINES:
         return [np.asarray(roi.coordinates(), float)]
-    left, top, right, bottom = roi.left, roi.top, roi.right, roi.bottom
+    left, top, right, bottom = map(float, (roi.left, roi.top, roi.right, roi.bottom))
     if roi.subpixelrect:
         left, top, right, bottom = roi.xd, roi.yd, roi.xd + roi.widthd, roi.yd + roi.heightd
     if roi.roitype == ROI_TYPE.OVAL:
@@ -57,7 +57,7 @@ def _rings(roi: ImagejRoi) -> list[np.ndarray]:
         return [rectangle(left, top, right, bottom)]
     raise error(
         "shape_type",
-        f"selection {shown(roi.name)} of type {roi.roitype.name.lower()}",
+        f"selection {quoted(roi.name)} of type {roi.roitype.name.lower()}",
         "polygon, freehand, traced, rectangle, oval or composite",
-        "draw it as a polygon, or give its name as background in source.labels",
+        "draw it as a polygon, or list its name as background in source.labels",
     )

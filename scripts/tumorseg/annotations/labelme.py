@@ -1,7 +1,7 @@
-"""LabelMe JSON: polygons, rectangles and circles under `shapes`, 0-based at pixel centres.
+"""Reads LabelMe JSON: polygons, rectangles and circles under `shapes`, 0-based at pixel centres.
 
-The tool's own drawing rule is PIL's (labelme.utils.shape_to_mask), whose pixel centres are whole
-numbers. One file may also map keys to the contents of such files.
+LabelMe draws masks with PIL (labelme.utils.shape_to_mask), where pixel centres are whole numbers.
+One file may also map keys to the contents of such files.
 """
 
 from pathlib import Path
@@ -9,22 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg.core.problems import error, shown
+from tumorseg.core.problems import error, quoted
 from tumorseg.imaging.scans import Scan
-from tumorseg.outlines.drawings import Annotation, check_size, drawn, ellipse, is_tumour, rectangle
-from tumorseg.outlines.json_files import by_key, parsed
+from tumorseg.outlines.drawings import (
+    Annotation,
+    annotation_of,
+    check_drawing_size,
+    ellipse,
+    is_tumour,
+    rectangle,
+)
+from tumorseg.outlines.json_files import find_image, read_json
 
 EXPECTED = "JSON with a list `shapes`, each with `label`, `shape_type` and `points` of x and y"
 
 
 def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
-    """The tumour's outlines; DataError for another image's size and shapes that are no area."""
-    content = parsed(path)
+    """The tumour's outlines; DataError for a wrong image size or a shape without area."""
+    content = read_json(path)
     if "shapes" not in content:
-        content = by_key(path, key)
-    check_size(content.get("imageHeight"), content.get("imageWidth"), scan)
-    counted = [s for s in content["shapes"] if is_tumour([str(s.get("label"))], labels)]
-    return drawn(([_ring(shape)] for shape in counted), scan)
+        content = find_image(path, key)
+    check_drawing_size(content.get("imageHeight"), content.get("imageWidth"), scan)
+    shapes = [s for s in content["shapes"] if is_tumour([str(s.get("label"))], labels)]
+    return annotation_of(([_ring(shape)] for shape in shapes), scan)
 
 
 def _ring(shape: dict[str, Any]) -> Any:
@@ -40,7 +47,7 @@ def _ring(shape: dict[str, Any]) -> Any:
         return ellipse(x, y, radius, radius)
     raise error(
         "shape_type",
-        f"shape of type {shown(kind)}",
+        f"shape of type {quoted(kind)}",
         "polygon, rectangle or circle",
-        "draw it as a polygon, or give its label as background in source.labels",
+        "draw it as a polygon, or list its label as background in source.labels",
     )

@@ -1,49 +1,49 @@
-"""DICOM RTSTRUCT: closed contours in the patient's coordinates, on slices of the image."""
+"""Reads DICOM RTSTRUCT: closed contours in patient coordinates on slices of the image."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tumorseg.core.problems import Problem, error, shown
+from tumorseg.core.problems import Problem, error, quoted
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.dicom_patient import (
-    ASIDE,
-    check_names,
+    MAX_OFFSET_VOXELS,
+    check_one_structure,
     off_grid,
-    opened,
-    other_series,
-    voxels_of,
+    open_dicom,
+    other_series_notes,
+    patient_to_voxels,
 )
 from tumorseg.outlines.drawings import Annotation, is_tumour
 from tumorseg.outlines.polygons import fill_parts
-from tumorseg.outlines.repair import repaired
+from tumorseg.outlines.repair import repair_outline
 
 EXPECTED = "DICOM RTSTRUCT with closed planar contours"
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 
 
 def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
-    """The union of the structures that count, a label being a structure's name or number.
+    """The union of the structures that count; a label is a structure's name or number.
 
-    Contours of one structure on one slice count by the even-odd rule: nested ones are holes, as are
-    keyholes. A contour belongs to the slice whose SOP instance UID it names, which must agree with
-    its position, or to the slice at its position. Raises DataError where there is none within a
-    quarter of the distance of slices.
+    Contours of one structure on one slice combine by the even-odd rule: nested contours and
+    keyholes are holes. A contour belongs to the slice whose SOP instance UID it names, which must
+    agree with its position, or else to the slice at its position. Raises DataError where no slice
+    lies within a quarter of the slice distance.
     """
-    content = opened(path, "RTSTRUCT")
+    content = open_dicom(path, "RTSTRUCT")
     names = {roi.ROINumber: str(roi.get("ROIName", "")) for roi in content.StructureSetROISequence}
-    structures = [one for one in content.ROIContourSequence if one.get("ContourSequence")]
-    check_names([names[one.ReferencedROINumber] for one in structures], labels)
+    structures = [roi for roi in content.ROIContourSequence if roi.get("ContourSequence")]
+    check_one_structure([names[roi.ReferencedROINumber] for roi in structures], labels)
     mask = np.zeros(scan.voxels.shape, np.uint8)
     notes: list[Problem] = []
-    named: set[str] = set()
-    for one in structures:
-        number = one.ReferencedROINumber
+    uids: set[str] = set()
+    for roi in structures:
+        number = roi.ReferencedROINumber
         if is_tumour([names[number], str(number)], labels):
-            notes += _add(mask, one.ContourSequence, scan, shown(names[number]))
-            named |= {uid for contour in one.ContourSequence if (uid := _uid(contour))}
-    return Annotation(None, mask, (*notes, *other_series(named, scan)))
+            notes += _add(mask, roi.ContourSequence, scan, quoted(names[number]))
+            uids |= {uid for contour in roi.ContourSequence if (uid := _uid(contour))}
+    return Annotation(None, mask, (*notes, *other_series_notes(uids, scan)))
 
 
 def _uid(contour: Any) -> str:
@@ -52,26 +52,30 @@ def _uid(contour: Any) -> str:
 
 
 def _add(mask: np.ndarray, contours: Any, scan: Scan, name: str) -> list[Problem]:
-    """Draws one structure into the mask."""
+    """Draws the contours of one structure into the mask; returns warnings."""
     placed = [(_points(contour, scan), _uid(contour)) for contour in contours]
     spread = sum(np.ptp(points, axis=0) for points, _ in placed)
     axis = 0 if scan.uids else int(np.argmin(spread))
-    rows, columns = (other for other in range(3) if other != axis)
+    rows, columns = (in_plane for in_plane in range(3) if in_plane != axis)
     slices: dict[int, list[np.ndarray]] = {}
     for points, uid in placed:
         position = points[:, axis].mean()
-        # Frames of one file share their UID.
+        # The frames of one file share a UID, which then does not identify a slice.
         number = scan.uids.index(uid) if scan.uids.count(uid) == 1 else round(position)
-        if np.abs(points[:, axis] - number).max() > ASIDE or not 0 <= number < mask.shape[axis]:
+        if (
+            np.abs(points[:, axis] - number).max() > MAX_OFFSET_VOXELS
+            or not 0 <= number < mask.shape[axis]
+        ):
             raise off_grid(f"a contour at slice {position:.2f} of {mask.shape[axis]} (from 0)")
         slices.setdefault(number, []).append(points[:, (columns, rows)])
     notes: list[Problem] = []
     stack = np.moveaxis(mask, axis, 0)
+    _, height, width = stack.shape
     for number, rings in slices.items():
         place = f"structure {name} on slice {number}"
-        parts, said = repaired(rings, *stack.shape[1:], place)
-        stack[number] |= fill_parts(parts, *stack.shape[1:])
-        notes += said
+        parts, warnings = repair_outline(rings, height, width, place)
+        stack[number] |= fill_parts(parts, height, width)
+        notes += warnings
     return notes
 
 
@@ -81,11 +85,13 @@ def _points(contour: Any, scan: Scan) -> np.ndarray:
     if kind not in CLOSED:
         raise error(
             "shape_type",
-            f"contour of type {shown(kind)}",
+            f"contour of type {quoted(kind)}",
             "CLOSED_PLANAR",
-            "give the structure's name as background in source.labels",
+            "list the structure's name as background in source.labels",
         )
     points = np.array(contour.ContourData, float).reshape(-1, 3)
     if not len(points) or not np.isfinite(points).all() or np.abs(points).max() > 1e6:
-        raise error("polygon_not_finite", "a contour without usable points", "mm", "export again")
-    return voxels_of(scan, points)
+        raise error(
+            "polygon_not_finite", "a contour without usable points", "mm", "export it again"
+        )
+    return patient_to_voxels(scan, points)

@@ -1,4 +1,4 @@
-"""What a data source names, and the annotated slices that it becomes."""
+"""An entry (what a data source names) and a case (the annotated slice it becomes)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,22 +6,28 @@ from pathlib import Path
 import numpy as np
 
 PLANES = ("axial", "coronal", "sagittal")
-# One part of a tumour: its outer ring and its holes, each (n, 2) of x, y in pixels, open, the first
-# pixel's centre at (0, 0).
+# One part of a tumour: its outer ring, then its holes. Each ring is (n, 2) of x, y in pixels, open
+# (the first point is not repeated); the centre of the first pixel is (0, 0).
 Part = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One image and its annotation as the source names them; nothing of them is read yet.
+    """One image and its annotation as the source names them; neither has been read yet.
 
-    image: file, or folder of a DICOM series. annotation: file or folder, None where the source
-    declares that there is no tumour. form: one of tumorseg.annotations, or auto. plane: empty where
-    the image itself says it. spacing_mm: (height, width) of a pixel, NaN where the table says none:
-    then the image's own. key: the name by which a file that annotates many images knows this one.
-    labels: the labels of the annotation that count as tumour; None for the configured ones.
-    channel: which channel of a colour picture or 4-D volume is the image, from 0; None where there
-    is only one. origin, row: the table, or the image where there is none, and the row for messages.
+    Attributes:
+        image: a file, or the folder of a DICOM series.
+        annotation: a file or folder; None where the source declares that there is no tumour.
+        origin: the table that names the entry, else the image; for messages.
+        row: the row in that table, for messages; 0 where there is none.
+        form: the annotation's format, one of tumorseg.annotations, or auto.
+        plane: empty where the image itself gives it.
+        spacing_mm: (height, width) of a pixel; NaN where the table gives none and the image's
+            own spacing is used.
+        key: the image's name inside an annotation file that covers many images.
+        labels: label -> tumour or background; None to use the configured labels.
+        channel: which channel of a colour picture or 4-D volume to read, from 0; None where there
+            is only one.
     """
 
     case: str
@@ -41,13 +47,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Case:
-    """One slice and its annotation, as it goes into the comparison.
+    """One slice and its annotation, as the comparison uses them.
 
-    image: (height, width) uint8 or uint16; the measured value is offset + scale * pixel. parts: the
-    tumour's outline, where it was drawn as polygons; mask: (height, width) uint8 0/1 where it was
-    not; exactly one of them is None. spacing_mm: height and width of a pixel, NaN where unknown.
-    true_brain: the known brain mask, None where there is none. origin: file and row for messages.
-    tumour_type: a word for subgroups of the results, empty where unknown.
+    Exactly one of `parts` and `mask` is None.
+
+    Attributes:
+        image: (height, width) uint8 or uint16; the measured value is offset + scale * pixel.
+        parts: the tumour's outlines, where it was drawn as polygons.
+        mask: (height, width) uint8 0/1, where it was not.
+        spacing_mm: height and width of a pixel; NaN where unknown.
+        origin: file and row, for messages.
+        true_brain: the known brain mask, if there is one.
+        tumour_type: names a subgroup of the results; empty where unknown.
     """
 
     case: str
@@ -65,5 +76,5 @@ class Case:
 
 
 def patients_needed(count: int) -> int:
-    """The fewest patients of which `count` folds with train, validation and test can be made."""
+    """The fewest patients needed for `count` folds with train, validation and test parts."""
     return count + 2

@@ -1,4 +1,4 @@
-"""Digests of files: their content, or name, size and time."""
+"""Digests of files: of their content, or of their names, sizes and times."""
 
 import hashlib
 import os
@@ -13,11 +13,12 @@ def sha256(path: Path) -> str:
 
 
 def files_digest(paths: Iterable[Path], folder: str | Path) -> str:
-    """A digest that changes with the name, size or time of a file, or of one inside a folder.
+    """A digest of names, sizes and modification times; a folder in `paths` stands for its files.
 
-    Names count relative to `folder`, so that moved data are the same. Missing ones count as such.
+    Names are taken relative to `folder`, so moving all data together changes nothing. A missing
+    file is recorded as missing.
     """
-    seen = hashlib.sha256()
+    digest = hashlib.sha256()
     root = Path(folder).expanduser()
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -26,6 +27,6 @@ def files_digest(paths: Iterable[Path], folder: str | Path) -> str:
             except (OSError, ValueError):
                 state = None
             if state is None or not file.is_dir():
-                facts = (state.st_size, state.st_mtime_ns) if state else "missing"
-                seen.update(f"{os.path.relpath(file, root)} {facts}\n".encode())
-    return seen.hexdigest()[:16]
+                size_and_time = (state.st_size, state.st_mtime_ns) if state else "missing"
+                digest.update(f"{os.path.relpath(file, root)} {size_and_time}\n".encode())
+    return digest.hexdigest()[:16]

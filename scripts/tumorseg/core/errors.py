@@ -1,5 +1,5 @@
-"""What a user can mend: shown as a single line, never as a traceback."""
+"""The error for bad input: printed as a single line, never as a traceback."""
 
 
 class UserError(Exception):
-    """Bad input: what is wrong, in which file and row, what was expected and how to mend it."""
+    """Bad input: what is wrong, in which file and row, what was expected and how to fix it."""

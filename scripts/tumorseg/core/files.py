@@ -1,4 +1,4 @@
-"""Atomic writes and the house's table format: TSV with a header, missing values as NaN."""
+"""Atomic writes and the project's table format: TSV with a header, missing values as NaN."""
 
 import os
 import tempfile
@@ -10,10 +10,11 @@ import pandas as pd
 from tumorseg.core.errors import UserError
 
 
-def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
-    """Calls write(temporary path) beside `path`, then renames: readers never see half a file.
+def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Calls write(temporary path), then renames the result to `path`: no half-written files.
 
-    The temporary name keeps the suffix, because image and weight writers choose the format by it.
+    The temporary file lies beside `path` and has its suffix, by which image and weight writers
+    choose the format.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,12 +37,12 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
-    """Writes a TSV with a header, full float precision and NaN for what is undefined."""
+    """Writes a TSV with a header, full float precision and NaN for undefined values."""
     write_text(path, table.to_csv(sep="\t", index=False, na_rep="NaN", lineterminator="\n"))
 
 
 def read_table(path: str | Path, text_columns: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Reads a TSV; `case`, `patient` and `text_columns` stay text (case 0012 is not 12).
+    """Reads a TSV; `case`, `patient` and `text_columns` stay text (0012 does not become 12).
 
     Raises UserError where the file is missing, empty or not a table.
     """

@@ -1,4 +1,4 @@
-"""Reading and writing slices: greyscale PNG, JPEG and TIFF, 8 or 16 bit, never changed in value."""
+"""Reads and writes slices as greyscale PNG, JPEG or TIFF, 8 or 16 bit; no value is changed."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from tumorseg.core.files import write_atomically
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _END_MARKS = {".png": b"IEND", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}
-# OpenCV's own lines about a damaged file would stand before the one that helps.
+# Silences OpenCV's lines about a damaged file; our own error replaces them.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def read_image(path: str | Path) -> np.ndarray:
     """One slice as a (height, width) array in the file's own type, uint8 or uint16.
 
-    Colour files of a grey picture (three equal channels) become grey; real colour is refused.
-    Raises UserError for a missing, unreadable, truncated or colour file.
+    A colour file with three equal channels becomes grey. Raises UserError for a missing,
+    unreadable, truncated or truly coloured file.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -52,7 +52,7 @@ def read_image(path: str | Path) -> np.ndarray:
 
 def _grey(image: np.ndarray, path: Path) -> np.ndarray:
     colour = image[..., :3].astype(np.int32)
-    # JPEG stores colour differences at lower precision: allow 3 grey levels of rounding.
+    # JPEG stores colour at lower precision, so allow channels to differ by 3 levels.
     if np.abs(colour - colour[..., :1]).max() > 3:
         raise UserError(f"{path}: a colour picture, expected greyscale")
     return np.ascontiguousarray(image[..., 1])
@@ -74,5 +74,5 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 
 def write_mask(path: str | Path, mask: np.ndarray) -> None:
-    """Writes a 0/1 mask as PNG with 0 and 255, so that people can look at it."""
+    """Writes a 0/1 mask as PNG with values 0 and 255, so that it can be viewed."""
     write_png(path, (mask > 0).astype(np.uint8) * 255)

@@ -1,4 +1,4 @@
-"""Where the library and the scripts lie; every other module asks here."""
+"""The folders of the library and the scripts; other modules import them from here."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a user's data: a code, a place and a way to mend it, on one line."""
+"""Problems with a user's data: a code, a place, what was expected and how to fix it."""
 
 import sys
 from collections import Counter
@@ -7,16 +7,22 @@ from typing import Any
 
 from tumorseg.core.errors import UserError
 
-SHOWN, SHOWN_A_CODE = 50, 4  # lines of problems in a terminal; none of them hides the others
+# Lines printed to a terminal; the limit per code keeps one problem from hiding the others.
+MAX_LINES, MAX_LINES_PER_CODE = 50, 4
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong (error) or strange (warning).
+    """One thing that is wrong (error) or unusual (warning); no text ends with a full stop.
 
-    code: a short name in snake case, fixed for good: people search for it. file, row: where, row 1
-    is the first line after a table's header, 0 where there is no row. value: what was found;
-    expected: what would be right; hint: how to mend it. Nothing ends with a full stop.
+    Attributes:
+        code: a short name in snake case; it never changes, because people search for it.
+        value: what the data contain.
+        expected: what would be right.
+        hint: how to fix it.
+        file: where the problem is.
+        row: the table row, from 1 after the header; 0 where there is none.
+        severity: error or warning.
     """
 
     code: str
@@ -28,11 +34,11 @@ class Problem:
     severity: str = "error"
 
     def at(self, file: str, row: int = 0) -> "Problem":
-        """The same problem with its place, where it has none yet."""
+        """A copy with file and row filled in where they are missing."""
         return replace(self, file=self.file or file, row=self.row or row)
 
     def line(self) -> str:
-        """The problem as people read it in a terminal: one line, whatever a file's name holds."""
+        """One line for the terminal; unprintable characters (of file names) become `?`."""
         place = f"{self.file} row {self.row}" if self.row else self.file
         text = f"{self.value}; expected {self.expected}; {self.hint}"
         line = f"{place}: {text} [{self.code}]" if place else f"{text} [{self.code}]"
@@ -40,51 +46,52 @@ class Problem:
 
 
 class DataError(UserError):
-    """A problem that stops the reading of one image, annotation or row."""
+    """A problem that makes one image, annotation or row unusable."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.line())
         self.problem = problem
 
     def __reduce__(self) -> tuple:
-        return DataError, (self.problem,)  # so that it comes back whole from another process
+        return DataError, (self.problem,)  # keeps `problem` when another process raises the error
 
     def at(self, file: str, row: int = 0) -> "DataError":
-        """The same error with its place, where it has none yet."""
+        """A copy with file and row filled in where they are missing."""
         return DataError(self.problem.at(file, row))
 
 
 def error(code: str, value: str, expected: str, hint: str, file: str = "") -> DataError:
-    """A DataError, to be raised."""
+    """A DataError for the caller to raise; the arguments are those of Problem."""
     return DataError(Problem(code, value, expected, hint, file))
 
 
 def warning(code: str, value: str, expected: str, hint: str, file: str = "") -> Problem:
-    """A Problem that does not stop anything, to be kept among notes."""
+    """A Problem that stops nothing, for the caller's notes; the arguments are those of Problem."""
     return Problem(code, value, expected, hint, file, severity="warning")
 
 
-def tell(problems: list[Problem], rest: str) -> int:
-    """Prints the first problems of each code, errors before warnings; gives the number of errors.
+def print_problems(problems: list[Problem], full_list: str) -> int:
+    """Prints the first problems of each code, errors before warnings; returns the error count.
 
-    rest: where all of them are shown.
+    full_list: the file or command that shows all problems.
     """
-    told, held = Counter(), Counter()
+    printed: Counter[str] = Counter()
+    omitted: Counter[str] = Counter()
     for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
-        if told[problem.code] < SHOWN_A_CODE and told.total() < SHOWN:
-            told[problem.code] += 1
+        if printed[problem.code] < MAX_LINES_PER_CODE and printed.total() < MAX_LINES:
+            printed[problem.code] += 1
             print(f"{problem.severity}: {problem.line()}", file=sys.stderr)
         else:
-            held[problem.code] += 1
-    if held:
-        more = ", ".join(f"{number} {code}" for code, number in held.items())
-        print(f"... and {held.total()} more ({more}); {rest} shows all", file=sys.stderr)
+            omitted[problem.code] += 1
+    if omitted:
+        more = ", ".join(f"{number} {code}" for code, number in omitted.items())
+        print(f"... and {omitted.total()} more ({more}); {full_list} shows all", file=sys.stderr)
     return sum(problem.severity == "error" for problem in problems)
 
 
-def report(problems: list[Problem]) -> None:
-    """Prints the problems, errors first; raises UserError if there is an error among them."""
-    errors = tell(problems, "`snakemake check`")
+def stop_on_errors(problems: list[Problem]) -> None:
+    """Prints the problems, errors first; raises UserError if any is an error."""
+    errors = print_problems(problems, "`snakemake check`")
     if errors:
         raise UserError(
             f"{errors} {'errors' if errors > 1 else 'error'} in the data, nothing is imported; "
@@ -92,7 +99,7 @@ def report(problems: list[Problem]) -> None:
         )
 
 
-def shown(text: Any) -> str:
-    """A user's word as a message may repeat it: on one line and not for ever."""
-    shown = ascii(text if isinstance(text, int | float) else str(text))
-    return shown if len(shown) <= 70 else f"{shown[:66]}...{shown[-1]}"
+def quoted(text: Any) -> str:
+    """A value from a user's file, quoted for a message: ASCII, one line, at most 70 characters."""
+    line = ascii(text if isinstance(text, int | float) else str(text))
+    return line if len(line) <= 70 else f"{line[:66]}...{line[-1]}"

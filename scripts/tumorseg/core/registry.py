@@ -1,4 +1,4 @@
-"""A folder is a registry and a file in it an entry: the only place that imports by name."""
+"""Registries: a folder is a registry, a file in it an entry. The only import by name."""
 
 from importlib import import_module
 from types import ModuleType
@@ -8,7 +8,7 @@ from tumorseg.core.places import LIBRARY
 
 
 def names(folder: str) -> list[str]:
-    """The entries of a registry folder, for instance every loss."""
+    """The names of a registry folder's entries, for instance of all losses."""
     return sorted(path.stem for path in (LIBRARY / folder).glob("*.py") if path.stem != "__init__")
 
 

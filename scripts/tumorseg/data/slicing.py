@@ -75,7 +75,9 @@ def _picture(entry: Entry, scan: Scan, drawn: Annotation) -> tuple[list[Case], l
 
 def _slices(entry: Entry, scan: Scan, mask: np.ndarray, source: dict[str, Any]) -> list[Case]:
     there = scans.planes_of(scan)
-    wanted = [entry.plane] if entry.plane else source.get("planes") or [scans.own_plane(scan)]
+    wanted = (
+        [entry.plane] if entry.plane else source.get("planes") or [scans.acquisition_plane(scan)]
+    )
     found = []
     for plane in wanted:
         if plane not in there:

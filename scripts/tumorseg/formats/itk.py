@@ -1,6 +1,6 @@
-"""MetaImage (MHA, MHD) and NRRD volumes, with the way to RAS+ millimetres.
+"""Reads MetaImage (MHA, MHD) and NRRD volumes, with their affine to RAS+ millimetres.
 
-ITK reads the pixels; the text header is read here first, since it can name any file and any size.
+ITK reads the pixels. The text header is checked here first, since it can name any file and size.
 """
 
 import re
@@ -12,18 +12,18 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
 from tumorseg.core.problems import error
+from tumorseg.imaging.planes import LPS_TO_RAS_AFFINE
 from tumorseg.imaging.raw import (
-    Raw,
+    RawImage,
     check_size,
-    orientation_unknown,
-    quiet,
-    three_axes,
+    orientation_warning,
+    silent_stderr,
+    to_three_axes,
     truncated,
     unreadable,
 )
 
 KINDS = {"MetaImage": (".mha", ".mhd"), "NRRD": (".nrrd", ".nhdr")}
-_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # LPS of ITK to RAS
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
 
@@ -34,20 +34,20 @@ def kind(head: bytes, path: Path) -> str:
     return "MetaImage" if re.match(rb"(ObjectType|NDims|Comment)\s*=", head) else ""
 
 
-def read(path: Path, *, labels: bool) -> Raw:
-    """The volume (i, j, k) in the file's own order."""
+def read(path: Path, *, labels: bool) -> RawImage:
+    """The volume (i, j, k) in the file's axis order."""
     with path.open("rb") as file:
         name = kind(file.read(64), path)
-    with quiet():
+    with silent_stderr():
         return _read(path, name)
 
 
-def _read(path: Path, name: str) -> Raw:
+def _read(path: Path, name: str) -> RawImage:
     fields, data, start = _text_header(path, name)
     sizes = (fields.get("dimsize") or fields.get("sizes") or "").split()
     if not sizes or not all(re.fullmatch(r"[0-9]{1,9}", side) for side in sizes):
         raise unreadable(name)
-    shape = three_axes(tuple(map(int, sizes)))
+    shape = to_three_axes(tuple(map(int, sizes)))
     check_size(shape, 1)
     reader = sitk.ImageFileReader()
     reader.SetImageIO("MetaImageIO" if name == "MetaImage" else "NrrdImageIO")
@@ -57,7 +57,7 @@ def _read(path: Path, name: str) -> Raw:
         raise error(
             "image_colour",
             "a volume of colours or vectors",
-            "one grey value a voxel",
+            "one grey value per voxel",
             "export the grey volume",
         )
     itemsize = sitk.GetArrayViewFromImage(sitk.Image([1, 1], reader.GetPixelID())).itemsize
@@ -70,17 +70,17 @@ def _read(path: Path, name: str) -> Raw:
     affine[:count, :count] = directions * np.array(image.GetSpacing()[:count])
     affine[:count, 3] = image.GetOrigin()[:count]
     known = {"transformmatrix", "orientation", "rotation", "space directions"} & set(fields)
-    return Raw(
+    return RawImage(
         sitk.GetArrayFromImage(image).T.reshape(shape, order="F"),
-        _FLIP @ affine,
-        notes=() if known else (orientation_unknown(),),
+        LPS_TO_RAS_AFFINE @ affine,
+        notes=() if known else (orientation_warning(),),
     )
 
 
 def _text_header(path: Path, name: str) -> tuple[dict[str, str], Path, int]:
-    """The text header's fields, keys in lower case, the file of the pixels and where they start.
+    """The text header's fields (keys in lower case), the file with the pixels and their offset.
 
-    Raises UserError where that is outside the header's own folder, or a list of files.
+    Raises UserError where the pixels are outside the header's folder or spread over several files.
     """
     fields: dict[str, str] = {}
     with path.open("rb") as file:
@@ -99,7 +99,7 @@ def _text_header(path: Path, name: str) -> tuple[dict[str, str], Path, int]:
     if Path(data).name != data or data.startswith("LIST") or "%" in data or " " in data:
         raise error(
             "path_outside",
-            f"a {name} header that points to pixels elsewhere or in many files",
+            f"a {name} header that points to pixels in another folder or in many files",
             "pixels in the same file, or in one file beside it",
             "save it as .mha or .nrrd",
         )
@@ -107,7 +107,7 @@ def _text_header(path: Path, name: str) -> tuple[dict[str, str], Path, int]:
     if not beside.is_file() or beside.is_symlink():
         raise error(
             "image_missing",
-            f"a {name} header without its file of pixels",
+            f"a {name} header without its pixel file",
             "both files in one folder",
             "copy the other file too, or save as .mha or .nrrd",
         )
@@ -115,15 +115,15 @@ def _text_header(path: Path, name: str) -> tuple[dict[str, str], Path, int]:
 
 
 def _check_length(data: Path, name: str, fields: dict[str, str], start: int, count: int) -> None:
-    """Raises UserError where the pixels are not count bytes: ITK gives what it finds."""
+    """Raises UserError where the pixels are not `count` bytes; ITK itself does not check."""
     coding = fields.get("encoding", "raw").lower()
     packed = coding in ("gzip", "gz") or fields.get("compresseddata", "").lower() == "true"
     if coding not in ("raw", "gzip", "gz"):
         raise error(
             "image_compression",
-            f"{name} whose pixels are neither raw nor gzip",
+            f"{name} with pixels that are neither raw nor gzip",
             "raw or gzip",
-            "save it again with another encoding",
+            "save it again with one of these encodings",
         )
     with data.open("rb") as file:
         if not packed:
@@ -131,14 +131,14 @@ def _check_length(data: Path, name: str, fields: dict[str, str], start: int, cou
                 raise truncated(name)
             return
         file.seek(start)
-        stream, found = zlib.decompressobj(15 + 32), 0  # zlib or gzip, as the first bytes say
+        stream, size = zlib.decompressobj(15 + 32), 0  # detects zlib or gzip
         try:
-            while found <= count and not stream.eof:
+            while size <= count and not stream.eof:
                 chunk = stream.unconsumed_tail or file.read(2**20)
                 if not chunk:
                     break
-                found += len(stream.decompress(chunk, 2**24))
+                size += len(stream.decompress(chunk, 2**24))
         except zlib.error:
-            found = -1
-    if found != count or not stream.eof:
+            size = -1
+    if size != count or not stream.eof:
         raise truncated(name)

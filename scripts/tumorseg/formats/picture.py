@@ -1,4 +1,4 @@
-"""PNG, JPEG and TIFF pictures of one grey value a pixel, the numbers as they are stored."""
+"""Reads PNG, JPEG and TIFF pictures with one grey value per pixel; values stay as stored."""
 
 import io
 from contextlib import nullcontext
@@ -11,10 +11,10 @@ from PIL import Image, UnidentifiedImageError
 from tumorseg.core.problems import error
 from tumorseg.imaging.raw import (
     MAX_PIXELS,
-    Raw,
+    RawImage,
     check_size,
-    no_channel,
-    quiet,
+    missing_channel,
+    silent_stderr,
     too_large,
     truncated,
     unreadable,
@@ -28,7 +28,7 @@ _STARTS = {
 }
 _ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339  # tags of EXIF and TIFF
-# JPEG stores colour differences at lower precision: a grey picture may differ by so many levels.
+# JPEG stores colour at lower precision: channels of a grey picture may differ by this much.
 GREY_LEVELS = 3
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
@@ -38,22 +38,22 @@ def kind(head: bytes, path: Path) -> str:
     return next((name for name, starts in _STARTS.items() if head.startswith(starts)), "")
 
 
-def read(path: Path, *, labels: bool, channel: int | None = None) -> Raw:
-    """The picture (height, width) upright as EXIF says, in the file's own numbers.
+def read(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
+    """The picture (height, width), turned upright by its EXIF orientation, with stored values.
 
-    labels: a palette of colours gives its indices instead of an error. channel: red, green or blue
-    of an 8-bit picture alone, which are then no colours but images of their own. Pixel sizes in
-    the file (dpi) are a printer's and ignored.
+    labels: a colour palette gives its indices instead of an error. channel: 0, 1 or 2 reads the
+    red, green or blue of an 8-bit picture as an image by itself. Pixel sizes in the file (dpi)
+    describe printing and are ignored.
     """
     content = path.read_bytes()
     name = kind(content, path)
-    # libtiff and OpenCV print what they think of a damaged file.
-    with quiet() if name == "TIFF" else nullcontext():
-        return Raw(_decoded(content, name, labels, channel))
+    # libtiff prints messages about damaged files.
+    with silent_stderr() if name == "TIFF" else nullcontext():
+        return RawImage(_decoded(content, name, labels, channel))
 
 
 def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np.ndarray:
-    """The picture's numbers, upright."""
+    """The picture's values, upright."""
     if _ENDS.get(name, b"") not in content[-4096:]:
         raise truncated(name)
     try:
@@ -61,6 +61,7 @@ def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np
             check_size((picture.height, picture.width), 4)
             _check_single(picture)
             bits = _bits(picture, content)
+            # Pillow and OpenCV turn TIFF themselves.
             turn = picture.getexif().get(_ORIENTATION, 1) if name != "TIFF" else 1
             tags = dict(getattr(picture, "tag_v2", {}))
             picture.load()
@@ -69,7 +70,7 @@ def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np
             else:
                 array = _channel(picture, bits, channel)
     except Image.DecompressionBombError:
-        raise too_large(f"a {name} of more pixels than allowed") from None
+        raise too_large(f"a {name} with more pixels than allowed") from None
     except UnidentifiedImageError:
         raise (truncated if len(content) < 256 else unreadable)(name) from None
     except (OSError, SyntaxError, EOFError):
@@ -79,7 +80,7 @@ def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np
 
 def _channel(picture: Image.Image, bits: int, channel: int) -> np.ndarray:
     if picture.mode != "RGB" or bits != 8 or channel > 2:
-        raise no_channel(f"a picture of mode {picture.mode} and {bits} bit", channel)
+        raise missing_channel(f"a picture of mode {picture.mode} and {bits} bit", channel)
     return np.asarray(picture)[..., channel]
 
 
@@ -91,37 +92,52 @@ def _check_single(picture: Image.Image) -> None:
         return
     raise error(
         "image_pages",
-        f"{picture.format} of several pages",
-        "one picture a file",
-        "save each page as a file of its own, or the stack as NIfTI",
+        f"{picture.format} with several pages",
+        "one picture per file",
+        "save each page as a separate file, or the stack as NIfTI",
     )
 
 
 def _bits(picture: Image.Image, content: bytes) -> int:
-    """Bits a number as stored: Pillow itself spreads 2 and 4 bits over 0..255."""
+    """Bits per stored value; Pillow itself spreads 2 and 4 bits over 0..255."""
     if picture.format == "PNG":
         return content[24]
-    given = picture.tag_v2.get(_BITS, (1,)) if picture.format == "TIFF" else (8,)
-    return max(given) if isinstance(given, tuple) else int(given)
+    bits = getattr(picture, "tag_v2", {}).get(_BITS, (1,)) if picture.format == "TIFF" else (8,)
+    return max(bits) if isinstance(bits, tuple) else int(bits)
 
 
 def _numbers(
     picture: Image.Image, content: bytes, bits: int, tags: dict, labels: bool
 ) -> np.ndarray:
+    """The grey values or, of a colour palette with labels, its indices.
+
+    Args:
+        picture: opened by Pillow.
+        content: the bytes of its file.
+        bits: per stored value.
+        tags: TIFF tags; empty for other formats.
+        labels: the file holds label numbers.
+
+    Returns:
+        (height, width), not yet turned upright.
+
+    Raises:
+        UserError: for colours, transparency and modes that are not greyscale.
+    """
     mode = picture.mode
     _check_opaque(picture)
     if mode in ("P", "PA"):
         indices = np.asarray(picture if mode == "P" else picture.getchannel(0))
         colours = np.asarray(picture.convert("RGB"))
         return indices if labels and not _is_grey(colours) else _grey(colours)
-    if bits == 16 and len(picture.getbands()) > 1:  # Pillow would cut these to 8 bit
-        with quiet() if picture.format != "TIFF" else nullcontext():
-            colours = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-        if colours is None or colours.shape[:2] != (picture.height, picture.width):
-            raise unreadable(picture.format)
-        if colours.ndim == 3 and colours.shape[2] == 4:
-            _check_alpha(colours[..., 3])
-        return colours if colours.ndim == 2 else _grey(colours[..., :3])
+    if bits == 16 and len(picture.getbands()) > 1:  # Pillow would reduce these to 8 bit
+        with silent_stderr() if picture.format != "TIFF" else nullcontext():
+            decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        if decoded is None or decoded.shape[:2] != (picture.height, picture.width):
+            raise unreadable(picture.format or "a picture")
+        if decoded.ndim == 3 and decoded.shape[2] == 4:
+            _check_alpha(decoded[..., 3])
+        return decoded if decoded.ndim == 2 else _grey(decoded[..., :3])
     if mode in ("LA", "RGBA"):
         _check_alpha(np.asarray(picture.getchannel("A")))
         return _grey(np.asarray(picture)[..., :-1])
@@ -131,7 +147,7 @@ def _numbers(
         raise error(
             "image_colour",
             f"a picture of colour mode {mode}",
-            "one grey value a pixel",
+            "one grey value per pixel",
             "save it as greyscale PNG",
         )
     array = np.asarray(picture)
@@ -148,7 +164,7 @@ def _numbers(
 
 
 def _check_opaque(picture: Image.Image) -> None:
-    """Transparency beside the pixels: of a palette, or of one grey value."""
+    """Raises UserError for transparency of palette colours or of one grey value."""
     key = picture.info.get("transparency")
     if key is None:
         return
@@ -162,7 +178,7 @@ def _check_alpha(alpha: np.ndarray) -> None:
     if alpha.min() != alpha.max():
         raise error(
             "image_transparent",
-            "a picture that is transparent in places",
+            "a partly transparent picture",
             "an opaque picture",
             "flatten it onto its background and save it as greyscale",
         )
@@ -175,7 +191,7 @@ def _is_grey(colours: np.ndarray) -> bool:
 
 def _grey(colours: np.ndarray) -> np.ndarray:
     if colours.shape[-1] > 1 and not _is_grey(colours):
-        # An outline drawn into the image would tell the network the answer.
+        # An outline drawn into the image would show the network the answer.
         raise error(
             "image_colour",
             "a colour picture",
@@ -186,7 +202,7 @@ def _grey(colours: np.ndarray) -> np.ndarray:
 
 
 def _upright(array: np.ndarray, turn: int) -> np.ndarray:
-    """The stored array as EXIF's orientation (1 to 8) wants it shown."""
+    """The stored array turned and mirrored by the EXIF orientation (1 to 8)."""
     if turn in (5, 6, 7, 8):
         array = array.T
     if turn in (2, 3, 6, 7):

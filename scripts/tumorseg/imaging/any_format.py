@@ -1,5 +1,7 @@
-"""A user's file to numbers: its format is told by its content, and whatever the bytes are, nothing
-but UserError comes out."""
+"""Decodes a user's image file; the format is detected from the content.
+
+Damaged input raises UserError, never anything else.
+"""
 
 import functools
 import inspect
@@ -14,71 +16,77 @@ import numpy as np
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import error, warning
-from tumorseg.imaging.raw import MAX_BYTES, Raw, no_channel, too_large, unreadable
+from tumorseg.imaging.raw import MAX_BYTES, RawImage, missing_channel, too_large, unreadable
 
 READABLE = "PNG, JPEG, TIFF, DICOM, NIfTI, MHA, MHD, NRRD or MATLAB 7.3"
-# pydicom's log and warnings quote headers: they must reach nobody's terminal. Filters are set once,
-# for catch_warnings is not safe where threads read.
+# pydicom's log and warnings quote headers, so they must not be printed. The filters are global
+# because catch_warnings is not thread-safe.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 for _library in ("pydicom", "PIL", "nibabel"):
     warnings.filterwarnings("ignore", module=rf"{_library}(\.|$)")
 
 
-def decode(path: Path, *, labels: bool, channel: int | None = None) -> Raw:
-    """The numbers of a picture, a volume or a folder with one DICOM series.
+def decode(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
+    """Decodes a picture, a volume or a folder with one DICOM series.
 
-    labels: the file holds label numbers, not an image. channel: which of a picture's colours or of
-    a volume's fourth axis, from 0; None where there is only one. Raises UserError for everything
-    that is wrong; memory stays below a small multiple of MAX_BYTES whatever the file claims.
+    labels: the file holds label numbers, not an image. channel: the colour of a picture or the
+    index along a volume's fourth axis to read, from 0; None where there is only one. Raises
+    UserError for any fault; memory stays below a small multiple of MAX_BYTES whatever size the
+    file claims.
     """
     path = Path(path)
     try:
         if path.is_dir():
-            return _guarded(registry.entry("formats", "dicom").read, path, "DICOM", labels)
+            return _read_safely(registry.entry("formats", "dicom").read, path, "DICOM", labels)
         head = _head(path)
     except OSError as problem:
         reason = problem.strerror or "input/output error"
         raise error(
-            "image_unreadable", f"it cannot be read ({reason})", "a file", "check its rights"
+            "image_unreadable",
+            f"the file cannot be read ({reason})",
+            "a readable file",
+            "check its permissions",
         ) from None
-    known: dict[str, tuple[str, ...]] = {}
-    found: tuple[str, Callable[..., Raw]] | None = None
+    suffixes_of: dict[str, tuple[str, ...]] = {}
+    detected: tuple[str, Callable[..., RawImage]] | None = None
     for name in registry.names("formats"):
         module = registry.entry("formats", name)
-        known |= module.KINDS
+        suffixes_of |= module.KINDS
         kind = module.kind(head, path)
-        if kind and found is None:
-            found = kind, module.read
+        if kind and detected is None:
+            detected = kind, module.read
     suffix = ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix.lower()
-    stated = [kind for kind, suffixes in known.items() if suffix in suffixes]
-    if found is None:
+    kinds_by_name = [kind for kind, suffixes in suffixes_of.items() if suffix in suffixes]
+    if detected is None:
         value = (
-            f"no {stated[0]} file, whatever its name says" if stated else "no known image format"
+            f"not a {kinds_by_name[0]} file, despite its name"
+            if kinds_by_name
+            else "no known image format"
         )
         hint = "export it again, or convert it to PNG (a slice) or NIfTI (a volume)"
         raise error("image_type", value, READABLE, hint)
-    kind, read = found
+    kind, read = detected
     if channel is not None:
         if "channel" not in inspect.signature(read).parameters:
-            raise no_channel(kind, channel)
+            raise missing_channel(kind, channel)
         read = functools.partial(read, channel=channel)
-    raw = _guarded(read, path, kind, labels)
-    if stated and kind not in stated:
-        lie = warning(
+    raw = _read_safely(read, path, kind, labels)
+    if kinds_by_name and kind not in kinds_by_name:
+        note = warning(
             "image_type",
             f"named {suffix}, but it is {kind}",
-            f"a {stated[0]} file",
-            "it was read by its content; give it its right name",
+            f"a {kinds_by_name[0]} file",
+            f"it was read as {kind}; correct its name",
         )
-        raw = replace(raw, notes=(lie, *raw.notes))
+        raw = replace(raw, notes=(note, *raw.notes))
     return raw
 
 
 def _head(path: Path) -> bytes:
     if not path.exists():
         raise error("image_missing", "there is no such file", "an image file", "correct its path")
-    if not path.is_file():  # a pipe or a device would never end
-        raise error("image_missing", "this is no ordinary file", "an image file", "give a file")
+    if not path.is_file():  # reading a pipe or a device may never end
+        raise error("image_missing", "not a regular file", "an image file", "give a file")
     size = path.stat().st_size
     if size == 0:
         raise error("image_empty", "a file of 0 bytes", "an image", "copy it again")
@@ -88,26 +96,26 @@ def _head(path: Path) -> bytes:
         return file.read(4096)
 
 
-def _guarded(read: Callable[..., Raw], path: Path, kind: str, labels: bool) -> Raw:
-    """What a format's reader gives; its library's warnings and errors never reach the user."""
+def _read_safely(read: Callable[..., RawImage], path: Path, kind: str, labels: bool) -> RawImage:
+    """Calls a format's reader; its library's warnings and errors never reach the user."""
     try:
         with np.errstate(all="ignore"):
             raw = read(path, labels=labels)
-    except (UserError, NameError):  # NameError: a fault of ours, which no file can provoke
+    except (UserError, NameError):  # a NameError is our own bug: no file can cause it
         raise
     except MemoryError:
-        raise too_large("more than the memory holds") from None
-    except Exception:  # a library may raise anything on damaged bytes; its text may quote a header
+        raise too_large("more than fits into memory") from None
+    except Exception:  # damaged bytes can make a library raise anything, quoting a header
         raise unreadable(kind) from None
     if raw.values.size == 0:
-        raise error("image_empty", f"{kind} without a single pixel", "an image", "export it again")
+        raise error("image_empty", f"{kind} without pixels", "an image", "export it again")
     if raw.values.dtype.kind == "b":
         raw = replace(raw, values=raw.values.astype(np.uint8))
     if raw.values.dtype.kind not in "iuf":
         raise error(
             "image_colour",
             f"{kind} of colours or complex numbers",
-            "one grey value a pixel",
+            "one grey value per pixel",
             "export the magnitude or the grey picture",
         )
     if raw.affine is not None:
@@ -119,9 +127,9 @@ def _check_affine(affine: np.ndarray) -> None:
     linear = affine[:3, :3]
     sides = np.linalg.norm(linear, axis=0)
     if not np.isfinite(affine).all() or not (sides > 1e-4).all() or not (sides < 1e4).all():
-        found = "voxel sizes of " + " x ".join(f"{side:g}" for side in sides) + " mm"
+        fault = "voxel sizes of " + " x ".join(f"{side:g}" for side in sides) + " mm"
     elif abs(np.linalg.det(linear / sides)) < 0.05:
-        found = "voxel axes that lie in one plane"
+        fault = "voxel axes that lie in one plane"
     else:
         return
-    raise error("affine_wrong", found, "three axes in millimetres", "mend the header's orientation")
+    raise error("affine_wrong", fault, "three axes in millimetres", "fix the header's orientation")

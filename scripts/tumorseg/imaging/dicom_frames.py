@@ -1,4 +1,4 @@
-"""The slices of DICOM files: where each lies, in what order, and what is odd about their places."""
+"""Positions of DICOM slices: where each lies, their order, and checks of their spacing."""
 
 import re
 from dataclasses import dataclass
@@ -9,17 +9,18 @@ import numpy as np
 import pydicom
 
 from tumorseg.core.problems import Problem, error, warning
+from tumorseg.imaging.planes import LPS_TO_RAS_AFFINE
 from tumorseg.imaging.raw import unreadable
 
-TILT_DEGREES = 1.0  # between the way from slice to slice and the slices' normal
-_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's LPS to RAS
+MAX_TILT_DEGREES = 1.0  # between the step from slice to slice and the slices' normal
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One slice of a file: where it lies (LPS, mm) and how its numbers are rescaled.
+    """One slice of a file: where it lies (LPS, mm) and how its values are rescaled.
 
-    position (3,), orientation (6,) and spacing (height, width) are None where not given.
+    position (3,), orientation (6,) and spacing (height, width) are None where the header lacks
+    them.
     """
 
     file: Path
@@ -34,6 +35,7 @@ class Frame:
 
 
 def frames_of(file: Path, header: pydicom.Dataset) -> list[Frame]:
+    """The frames of a DICOM file, one for a file of a single slice."""
     count = int(header.get("NumberOfFrames") or 1)
     if not 1 <= count <= 2**16:
         raise unreadable("DICOM")
@@ -47,8 +49,8 @@ def frames_of(file: Path, header: pydicom.Dataset) -> list[Frame]:
         places = [*groups[number : number + 1], *shared]
 
         def get(sequence: str, name: str, places: list = places) -> Any:
-            found = [item[sequence].value for item in places if item.get(sequence)]
-            return found[0][0].get(name) if found else header.get(name)
+            sequences = [item[sequence].value for item in places if item.get(sequence)]
+            return sequences[0][0].get(name) if sequences else header.get(name)
 
         position = get("PlanePositionSequence", "ImagePositionPatient")
         orientation = _numbers(get("PlaneOrientationSequence", "ImageOrientationPatient"), 6)
@@ -75,17 +77,25 @@ def frames_of(file: Path, header: pydicom.Dataset) -> list[Frame]:
     return frames
 
 
-def _numbers(given: Any, count: int) -> np.ndarray | None:
-    """So many finite numbers, or None."""
-    if given is None or isinstance(given, str | bytes) or np.size(given) != count:
+def _numbers(value: Any, count: int) -> np.ndarray | None:
+    """A header's value as `count` finite numbers; None where it is anything else."""
+    if value is None or isinstance(value, str | bytes) or np.size(value) != count:
         return None
-    numbers = np.array([float(number) for number in given])
+    numbers = np.array([float(number) for number in value])
     return numbers if np.isfinite(numbers).all() else None
 
 
 def place(frames: list[Frame], notes: list[Problem]) -> tuple[list[Frame], np.ndarray]:
-    """The slices in order along their normal, and the affine of (slice, row, column) to RAS."""
-    row, column = frames[0].orientation[:3], frames[0].orientation[3:]
+    """Sorts frames along their normal; also returns the affine (slice, row, column) to RAS.
+
+    Every frame needs position, orientation and spacing. Raises DataError where they are not one
+    stack of parallel slices; adds warnings about their spacing to notes.
+    """
+    orientations, spacings = (
+        np.array([getattr(frame, name) for frame in frames], float)
+        for name in ("orientation", "spacing")
+    )
+    row, column = orientations[0, :3], orientations[0, 3:]
     square = np.array([row @ row - 1, column @ column - 1, row @ column])
     if np.abs(square).max() > 0.01:
         raise error(
@@ -94,9 +104,9 @@ def place(frames: list[Frame], notes: list[Problem]) -> tuple[list[Frame], np.nd
             "two unit vectors",
             "export the series again",
         )
-    for frame in frames:
-        same = np.abs(frame.orientation - frames[0].orientation).max() < 1e-3
-        if not same or not np.allclose(frame.spacing, frames[0].spacing, rtol=1e-3):
+    for frame, orientation, spacing in zip(frames, orientations, spacings, strict=True):
+        parallel = np.abs(orientation - orientations[0]).max() < 1e-3
+        if not parallel or not np.allclose(spacing, spacings[0], rtol=1e-3):
             raise error(
                 "series_mixed",
                 f"{frames[0].file.name} and {frame.file.name} differ in orientation or pixel size",
@@ -104,16 +114,16 @@ def place(frames: list[Frame], notes: list[Problem]) -> tuple[list[Frame], np.nd
                 "move localizers and other stacks out of the folder",
             )
     normal = np.cross(row, column)
-    frames = sorted(frames, key=lambda frame: float(frame.position @ normal))
+    frames = sorted(frames, key=lambda frame: float(np.asarray(frame.position) @ normal))
     positions = np.array([frame.position for frame in frames])
     step = normal * frames[0].thickness
     if len(frames) > 1:
         step = (positions[-1] - positions[0]) / (len(frames) - 1)
         _check_steps(frames, positions, normal, step, notes)
     affine = np.eye(4)
-    spacing = frames[0].spacing
-    affine[:3] = np.stack([step, column * spacing[0], row * spacing[1], positions[0]], axis=1)
-    return frames, _FLIP @ affine
+    height, width = spacings[0]
+    affine[:3] = np.stack([step, column * height, row * width, positions[0]], axis=1)
+    return frames, LPS_TO_RAS_AFFINE @ affine
 
 
 def _check_steps(
@@ -123,31 +133,40 @@ def _check_steps(
     step: np.ndarray,
     notes: list[Problem],
 ) -> None:
+    """Raises DataError for two slices in one place; adds warnings about uneven slices to notes.
+
+    Args:
+        frames: in order along the normal.
+        positions: (n, 3) of the frames, LPS mm.
+        normal: (3,) unit vector perpendicular to the slices.
+        step: (3,) mean step from slice to slice.
+        notes: the warnings are added to it.
+    """
     steps = np.diff(positions @ normal)
     usual = float(np.median(steps))
     closest = int(np.argmin(steps))
     if steps[closest] <= max(1e-3, 0.01 * usual):
-        one, other = frames[closest : closest + 2]
-        within = one.file == other.file
-        both = [f"frame {f.number + 1}" if within else f.file.name for f in (one, other)]
+        pair = frames[closest : closest + 2]
+        in_one_file = pair[0].file == pair[1].file
+        names = [f"frame {f.number + 1}" if in_one_file else f.file.name for f in pair]
         raise error(
             "slice_repeated",
-            f"two slices at one place ({both[0]} and {both[1]})",
-            "one slice a place",
+            f"two slices at one position ({names[0]} and {names[1]})",
+            "one slice per position",
             "keep one echo, phase or time point in the folder",
         )
     straight = positions[0] + np.arange(len(frames))[:, None] * step
     if steps.max() > 1.5 * usual:
-        found = f"a gap of {steps.max():g} mm where slices lie {usual:g} mm apart"
-        hint = "look for the slices that were not exported; distances between slices are wrong"
-        notes.append(warning("slice_missing", found, "every slice of the series", hint))
+        fault = f"a gap of {steps.max():g} mm where slices lie {usual:g} mm apart"
+        hint = "look for slices that were not exported; distances between slices are wrong"
+        notes.append(warning("slice_missing", fault, "every slice of the series", hint))
     elif np.abs(positions - straight).max() > 0.05 * usual:
-        found = f"slices {steps.min():g} to {steps.max():g} mm apart, or not on a straight line"
-        hint = "they are taken as evenly spaced; resample the volume where that is wrong"
-        notes.append(warning("slice_uneven", found, "even distances", hint))
+        fault = f"slices {steps.min():g} to {steps.max():g} mm apart, or not on a straight line"
+        hint = "they are treated as evenly spaced; resample the volume if that is wrong"
+        notes.append(warning("slice_uneven", fault, "even distances", hint))
     cosine = abs(float(step @ normal)) / float(np.linalg.norm(step))
     tilt = float(np.degrees(np.arccos(min(1.0, cosine))))
-    if tilt > TILT_DEGREES:
-        found = f"slices shifted against each other (gantry tilt of {tilt:.1f} degrees)"
-        hint = "planes other than the slices' own are sheared; use the own plane"
-        notes.append(warning("gantry_tilt", found, "a right-angled volume", hint))
+    if tilt > MAX_TILT_DEGREES:
+        fault = f"slices shifted against each other (gantry tilt of {tilt:.1f} degrees)"
+        hint = "other planes than that of the slices are sheared; use the slices' plane"
+        notes.append(warning("gantry_tilt", fault, "a right-angled volume", hint))

@@ -1,4 +1,4 @@
-"""Native slices to network size and back: letterbox or plain resize, normalisation, masks."""
+"""Resizes native slices to network size and back, and normalises their intensities."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ import numpy as np
 class Placement:
     """Where a native slice lies inside the square network image; all in pixels.
 
-    Rows crop_top and on (crop_height of them; columns alike) of the native slice are resized to
-    (inner_height, inner_width) and put at (top, left) of the square. Both ways use OpenCV's
-    pixel-centre rule: native centre c inside the crop maps to (c + .5) * inner / crop - .5 + offset
-    and exactly back.
+    The crop of the native slice (crop_height rows from crop_top; columns likewise) is resized to
+    (inner_height, inner_width) and placed at (top, left) of the square. Both directions use
+    OpenCV's pixel-centre rule: native centre c inside the crop maps to
+    (c + .5) * inner / crop - .5 + offset, and exactly back.
     """
 
     height: int
@@ -30,7 +30,7 @@ class Placement:
 
     def forward(self, image: np.ndarray) -> np.ndarray:
         """(height, width) to float32 (size, size); area-averaged when shrinking, 0 outside."""
-        # Shrunk first and enlarged then: in one step OpenCV averages only where both sides shrink.
+        # First shrink, then enlarge: in one step OpenCV averages only where both sides shrink.
         shrunk_size = (
             min(self.inner_width, self.crop_width),
             min(self.inner_height, self.crop_height),
@@ -40,7 +40,7 @@ class Placement:
         return self._placed(shrunk, cv2.INTER_LINEAR)
 
     def mask_forward(self, mask: np.ndarray, *, nearest: bool) -> np.ndarray:
-        """0/1 mask to uint8 0/1 at network size: nearest pixel, or the half-covered pixels."""
+        """0/1 mask to uint8 0/1 at network size: nearest pixel, or pixels at least half covered."""
         if nearest:
             return self._placed(mask[self._crop].astype(np.uint8), cv2.INTER_NEAREST_EXACT)
         return (self.forward(mask) >= 0.5).astype(np.uint8)
@@ -80,10 +80,10 @@ Box = tuple[int, int, int, int]
 
 
 def head_box(image: np.ndarray) -> Box:
-    """(top, left, height, width) of what is not air, with a margin of 2 % of the longer side.
+    """(top, left, height, width) of the head, with a margin of 2 % of the longer side.
 
-    Not air: brighter than 8 % of the 99.5th percentile after a 5x5 median; rows and columns count
-    from the first with more than 1 % of such pixels. Looks at intensities only.
+    Head pixels: brighter than 8 % of the 99.5th percentile after a 5x5 median filter. The box spans
+    the rows and columns with more than 1 % of such pixels. Uses intensities only.
     """
     blurred = cv2.medianBlur(image, 5)
     head = blurred > 0.08 * np.percentile(blurred, 99.5)
@@ -107,10 +107,20 @@ def placement(
     crop: Box | None = None,
     spacing_mm: tuple[float, float] = (1.0, 1.0),
 ) -> Placement:
-    """Letterboxed: the crop centred with its proportions kept. Otherwise stretched (paper).
+    """Where a slice goes inside the square network image.
 
-    spacing_mm: height and width of a pixel; the proportions are those in mm. Of a pixel whose size
-    is unknown (NaN) they are those in pixels.
+    Args:
+        height: of the native slice, px.
+        width: of the native slice, px.
+        size: side of the square, px.
+        letterbox: centre the crop and keep its proportions; otherwise stretch it to the square
+            (the paper's way).
+        crop: the part of the slice to use; None for all of it.
+        spacing_mm: height and width of a pixel. Proportions are those in mm, or those in pixels
+            where the pixel size is unknown (NaN).
+
+    Returns:
+        The placement.
     """
     crop_top, crop_left, crop_height, crop_width = crop or (0, 0, height, width)
     inner_height = inner_width = size
@@ -136,11 +146,11 @@ def placement(
 
 
 def normalise(square: np.ndarray, *, per_case: bool, full_scale: float) -> np.ndarray:
-    """Network-size intensities as the recipe wants them, float32.
+    """Normalised network-size intensities, float32.
 
-    per_case: z-score over the pixels brighter than 2 % of the case's 99.5th percentile (the head,
-    not the air), air and padding included in the shift; clipped to [-5, 5].
-    Otherwise divided by the largest value the file type can hold (paper: 255).
+    per_case: z-score, with mean and deviation of the head only (pixels brighter than 2 % of the
+    case's 99.5th percentile), applied to all pixels and clipped to [-5, 5]. Otherwise divided by
+    full_scale, the largest value of the file type (paper: 255).
     """
     if not per_case:
         return (square / full_scale).astype(np.float32)
@@ -151,16 +161,17 @@ def normalise(square: np.ndarray, *, per_case: bool, full_scale: float) -> np.nd
     return np.clip((square - float(head.mean())) / spread, -5.0, 5.0).astype(np.float32)
 
 
-def prepared(
+def network_input(
     stripped: np.ndarray, size_px: int, preparation: str, spacing_mm: tuple[float, float]
 ) -> tuple[np.ndarray, Placement]:
-    """A stripped slice as the network sees it, (size, size) float32, and where it lies in it.
+    """The network's input for a stripped slice, (size, size) float32, and its placement.
 
-    preparation `paper`: plain resize, divided by the type's full scale. `robust`: cropped to the
-    head, letterboxed, z-score a case. spacing_mm: as in `placement`.
+    preparation: `paper` resizes and divides by the type's full scale; `robust` crops to the head,
+    letterboxes and takes the z-score per case. spacing_mm: as in `placement`.
     """
     robust = preparation == "robust"
     crop = head_box(stripped) if robust else None
-    place = placement(*stripped.shape, size_px, letterbox=robust, crop=crop, spacing_mm=spacing_mm)
+    height, width = stripped.shape
+    place = placement(height, width, size_px, letterbox=robust, crop=crop, spacing_mm=spacing_mm)
     full_scale = float(np.iinfo(stripped.dtype).max)
     return normalise(place.forward(stripped), per_case=robust, full_scale=full_scale), place

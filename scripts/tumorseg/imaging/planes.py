@@ -1,10 +1,14 @@
-"""Volumes cut into axial, coronal and sagittal slices, and slices put back into the volume."""
+"""Cuts volumes into axial, coronal and sagittal slices and puts slices back together."""
 
 import numpy as np
 from nibabel.orientations import io_orientation
 
-# For slices, rows and columns of a displayed plane (DICOM's way): the RAS axis, and 1 where going
-# forth is going to Right, Anterior or Superior, -1 where it is going to Left, Posterior, Inferior.
+# Patient coordinates of DICOM and ITK point to Left, Posterior, Superior; ours to Right, Anterior,
+# Superior. Multiplying by it converts either way.
+LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
+LPS_TO_RAS_AFFINE = np.diag([*LPS_TO_RAS, 1.0])
+# For slices, rows and columns of a displayed plane (as DICOM displays it): the RAS axis, and 1
+# where the index increases to Right, Anterior or Superior, -1 to Left, Posterior or Inferior.
 DISPLAY = {
     "axial": ((2, 1), (1, -1), (0, -1)),
     "coronal": ((1, -1), (2, -1), (0, -1)),
@@ -13,12 +17,12 @@ DISPLAY = {
 
 
 def world_axes(affine: np.ndarray) -> np.ndarray:
-    """(3, 2): for every voxel axis the nearest RAS axis and +1 or -1."""
+    """(3, 2): for every voxel axis, the nearest RAS axis and its direction, +1 or -1."""
     return io_orientation(affine).astype(int)
 
 
 def view(affine: np.ndarray, plane: str) -> tuple[tuple[int, ...], tuple[slice, ...]]:
-    """The voxel axes of a plane's slices, rows and columns, and the way each is walked."""
+    """The voxel axes of a plane's slices, rows and columns, and a slice object that orders each."""
     world = world_axes(affine)
     axes, steps = [], []
     for ras, sign in DISPLAY[plane]:
@@ -29,9 +33,9 @@ def view(affine: np.ndarray, plane: str) -> tuple[tuple[int, ...], tuple[slice, 
 
 
 def cut(array: np.ndarray, affine: np.ndarray, plane: str) -> np.ndarray:
-    """A volume (i, j, k) as (slice, height, width) of a plane, a view without a copy.
+    """A view of a volume (i, j, k) as (slice, height, width) of a plane; nothing is copied.
 
-    Shown as DICOM shows it: axial rows run to Posterior, coronal and sagittal rows to Inferior;
+    As DICOM displays it: axial rows run to Posterior, coronal and sagittal rows to Inferior;
     columns run to the patient's Left, sagittal ones to Posterior. Slices are ordered from Right to
     Left, Anterior to Posterior or Inferior to Superior. affine: (4, 4) from (i, j, k) to RAS+.
     """
@@ -39,10 +43,12 @@ def cut(array: np.ndarray, affine: np.ndarray, plane: str) -> np.ndarray:
     return np.transpose(array, axes)[steps]
 
 
-def uncut(stack: np.ndarray, affine: np.ndarray, plane: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The exact inverse of cut: (slice, height, width) back to the volume's own (i, j, k).
+def reassemble(
+    stack: np.ndarray, affine: np.ndarray, plane: str, shape: tuple[int, ...]
+) -> np.ndarray:
+    """The exact inverse of `cut`: (slice, height, width) back to the volume's (i, j, k).
 
-    shape: the volume's; raises ValueError where the stack is not all of its slices.
+    shape: the volume's. Raises ValueError where the stack does not hold all of its slices.
     """
     axes, steps = view(affine, plane)
     array = np.transpose(stack[steps], np.argsort(axes))

@@ -1,4 +1,4 @@
-"""What every format's reader gives back and raises, and how large a file may be."""
+"""What every format's reader returns and raises, and how large a file may be."""
 
 import os
 import sys
@@ -15,15 +15,15 @@ from tumorseg.core.problems import DataError, Problem, error, warning
 
 MAX_PIXELS = 2**27  # of one picture, or of one slice
 MAX_BYTES = 2**31  # of one volume's numbers, and of one file
-_one_at_a_time = Lock()
+_stderr_lock = Lock()
 
 
 @dataclass(frozen=True)
-class Raw:
-    """What a file holds, undone of its coding and rescaled to what was measured.
+class RawImage:
+    """A decoded file, rescaled to the measured values.
 
-    values: (height, width) of a picture, (i, j, k) of a volume, any type of number. inverted: the
-    lowest value is shown white. The rest as in tumorseg.scans.Scan.
+    values: (height, width) of a picture or (i, j, k) of a volume, any type of number. inverted: the
+    lowest value is displayed white. The other attributes are those of imaging.scans.Scan.
     """
 
     values: np.ndarray
@@ -35,63 +35,63 @@ class Raw:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Sends what C libraries print about a damaged file nowhere: our one line says it better.
+def silent_stderr() -> Iterator[None]:
+    """Silences C libraries' stderr while a damaged file is decoded; our own error replaces it.
 
-    Standard error is the whole process's, so it is used only around libraries that print, by one
-    thread after the other.
+    It redirects the stderr of the process, so threads take turns, and only calls to libraries that
+    print are wrapped.
     """
-    with _one_at_a_time, Path(os.devnull).open("wb") as nowhere:
+    with _stderr_lock, Path(os.devnull).open("wb") as devnull:
         sys.stderr.flush()
-        kept = os.dup(2)
+        saved_stderr = os.dup(2)
         try:
-            os.dup2(nowhere.fileno(), 2)
+            os.dup2(devnull.fileno(), 2)
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(saved_stderr, 2)
+            os.close(saved_stderr)
 
 
-def no_channel(found: str, channel: int) -> DataError:
-    """A file of one image where one of several is asked for."""
+def missing_channel(content: str, channel: int) -> DataError:
+    """The error for a file that lacks the requested channel. content: what the file holds."""
     hint = "check that these are the files of the data set, unchanged"
-    return error("channel_missing", found, f"an image number {channel + 1} in it", hint)
+    return error("channel_missing", content, f"an image number {channel + 1} in it", hint)
 
 
 def unreadable(kind: str) -> DataError:
-    """A file that is damaged in some way that its library cannot name."""
+    """The error for a file that its library cannot decode."""
     return error(
         "image_unreadable",
         f"{kind} that cannot be decoded: damaged, or of a rare kind",
-        "a whole file",
+        "a complete file",
         "copy or export it again, or convert it to PNG or NIfTI",
     )
 
 
 def truncated(kind: str) -> DataError:
-    """A file that ends before its pixels do."""
+    """The error for a file that ends before its pixels do."""
     return error(
         "image_truncated",
         f"{kind} that ends too early or is damaged",
-        "a whole file",
+        "a complete file",
         "copy it again",
     )
 
 
-def too_large(found: str) -> DataError:
-    """A file that would not fit."""
+def too_large(size: str) -> DataError:
+    """The error for a file above the limits."""
     return error(
         "image_too_large",
-        found,
-        f"at most {MAX_PIXELS} pixels a slice and {MAX_BYTES} bytes a volume",
+        size,
+        f"at most {MAX_PIXELS} pixels per slice and {MAX_BYTES} bytes per volume",
         "crop or downsample it",
     )
 
 
 def check_size(shape: tuple[int, ...], itemsize: int) -> None:
-    """Raises UserError for a picture or volume of more than the caps: call it before decoding.
+    """Raises UserError for a picture or volume above the limits; call it before decoding.
 
-    shape: (height, width) or any volume's; itemsize: bytes a number.
+    shape: (height, width), or a volume's. itemsize: bytes per number.
     """
     count = prod(int(side) for side in shape)
     text = " x ".join(str(int(side)) for side in shape)
@@ -102,37 +102,38 @@ def check_size(shape: tuple[int, ...], itemsize: int) -> None:
 
 
 def rescaled(values: np.ndarray, slope: float, intercept: float) -> np.ndarray:
-    """slope * values + intercept; whole numbers stay whole where the two are whole."""
+    """slope * values + intercept; integers stay integers where slope and intercept are integers."""
     if (slope, intercept) == (1, 0):
         return values
     if values.dtype.kind in "iu" and float(slope).is_integer() and float(intercept).is_integer():
         reach = max(abs(int(values.min())), abs(int(values.max()))) * abs(slope) + abs(intercept)
-        kind = np.int32 if reach < 2**31 else np.int64
+        integer: type = np.int32 if reach < 2**31 else np.int64
         if reach < 2**63:
-            return values.astype(kind) * kind(slope) + kind(intercept)
-    kind = np.float32 if values.dtype.itemsize <= 2 else np.float64
-    return values.astype(kind) * kind(slope) + kind(intercept)
+            return values.astype(integer) * integer(slope) + integer(intercept)
+    real: type = np.float32 if values.dtype.itemsize <= 2 else np.float64
+    return values.astype(real) * real(slope) + real(intercept)
 
 
-def three_axes(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """A shape without the axes of length 1 beyond the third, and filled up to three."""
+def to_three_axes(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """A shape with exactly three axes: drops further axes of length 1, adds missing ones."""
     if not len(shape) >= 2 or any(side != 1 for side in shape[3:]):
         text = " x ".join(str(side) for side in shape)
         raise error(
             "volume_many",
             f"{len(shape)} dimensions ({text})",
             "one volume of three dimensions",
-            "save the volume that is wanted as a file of its own",
+            "save the volume you need as a separate file",
         )
-    return tuple(int(side) for side in (*shape, 1)[:3])
+    first, second, third = (int(side) for side in (*shape, 1)[:3])
+    return first, second, third
 
 
-def orientation_unknown() -> Problem:
-    """The warning about a volume whose place in the patient is a guess."""
+def orientation_warning() -> Problem:
+    """The warning for a volume without an orientation in its header."""
     return warning(
         "affine_missing",
-        "a volume whose header does not say how it lies in the patient",
+        "a volume whose header gives no orientation in the patient",
         "an orientation",
-        "planes follow the file's axes as if they ran Right-Anterior-Superior; "
-        "mend the header where that is wrong",
+        "the file's axes are assumed to run Right-Anterior-Superior; "
+        "fix the header if that is wrong",
     )

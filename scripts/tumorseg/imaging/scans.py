@@ -1,4 +1,4 @@
-"""An image as a user's file holds it, and the way from a volume to slices and back."""
+"""Reads a user's images and label images, and puts labels on an image's grid."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +11,21 @@ from tumorseg.core.problems import DataError, Problem, error, warning
 from tumorseg.imaging.any_format import decode
 from tumorseg.imaging.planes import DISPLAY, cut, world_axes
 
-OBLIQUE_DEGREES = 15.0  # from here on the nearest plane is worth a warning
+OBLIQUE_DEGREES = 15.0  # slices tilted by more give a warning
 
 
 @dataclass(frozen=True)
 class Scan:
-    """One picture or volume, read.
+    """One picture or volume that has been read; the measured value is offset + scale * voxel.
 
-    voxels: uint8 or uint16; (height, width) for a picture, (i, j, k) in the file's own order for a
-    volume (a DICOM series: slice, row, column). The measured value is offset + scale * voxel.
-    affine: (4, 4) from (i, j, k) to RAS+ millimetres; None for a picture. spacing_mm: (height,
-    width) of a picture's pixel, NaN where unknown; a volume's is in its affine. uids: the DICOM SOP
-    instance UID of each slice along the first axis. notes: warnings that reading it gave.
+    Attributes:
+        voxels: uint8 or uint16; (height, width) of a picture, or (i, j, k) of a volume in the
+            file's order (a DICOM series: slice, row, column).
+        affine: (4, 4) from (i, j, k) to RAS+ millimetres; None for a picture.
+        spacing_mm: (height, width) of a picture's pixel, NaN where unknown; a volume's spacing is
+            in its affine.
+        uids: the DICOM SOP instance UID of each slice along the first axis.
+        notes: warnings from reading the file.
     """
 
     path: Path
@@ -37,7 +40,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Labels:
-    """A label picture or volume, read: whole numbers in the file's own order, and its grid."""
+    """A label picture or volume: whole numbers in the file's order, and its affine (or None)."""
 
     values: np.ndarray
     affine: np.ndarray | None = None
@@ -45,17 +48,17 @@ class Labels:
 
 
 def read(path: Path, channel: int | None = None) -> Scan:
-    """A picture, a volume or the DICOM series in a folder; docs/formats.md has every conversion.
+    """Reads a picture, a volume or a folder with a DICOM series (conversions: docs/formats.md).
 
-    Pictures of unsigned 8 or 16 bit keep their numbers; everything else is stretched linearly over
-    the whole image or volume to 0..65535. channel: the one that is read, from 0, where a picture's
-    colours or a volume's fourth axis are different images. Raises DataError for a file that cannot
-    be used.
+    Pictures of unsigned 8 or 16 bit keep their values; all others, and volumes, are scaled linearly
+    so that the image's range becomes 0..65535. channel: which one to read, from 0, where a
+    picture's colours or a volume's fourth axis hold different images. Raises DataError for a file
+    that cannot be used.
     """
     raw = decode(path, labels=False, channel=channel)
     voxels, offset, scale = raw.values, 0.0, 1.0
     if raw.affine is not None or raw.uids or raw.values.dtype not in (np.uint8, np.uint16):
-        voxels, offset, scale = _stretched(raw.values, raw.inverted)
+        voxels, offset, scale = _to_uint16(raw.values, raw.inverted)
     notes = raw.notes if raw.affine is None else (*raw.notes, *_oblique(raw.affine))
     return Scan(
         Path(path),
@@ -70,7 +73,7 @@ def read(path: Path, channel: int | None = None) -> Scan:
 
 
 def read_labels(path: Path) -> Labels:
-    """A label picture or volume from any of the same files: its numbers, never rescaled.
+    """Reads a label picture or volume in any image format; its values are never rescaled.
 
     Raises DataError for a file that cannot be used or that holds fractions.
     """
@@ -81,8 +84,8 @@ def read_labels(path: Path) -> Labels:
         if (values != np.rint(values)).any() or np.abs(values).max() >= 2**31:
             raise error(
                 "label_fraction",
-                "labels that are no whole numbers",
-                "one whole number a label",
+                "labels that are not whole numbers",
+                "one whole number per label",
                 "threshold probabilities first; export labels as integers",
             )
         values = values.astype(np.int32)
@@ -97,14 +100,14 @@ def _check_finite(values: np.ndarray) -> None:
                 "volume_not_finite",
                 f"{bad} values that are NaN or infinite",
                 "finite numbers",
-                "replace them, for instance by 0, and save the file again",
+                "replace them, for instance with 0, and save the file again",
             )
 
 
-def _stretched(values: np.ndarray, inverted: bool) -> tuple[np.ndarray, float, float]:
-    """The values as 0..65535 uint16, the offset and the scale of the way back.
+def _to_uint16(values: np.ndarray, inverted: bool) -> tuple[np.ndarray, float, float]:
+    """The values scaled to 0..65535 uint16, and the offset and scale that reverse it.
 
-    Whole numbers that span at most 65535 come back exactly when rounded.
+    Whole numbers that span at most 65535 are restored exactly by rounding.
     """
     _check_finite(values)
     low, high = float(values.min()), float(values.max())
@@ -113,12 +116,12 @@ def _stretched(values: np.ndarray, inverted: bool) -> tuple[np.ndarray, float, f
         raise error(
             "volume_not_finite",
             f"values from {low:g} to {high:g}",
-            "a range that can be divided",
+            "a range that can be scaled to 0..65535",
             "rescale the values and save the file again",
         )
     offset, scale = (high, -scale) if inverted else (low, scale)
     voxels = np.empty(values.shape, np.uint16)
-    for target, part in zip(voxels, values, strict=True):  # a slice at a time: memory stays flat
+    for target, part in zip(voxels, values, strict=True):  # one slice at a time saves memory
         target[...] = np.rint((part.astype(np.float64) - offset) / scale)
     return voxels, offset, scale
 
@@ -139,46 +142,47 @@ def _oblique(affine: np.ndarray) -> tuple[Problem, ...]:
     )
 
 
-def own_plane(scan: Scan) -> str:
-    """The plane in which a volume was taken; empty for a picture, which does not say it.
+def acquisition_plane(scan: Scan) -> str:
+    """The plane in which a volume was acquired; empty for a picture, where it is unknown.
 
-    DICOM: its slices. Otherwise an axis of a single voxel, else the axis of the widest voxels
-    (by 1 % at least), else the file's last axis, where converters put the slices.
+    It is perpendicular to the slice axis: that of a DICOM series; otherwise an axis of one voxel,
+    else the axis along which voxels are longest (by at least 1 %), else the file's last axis, where
+    converters put the slices.
     """
     if scan.affine is None:
         return ""
     sides = np.linalg.norm(scan.affine[:3, :3], axis=0)
     single = [axis for axis in (2, 1, 0) if scan.voxels.shape[axis] == 1]
-    widest = int(np.argmax(sides))
+    longest = int(np.argmax(sides))
     if scan.uids:
         axis = 0
     elif single:
         axis = single[0]
     else:
-        axis = widest if sides[widest] > 1.01 * np.delete(sides, widest).max() else 2
+        axis = longest if sides[longest] > 1.01 * np.delete(sides, longest).max() else 2
     ras = world_axes(scan.affine)[axis, 0]
     return next(plane for plane in PLANES if DISPLAY[plane][0][0] == ras)
 
 
 def planes_of(scan: Scan) -> tuple[str, ...]:
-    """The planes a scan can be cut into, its own first; none for a picture.
+    """The planes a scan can be cut into, the acquisition plane first; none for a picture.
 
-    A volume of a single slice has its own only.
+    A volume of a single slice has only its acquisition plane.
     """
-    own = own_plane(scan)
-    if not own:
+    if scan.affine is None:
         return ()
-    if cut(scan.voxels, scan.affine, own).shape[0] == 1:
-        return (own,)
-    return (own, *(plane for plane in PLANES if plane != own))
+    acquired = acquisition_plane(scan)
+    if cut(scan.voxels, scan.affine, acquired).shape[0] == 1:
+        return (acquired,)
+    return (acquired, *(plane for plane in PLANES if plane != acquired))
 
 
-def to_grid(labels: Labels, scan: Scan) -> np.ndarray:
-    """The labels in the scan's own order and shape, where both have one and the same grid.
+def labels_on_grid_of(labels: Labels, scan: Scan) -> np.ndarray:
+    """The labels in the scan's axis order and shape; both must have the same grid.
 
-    Volumes may differ by mirrored and exchanged axes, nothing else; every corner has to lie within
-    a tenth of a voxel. A label picture fits a picture or a single DICOM slice of its size. Raises
-    DataError (grid_mismatch) otherwise.
+    Volumes may differ only by mirrored and exchanged axes; their corners must agree to a tenth of a
+    voxel. A label picture fits a picture, or a single DICOM slice, of its size. Raises DataError
+    (grid_mismatch) otherwise.
     """
     values, shape = labels.values, scan.voxels.shape
     if labels.affine is None or scan.affine is None:
@@ -186,28 +190,29 @@ def to_grid(labels: Labels, scan: Scan) -> np.ndarray:
         if flat != shape[-2:] or (len(shape) == 3 and (shape[0] != 1 or not scan.uids)):
             raise _mismatch(values.shape, shape, "")
         return values.reshape(shape)
-    between = np.linalg.solve(scan.affine, labels.affine)  # from the labels' voxels to the scan's
-    turn = io_orientation(between).astype(int)
-    axes = np.argsort(turn[:, 0])
-    signs = turn[axes, 1]
+    to_scan = np.linalg.solve(scan.affine, labels.affine)  # label voxels to scan voxels
+    orientation = io_orientation(to_scan).astype(int)
+    axes = np.argsort(orientation[:, 0])
+    signs = orientation[axes, 1]
     exact = np.zeros((4, 4))
     exact[np.arange(3), axes] = signs
     exact[3, 3] = 1
     last = np.array(values.shape) - 1
     exact[:3, 3] = np.where(signs < 0, last[axes], 0)
     corners = np.array([[*(last * at), 1] for at in np.ndindex(2, 2, 2)])
-    away = float(np.abs((between - exact) @ corners.T).max())
+    distance = float(np.abs((to_scan - exact) @ corners.T).max())
     turned = np.transpose(values, axes)[tuple(slice(None, None, sign) for sign in signs)]
-    if turned.shape != shape or not away <= 0.1:
-        raise _mismatch(values.shape, shape, f" and up to {away:.2g} voxels apart")
+    if turned.shape != shape or not distance <= 0.1:
+        raise _mismatch(values.shape, shape, f" and up to {distance:.2g} voxels apart")
     return np.ascontiguousarray(turned)
 
 
-def _mismatch(ours: tuple[int, ...], theirs: tuple[int, ...], apart: str) -> DataError:
-    sizes = " x ".join(map(str, ours)), " x ".join(map(str, theirs))
+def _mismatch(labels: tuple[int, ...], image: tuple[int, ...], apart: str) -> DataError:
+    """The error for labels of one shape on an image of another; apart: a note on the distance."""
+    sizes = " x ".join(map(str, labels)), " x ".join(map(str, image))
     return error(
         "grid_mismatch",
         f"labels of {sizes[0]} on an image of {sizes[1]}{apart}",
-        "one and the same grid",
+        "the same grid",
         "resample the labels onto the image, nearest neighbour",
     )

@@ -1,8 +1,8 @@
-"""Skull stripping: brain masks of single slices from intensities alone, never from an annotation.
+"""Skull stripping: brain masks of single slices from intensities alone, without annotations.
 
-All methods work on a copy of at most GRID_PX**2 pixels and with radii that are shares of the head's
-diameter, so that a picture twice as large gets the same mask twice as large. No pixel size needed.
-Which method harms which tumours, and how near it comes to a known brain: bench/skull_strip.py.
+All methods work on a copy of at most GRID_PX**2 pixels, with radii as shares of the head's
+diameter: a picture twice as large gets the same mask twice as large, and no pixel size is needed.
+bench/skull_strip.py measures which method cuts tumours and how well each fits a known brain.
 """
 
 from collections.abc import Callable
@@ -16,25 +16,26 @@ from tumorseg.core.errors import UserError
 GRID_PX = 256
 HEAD_PIECE = 0.1  # pieces of the head have at least this share of the largest piece's area
 # Shares of the head's diameter (of a disc with the head's area, about 190 mm in an adult).
-HEAD_RIM = 0.04  # scalp and outer table of the skull: no brain lies that near to the skin
-OTSU_RIM = 0.05  # scalp and skull; `otsu` may cut more closely than `head`
+HEAD_RIM = 0.04  # scalp and outer table of the skull: no brain lies this close to the skin
+OTSU_RIM = 0.05  # scalp and skull; `otsu` may cut closer than `head`
 OTSU_OPENING = 0.02  # cuts the bridges (vessels, dura, nerves) from the brain to skull and face
-OTSU_CLOSING = 0.03  # closes sulci and ventricles that open to the outside
-DEEP = 0.15  # pixels this far inside the head are mostly brain: they tell its intensity
+OTSU_CLOSING = 0.03  # closes sulci and ventricles that are open to the outside
+DEEP = 0.15  # pixels this far inside the head are mostly brain and give its intensity
 # Intensities are capped at this multiple of the brain's, so that bright fat and contrast agent do
-# not pull Otsu's threshold up into the brain; then the threshold is lowered to keep grey matter.
+# not raise Otsu's threshold into the brain; then the threshold is lowered to keep grey matter.
 INTENSITY_CAP = 1.3
 THRESHOLD_SHARE = 0.8
-SMALLEST_SHARE, LARGEST_SHARE = 0.05, 0.95  # of the picture: outside, a brain is implausible
+# A brain is implausible outside this range of shares of the picture.
+SMALLEST_SHARE, LARGEST_SHARE = 0.05, 0.95
 
 sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # slices, not pixels, run in parallel
 
 
 def brain_mask(image: np.ndarray, method: str) -> np.ndarray:
-    """The pixels that a method takes for brain, as a (height, width) bool array.
+    """The pixels that a method considers brain, as a (height, width) bool array.
 
-    `image` is one slice, (height, width), of any integer or float type. A picture without any
-    structure (empty, constant) gives an empty mask. Raises UserError for an unknown method.
+    image: one slice, (height, width), of any integer or float type. A constant picture gives an
+    empty mask. Raises UserError for an unknown method.
     """
     if method not in METHODS:
         raise UserError(f"skull stripping: no method {method!r}; there are: {', '.join(METHODS)}")
@@ -49,12 +50,12 @@ def brain_mask(image: np.ndarray, method: str) -> np.ndarray:
 
 
 def strip(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
-    """The image with 0 outside the brain; inside, not one value is changed."""
+    """The image with 0 outside the brain; values inside are unchanged."""
     return np.where(brain, image, 0).astype(image.dtype)
 
 
 def size_warning(brain: np.ndarray, method: str) -> str | None:
-    """Why a brain mask is implausible by its size alone, or None; `none` keeps all by design."""
+    """Why a brain mask's size is implausible, or None; method `none` never warns."""
     share = float(brain.mean())
     if method == "none":
         return None
@@ -68,10 +69,10 @@ def size_warning(brain: np.ndarray, method: str) -> str | None:
 
 
 def head_depth(image: np.ndarray, grid_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """A small float32 copy of a slice, and how deep each of its pixels lies below the skin.
+    """A small float32 copy of a slice, and the depth of each of its pixels below the skin.
 
-    The copy has at most grid_px**2 pixels. Depths are in head diameters, 0 outside the head (its
-    convex hull) and all 0 where a picture without any structure shows none.
+    The copy has at most grid_px**2 pixels. Depths are in head diameters; they are 0 outside the
+    head's convex hull, and everywhere in a constant picture.
     """
     small = _on_grid(image, grid_px)
     if small.max() <= small.min():
@@ -81,18 +82,19 @@ def head_depth(image: np.ndarray, grid_px: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def mask_dice(mask: np.ndarray, truth: np.ndarray) -> float:
-    """Dice coefficient of two masks of one shape; NaN where both are empty."""
+    """Dice coefficient of two masks of the same shape; NaN where both are empty."""
     mask, truth = mask > 0, truth > 0
     total = int(mask.sum()) + int(truth.sum())
     return 2 * int((mask & truth).sum()) / total if total else float("nan")
 
 
 def _otsu(image: np.ndarray) -> np.ndarray:
-    """SimpleITK Otsu with morphology: the closest fit to the brain, the hardest on edge tumours.
+    """SimpleITK Otsu with morphology: fits the brain best, but cuts tumours at its edge.
 
-    Otsu (IEEE Trans. SMC 9:62, 1979) inside the head's rim; erosion; the one component largest by
-    area times squared depth (a long scalp lies flat); dilation back; holes filled; closing. It
-    cuts what air, bone or dark oedema parts from the brain: for tumours inside the brain only.
+    Otsu (IEEE Trans. SMC 9:62, 1979) inside the head's rim; erosion; the component with the largest
+    sum of squared depths (a long scalp is shallow); dilation back; holes filled; closing. It cuts
+    off what air, bone or dark oedema separates from the brain, so use it only for tumours inside
+    the brain.
     """
     smooth = cv2.GaussianBlur(image, (0, 0), 0.7)
     head = _head_hull(smooth)
@@ -111,12 +113,12 @@ def _otsu(image: np.ndarray) -> np.ndarray:
 
 
 def _median_otsu(image: np.ndarray) -> np.ndarray:
-    """dipy's median_otsu, its published defaults, on the 2-D slice; islands and holes removed.
+    """dipy's median_otsu with its published defaults on the 2-D slice; islands and holes removed.
 
-    Made for diffusion images, where fat and skull are dark: on T1 it keeps most of the head. The
-    default radius of 4 is meant for their pixels of about 2 mm, hence the coarser grid.
+    It was made for diffusion images, where fat and skull are dark; on T1 it keeps most of the head.
+    Its default radius of 4 is meant for pixels of about 2 mm, hence the coarser grid.
     """
-    from dipy.segment.mask import median_otsu  # here: dipy takes a second to load
+    from dipy.segment.mask import median_otsu  # imported here because dipy takes a second to load
 
     with np.errstate(invalid="ignore"):  # its Otsu divides by the zero weight of empty bins
         _, mask = median_otsu(_on_grid(image, GRID_PX // 2), median_radius=4, numpass=4)
@@ -125,7 +127,7 @@ def _median_otsu(image: np.ndarray) -> np.ndarray:
 
 
 def _head(image: np.ndarray) -> np.ndarray:
-    """The convex hull of the head without its rim: removes air and scalp, nothing of the inside.
+    """The convex hull of the head without its rim: removes only air and scalp.
 
     It keeps skull base, sinuses and face, and with them tumours of dura and pituitary gland.
     """
@@ -134,7 +136,7 @@ def _head(image: np.ndarray) -> np.ndarray:
 
 
 def _none(image: np.ndarray) -> np.ndarray:
-    """Everything is kept."""
+    """All pixels: nothing is stripped."""
     return np.ones(image.shape, bool)
 
 
@@ -147,7 +149,7 @@ METHODS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def _on_grid(image: np.ndarray, side: int) -> np.ndarray:
-    """A float32 copy from 0, of side**2 pixels at most and with the picture's proportions."""
+    """A float32 copy with minimum 0, at most side**2 pixels and the picture's proportions."""
     image = image.astype(np.float32)
     image -= image.min()
     scale = side / np.sqrt(image.size)
@@ -163,10 +165,10 @@ def _enlarged(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _head_hull(image: np.ndarray) -> np.ndarray:
-    """The convex hull of the large pieces brighter than air; roots tame the bright scalp.
+    """The convex hull of the large pieces brighter than air; square roots dampen the bright scalp.
 
-    Several pieces, because a dark skull can part the scalp, itself open where the frame cuts it,
-    from the brain; small ones (artefacts in the air, a headrest) are left out.
+    Several pieces count, because a dark skull can separate the scalp from the brain, and the
+    picture's border can cut the scalp open. Small pieces (artefacts in the air, a headrest) do not.
     """
     rooted = np.sqrt(np.minimum(image, np.percentile(image, 99)))
     bright = _fill(rooted > _otsu_threshold(rooted, np.ones(image.shape, bool)))
@@ -181,13 +183,13 @@ def _head_hull(image: np.ndarray) -> np.ndarray:
 
 
 def _otsu_threshold(image: np.ndarray, where: np.ndarray) -> float:
-    """Otsu's threshold of the pixels `where`; their maximum if they are all alike."""
+    """Otsu's threshold of the pixels `where`; their maximum if they are all equal."""
     values = image[where]
     if values.max() <= values.min():
         return float(values.max())
     otsu = sitk.OtsuThresholdImageFilter()
     otsu.SetNumberOfHistogramBins(256)
-    # SimpleITK takes masks of the image's own size only; one row of values needs none.
+    # SimpleITK's mask must have the image's size; a single row of values needs no mask.
     otsu.Execute(sitk.GetImageFromArray(values[np.newaxis]))
     return float(otsu.GetThreshold())
 
@@ -216,12 +218,12 @@ def _diameter(mask: np.ndarray) -> float:
 
 
 def _depth(mask: np.ndarray) -> np.ndarray:
-    """Distance to the nearest pixel outside, px; the picture's frame is no outside."""
+    """Distance to the nearest pixel outside the mask, px; the picture's border is not outside."""
     return cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
 def _erode(mask: np.ndarray, radius: float) -> np.ndarray:
-    """Erosion by a disc, the frame being outside, so that neck and face at it are cut off."""
+    """Erosion by a disc; the picture's border counts as outside, so neck and face are cut there."""
     return _depth(np.pad(mask, 1))[1:-1, 1:-1] > radius
 
 

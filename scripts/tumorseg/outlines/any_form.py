@@ -1,4 +1,4 @@
-"""The one entry to annotations of any form."""
+"""Reads annotations of any format; the format is detected from the content."""
 
 import zipfile
 from pathlib import Path
@@ -8,10 +8,10 @@ import pydicom
 
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
-from tumorseg.core.problems import error, shown
+from tumorseg.core.problems import error, quoted
 from tumorseg.imaging.scans import Scan
-from tumorseg.outlines.drawings import Annotation, frame
-from tumorseg.outlines.json_files import missing, parsed
+from tumorseg.outlines.drawings import Annotation, drawing_size
+from tumorseg.outlines.json_files import missing_file, read_json
 from tumorseg.outlines.polygons import fill_parts
 
 AUTO = "auto"
@@ -24,53 +24,65 @@ def read(
     key: str = "",
     labels: dict[str, str] | None = None,
 ) -> Annotation:
-    """What an annotation file says about a scan.
+    """Reads the annotation of a scan.
 
-    form: one of tumorseg.annotations, or auto: by the file's content. key: the image's name in a
-    file that annotates many; the image's file name where empty. labels: label (word or number, as
-    text) -> tumour or background; None: everything drawn counts. Raises DataError, whatever the
-    bytes are, and UserError for a form that does not exist.
+    Args:
+        path: the annotation file, or a folder of DICOM slices that hold a mask.
+        form: the annotation's format, one of tumorseg.annotations, or auto to detect it.
+        scan: the annotated image.
+        key: the image's name in a file that annotates many; empty for the image's file name.
+        labels: label (word or number, as text) -> tumour or background; None where everything
+            drawn counts as tumour.
+
+    Returns:
+        The annotation, on the scan's grid.
+
+    Raises:
+        DataError: for any damaged or unsuitable file.
+        UserError: for a format that does not exist.
     """
     path = Path(path)
     module = registry.entry("annotations", detect(path) if form == AUTO else form)
     try:
-        with np.errstate(all="ignore"):  # numbers that are none are found and said below
-            found = module.read(path, scan, key=key or scan.path.name, labels=labels)
-            whole = found.mask if found.parts is None else fill_parts(found.parts, *frame(scan))
-    except (UserError, NameError):  # NameError: a fault of ours, which no file can provoke
+        with np.errstate(all="ignore"):  # NaN coordinates raise polygon_not_finite instead
+            annotation = module.read(path, scan, key=key or scan.path.name, labels=labels)
+            mask = annotation.mask
+            if annotation.parts is not None:
+                mask = fill_parts(annotation.parts, *drawing_size(scan))
+    except (UserError, NameError):  # a NameError is our own bug: no file can cause it
         raise
-    except Exception as reason:  # whatever a library or a file of another build makes of it
+    except Exception as reason:  # unexpected content can make Python or a library raise anything
         name = module.__name__.rpartition(".")[2]
         raise error(
             "annotation_form",
-            f"cannot be read as {name} ({type(reason).__name__}: {shown(reason)})",
+            f"cannot be read as {name} ({type(reason).__name__}: {quoted(reason)})",
             module.EXPECTED,
-            "give its form in source.form, or export it again",
+            "set source.form to its format, or export it again",
         ) from None
-    if np.all(whole):
+    if np.all(mask):
         raise error(
             "annotation_all",
             "the annotation covers the whole image",
-            "a tumour and what is around it",
-            "is it inverted, or the image itself?",
+            "a tumour and its surroundings",
+            "check that it is not inverted and not the image itself",
         )
-    return found
+    return annotation
 
 
 def detect(path: Path) -> str:
-    """The form of an annotation file, by its content: `mask` where nothing says otherwise."""
+    """The format of an annotation file, by its content; `mask` if no other format fits."""
     if path.is_dir():
         return "mask"
     try:
         with path.open("rb") as opened:
             start = opened.read(1024)
     except (OSError, ValueError):
-        raise missing(path) from None
+        raise missing_file(path) from None
     if start.startswith(b"Iout"):
         return "imagej_roi"
     if start.startswith(b"PK") and _holds_rois(path):
         return "imagej_roi"
-    if start[128:132] == b"DICM" or start.startswith(b"\x08\x00"):  # without a preamble: group 8
+    if start[128:132] == b"DICM" or start.startswith(b"\x08\x00"):  # no preamble: group 8
         return _dicom_form(path)
     if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         return _json_form(path)
@@ -87,15 +99,17 @@ def _holds_rois(path: Path) -> bool:
 
 def _dicom_form(path: Path) -> str:
     try:
-        tags = {"specific_tags": ["Modality"], "stop_before_pixels": True}
-        modality = pydicom.dcmread(path, force=True, **tags).get("Modality", "")
+        header = pydicom.dcmread(
+            path, force=True, specific_tags=["Modality"], stop_before_pixels=True
+        )
+        modality = header.get("Modality", "")
         return {"SEG": "dicom_seg", "RTSTRUCT": "rtstruct"}.get(modality, "mask")
     except Exception:
         return "mask"
 
 
 def _json_form(path: Path) -> str:
-    content = parsed(path)
+    content = read_json(path)
     if isinstance(content, list):
         return "border"
     if "shapes" in content:
@@ -115,5 +129,5 @@ def _json_form(path: Path) -> str:
         "annotation_form",
         "JSON of no known annotation tool",
         "LabelMe, VIA, COCO or a border",
-        "export it again, or give its form in source.form",
+        "export it again, or set source.form to its format",
     )

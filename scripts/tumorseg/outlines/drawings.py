@@ -1,6 +1,6 @@
-"""What the annotation forms share: reading JSON, choosing by key and label, putting together.
+"""Shared by the annotation formats: labels, size checks, shapes, and joining outlines.
 
-Nothing here catches what a wrongly built file makes Python raise: tumorseg.annotation does, once.
+Malformed files can make these functions raise anything; outlines.any_form catches it in one place.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 
 from tumorseg.core.cases import Part
-from tumorseg.core.problems import DataError, Problem, error, shown
+from tumorseg.core.problems import DataError, Problem, error, quoted
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.polygons import fill_parts
-from tumorseg.outlines.repair import repaired
+from tumorseg.outlines.repair import repair_outline
 
-ROUND = np.arange(360) * np.pi / 180  # corners of a circle: 5e-5 less area
+CIRCLE_ANGLES = np.arange(360) * np.pi / 180  # a circle drawn with them loses 5e-5 of its area
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """What an annotation says about a scan.
+    """The annotation of a scan; exactly one of `parts` and `mask` is None.
 
-    parts: polygons on a picture or on a single slice, valid and inside the image. mask: uint8 0/1
-    of the scan's own shape otherwise; exactly one of them is None. notes: what was repaired.
+    parts: polygons on a picture, valid and inside the image. mask: uint8 0/1 of the scan's shape.
+    notes: warnings about what was repaired.
     """
 
     parts: tuple[tuple[np.ndarray, ...], ...] | None
@@ -33,27 +33,27 @@ class Annotation:
 
 
 def is_tumour(names: Sequence[str], labels: dict[str, str] | None) -> bool:
-    """Whether something of these names (a word and a number, say) counts as tumour.
+    """Whether an object with these names (its label and its number, say) counts as tumour.
 
-    Everything does where there is no map; raises DataError where the map lacks all the names.
+    Without a map everything does. Raises DataError where the map contains none of the names.
     """
     if labels is None:
         return True
     for name in names:
         if name in labels:
             return labels[name] == "tumour"
-    raise unknown_label(" or ".join(map(shown, names)) or "none", labels)
+    raise unknown_label(" or ".join(map(quoted, names)) or "none", labels)
 
 
-def unknown_label(found: str, labels: dict[str, str] | None) -> DataError:
-    """The error of labels that the map does not name, or that need a map."""
-    expected = f"one of {', '.join(map(shown, labels))}" if labels else "a single label"
-    hint = "name each in source.labels as tumour or background"
-    return error("label_unknown", f"label {found}", expected, hint)
+def unknown_label(label: str, labels: dict[str, str] | None) -> DataError:
+    """The error for labels that the map lacks, or for several labels without a map."""
+    expected = f"one of {', '.join(map(quoted, labels))}" if labels else "a single label"
+    hint = "list each in source.labels as tumour or background"
+    return error("label_unknown", f"label {label}", expected, hint)
 
 
-def frame(scan: Scan) -> tuple[int, int]:
-    """(height, width) of the one picture that outlines are drawn on; DataError for a volume."""
+def drawing_size(scan: Scan) -> tuple[int, int]:
+    """(height, width) of the picture that outlines are drawn on; DataError for a volume."""
     shape = scan.voxels.shape
     if len(shape) == 2 or (scan.uids and shape[0] == 1):
         return shape[-2], shape[-1]
@@ -61,23 +61,23 @@ def frame(scan: Scan) -> tuple[int, int]:
         "outline_on_volume",
         f"outlines on a volume of {' x '.join(map(str, shape))}",
         "a picture or a single DICOM slice",
-        "annotate volumes by a mask volume, DICOM-SEG or RTSTRUCT",
+        "annotate volumes with a mask volume, DICOM-SEG or RTSTRUCT",
     )
 
 
-def check_size(height: Any, width: Any, scan: Scan) -> None:
-    """Raises DataError where an annotation says that it was drawn on an image of another size."""
-    own = frame(scan)
-    if height not in (None, own[0]) or width not in (None, own[1]):
-        raise wrong_size(f"{shown(width)} wide and {shown(height)} high", own)
+def check_drawing_size(height: Any, width: Any, scan: Scan) -> None:
+    """Raises DataError where the annotation states another image size than the scan's."""
+    image_size = drawing_size(scan)
+    if height not in (None, image_size[0]) or width not in (None, image_size[1]):
+        raise wrong_size(f"{quoted(width)} wide and {quoted(height)} high", image_size)
 
 
-def wrong_size(found: str, own: tuple[int, int]) -> DataError:
-    """The error of an annotation of another size than its image."""
+def wrong_size(annotated_size: str, image_size: tuple[int, int]) -> DataError:
+    """The error for an annotation of another size than its image."""
     return error(
         "annotation_size",
-        f"annotation is for an image {found}",
-        f"{own[1]} wide and {own[0]} high",
+        f"annotation is for an image {annotated_size}",
+        f"{image_size[1]} wide and {image_size[0]} high",
         "annotate the image itself, or give the annotation of this image",
     )
 
@@ -88,27 +88,39 @@ def rectangle(left: float, top: float, right: float, bottom: float) -> np.ndarra
 
 
 def ellipse(x: float, y: float, across: float, down: float, turn: float = 0.0) -> np.ndarray:
-    """The ring (360, 2) of an ellipse of half axes `across` and `down`, turned by radians."""
-    along, beside = across * np.cos(ROUND), down * np.sin(ROUND)
+    """The ring (360, 2) of an ellipse around x, y.
+
+    Args:
+        x: of the centre.
+        y: of the centre.
+        across: half axis along x before turning.
+        down: half axis along y before turning.
+        turn: rotation from x towards y, radians.
+
+    Returns:
+        The corners as x, y.
+    """
+    along, beside = across * np.cos(CIRCLE_ANGLES), down * np.sin(CIRCLE_ANGLES)
     cos, sin = np.cos(turn), np.sin(turn)
     return np.column_stack([x + along * cos - beside * sin, y + along * sin + beside * cos])
 
 
-def drawn(
+def annotation_of(
     outlines: Iterable[Sequence[Any]], scan: Scan, masks: Iterable[np.ndarray] = ()
 ) -> Annotation:
-    """The union of outlines, each of rings that count by the even-odd rule, and of masks.
+    """The annotation that unites outlines and masks.
 
-    outlines: rings (n, 2) of x, y in pixels, the first pixel's centre at (0, 0), open or closed.
-    masks: (height, width). Polygons come back for a picture without masks, else a mask.
+    outlines: each a list of rings (n, 2) of x, y in pixels, open or closed, the first pixel's
+    centre at (0, 0); the rings of one outline combine by the even-odd rule. masks: (height, width).
+    Returns polygons for a picture without masks, otherwise a mask.
     """
-    height, width = frame(scan)
+    height, width = drawing_size(scan)
     parts: list[Part] = []
     notes: list[Problem] = []
     for number, rings in enumerate(outlines, start=1):
-        found, said = repaired(rings, height, width, f"outline {number}")
-        parts += found
-        notes += said
+        valid_parts, warnings = repair_outline(rings, height, width, f"outline {number}")
+        parts += valid_parts
+        notes += warnings
     masks = list(masks)
     if scan.voxels.ndim == 2 and not masks:
         return Annotation(tuple(parts), None, tuple(notes))

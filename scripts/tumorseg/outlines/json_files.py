@@ -1,4 +1,4 @@
-"""JSON annotation files, parsed once and kept: one file may annotate thousands of images."""
+"""Reads JSON annotation files and caches them: one file may annotate thousands of images."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -6,106 +6,104 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Generic, TypeVar
 
-from tumorseg.core.problems import DataError, error, shown
+from tumorseg.core.problems import DataError, error, quoted
 
-FILE_BYTES = 2**30
-
-
+MAX_FILE_BYTES = 2**30
 Value = TypeVar("Value")
 
 
-def parsed(path: Path) -> Any:
-    """The JSON of a file, kept for its next reading: one file may annotate thousands of images.
+def read_json(path: Path) -> Any:
+    """The content of a JSON file, from the cache if it has not changed since.
 
-    Raises DataError for a missing, unreadable or huge file and for what is not JSON. The value is
-    shared: never change it.
+    Raises DataError for a file that is missing, unreadable, too large or not JSON. The returned
+    value is shared between calls: never change it.
     """
-    return _parsed(path, *_state(path))
+    return _loaded(path, *_state(path))
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """Size and time of change: what is kept of a file holds as long as they do."""
+    """Size and modification time; a cached file is valid as long as they stay the same."""
     try:
         state = path.stat()
     except (OSError, ValueError):
-        raise missing(path) from None
-    check_bytes(state.st_size)
+        raise missing_file(path) from None
+    check_file_size(state.st_size)
     return state.st_size, state.st_mtime_ns
 
 
 @lru_cache(maxsize=2)
-def _parsed(path: Path, size: int, mtime_ns: int) -> Any:
+def _loaded(path: Path, size: int, mtime_ns: int) -> Any:
     try:
         content = path.read_bytes()
         return json.loads(content)
     except OSError:
-        raise missing(path) from None
+        raise missing_file(path) from None
     except (ValueError, RecursionError) as reason:
-        found = f"not JSON: {shown(reason)}" if content else "an empty file"
-        raise error("annotation_not_json", found, "a JSON file", "export it again") from None
+        fault = f"not JSON: {quoted(reason)}" if content else "an empty file"
+        raise error("annotation_not_json", fault, "a JSON file", "export it again") from None
 
 
-def missing(path: Path) -> DataError:
-    """The error of an annotation file that cannot be read."""
-    found = "no such annotation file" if not path.exists() else "annotation file cannot be read"
-    return error("annotation_missing", found, "a file", "correct its name or its permissions")
+def missing_file(path: Path) -> DataError:
+    """The error for an annotation file that does not exist or cannot be read."""
+    fault = "no such annotation file" if not path.exists() else "annotation file cannot be read"
+    return error("annotation_missing", fault, "a file", "correct its name or its permissions")
 
 
-def check_bytes(size: int) -> None:
-    """Raises DataError for an annotation file, or what it unpacks to, above FILE_BYTES."""
-    if size > FILE_BYTES:
-        limit = f"at most {FILE_BYTES} bytes"
+def check_file_size(size: int) -> None:
+    """Raises DataError for a size, packed or unpacked, above MAX_FILE_BYTES."""
+    if size > MAX_FILE_BYTES:
+        limit = f"at most {MAX_FILE_BYTES} bytes"
         raise error("annotation_too_large", f"{size} bytes", limit, "divide the file")
 
 
-class Images(Generic[Value]):
-    """What a file says about each of many images, found by an image's name."""
+class ImageIndex(Generic[Value]):
+    """The annotations of many images in one file, looked up by an image's name."""
 
     def __init__(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        self._under: tuple[dict[str, list[Value]], ...] = ({}, {}, {})
+        self._by_spelling: tuple[dict[str, list[Value]], ...] = ({}, {}, {})
         for name, value in pairs:
-            for known, form in zip(self._under, _forms(name), strict=True):
-                known.setdefault(form, []).append(value)
+            for values, spelling in zip(self._by_spelling, _spellings(name), strict=True):
+                values.setdefault(spelling, []).append(value)
 
     def find(self, key: str) -> Value:
-        """The value under `key`: by the name as given, else by file name, else by stem.
+        """The value for `key`, compared as given, then as file name, then as stem.
 
-        Raises DataError where none or several fit.
+        Raises DataError where no image or several match.
         """
-        for known, form in zip(self._under, _forms(key), strict=True):
-            fitting = known.get(form, ())
-            if len(fitting) == 1:
-                return fitting[0]
-            if fitting:
+        for values, spelling in zip(self._by_spelling, _spellings(key), strict=True):
+            matches = values.get(spelling, ())
+            if len(matches) == 1:
+                return matches[0]
+            if matches:
                 raise error(
                     "key_ambiguous",
-                    f"{len(fitting)} images called {shown(form)}",
+                    f"{len(matches)} images called {quoted(spelling)}",
                     "one",
                     "give the images different names",
                 )
         raise error(
             "key_missing",
-            f"no image {shown(key)} among {sum(map(len, self._under[0].values()))}",
+            f"no image {quoted(key)} among {sum(map(len, self._by_spelling[0].values()))}",
             "the image's name in the annotation file",
             "annotate it, or correct the key",
         )
 
 
-def _forms(name: str) -> tuple[str, str, str]:
+def _spellings(name: str) -> tuple[str, str, str]:
     path = PurePosixPath(name.replace("\\", "/"))
     return name, path.name, path.stem
 
 
 @lru_cache(maxsize=2)
-def _indexed(path: Path, index: Callable[[Any], Images], state: tuple[int, int]) -> Images:
-    return index(_parsed(path, *state))
+def _indexed(path: Path, index: Callable[[Any], ImageIndex], state: tuple[int, int]) -> ImageIndex:
+    return index(_loaded(path, *state))
 
 
-def plain(content: dict[str, Any]) -> Images:
-    """The index of JSON that maps images' names to their annotations."""
-    return Images(content.items())
+def index_by_name(content: dict[str, Any]) -> ImageIndex:
+    """The index of a JSON object that maps image names to annotations."""
+    return ImageIndex(content.items())
 
 
-def by_key(path: Path, key: str, index: Callable[[Any], Images] = plain) -> Any:
-    """What a file of many images says about one; `index` takes the file's JSON apart, once."""
+def find_image(path: Path, key: str, index: Callable[[Any], ImageIndex] = index_by_name) -> Any:
+    """One image's annotation from a file of many; `index` builds the file's index, once."""
     return _indexed(path, index, _state(path)).find(key)

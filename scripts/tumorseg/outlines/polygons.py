@@ -1,4 +1,4 @@
-"""Polygons to masks by the pixel-centre rule."""
+"""Fills polygons to masks: a pixel belongs to a polygon if its centre is inside."""
 
 from collections.abc import Iterable
 
@@ -8,19 +8,19 @@ from tumorseg.core.cases import Part
 
 
 def fill(points: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The mask (height, width) uint8 0/1 of one polygon: a pixel is in if its centre is inside.
+    """The mask (height, width) uint8 0/1 of one polygon: the pixels whose centres are inside.
 
-    points: (n, 2) of x, y in pixels, the first pixel's centre at (0, 0); open or closed. Even-odd
-    rule; a centre exactly on a left or upper border is in, on a right or lower one out, so polygons
-    that share a border never share a pixel. (cv2.fillPoly also paints every pixel that the border
-    touches, which fattens a tumour by half a pixel all round.)
+    points: (n, 2) of x, y in pixels, open or closed, the first pixel's centre at (0, 0). Even-odd
+    rule; a centre exactly on a left or upper border is inside, on a right or lower one outside, so
+    polygons that share a border never share a pixel. (cv2.fillPoly also fills every pixel that the
+    border touches, which enlarges a tumour by half a pixel on all sides.)
     """
     x, y = np.asarray(points, float).T
     next_x, next_y = np.roll(x, -1), np.roll(y, -1)
-    # Every edge from its upper end down, so that neighbours find the same crossing to the last bit.
-    turned = next_y < y
-    x, next_x = np.where(turned, next_x, x), np.where(turned, x, next_x)
-    y, next_y = np.where(turned, next_y, y), np.where(turned, y, next_y)
+    # Order every edge downwards: polygons that share an edge then compute identical crossings.
+    upwards = next_y < y
+    x, next_x = np.where(upwards, next_x, x), np.where(upwards, x, next_x)
+    y, next_y = np.where(upwards, next_y, y), np.where(upwards, y, next_y)
     mask = np.zeros((height, width), np.uint8)
     first, last = max(0, int(np.ceil(y.min()))), min(height - 1, int(np.floor(next_y.max())))
     rows = np.arange(first, last + 1)[:, None]
@@ -30,7 +30,7 @@ def fill(points: np.ndarray, height: int, width: int) -> np.ndarray:
     starts = np.clip(np.ceil(crossing), 0, width).astype(int)
     if not len(starts):
         return mask
-    # A pixel is inside where an odd number of borders lies at or left of its centre.
+    # A pixel is inside where an odd number of borders lie at or left of its centre.
     left, right = starts.min(), starts.max()
     toggles = np.zeros((len(rows), right - left + 1), np.uint8)
     np.bitwise_xor.at(toggles, (row, starts - left), 1)
@@ -39,9 +39,9 @@ def fill(points: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def fill_parts(parts: Iterable[Part], height: int, width: int) -> np.ndarray:
-    """The mask (height, width) uint8 0/1 of polygons with holes, united (rule: polygons.fill).
+    """The mask (height, width) uint8 0/1 of the union of polygons with holes (rule: see `fill`).
 
-    The rings of one part count by the even-odd rule: inside its outer ring and in no hole.
+    The rings of one part combine by the even-odd rule: inside the outer ring and outside its holes.
     """
     mask = np.zeros((height, width), np.uint8)
     for part in parts:

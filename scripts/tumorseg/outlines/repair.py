@@ -1,4 +1,4 @@
-"""Outlines as people draw them, made valid polygons inside the image."""
+"""Turns outlines as people draw them into valid polygons inside the image."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -12,18 +12,18 @@ from shapely.geometry.base import BaseGeometry
 from tumorseg.core.cases import Part
 from tumorseg.core.problems import Problem, error, warning
 
-POINTS = 100_000  # of one ring
-FARTHEST = 1e6  # pixels: no image is as large, and doubles still hold a millionth of a pixel there
-CROSSINGS = 50_000  # of one ring: what is worse than a scribble takes minutes to take apart
+MAX_POINTS = 100_000  # of one ring
+MAX_COORDINATE_PX = 1e6  # no image is that large, and doubles still resolve a millionth of a pixel
+MAX_CROSSINGS = 50_000  # of one ring; resolving more takes minutes
 
 
-def repaired(
+def repair_outline(
     rings: Sequence[Any], height: int, width: int, name: str
 ) -> tuple[list[Part], list[Problem]]:
-    """One outline as valid polygons inside the image's outer pixel borders, and what was done.
+    """One outline as valid polygons inside the image's outer pixel borders, and warnings.
 
-    Where it crosses itself the even-odd rule decides (shapely's make_valid by linework). Raises
-    DataError for a ring that cannot be right and an outline with nothing inside the image.
+    Where the outline crosses itself, the even-odd rule decides (shapely's make_valid by linework).
+    Raises DataError for an impossible ring and for an outline without area inside the image.
     """
     shapes = [Polygon(_ring(ring, name)) for ring in rings]
     crossed = False
@@ -32,7 +32,7 @@ def repaired(
             _check_tangle(shape, name)
         drawn = shapes
         shapes = [MultiPolygon(_areas(shapely.make_valid(shape))) for shape in drawn]
-        crossed = any(map(_changed, drawn, shapes))
+        crossed = any(map(_crosses_itself, drawn, shapes))
     notes = []
     if crossed:
         notes.append(
@@ -40,30 +40,33 @@ def repaired(
                 "polygon_self_crossing",
                 f"{name} crosses itself",
                 "a simple outline",
-                "what it encloses an odd number of times was taken; look at it",
+                "areas enclosed an odd number of times count as tumour; look at it",
             )
         )
-    whole = reduce(shapely.symmetric_difference, shapes)
-    if not whole.area > 0:
+    union = reduce(shapely.symmetric_difference, shapes)
+    if not union.area > 0:
         raise error("polygon_no_area", f"{name} encloses nothing", "an area", "draw it again")
-    left, top, right, bottom = whole.bounds
+    left, top, right, bottom = union.bounds
     if left < -0.5 or top < -0.5 or right > width - 0.5 or bottom > height - 0.5:
-        inside = shapely.intersection(whole, shapely.box(-0.5, -0.5, width - 0.5, height - 0.5))
+        inside = shapely.intersection(union, shapely.box(-0.5, -0.5, width - 0.5, height - 0.5))
         place = f"x {left:g} to {right:g}, y {top:g} to {bottom:g}"
         image = f"an image {width} wide and {height} high"
         if not inside.area > 0:
-            hint = "is it the annotation of another image?"
+            hint = "check that it is not the annotation of another image"
             raise error("polygon_outside", f"{name} lies outside, {place}", f"inside {image}", hint)
         notes.append(
             warning(
                 "polygon_clipped",
                 f"{name} leaves the image, {place}",
                 f"inside {image}",
-                f"cut at the border, {1 - inside.area / whole.area:.2%} of its area lost",
+                f"cut at the border, {1 - inside.area / union.area:.2%} of its area lost",
             )
         )
-        whole = inside
-    return [tuple(map(_open, (area.exterior, *area.interiors))) for area in _areas(whole)], notes
+        union = inside
+    parts = [
+        tuple(map(_without_last_point, (area.exterior, *area.interiors))) for area in _areas(union)
+    ]
+    return parts, notes
 
 
 def _ring(points: Any, name: str) -> np.ndarray:
@@ -76,44 +79,45 @@ def _ring(points: Any, name: str) -> np.ndarray:
             "draw it again or remove it",
         )
     if not np.isfinite(ring).all():
-        found = f"{name} has a coordinate that is not a number"
-        raise error("polygon_not_finite", found, "numbers", "draw it again or remove it")
-    if len(ring) > POINTS or np.abs(ring).max() > FARTHEST:
+        fault = f"{name} has a coordinate that is not a number"
+        raise error("polygon_not_finite", fault, "numbers", "draw it again or remove it")
+    if len(ring) > MAX_POINTS or np.abs(ring).max() > MAX_COORDINATE_PX:
         raise error(
             "polygon_absurd",
             f"{name} has {len(ring)} points up to {np.abs(ring).max():g}",
-            f"at most {POINTS} points, none farther than {FARTHEST:g} pixels",
+            f"at most {MAX_POINTS} points, none farther than {MAX_COORDINATE_PX:g} pixels",
             "draw it again",
         )
     return ring
 
 
 def _check_tangle(shape: Polygon, name: str) -> None:
-    """Raises DataError for a ring of so many crossings that taking it apart would not end."""
+    """Raises DataError for a ring with too many crossings to resolve in reasonable time."""
     points = shapely.get_coordinates(shape)
     edges = shapely.linestrings(np.stack([points[:-1], points[1:]], axis=1))
     step = -(-len(edges) // 500)
     # Every edge meets itself and its two neighbours.
     met = shapely.STRtree(edges).query(edges[::step], predicate="intersects").shape[1]
     crossings = (met - 3 * len(edges[::step])) * step // 2
-    if crossings > CROSSINGS:
+    if crossings > MAX_CROSSINGS:
         raise error(
             "polygon_tangled",
             f"{name} crosses itself about {crossings} times",
-            f"a simple outline, at most {CROSSINGS} crossings",
+            f"a simple outline, at most {MAX_CROSSINGS} crossings",
             "draw it again",
         )
 
 
-def _changed(drawn: Polygon, valid: MultiPolygon) -> bool:
-    """Whether a ring crosses itself, not only touches itself (a keyhole: a hole on a leash).
+def _crosses_itself(drawn: Polygon, valid: MultiPolygon) -> bool:
+    """Whether a ring crosses itself; touching is not enough (a keyhole: a hole joined by a cut).
 
-    Where it crosses, areas go into the sum along the ring with unlike signs.
+    Where it crosses, the signed area along the ring differs from the valid area, because the parts
+    have opposite signs.
     """
     x, y = shapely.get_coordinates(drawn).T
     x, y = x - x[0], y - y[0]
-    along = abs(x[:-1] @ y[1:] - x[1:] @ y[:-1]) / 2
-    return abs(along - valid.area) > 1e-9 * (np.ptp(x) * np.ptp(y))
+    signed_area = abs(x[:-1] @ y[1:] - x[1:] @ y[:-1]) / 2
+    return abs(signed_area - valid.area) > 1e-9 * (np.ptp(x) * np.ptp(y))
 
 
 def _areas(shape: BaseGeometry) -> list[Polygon]:
@@ -121,5 +125,5 @@ def _areas(shape: BaseGeometry) -> list[Polygon]:
     return [part for part in parts if part.geom_type == "Polygon" and part.area > 0]
 
 
-def _open(ring: Any) -> np.ndarray:
+def _without_last_point(ring: Any) -> np.ndarray:
     return shapely.get_coordinates(ring)[:-1]

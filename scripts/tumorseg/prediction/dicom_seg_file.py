@@ -9,6 +9,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tumorseg.core.files import write_atomically
+from tumorseg.imaging.planes import LPS_TO_RAS
 from tumorseg.imaging.scans import Scan
 
 # A DICOM-SEG has to have them, if only empty; anonymized images often lack them.
@@ -43,7 +44,7 @@ def _in_frames_order(mask: np.ndarray, scan: Scan, image: pydicom.Dataset) -> np
     frames = np.array([g.PlanePositionSequence[0].ImagePositionPatient for g in groups], float)
     count = len(mask)
     starts = scan.affine @ np.stack([np.arange(count), *np.zeros((2, count)), np.ones(count)])
-    places = (starts[:3].T * (-1, -1, 1))[None]  # RAS to DICOM's LPS
+    places = (starts[:3].T * LPS_TO_RAS)[None]  # RAS to DICOM's LPS
     slices = np.linalg.norm(frames[:, None] - places, axis=2).argmin(axis=1)
     if sorted(slices) != list(range(count)):
         raise ValueError("its frames are not evenly spaced slices")

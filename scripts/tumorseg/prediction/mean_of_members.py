@@ -9,7 +9,7 @@ import numpy as np
 
 from tumorseg.evaluation import probabilities
 from tumorseg.evaluation.probabilities import foreground
-from tumorseg.imaging.placement import prepared
+from tumorseg.imaging.placement import network_input
 from tumorseg.imaging.skull_strip import brain_mask, strip
 
 SLICES = 8  # prepared at a time
@@ -113,7 +113,7 @@ def _answers(
         for image, spacing_mm in slices[start : start + SLICES]:
             image = np.ascontiguousarray(image)
             stripped = strip(image, brain_mask(image, facts["skull_strip"]))
-            pairs.append(prepared(stripped, size, settings["preparation"], spacing_mm))
+            pairs.append(network_input(stripped, size, settings["preparation"], spacing_mm))
         found = members.probabilities(np.stack([square for square, _ in pairs]))
         for index, (_, place) in enumerate(pairs):
             natives = [place.back(one) for one in found[:, index]]

@@ -20,7 +20,7 @@ from tumorseg.core.images import write_mask, write_png
 from tumorseg.core.problems import Problem, warning
 from tumorseg.evaluation.probabilities import as_fraction
 from tumorseg.imaging.scans import Scan
-from tumorseg.outlines.contours import labelme
+from tumorseg.outlines.contours import labelme_content
 from tumorseg.prediction.dicom_seg_file import write_segmentation
 
 Writer = Callable[[Path, np.ndarray], None]
@@ -52,7 +52,9 @@ def _write_picture(base: Path, scan: Scan, mask: np.ndarray, quantised: np.ndarr
     if scan.path.suffix.lower() in DRAWN:
         files.append(_beside(base, ".json"))
         picture = os.path.relpath(scan.path.resolve(), base.parent.resolve())
-        write_text(files[-1], json.dumps(labelme(mask, Path(picture).as_posix()), indent=1) + "\n")
+        write_text(
+            files[-1], json.dumps(labelme_content(mask, Path(picture).as_posix()), indent=1) + "\n"
+        )
     return files
 
 

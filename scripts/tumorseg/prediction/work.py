@@ -95,7 +95,7 @@ class Work:
             self._write(image, scan, stack, answer)
 
     def _write(self, image: Image, scan: Scan, stack: Stack, answer: Prediction) -> None:
-        plane = scans.own_plane(scan)
+        plane = scans.acquisition_plane(scan)
         mask, quantised = (_unsliced(part, scan) for part in (answer.mask, answer.quantised))
         files, told = native_files.write(self.folder / image.stem, scan, mask, quantised)
         notes = [*scan.notes, *told, *self._strange(plane)]
@@ -150,7 +150,7 @@ class Work:
 def _slices(scan: Scan) -> Stack:
     """A scan as slices: a volume in the plane it was taken in."""
     if scan.affine is not None:
-        plane = scans.own_plane(scan)
+        plane = scans.acquisition_plane(scan)
         slices = planes.cut(scan.voxels, scan.affine, plane)
         return Stack(slices, planes.spacing_in(scan.affine, plane))
     slices = scan.voxels if scan.voxels.ndim == 3 else scan.voxels[None]
@@ -160,7 +160,9 @@ def _slices(scan: Scan) -> Stack:
 def _unsliced(stack: np.ndarray, scan: Scan) -> np.ndarray:
     """The way back from `_slices` to the shape of scan.voxels."""
     if scan.affine is not None:
-        return planes.uncut(stack, scan.affine, scans.own_plane(scan), scan.voxels.shape)
+        return planes.reassemble(
+            stack, scan.affine, scans.acquisition_plane(scan), scan.voxels.shape
+        )
     return stack if scan.voxels.ndim == 3 else stack[0]
 
 

@@ -101,7 +101,7 @@ def _slices(folder: Path, planes: dict[str, str], plane: str) -> Iterator[Entry 
 
 def _facts(path: Path) -> tuple[str, str, tuple[int, ...]]:
     try:
-        return mat.facts(path)
+        return mat.read_metadata(path)
     except DataError as reason:
         raise reason.at(str(path)) from None
     except Exception:  # HDF5 has an exception of its own for every kind of damage
