@@ -10,7 +10,7 @@ from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask
 from tumorseg.evaluation import probabilities
 from tumorseg.reporting import case_browser
-from tumorseg.reporting.case_browser import Answer
+from tumorseg.reporting.case_browser import SetUpPrediction
 
 
 def first_folders(predictions: list[str]) -> dict[tuple[str, str, int], Path]:
@@ -28,12 +28,14 @@ def first_folders(predictions: list[str]) -> dict[tuple[str, str, int], Path]:
     return found
 
 
-def read_answer(folder: Path, case: str, threshold: float) -> Answer | None:
+def read_answer(folder: Path, case: str, threshold: float) -> SetUpPrediction | None:
     """The prediction of a case, None where the training failed."""
     if (folder / "FAILED").exists():
         return None
     stored = probabilities.read(folder / f"{case}.png")
-    return Answer(probabilities.as_fraction(stored), probabilities.foreground(stored, threshold))
+    return SetUpPrediction(
+        probabilities.as_fraction(stored), probabilities.foreground(stored, threshold)
+    )
 
 
 def main(

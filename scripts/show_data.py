@@ -7,14 +7,14 @@ from tumorseg.core.images import read_image, read_mask
 from tumorseg.reporting.data_figures import ratio_figure, strip_methods_figure
 from tumorseg.reporting.data_tables import fold_table, harmed_table, ratio_table, strip_table
 from tumorseg.reporting.figure_style import save_svg
-from tumorseg.reporting.shown_cases import Slice, chosen_cases
+from tumorseg.reporting.shown_cases import ShownCase, chosen_cases
 from tumorseg.reporting.slice_figures import annotation_figure, strip_figure
 from tumorseg.reporting.table_pages import write_tables
 
 
-def read_slice(case: str, label: str, folders: dict[str, Path]) -> Slice:
+def read_slice(case: str, label: str, folders: dict[str, Path]) -> ShownCase:
     """One case's image, stripped image, brain mask and tumour mask; folders by these names."""
-    return Slice(
+    return ShownCase(
         label,
         read_image(folders["cases"] / f"{case}.png"),
         read_image(folders["stripped"] / f"{case}.png"),

@@ -9,7 +9,7 @@ from tumorseg.core.images import read_image, read_mask
 from tumorseg.evaluation import probabilities
 from tumorseg.reporting.figure_style import save_svg
 from tumorseg.reporting.result_figures import curve_figure
-from tumorseg.reporting.shown_cases import Prediction, Slice, cases_by_dice
+from tumorseg.reporting.shown_cases import ShownCase, ShownPrediction, cases_by_dice
 from tumorseg.reporting.slice_figures import prediction_figure
 
 SHOWN_LOSSES = 2  # more would not be legible in one figure
@@ -66,10 +66,10 @@ def main(
             answer = None
             if line["status"] == "ok":
                 stored = probabilities.read(folders[loss, f"fold-{line['fold']}"] / f"{case}.png")
-                answer = Prediction(loss, probabilities.as_fraction(stored), line["dice"])
+                answer = ShownPrediction(loss, probabilities.as_fraction(stored), line["dice"])
             answers.append(answer)
         label = f"{case}\n{by_case[losses[0]].loc[case, 'plane']}"
-        rows.append((Slice(label, image, image, mask, mask), answers))
+        rows.append((ShownCase(label, image, image, mask, mask), answers))
     figure = prediction_figure(rows, losses, recipe=recipe, threshold=threshold)
     save_svg(figure, predictions_svg)
     save_svg(curve_figure(read_histories(histories), names, recipe), curves_svg)

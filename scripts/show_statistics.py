@@ -4,7 +4,7 @@ import pandas as pd
 
 from tumorseg.core.files import read_table
 from tumorseg.evaluation.metric_tables import read_all
-from tumorseg.reporting import statistics_figures as charts
+from tumorseg.reporting import behaviour_figures, comparison_figures
 from tumorseg.reporting.figure_style import save_svg
 from tumorseg.statistics.comparison import Question, patient_scores
 
@@ -40,16 +40,25 @@ def main(
     question = Question(recipe, reference_loss, resamples, seed)
     losses = list(dict.fromkeys(cases["loss"]))
     scores, chosen = patient_scores(cases), read_table(chosen_table)
-    save_svg(charts.forest_figure(read_table(contrasts_table), question, losses), forest_svg)
-    save_svg(charts.paired_figure(scores, question, losses), paired_svg)
-    save_svg(charts.ranking_figure(read_table(ranking_table), question, losses), ranking_svg)
-    save_svg(charts.balance_figure(cases, question, losses), balance_svg)
-    save_svg(charts.size_figure(cases, question, losses), size_svg)
-    figure = charts.threshold_figure(curves, chosen, question, losses, threshold)
+    save_svg(
+        comparison_figures.forest_figure(read_table(contrasts_table), question, losses), forest_svg
+    )
+    save_svg(comparison_figures.paired_figure(scores, question, losses), paired_svg)
+    save_svg(
+        comparison_figures.ranking_figure(read_table(ranking_table), question, losses), ranking_svg
+    )
+    save_svg(behaviour_figures.balance_figure(cases, question, losses), balance_svg)
+    save_svg(behaviour_figures.size_figure(cases, question, losses), size_svg)
+    figure = behaviour_figures.threshold_figure(curves, chosen, question, losses, threshold)
     save_svg(figure, thresholds_svg)
     calibration = read_table(calibration_table)
-    save_svg(charts.reliability_figure(bins, calibration, question, losses), reliability_svg)
-    save_svg(charts.subgroup_figure(read_table(subgroups_table), question, losses), subgroups_svg)
+    save_svg(
+        behaviour_figures.reliability_figure(bins, calibration, question, losses), reliability_svg
+    )
+    save_svg(
+        comparison_figures.subgroup_figure(read_table(subgroups_table), question, losses),
+        subgroups_svg,
+    )
 
 
 if "snakemake" in globals():

@@ -199,7 +199,8 @@ def test_pictures_are_cut_so_that_no_outlined_pixel_is_lost():
     image, truth = slice_of(0)
     far = np.zeros_like(truth, dtype=bool)
     far[0, 0] = far[-1, -1] = True
-    drawn = case_browser.pictures(image, truth, [None, case_browser.Answer(far * 1.0, far)])
+    prediction = case_browser.SetUpPrediction(far * 1.0, far)
+    drawn = case_browser.pictures(image, truth, [None, prediction])
     assert drawn["box"] == [0, 0, WIDTH, HEIGHT]
     left, top, width, height = case_browser.pictures(image, truth, [None])["box"]
     rows, columns = np.nonzero(truth)
@@ -211,7 +212,7 @@ def test_a_picture_keeps_its_greys_and_a_map_its_probabilities():
     image, truth = slice_of(0)
     ramp = np.tile(np.linspace(0, 1, WIDTH), (HEIGHT, 1))
     whole = np.ones_like(truth, dtype=bool)
-    drawn = case_browser.pictures(image, truth, [case_browser.Answer(ramp, whole)])
+    drawn = case_browser.pictures(image, truth, [case_browser.SetUpPrediction(ramp, whole)])
 
     def decoded(url):
         kind, content = url.split(",")
@@ -284,7 +285,7 @@ def written(tmp_path, cases=()):
 def made_case(name, dice, distance, index=0, plane="axial"):
     """A case with two answers; the second is worse by a tenth."""
     image, truth = slice_of(index)
-    answer = case_browser.Answer(truth * 0.9, truth.astype(bool))
+    answer = case_browser.SetUpPrediction(truth * 0.9, truth.astype(bool))
     values = [[dice, distance], [None if dice is None else max(0.0, dice - 0.1), distance]]
     found = {"case": name, "patient": f"<i>{name}", "plane": plane, "fold": 1}
     found |= {"means": values[0], "values": values, "missed": [0.0, 1.0], "failed": [False, False]}
@@ -307,7 +308,7 @@ def test_a_page_of_314_cases_and_four_set_ups_stays_under_20_mb(tmp_path):
     image = inside * np.clip(90 + 1000 * smooth + generator.normal(0, 2, (512, 512)), 20, 255)
     near = np.exp(-(((rows - 200) / 60) ** 2) - ((columns - 300) / 60) ** 2)
     chance = near / (1 + np.exp(-100 * (smooth + 0.02)))
-    answer = case_browser.Answer(chance, chance > 0.5)
+    answer = case_browser.SetUpPrediction(chance, chance > 0.5)
     assert len(case_browser.contour_path(answer.mask)) > 700  # ragged
     drawn = case_browser.pictures(image.astype(np.uint8), answer.mask * 1, [answer] * 4)
     frame = written(tmp_path).stat().st_size

@@ -1,4 +1,4 @@
-"""Promises of the figures: valid, deterministic SVG with the numbers in the subtitle."""
+"""Tests of figures and data tables: valid, reproducible SVG; numbers in subtitles; tables right."""
 
 import re
 from functools import partial
@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 
 from tumorseg.evaluation.case_metrics import failed, measured
-from tumorseg.reporting import figure_style
-from tumorseg.reporting import statistics_figures as charts
+from tumorseg.reporting import behaviour_figures, comparison_figures, figure_style
 from tumorseg.reporting.data_figures import ratio_figure, strip_methods_figure
 from tumorseg.reporting.data_tables import fold_table, harmed_table, ratio_table, strip_table
 from tumorseg.reporting.network_figure import Layer, blocks, draw
 from tumorseg.reporting.result_figures import bar_figure, case_figure, curve_figure
-from tumorseg.reporting.shown_cases import Prediction, Slice, cases_by_dice, chosen_cases
+from tumorseg.reporting.shown_cases import ShownCase, ShownPrediction, cases_by_dice, chosen_cases
 from tumorseg.reporting.slice_figures import annotation_figure, prediction_figure, strip_figure
 from tumorseg.reporting.study_tables import published_rows, table2
 from tumorseg.statistics.comparison import (
@@ -42,27 +41,27 @@ def picture(seed):
     mask[25:35, 40 : 48 + seed] = 1
     noise = generator.integers(0, 30, brain.shape).astype(np.uint8)
     image = brain * (100 + noise) + mask * 80
-    return Slice(f"case {seed}", image, image * brain, brain, mask)
+    return ShownCase(f"case {seed}", image, image * brain, brain, mask)
 
 
-def sure(truth, prediction):
-    """The line of a prediction without doubt."""
+def certain(truth, prediction):
+    """The metrics of a prediction with probabilities of 0 and 1 only."""
     quantised = prediction.astype(np.uint16) * np.uint16(65535)
     return measured(truth, quantised, spacing_mm=(0.5, 0.5), threshold=0.5, tolerances_px=[2])
 
 
-ASKED = Question("robust", "bce", 999, 1)
+QUESTION = Question("robust", "bce", 999, 1)
 LOSSES = ["bce", "focal"]
 
 
-def planes_of(cases):
-    """Planes as subgroups."""
-    named = cases.drop_duplicates("case")
-    return pd.DataFrame({"case": named["case"], "kind": "plane", "group": named["plane"]})
+def plane_groups(cases):
+    """Each case's plane as its subgroup."""
+    unique = cases.drop_duplicates("case")
+    return pd.DataFrame({"case": unique["case"], "kind": "plane", "group": unique["plane"]})
 
 
-def compared(name, cases):
-    """A figure of the statistics of a metrics table."""
+def statistics_figure(name, cases):
+    """One of STATISTICS, drawn from a metrics table."""
     scores = patient_scores(cases)
     curves = pd.DataFrame(
         [
@@ -79,24 +78,28 @@ def compared(name, cases):
     bins = bins.assign(true_px=[3, 8], recipe="robust")
     bins = pd.concat([bins.assign(loss=loss) for loss in LOSSES])
     errors = pd.DataFrame({"recipe": "robust", "loss": LOSSES, "ece_above_10_pct": 0.1})
-    found = contrasts({FIXED: scores, OWN: scores}, ASKED)
+    differences = contrasts({FIXED: scores, OWN: scores}, QUESTION)
     chosen = chosen_thresholds(curves)
-    drawn = {
-        "forest": lambda: charts.forest_figure(found, ASKED, LOSSES),
-        "paired": lambda: charts.paired_figure(scores, ASKED, LOSSES),
-        "ranks": lambda: charts.ranking_figure(ranking(scores, "robust", ASKED), ASKED, LOSSES),
-        "balance": lambda: charts.balance_figure(cases, ASKED, LOSSES),
-        "size": lambda: charts.size_figure(cases, ASKED, LOSSES),
-        "thresholds": lambda: charts.threshold_figure(curves, chosen, ASKED, LOSSES, 0.5),
-        "reliability": lambda: charts.reliability_figure(bins, errors, ASKED, LOSSES),
-        "subgroups": lambda: charts.subgroup_figure(
-            subgroups(cases, planes_of(cases), ASKED), ASKED, LOSSES
+    figures = {
+        "forest": lambda: comparison_figures.forest_figure(differences, QUESTION, LOSSES),
+        "paired": lambda: comparison_figures.paired_figure(scores, QUESTION, LOSSES),
+        "ranks": lambda: comparison_figures.ranking_figure(
+            ranking(scores, "robust", QUESTION), QUESTION, LOSSES
+        ),
+        "balance": lambda: behaviour_figures.balance_figure(cases, QUESTION, LOSSES),
+        "size": lambda: behaviour_figures.size_figure(cases, QUESTION, LOSSES),
+        "thresholds": lambda: behaviour_figures.threshold_figure(
+            curves, chosen, QUESTION, LOSSES, 0.5
+        ),
+        "reliability": lambda: behaviour_figures.reliability_figure(bins, errors, QUESTION, LOSSES),
+        "subgroups": lambda: comparison_figures.subgroup_figure(
+            subgroups(cases, plane_groups(cases), QUESTION), QUESTION, LOSSES
         ),
     }
-    return drawn[name]()
+    return figures[name]()
 
 
-COMPARED = (
+STATISTICS = (
     "forest",
     "paired",
     "ranks",
@@ -118,9 +121,11 @@ def metrics():
                 truth = picture(index).mask
                 line = {"recipe": recipe, "loss": loss, "seed": 1, "fold": 1 + index % 2}
                 line |= {"case": str(index), "patient": str(index), "plane": PLANES[index % 3]}
-                lost = (recipe, loss, line["fold"]) == ("paper", "focal", 2)
-                found = failed(truth, [2]) if lost else sure(truth, np.roll(truth, index, 1))
-                rows.append(line | found)
+                is_failed = (recipe, loss, line["fold"]) == ("paper", "focal", 2)
+                values = (
+                    failed(truth, [2]) if is_failed else certain(truth, np.roll(truth, index, 1))
+                )
+                rows.append(line | values)
     return pd.DataFrame(rows)
 
 
@@ -176,7 +181,7 @@ LAYERS = [
 
 def fig5():
     slices = [picture(index) for index in (1, 2)]
-    rows = [(item, [Prediction("focal", item.mask * 0.75, 0.9), None]) for item in slices]
+    rows = [(item, [ShownPrediction("focal", item.mask * 0.75, 0.9), None]) for item in slices]
     return prediction_figure(rows, ["focal", "bce"], recipe="paper", threshold=0.5)
 
 
@@ -195,13 +200,14 @@ FIGURES = {
     "curves": lambda data: curve_figure(history(), ["bce", "focal", "dice"], "paper"),
     "network": lambda data: draw(LAYERS, "Fig. 1", 765),
     **{
-        name: partial(lambda name, data: compared(name, data["metrics"]), name) for name in COMPARED
+        name: partial(lambda name, data: statistics_figure(name, data["metrics"]), name)
+        for name in STATISTICS
     },
 }
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_figures_are_valid_small_svg_with_the_same_bytes_each_time(
+def test_a_figure_is_small_valid_svg_and_drawing_it_again_gives_the_same_bytes(
     name, metrics, masks, methods, tmp_path
 ):
     data = {"metrics": metrics, "masks": masks, "methods": methods}
@@ -214,23 +220,24 @@ def test_figures_are_valid_small_svg_with_the_same_bytes_each_time(
     assert b"dc:date" not in content
 
 
-def test_a_recipe_of_which_every_training_failed_is_still_shown(metrics, tmp_path):
-    lost = [
-        {**line, **failed(picture(int(line["case"])).mask, [2])}
-        for line in metrics.to_dict("records")
-    ]
-    lost = pd.DataFrame(lost)
-    nothing = history().iloc[:0]
-    drawn = [
-        bar_figure(pd.concat([table2(lost), published_rows()], ignore_index=True)),
-        case_figure(lost),
-        curve_figure(nothing, ["bce"], "paper"),
-        *(compared(name, lost) for name in COMPARED),
-        prediction_figure([], ["focal"], recipe="paper", threshold=0.5),
-    ]
-    for figure in drawn:
-        figure_style.save_svg(figure, tmp_path / "figure.svg")
-        ElementTree.parse(tmp_path / "figure.svg")
+AFTER_FAILURES = {
+    "bars": lambda failures: bar_figure(
+        pd.concat([table2(failures), published_rows()], ignore_index=True)
+    ),
+    "cases": case_figure,
+    "curves": lambda failures: curve_figure(history().iloc[:0], ["bce"], "paper"),
+    "prediction": lambda failures: prediction_figure([], ["bce"], recipe="paper", threshold=0.5),
+    **{name: partial(statistics_figure, name) for name in STATISTICS},
+}
+
+
+@pytest.mark.parametrize("name", AFTER_FAILURES)
+def test_every_figure_is_drawn_even_if_every_training_failed(name, metrics, tmp_path):
+    failures = pd.DataFrame(
+        [line | failed(picture(int(line["case"])).mask, [2]) for line in metrics.to_dict("records")]
+    )
+    figure_style.save_svg(AFTER_FAILURES[name](failures), tmp_path / "figure.svg")
+    assert ElementTree.parse(tmp_path / "figure.svg").getroot().tag.endswith("svg")
 
 
 def subtitle(figure):
@@ -239,7 +246,7 @@ def subtitle(figure):
     return text
 
 
-def test_the_numbers_stand_in_the_subtitle(metrics, masks, methods):
+def test_the_subtitle_gives_the_main_numbers(metrics, masks, methods):
     data = {"metrics": metrics, "masks": masks, "methods": methods}
     assert "mean 0.105, median 0.105" in subtitle(FIGURES["ratio"](data))
     assert "less than 99 % in 1 of them" in subtitle(FIGURES["methods"](data))
@@ -249,55 +256,60 @@ def test_the_numbers_stand_in_the_subtitle(metrics, masks, methods):
     assert "765 parameters, 8 layers" in subtitle(FIGURES["network"](data))
 
 
-def test_colours_are_those_of_the_loss_in_every_figure_and_never_the_truths():
+def test_18_losses_get_distinct_colours_none_of_them_that_of_the_ground_truth():
     names = [f"loss{index}" for index in range(18)]
     colours = figure_style.palette(names)
+    assert list(colours) == names
     assert len(set(colours.values())) == 18
     assert figure_style.mpl.colors.to_hex(figure_style.TRUTH) not in map(
         figure_style.mpl.colors.to_hex, colours.values()
     )
 
 
-def test_the_network_is_drawn_from_its_layers():
-    found = {block.name: block.sources for block in blocks(LAYERS)}
-    assert list(found) == ["image", "encoder1", "bottleneck", "decoder1", "probability"]
-    assert found["bottleneck"] == [("encoder1", "max-pooling")]
-    assert found["decoder1"] == [
-        ("bottleneck", "transposed convolution"),
-        ("encoder1", "skip, concatenated"),
-    ]
+def test_layers_become_blocks_joined_by_arrows():
+    sources = {block.name: block.sources for block in blocks(LAYERS)}
+    assert sources == {
+        "image": [],
+        "encoder1": [("image", "next")],
+        "bottleneck": [("encoder1", "max-pooling")],
+        "decoder1": [
+            ("bottleneck", "transposed convolution"),
+            ("encoder1", "skip, concatenated"),
+        ],
+        "probability": [("decoder1", "next")],
+    }
 
 
-def test_embedded_images_are_reduced_and_keep_their_look(tmp_path):
+def test_an_embedded_image_is_reduced_and_keeps_its_grey_values(tmp_path):
     figure_style.style()
     figure, axes = figure_style.pyplot.subplots()
     image = np.tile(np.linspace(0, 255, 400), (300, 1))
     figure_style.show(axes, image, width_px=100)
     figure_style.save_svg(figure, tmp_path / "image.svg")
-    found = re.findall(r"data:image/(\w+);base64,([^\"]+)", (tmp_path / "image.svg").read_text())
-    assert len(found) == 1
-    content = np.frombuffer(figure_style.base64.b64decode(found[0][1]), np.uint8)
+    svg = (tmp_path / "image.svg").read_text()
+    (embedded,) = re.findall(r"data:image/\w+;base64,([^\"]+)", svg)
+    content = np.frombuffer(figure_style.base64.b64decode(embedded), np.uint8)
     stored = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
     assert stored.shape == (75, 100)
     assert np.abs(stored.astype(float) - np.linspace(0, 255, 100)).max() < 5
 
 
-def test_cases_to_show_are_chosen_by_rank_alone(masks):
+def test_shown_cases_are_chosen_by_rank_of_tumour_size_or_dice(masks):
     assert chosen_cases(masks) == ["0", "6", "1", "7", "2", "8"]
     cases = pd.DataFrame({"case": list("abcde"), "dice": [0.5, 0.5, np.nan, 0.9, 0.0]})
     assert cases_by_dice(cases, 3) == ["e", "b", "d"]
 
 
-def test_a_case_with_missing_ratio_is_counted_as_undefined(masks):
-    holed = masks.assign(tumour_brain_ratio=[np.nan, *masks["tumour_brain_ratio"][1:]])
-    table = ratio_table(holed, 0.1)
-    everything = table.set_index("plane").loc["all"]
-    assert (everything["cases"], everything["undefined"]) == ("9", "1")
-    assert (everything["small"], everything["large"]) == ("3", "5")
+def test_a_case_without_a_ratio_counts_as_undefined(masks):
+    one_missing = masks.assign(tumour_brain_ratio=[np.nan, *masks["tumour_brain_ratio"][1:]])
+    table = ratio_table(one_missing, 0.1)
+    all_planes = table.set_index("plane").loc["all"]
+    assert (all_planes["cases"], all_planes["undefined"]) == ("9", "1")
+    assert (all_planes["small"], all_planes["large"]) == ("3", "5")
     assert table.iloc[-1]["mean_ratio"] == 0.22
 
 
-def test_harmed_cases_are_named_and_methods_compared_by_plane(masks, methods):
+def test_harmed_cases_are_listed_and_methods_compared_by_plane(masks, methods):
     planes = masks.set_index("case")["plane"]
     assert list(harmed_table(methods, planes, "otsu")["case"]) == ["0"]
     assert harmed_table(methods, planes, "none").empty
@@ -307,7 +319,7 @@ def test_harmed_cases_are_named_and_methods_compared_by_plane(masks, methods):
     assert np.isnan(table.loc[("none", "all"), "mean_brain_dice"])
 
 
-def test_the_fold_table_counts_cases_and_patients(masks):
+def test_the_fold_table_counts_cases_and_patients_by_role(masks):
     folds = masks[["case", "plane"]].assign(
         patient=["a", "a", "b", "b", "c", "c", "d", "d", "e"],
         fold=1,

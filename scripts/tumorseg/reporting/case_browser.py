@@ -1,4 +1,4 @@
-"""The case browser: one page of its own with every test case, its contours, maps and metrics."""
+"""The case browser: a web page with every test case, its contours, maps and metrics."""
 
 import base64
 import math
@@ -18,15 +18,15 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_atomically
 from tumorseg.reporting.figure_style import TRUTH, palette
 from tumorseg.reporting.page_parts import contour_path, grey_limit, json_text, picture_url
-from tumorseg.reporting.shown_cases import Slice, head
+from tumorseg.reporting.shown_cases import ShownCase, head
 
-IMAGE_PX, IMAGE_QUALITY = 512, 80  # longest side, and WebP's quality
+IMAGE_PX, IMAGE_QUALITY = 512, 80  # longest side, and quality of the WebP file
 MAP_PX, MAP_QUALITY = 256, 70
-FEW = 4  # set-ups whose contours can be told apart in one small picture
+FEW = 4  # up to so many set-ups, all contours are shown at first; more hide each other
 
 
 class Metric(NamedTuple):
-    """How a column of the metrics tables is shown; `low` where low values are the bad ones."""
+    """How a column of the metrics tables is shown. low: True where low values are bad."""
 
     column: str
     label: str
@@ -46,7 +46,7 @@ KNOWN = (
 
 
 def shown_metrics(table: pd.DataFrame) -> list[Metric]:
-    """The metrics that the table has, Dice first; a surface Dice for each tolerance."""
+    """The metrics that the table has, Dice first; one surface Dice (NSD) per tolerance."""
     surface = [
         Metric(name, f"NSD {name.removeprefix('nsd_').removesuffix('px')} px", True)
         for name in table
@@ -56,65 +56,65 @@ def shown_metrics(table: pd.DataFrame) -> list[Metric]:
 
 
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
-    """One line a (recipe, loss, case): the mean over its seeds, and `failed` where one failed.
+    """Means over the seeds, one row per (recipe, loss, case), and whether any training failed.
 
-    table: metrics of test cases as `measuring.COLUMNS`, with or without `seed`. A value that is
-    undefined with one seed is undefined. Raises UserError where a set-up lacks a case.
+    table: a metrics table of test cases, with or without `seed`. A mean is undefined where any
+    seed's value is. Raises UserError if a set-up lacks a case.
     """
     keys = ["recipe", "loss", "case"]
     values = [metric.column for metric in shown_metrics(table)] + ["missed"]
     lines = table.assign(failed=table["status"] == "failed").groupby(keys, sort=False)
-    found = lines[values].mean(skipna=False)
-    found = found.join(lines[["patient", "plane", "fold"]].first()).join(lines[["failed"]].any())
-    sizes = found.groupby(keys[:2], sort=False).size()
+    means = lines[values].mean(skipna=False)
+    means = means.join(lines[["patient", "plane", "fold"]].first()).join(lines[["failed"]].any())
+    sizes = means.groupby(keys[:2], sort=False).size()
     if sizes.nunique() > 1:
         least = "/".join(sizes.idxmin())
         raise UserError(
-            f"metrics of {least}: {sizes.min()} cases, expected {sizes.max()} as of the other "
+            f"metrics of {least}: {sizes.min()} cases, expected {sizes.max()} as in the other "
             "set-ups; run `measure` again"
         )
-    return found
+    return means
 
 
 def worst_first(lines: pd.DataFrame) -> pd.DataFrame:
-    """Means of every metric over the set-ups that have a value; one line a case.
+    """Each case's metrics averaged over the set-ups that have a value, lowest Dice first.
 
-    Lowest mean Dice first, undefined ones last, ties as they stand. lines: of `averaged`.
+    lines: as returned by `averaged`. Undefined means come last; ties keep their order.
     """
     values = [metric.column for metric in shown_metrics(lines)]
     means = lines.groupby("case", sort=False)[values].mean()
     return means.sort_values("dice", na_position="last", kind="stable")
 
 
-class Answer(NamedTuple):
-    """One set-up's prediction of a case: probability (height, width) of 0 to 1, and its mask."""
+class SetUpPrediction(NamedTuple):
+    """One set-up's prediction of a case: probability (height, width), 0 to 1, and its mask."""
 
     probability: np.ndarray
     mask: np.ndarray
 
 
-def pictures(image: np.ndarray, truth: np.ndarray, answers: list[Answer | None]) -> dict[str, Any]:
-    """A case's pictures cut to the head and every outlined pixel, and the outlines.
+def pictures(
+    image: np.ndarray, truth: np.ndarray, predictions: list[SetUpPrediction | None]
+) -> dict[str, Any]:
+    """A case's pictures, cut to the head and all contours, and the contours themselves.
 
-    image: (height, width), 8 or 16 bit; truth: 0/1; answers: one a set-up, None where there is no
-    prediction. `box` is (x, y, width, height) of the cut in pixels of the slice.
+    image: (height, width), 8 or 16 bit; truth: 0/1; predictions: one per set-up, None where its
+    training failed. `box` is (x, y, width, height) of the cut in pixels of the slice.
     """
     outlined = truth.astype(bool)
-    for answer in answers:
-        if answer:
-            outlined = outlined | answer.mask
-    rows, columns = head(Slice("", image, image, truth, outlined))
+    for prediction in predictions:
+        if prediction:
+            outlined = outlined | prediction.mask
+    rows, columns = head(ShownCase("", image, image, truth, outlined))
     cut = image[rows, columns].astype(np.float32) * (255 / grey_limit(image))
-    drawn = []
-    for answer in answers:
-        chance = answer.probability[rows, columns] * 255 if answer else None
-        drawn.append(
-            answer
-            and {
-                "contour": contour_path(answer.mask),
-                "map": picture_url(np.rint(chance).astype(np.uint8), MAP_PX, MAP_QUALITY),
-            }
-        )
+    drawn: list[dict[str, str] | None] = []
+    for prediction in predictions:
+        if prediction is None:
+            drawn.append(None)
+            continue
+        grey = np.rint(prediction.probability[rows, columns] * 255).astype(np.uint8)
+        probability_map = picture_url(grey, MAP_PX, MAP_QUALITY)
+        drawn.append({"contour": contour_path(prediction.mask), "map": probability_map})
     height, width = cut.shape
     return {
         "box": [int(columns.start), int(rows.start), width, height],
@@ -125,7 +125,7 @@ def pictures(image: np.ndarray, truth: np.ndarray, answers: list[Answer | None])
 
 
 def _plain(value: Any) -> Any:
-    """A number as JSON has it: plain Python, five digits, None for what is undefined."""
+    """A value for JSON: numbers with five digits, None where undefined, text unchanged."""
     if isinstance(value, str):
         return value
     value = float(value)
@@ -133,9 +133,9 @@ def _plain(value: Any) -> Any:
 
 
 def numbers(lines: pd.DataFrame, means: pd.Series) -> dict[str, Any]:
-    """A case's numbers. lines: its part of `averaged`, one line a set-up; means: of `worst_first`.
+    """A case's numbers for the page; `values` has a list per set-up, ordered as `shown_metrics`.
 
-    `values` is a list a set-up, in the order of `shown_metrics`.
+    lines: the case's rows of `averaged`, one per set-up; means: its row of `worst_first`.
     """
     columns = [metric.column for metric in shown_metrics(lines)]
     first = lines.iloc[0]
@@ -149,9 +149,10 @@ def numbers(lines: pd.DataFrame, means: pd.Series) -> dict[str, Any]:
 
 
 def facts(lines: pd.DataFrame, reference_loss: str) -> dict[str, Any]:
-    """What the page says of all cases: set-ups with colours, and metrics.
+    """What holds for all cases: the set-ups with their colours, and the metrics.
 
-    Contours shown at first: all of a few set-ups, of more the reference loss's alone.
+    `shown` tells which contours are visible at first: all of up to FEW set-ups, otherwise those
+    of the reference loss.
     """
     pairs = list(dict.fromkeys(zip(*map(lines.index.get_level_values, (0, 1)), strict=True)))
     recipes = list(dict.fromkeys(recipe for recipe, _ in pairs))
@@ -170,29 +171,30 @@ def facts(lines: pd.DataFrame, reference_loss: str) -> dict[str, Any]:
 
 
 def _viridis() -> dict[str, str]:
-    """The colour map of Fig. 5 as tables for an SVG filter."""
+    """The colour map viridis, as in Fig. 5, as value tables for an SVG filter."""
     colours = mpl.colormaps["viridis"](np.linspace(0, 1, 17))
     tables = zip(("red", "green", "blue"), colours.T[:3], strict=True)
     return {name: " ".join(f"{part:.3f}" for part in parts) for name, parts in tables}
 
 
 def write_page(path: str | Path, facts: dict[str, Any], cases: Iterable[dict[str, Any]]) -> None:
-    """Writes the page case by case, so that memory holds one case and not all.
+    """Writes the page case by case, so that only one case is in memory at a time.
 
-    facts: of `facts`; cases: `{"case": name}` with `numbers` and `pictures`, in the page's order.
+    facts: as returned by `facts`; cases: in the order of the page, each `{"case": name}` with the
+    keys of `numbers` and `pictures`.
     """
-    here = Path(__file__)
-    bundle = resources.files(itables) / "html"  # DataTables with its extensions, one module
+    module = Path(__file__)
+    bundle = resources.files(itables) / "html"  # DataTables with its extensions as one module
     script = (bundle / "dt_bundle.js").read_bytes()
     parts = {
         "library_style": (bundle / "dt_bundle.css").read_text(encoding="utf-8"),
         "library": f"data:text/javascript;base64,{base64.b64encode(script).decode()}",
-        "style": here.with_suffix(".css").read_text(encoding="utf-8"),
-        "script": here.with_suffix(".js").read_text(encoding="utf-8"),
+        "style": module.with_suffix(".css").read_text(encoding="utf-8"),
+        "script": module.with_suffix(".js").read_text(encoding="utf-8"),
         "facts": json_text(facts),
         **_viridis(),
     }
-    template = here.with_suffix(".html").read_text(encoding="utf-8")
+    template = module.with_suffix(".html").read_text(encoding="utf-8")
     filled = [
         re.sub(r"{{(\w+)}}", lambda match: parts[match[1]], half)
         for half in template.split("{{cases}}")

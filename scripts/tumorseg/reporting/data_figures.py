@@ -1,4 +1,4 @@
-"""Figures of the data in numbers: tumour to brain ratio, and what skull stripping leaves."""
+"""Figures of the data: tumour to brain ratio, and how much tumour skull stripping keeps."""
 
 import math
 
@@ -32,30 +32,31 @@ def ratio_figure(masks: pd.DataFrame, large_ratio: float) -> Figure:
     )
     values = ratios["tumour_brain_ratio"]
     lines = [
-        (large_ratio, "-", f"size classes meet at {large_ratio:g}"),
-        (values.mean(), "--", f"mean here {values.mean():.3f}"),
-        (published.RATIO_MEAN, ":", f"published mean {published.RATIO_MEAN}"),
+        (large_ratio, "-", f"limit between small and large: {large_ratio:g}"),
+        (values.mean(), "--", f"mean of these cases: {values.mean():.3f}"),
+        (published.RATIO_MEAN, ":", f"published mean: {published.RATIO_MEAN}"),
     ]
     handles, labels = axis.get_legend().legend_handles, planes
-    for place, dashes, label in lines:
-        handles = [*handles, axis.axvline(place, color="0.2", ls=dashes, lw=1.4)]
+    for ratio, dashes, label in lines:
+        handles = [*handles, axis.axvline(ratio, color="0.2", ls=dashes, lw=1.4)]
         labels = [*labels, label]
     axis.get_legend().remove()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
-    axis.set(xlabel="tumour area / brain area in the slice (no unit)", ylabel="cases")
+    axis.set(xlabel="tumour area / brain area in the slice (no unit)", ylabel="number of cases")
     large = int((values > large_ratio).sum())
     subtitle = (
         f"{len(values)} cases: mean {values.mean():.3f}, median {values.median():.3f} "
-        f"(published .22 and .19); {large} large, {len(values) - large} small (size, no diagnosis)"
+        f"(published .22 and .19); {large} large, {len(values) - large} small (by size only)"
     )
-    titled(figure, "Fig. S1: tumour to brain ratio", subtitle)
+    titled(figure, "Fig. S1: tumour area relative to brain area", subtitle)
     return figure
 
 
 def strip_methods_figure(methods: pd.DataFrame, planes: pd.Series, used: str) -> Figure:
-    """Share of each tumour that every skull-stripping method keeps, by plane; `used` is marked.
+    """Share of each tumour that each skull-stripping method keeps, by plane.
 
-    methods: case, method, tumour_kept, true_brain_dice; planes: plane by case.
+    methods: case, method, tumour_kept, true_brain_dice; planes: plane by case; used: the method
+    of this experiment, marked in the figure.
     """
     style()
     table = methods.assign(
@@ -83,18 +84,19 @@ def strip_methods_figure(methods: pd.DataFrame, planes: pd.Series, used: str) ->
     axis.text(-0.48, 97.6, "99 %", fontsize=8, va="top")
     labels = [_method_label(table[table["method"] == name], name, name == used) for name in names]
     axis.set_xticks(range(len(names)), labels)
-    axis.set(xlabel="skull-stripping method", ylabel="tumour pixels kept (% of a case)")
+    axis.set(xlabel="skull-stripping method", ylabel="tumour pixels kept (% of each case)")
     axis.set_ylim(-3, 103)
     axis.legend(title=None, loc="lower left", frameon=True)
     harmed = int((table.loc[table["method"] == used, "kept_pct"] < 99).sum())
     cases = table["case"].nunique()
-    subtitle = f"{cases} cases; {used} is used here and keeps less than 99 % in {harmed} of them"
-    titled(figure, "Skull stripping: what is left of the tumour", subtitle)
+    subtitle = f"{cases} cases; the method in use, {used}, keeps less than 99 % in {harmed} of them"
+    titled(figure, "Skull stripping: share of each tumour that is kept", subtitle)
     return figure
 
 
 def _method_label(rows: pd.DataFrame, name: str, used: bool) -> str:
     known = rows["true_brain_dice"].dropna()
-    brain = f"brain Dice {known.mean():.3f}" if len(known) else "brain not known"
-    fine = (rows["kept_pct"] >= 99).sum()
-    return f"{name}{' (used)' if used else ''}\n{fine} of {len(rows)} cases keep 99 %\n{brain}"
+    brain = f"brain Dice {known.mean():.3f}" if len(known) else "true brain unknown"
+    unharmed = (rows["kept_pct"] >= 99).sum()
+    mark = " (in use)" if used else ""
+    return f"{name}{mark}\n{unharmed} of {len(rows)} cases keep 99 %\n{brain}"

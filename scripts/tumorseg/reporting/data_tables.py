@@ -1,4 +1,4 @@
-"""Short tables of the data: tumour to brain ratio, skull stripping, and what each fold holds."""
+"""Tables of the data: tumour to brain ratio, skull stripping, and the contents of each fold."""
 
 import math
 
@@ -7,7 +7,7 @@ import pandas as pd
 from tumorseg.audit import published
 from tumorseg.core.cases import PLANES
 
-KEPT_PCT = 99.0  # a case is harmed where less of its tumour is kept
+KEPT_PCT = 99.0  # a case counts as harmed if less of its tumour is kept
 
 
 def _by_plane(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -16,9 +16,10 @@ def _by_plane(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def ratio_table(masks: pd.DataFrame, large_ratio: float) -> pd.DataFrame:
-    """Tumour to brain area: mean, median and size classes, all and by plane; the published last.
+    """Tumour to brain area: mean, median and size classes, for all cases and by plane.
 
-    A tumour is large above large_ratio (the study's Fig. S1): a size class, never a diagnosis.
+    The last row holds the published values. A tumour is large above large_ratio (the study's
+    Fig. S1): this is a size class, not a diagnosis.
     """
     lines = []
     for plane, rows in _by_plane(masks):
@@ -34,14 +35,14 @@ def ratio_table(masks: pd.DataFrame, large_ratio: float) -> pd.DataFrame:
                 "small": str(int((ratio <= large_ratio).sum())),
             }
         )
-    gaps = dict.fromkeys(("cases", "undefined", "large", "small"), "not stated")
+    not_stated = dict.fromkeys(("cases", "undefined", "large", "small"), "not stated")
     values = {"mean_ratio": published.RATIO_MEAN, "median_ratio": published.RATIO_MEDIAN}
-    lines.append({"plane": "all, published", **gaps, **values})
+    lines.append({"plane": "all, published", **not_stated, **values})
     return pd.DataFrame(lines)
 
 
 def strip_table(methods: pd.DataFrame, planes: pd.Series, used: str) -> pd.DataFrame:
-    """Every stripping method by plane: cases that keep 99 % of the tumour, and the brain's Dice."""
+    """Each stripping method by plane: cases that keep 99 % of the tumour, and Dice of the brain."""
     table = methods.assign(plane=methods["case"].map(planes).to_numpy())
     lines = []
     for method, of_method in table.groupby("method", sort=False):
@@ -66,7 +67,7 @@ def strip_table(methods: pd.DataFrame, planes: pd.Series, used: str) -> pd.DataF
 
 
 def harmed_table(methods: pd.DataFrame, planes: pd.Series, used: str) -> pd.DataFrame:
-    """The cases of which the method in use keeps less than 99 % of the tumour, worst first."""
+    """Cases in which the method in use keeps less than 99 % of the tumour, worst first."""
     rows = methods[(methods["method"] == used) & (100 * methods["tumour_kept"] < KEPT_PCT)]
     rows = rows.sort_values("tumour_kept", kind="stable")
     return pd.DataFrame(
@@ -77,13 +78,13 @@ def harmed_table(methods: pd.DataFrame, planes: pd.Series, used: str) -> pd.Data
             "tumour_px": rows["tumour_px"],
             "tumour_lost_px": rows["tumour_lost_px"],
             "tumour_kept_pct": (100 * rows["tumour_kept"]).round(2),
-            "warning": "stripping cuts tumour away; evaluation still uses the whole mask",
+            "warning": "stripping removes part of the tumour; evaluation still uses the whole mask",
         }
     )
 
 
 def fold_table(folds: pd.DataFrame, masks: pd.DataFrame) -> pd.DataFrame:
-    """Cases, patients, planes and median tumour size of each fold's roles."""
+    """Cases, patients, planes and median tumour size by fold and role (train, validation, test)."""
     sizes = masks.set_index("case")["tumour_px"]
     lines = []
     for (fold, role), rows in folds.groupby(["fold", "role"]):

@@ -1,4 +1,4 @@
-"""How all figures look and are saved: colour-blind safe, the same bytes for the same numbers."""
+"""The look of all figures, and how they are saved: equal numbers give equal bytes."""
 
 import base64
 import re
@@ -16,12 +16,13 @@ from tumorseg.core.files import write_atomically
 
 TRUTH, PREDICTION = "#029E73", "#DE8F05"  # green and orange of the colour-blind palette
 WIDTH_IN = 9.0
-LEGEND = 8  # lines that a panel's own legend can name without hiding them
+GREY = "0.35"  # lines that mark a reference value
+LEGEND = 8  # at most so many lines get a legend inside their panel; a longer one hides them
 _INLINE_PNG = re.compile(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+?)(?=\")")
 
 
 def style() -> None:
-    """Sets fonts, grid and palette; every plotting function calls it first."""
+    """Sets fonts, grid and a colour-blind safe palette. Every figure function calls it first."""
     mpl.use("Agg")
     sns.set_theme(style="whitegrid", palette="colorblind", font="DejaVu Sans")
     mpl.rcParams.update(
@@ -39,27 +40,27 @@ def style() -> None:
 
 
 def palette(names: list[str]) -> dict[str, tuple]:
-    """One colour a name, in the order given; from the tenth on the same hues, darker.
+    """One colour per name, in the order given. From the tenth name on, darker tones repeat.
 
-    The green of the truth's outline is left out.
+    The green of the ground truth's outline is not used.
     """
-    plain = [
+    bright = [
         c for c in sns.color_palette("colorblind", 10) if mpl.colors.to_hex(c) != TRUTH.lower()
     ]
-    tones = [*plain, *(tuple(0.55 * part for part in colour) for colour in plain)]
+    tones = [*bright, *(tuple(0.55 * part for part in colour) for colour in bright)]
     return {name: tones[index % len(tones)] for index, name in enumerate(names)}
 
 
 def titled(figure: Figure, title: str, subtitle: str) -> None:
-    """A title, and under it in lighter type the numbers that the figure shows."""
-    # The layout makes room for one heading only, so the title stands in its empty first line.
+    """Adds a bold title, and a grey subtitle that gives the figure's main numbers."""
+    # The layout reserves space for one heading, so the title takes the subtitle's empty first line.
     figure.suptitle(f"\n{subtitle}", fontsize=9.5, x=0.008, ha="left", color="0.25")
     top = 1 - 0.04 / figure.get_figheight()
     figure.text(0.008, top, title, fontsize=12, weight="bold", ha="left", va="top")
 
 
 def empty_figure(title: str, reason: str) -> Figure:
-    """Stands where there is nothing to draw, and says why."""
+    """A figure without a plot that states why there is nothing to draw."""
     style()
     figure, axes = pyplot.subplots(figsize=(WIDTH_IN, 1.5))
     axes.axis("off")
@@ -70,7 +71,15 @@ def empty_figure(title: str, reason: str) -> Figure:
 def show(
     axes: Axes, image: np.ndarray, *, width_px: int = 180, cmap: str = "gray", limit: float = 255
 ) -> None:
-    """Draws an image on empty axes, reduced to at most `width_px` columns; values 0 to `limit`."""
+    """Draws an image on empty axes.
+
+    Args:
+        axes: where to draw; ticks and grid are removed.
+        image: (height, width), at native size.
+        width_px: the image is reduced to at most so many columns.
+        cmap: the name of matplotlib's colour map.
+        limit: the value drawn as white; 0 is drawn as black.
+    """
     image = image.astype(np.float32)
     height, width = image.shape
     if width > width_px:
@@ -89,8 +98,8 @@ def show(
 
 
 def outline(axes: Axes, mask: np.ndarray, colour: str, style: str = "-") -> None:
-    """Draws the border of a mask over an image of the same native size."""
-    # OpenCV keeps corners only: a tenth of the points that a contour plot would write.
+    """Draws the border of a mask over an image of the same size."""
+    # OpenCV keeps only the corners: a tenth of the points of a contour plot.
     kinds = cv2.RETR_LIST, cv2.CHAIN_APPROX_TC89_L1
     for contour in cv2.findContours(mask.astype(np.uint8), *kinds)[0]:
         points = np.vstack([contour[:, 0], contour[:1, 0]])
@@ -98,9 +107,9 @@ def outline(axes: Axes, mask: np.ndarray, colour: str, style: str = "-") -> None
 
 
 def save_svg(figure: Figure, path: str | Path) -> None:
-    """Writes the figure as SVG without date, its images as small as they get, and closes it.
+    """Writes the figure as SVG and, for manuscripts, as PDF beside it; then closes it.
 
-    A PDF of the same name goes beside it, for manuscripts.
+    No date is stored, and embedded images are compressed.
     """
 
     def write(temporary: Path) -> None:
@@ -117,7 +126,7 @@ def save_svg(figure: Figure, path: str | Path) -> None:
 
 
 def _smaller(match: re.Match) -> str:
-    """An embedded PNG as grey PNG or JPEG, whichever is smallest; transparent ones stay."""
+    """Re-encodes an embedded PNG as PNG or JPEG, whichever is smaller; keeps transparent images."""
     content = np.frombuffer(base64.b64decode(match[1]), np.uint8)
     image = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
     if image.ndim == 3 and image.shape[2] == 4:

@@ -1,4 +1,4 @@
-"""Losses drawn from their own code: value and slope against the true class's probability."""
+"""Figure of the losses, computed by their code: value and slope against p_t."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +11,12 @@ from tumorseg.core.device import value_and_gradient
 from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.reporting.figure_style import LEGEND, WIDTH_IN, palette, style, titled
 
-SIDE, TUMOUR = 20, 5  # a made case: 20 x 20 pixels, a tumour of 5 x 4 of them (5 %)
+SIDE, TUMOUR = 20, 5  # a synthetic case of 20 x 20 pixels with a tumour of 5 x 4 pixels (5 %)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A loss over p_t: (points,) probabilities, values and slopes."""
+    """A loss as a function of p_t, the probability of the true class; arrays are (points,)."""
 
     name: str
     p_t: np.ndarray
@@ -25,9 +25,9 @@ class Curve:
 
 
 def curve(name: str, function: str, constants: dict[str, Any], points: int = 99) -> Curve:
-    """The loss of a made case in which every pixel's true class has the probability p_t.
+    """The loss of a synthetic case in which every pixel gives its true class probability p_t.
 
-    The slope is that along this line: of the loss, per unit of p_t in all pixels at once.
+    The slope is d loss / d p_t, with p_t changing in all pixels at once.
     """
     p_t = np.linspace(0.01, 0.99, points)
     masks = np.zeros((points, SIDE, SIDE, 1), np.float32)
@@ -49,13 +49,14 @@ FAMILIES = {
 
 
 def loss_figure(losses: dict[str, tuple[str, dict[str, Any]]]) -> Figure:
-    """The experiment's losses in the first column, then what gamma does to four families.
+    """The experiment's losses in the first column, then the effect of gamma in four families.
 
-    losses: name -> (function, constants), as the config gives them.
+    Upper row: value; lower row: minus the slope. losses: name -> (function, constants), as in the
+    config.
     """
     style()
     columns = {
-        "this experiment": [curve(name, *given) for name, given in losses.items()],
+        "this experiment": [curve(name, *settings) for name, settings in losses.items()],
         **{
             title: [curve(f"{key} {x:.3g}", function, {key: x}) for x in values]
             for title, (function, key, values) in FAMILIES.items()
@@ -63,12 +64,17 @@ def loss_figure(losses: dict[str, tuple[str, dict[str, Any]]]) -> Figure:
     }
     figure, axes = pyplot.subplots(2, len(columns), figsize=(1.5 * WIDTH_IN, 6), sharex=True)
     for (above, below), (title, curves) in zip(axes.T, columns.items(), strict=True):
-        colours = palette([one.name for one in curves])
-        for index, one in enumerate(curves):
+        colours = palette([loss_curve.name for loss_curve in curves])
+        for index, loss_curve in enumerate(curves):
             dashes = ("-", "--", ":")[index // 10 % 3]
-            look = {"color": colours[one.name], "lw": 1.6, "ls": dashes, "label": one.name}
-            above.plot(one.p_t, one.value, **look)
-            below.plot(one.p_t, -one.slope, **look)
+            look = {
+                "color": colours[loss_curve.name],
+                "lw": 1.6,
+                "ls": dashes,
+                "label": loss_curve.name,
+            }
+            above.plot(loss_curve.p_t, loss_curve.value, **look)
+            below.plot(loss_curve.p_t, -loss_curve.slope, **look)
         above.set(title=title)
         below.set(yscale="log", xlabel="p_t, probability of the true class")
         if len(curves) <= LEGEND:
@@ -76,11 +82,11 @@ def loss_figure(losses: dict[str, tuple[str, dict[str, Any]]]) -> Figure:
         else:
             lines = above.get_lines()
             figure.legend(handles=lines, loc="outside lower center", ncols=7, fontsize=8)
-    axes[0, 0].set(ylabel="loss of the case (no unit)")
-    axes[1, 0].set(ylabel="pull: minus the slope (per unit of p_t)")
-    cost = ", ".join(
-        f"{one.name} {np.interp(0.5, one.p_t, one.value):.3f}"
-        for one in columns["this experiment"][:6]
+    axes[0, 0].set(ylabel="loss (no unit)")
+    axes[1, 0].set(ylabel="minus the slope (per unit of p_t)")
+    values = ", ".join(
+        f"{loss_curve.name} {np.interp(0.5, loss_curve.p_t, loss_curve.value):.3f}"
+        for loss_curve in columns["this experiment"][:6]
     )
-    titled(figure, "Losses and their pull, drawn from their code", f"at p_t = .5: {cost}")
+    titled(figure, "Losses: value and slope, computed by their code", f"at p_t = .5: {values}")
     return figure

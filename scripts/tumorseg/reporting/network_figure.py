@@ -1,7 +1,7 @@
-"""Fig. 1: a network drawn from its built model, block by block.
+"""Fig. 1: the network, drawn block by block from the built Keras model.
 
-A block is all layers whose names share what stands before the first underscore; single layers that
-only pool, enlarge or concatenate become the arrows between blocks.
+A block is all layers whose names are equal up to the first underscore. Layers that only pool,
+enlarge or concatenate are drawn as the arrows between blocks.
 """
 
 import math
@@ -17,7 +17,7 @@ from tumorseg.reporting.figure_style import WIDTH_IN, palette, style, titled
 
 
 class Layer(NamedTuple):
-    """What the drawing needs of a layer; `shape` is its output's (height, width, channels)."""
+    """What the figure shows of a layer; `shape` is (height, width, channels) of its output."""
 
     name: str
     kind: str
@@ -27,7 +27,7 @@ class Layer(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Layers drawn as one box, and the blocks that feed it with the kind of arrow."""
+    """Layers drawn as one box; `sources` are (block that feeds it, kind of arrow)."""
 
     name: str
     layers: list[Layer]
@@ -45,7 +45,7 @@ SKIP = ARROWS["Concatenate"]
 
 
 def blocks(layers: list[Layer]) -> list[Block]:
-    """The boxes in order, with their arrows; layers in the order of the model."""
+    """The boxes from left to right with their arrows. layers: in the order of the model."""
     by_name = {layer.name: layer for layer in layers}
     groups: dict[str, list[Layer]] = {}
     for layer in layers:
@@ -56,16 +56,16 @@ def blocks(layers: list[Layer]) -> list[Block]:
         layer = by_name[name]
         if layer.kind not in ARROWS:
             return [(name.partition("_")[0], arrow)]
-        # A concatenation names the arrow only where nothing stronger (pool, enlarge) follows it.
-        own = ARROWS[layer.kind]
-        named = arrow if layer.kind == "Concatenate" and arrow != STRAIGHT else own
-        return [found for source in layer.sources for found in origins(source, named)]
+        # A concatenation that is then pooled or enlarged keeps the arrow of that second layer.
+        named = layer.kind == "Concatenate" and arrow != STRAIGHT
+        kind = arrow if named else ARROWS[layer.kind]
+        return [origin for source in layer.sources for origin in origins(source, kind)]
 
     result = []
     for name, members in groups.items():
         inner = {layer.name for layer in members}
         outer = [source for layer in members for source in layer.sources if source not in inner]
-        arrows = [found for source in outer for found in origins(source, STRAIGHT)]
+        arrows = [origin for source in outer for origin in origins(source, STRAIGHT)]
         result.append(Block(name, members, list(dict.fromkeys(arrows))))
     return result
 
@@ -81,7 +81,10 @@ def _text(block: Block) -> str:
 
 
 def _box(axes: Axes, block: Block, x: float, y: float, colour: tuple) -> tuple[float, float]:
-    """Draws one block around (x, y): wider with its channels, higher with its resolution."""
+    """Draws a block around (x, y) and returns its width and height.
+
+    Width grows with the number of channels, height with the resolution.
+    """
     height, _, channels = block.layers[-1].shape
     wide, high = 0.16 + 0.05 * math.log2(max(1, channels)), 0.1 + 0.07 * math.log2(height)
     axes.add_patch(Rectangle((x - wide / 2, y - high / 2), wide, high, fc=colour, ec="0.2", lw=0.8))
@@ -93,10 +96,10 @@ Point = tuple[float, float]
 
 
 def _path(start: Point, end: Point, source: Point, target: Point) -> tuple[list[Point], str]:
-    """Where an arrow begins and ends, and its bend; `source` and `target` are the boxes' sizes.
+    """Where an arrow begins and ends, and its bend. source, target: (width, height) of the boxes.
 
-    On one level: straight. Down: out of the side, in from above; up: out of the top, in from the
-    side. So no arrow crosses the text under a box.
+    Arrows on one level are straight. Arrows down leave at the side and arrive from above, arrows
+    up leave at the top and arrive at the side, so that none crosses the text under a box.
     """
     (x0, y0), (x1, y1) = start, end
     left, right = x1 - target[0] / 2, x0 + source[0] / 2
@@ -110,20 +113,20 @@ def _path(start: Point, end: Point, source: Point, target: Point) -> tuple[list[
 
 
 def draw(layers: list[Layer], title: str, total: int) -> Figure:
-    """The network as a U: left to right in the order of computing, lower where resolution is less.
+    """The network from left to right in the order of computing; lower blocks are coarser.
 
-    total: the model's parameters, arrows included.
+    total: parameters of the whole model, including layers drawn as arrows.
     """
     style()
-    found = blocks(layers)
-    top = max(block.layers[-1].shape[0] for block in found)
-    depth = {block.name: math.log2(top / block.layers[-1].shape[0]) for block in found}
-    place = {b.name: (0.86 * i, -1.42 * depth[b.name]) for i, b in enumerate(found)}
+    boxes = blocks(layers)
+    top = max(block.layers[-1].shape[0] for block in boxes)
+    depth = {block.name: math.log2(top / block.layers[-1].shape[0]) for block in boxes}
+    place = {b.name: (0.86 * i, -1.42 * depth[b.name]) for i, b in enumerate(boxes)}
     kinds = [STRAIGHT, *dict.fromkeys(ARROWS.values())]
     colours = palette(kinds)
     figure, axes = plt.subplots(figsize=(WIDTH_IN, 1.5 + 1.15 * (1 + max(depth.values()))))
-    sizes = {b.name: _box(axes, b, *place[b.name], (0.78, 0.86, 0.93)) for b in found}
-    arrows = [(source, block.name, kind) for block in found for source, kind in block.sources]
+    sizes = {b.name: _box(axes, b, *place[b.name], (0.78, 0.86, 0.93)) for b in boxes}
+    arrows = [(source, block.name, kind) for block in boxes for source, kind in block.sources]
     for source, target, kind in arrows:
         ends, bend = _path(place[source], place[target], sizes[source], sizes[target])
         look = {"color": colours[kind], "ls": "--" if kind == SKIP else "-", "lw": 1.5}
@@ -139,10 +142,10 @@ def draw(layers: list[Layer], title: str, total: int) -> Figure:
     last = max(x for x, _ in place.values())
     axes.set(xlim=(-0.55, last + 0.55), ylim=(-1.42 * max(depth.values()) - 0.95, 0.55))
     axes.axis("off")
-    height, width, channels = found[0].layers[0].shape
+    height, width, channels = boxes[0].layers[0].shape
     subtitle = (
         f"{total:,} parameters, {len(layers)} layers; input {height} x {width} x {channels}; "
-        "under each block: height x width x channels of its output"
+        "below each block: height x width x channels of its output"
     )
     titled(figure, title, subtitle)
     return figure

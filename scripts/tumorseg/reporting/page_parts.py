@@ -1,4 +1,4 @@
-"""What pages of our own are made of: outlines, small pictures, and data that scripts read."""
+"""Parts of the web pages: outlines as SVG, small pictures, and JSON for their scripts."""
 
 import base64
 import json
@@ -9,22 +9,22 @@ import numpy as np
 
 
 def contour_path(mask: np.ndarray) -> str:
-    """SVG path data of a mask's borders: closed lines, holes too, in pixel coordinates (x y).
+    """SVG path data of a mask's borders, including holes, in pixel coordinates (x y).
 
-    The lines run through the outermost pixels' centres, an integer each, and keep every corner:
-    filled, border included, they give the mask again. Empty for an empty mask.
+    The closed lines run through the centres of the border pixels and keep every corner: filled
+    with the border included, they give the mask again. An empty mask gives an empty text.
     """
-    found = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)[0]
+    contours = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)[0]
     parts = []
-    for points in (contour[:, 0].astype(int) for contour in found):
+    for points in (contour[:, 0].astype(int) for contour in contours):
         steps = " ".join(f"{x} {y}" for x, y in np.diff(points, axis=0))
-        # A single pixel is a line of no length, which SVG draws as a dot.
+        # A single pixel becomes a line of length 0, which SVG draws as a dot.
         parts.append(f"M{points[0, 0]} {points[0, 1]}l{steps or '0 0'}z".replace(" -", "-"))
     return "".join(parts)
 
 
 def picture_url(image: np.ndarray, longest_px: int, quality: int) -> str:
-    """A (height, width) uint8 picture as a data URL, reduced to at most `longest_px`."""
+    """A uint8 picture (height, width) as a WebP data URL, reduced to at most `longest_px`."""
     scale = longest_px / max(image.shape)
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -33,11 +33,11 @@ def picture_url(image: np.ndarray, longest_px: int, quality: int) -> str:
 
 
 def json_text(value: Any) -> str:
-    """JSON that may stand inside a script element: nothing in it can end the element."""
+    """JSON for a script element: `<` is escaped, so that no text can end the element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 
 
 def grey_limit(image: np.ndarray) -> float:
-    """The value shown as white: bright outliers shall not darken the rest."""
+    """The value shown as white: the 99.8th percentile, so that outliers do not darken the rest."""
     return max(1.0, float(np.percentile(image, 99.8)))

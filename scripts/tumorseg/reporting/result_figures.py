@@ -1,4 +1,4 @@
-"""Figures of the results in numbers: losses compared, every case, training curves."""
+"""Figures of the results: bars by loss (Fig. 4), Dice of every case, training curves."""
 
 import math
 import warnings
@@ -16,29 +16,28 @@ from tumorseg.reporting.figure_style import LEGEND, WIDTH_IN, empty_figure, pale
 from tumorseg.statistics.estimates import t_interval
 
 BAR_METRICS = ("precision", "dice", "recall")
-LEAST_FOLDS = 3  # for an interval in the figure
+LEAST_FOLDS = 3  # with fewer, no interval is drawn: it would span the whole axis
 BAR_NAMES = {"precision": "precision", "dice": "F1 (Dice)", "recall": "recall"}
 
 
 def bar_figure(table: pd.DataFrame) -> Figure:
-    """Fig. 4: precision, F1 and recall by loss; bars over folds, a dot a fold, one panel a recipe.
+    """Fig. 4: precision, F1 and recall by loss, one panel per recipe.
 
-    table: tables.table2 and the published rows as fractions. Bars are means of the folds' pooled
-    values with a 95 % t interval, as in the published figure's table; two folds get none, for it
-    would span everything.
+    Bars are means over folds of the pooled values, with a 95 % t interval as in the published
+    table; dots are folds. table: study_tables.table2 and published_rows, as fractions.
     """
     style()
     folds = table[table["fold"].str.isdigit() & table["aggregation"].isin(["pooled", "not stated"])]
     folds = folds[folds["recipe"] != "baseline"]
     recipes = list(dict.fromkeys(folds["recipe"]))
-    ours = list(dict.fromkeys(folds["loss"]))
-    named = {recipe: set(folds.loc[folds["recipe"] == recipe, "loss"]) for recipe in recipes}
-    shown = {recipe: [loss for loss in ours if loss in named[recipe]] for recipe in recipes}
-    many = sum(map(len, shown.values()))
+    losses = list(dict.fromkeys(folds["loss"]))
+    used = {recipe: set(folds.loc[folds["recipe"] == recipe, "loss"]) for recipe in recipes}
+    shown = {recipe: [loss for loss in losses if loss in used[recipe]] for recipe in recipes}
+    groups = sum(map(len, shown.values()))
     figure, axes = plt.subplots(
         1,
         len(recipes),
-        figsize=(max(WIDTH_IN, 0.7 * many), 4.2 if many <= LEGEND else 5.5),
+        figsize=(max(WIDTH_IN, 0.7 * groups), 4.2 if groups <= LEGEND else 5.5),
         sharey=True,
         squeeze=False,
         width_ratios=[len(shown[recipe]) for recipe in recipes],
@@ -46,15 +45,17 @@ def bar_figure(table: pd.DataFrame) -> Figure:
     colours = palette(list(BAR_METRICS))
     for axis, recipe in zip(axes[0], recipes, strict=True):
         _bars(axis, folds[folds["recipe"] == recipe], shown[recipe], colours)
-        axis.set(title="published, pooling not stated" if recipe == published.RECIPE else recipe)
-    axes[0, 0].set(ylabel="% of pixels, pooled in a fold", ylim=(0, 105))
+        axis.set(title="published, averaging not stated" if recipe == published.RECIPE else recipe)
+    axes[0, 0].set(ylabel="% (pixels pooled within each fold)", ylim=(0, 105))
     handles = [plt.Rectangle((0, 0), 1, 1, color=colours[name]) for name in BAR_METRICS]
     figure.legend(handles, BAR_NAMES.values(), loc="outside lower center", ncols=3)
     dice = folds.groupby(["recipe", "loss"], sort=False)["dice"].mean()
     lines = []
     for recipe in recipes:
         best = dice[recipe] if len(shown[recipe]) <= 4 else dice[recipe].nlargest(3)
-        which = "" if len(best) == len(shown[recipe]) else f"best 3 of {len(shown[recipe])}: "
+        which = (
+            "" if len(best) == len(shown[recipe]) else f"best 3 of {len(shown[recipe])} losses: "
+        )
         lines.append(
             f"{recipe}: {which}" + ", ".join(f"{k} {100 * v:.1f}" for k, v in best.items())
         )
@@ -71,7 +72,7 @@ def _bars(axis: Axes, folds: pd.DataFrame, losses: list[str], colours: dict[str,
             values = values[~np.isnan(values)]
             x = place + (index - 1) * width
             if not len(values):
-                axis.text(x, 1, "none", ha="center", va="bottom", rotation=90, fontsize=8)
+                axis.text(x, 1, "undefined", ha="center", va="bottom", rotation=90, fontsize=8)
                 continue
             centre, low, high = t_interval(values)
             axis.bar(x, centre, width * 0.92, color=colours[name], alpha=0.75)
@@ -97,7 +98,7 @@ def _fold_label(rows: pd.DataFrame, loss: str) -> str:
 
 
 def case_figure(metrics: pd.DataFrame) -> Figure:
-    """Dice of every test case: a box and a dot a case, by loss, one panel a recipe."""
+    """Dice of every test case by loss: one dot per case over a box plot, one panel per recipe."""
     style()
     cases = metrics[(metrics["status"] == "ok") & (metrics["recipe"] != "baseline")]
     recipes = list(dict.fromkeys(metrics.loc[metrics["recipe"] != "baseline", "recipe"]))
@@ -115,13 +116,14 @@ def case_figure(metrics: pd.DataFrame) -> Figure:
             warnings.simplefilter("ignore", MatplotlibDeprecationWarning)
             sns.boxplot(**look, **hue, showfliers=False, width=0.5, boxprops={"alpha": 0.4})
         sns.stripplot(**look, **hue, size=2.5, alpha=0.6, jitter=0.2)
-        axis.set(title=recipe, xlabel="Dice of a test case (0 to 1)", ylabel="loss")
+        axis.set(title=recipe, xlabel="Dice of each test case (0 to 1)", ylabel="loss")
         axis.set_yticks(
             range(len(losses)), [_case_label(rows[rows["loss"] == loss], loss) for loss in losses]
         )
     axes[0, 0].set_xlim(-0.03, 1.03)
     subtitle = (
-        f"{metrics['case'].nunique()} cases, each tested once; beside each loss what it missed"
+        f"{metrics['case'].nunique()} cases, each tested once; "
+        "at each loss: mean, median, missed tumours"
     )
     titled(figure, "Dice of every test case", subtitle)
     return figure
@@ -133,19 +135,19 @@ def _case_label(rows: pd.DataFrame, loss: str) -> str:
     tumours = int((rows["truth_px"] > 0).sum())
     return (
         f"{loss}\nmean {rows['dice'].mean():.3f}, median {rows['dice'].median():.3f}\n"
-        f"{int(rows['missed'].sum())} of {tumours} missed"
+        f"{int(rows['missed'].sum())} of {tumours} tumours missed"
     )
 
 
 def curve_figure(history: pd.DataFrame, losses: list[str], recipe: str) -> Figure:
-    """Validation Dice of all losses, then each loss's own training and validation values.
+    """Training curves: validation Dice of all losses, then the values of each loss.
 
-    history: loss_name, training, epoch, loss, val_loss, val_dice; a thin line a training, thick
-    their mean. losses: in the order of all other figures, so that each keeps its colour.
+    Thin lines are trainings, thick lines their mean. history: loss_name, training, epoch, loss,
+    val_loss, val_dice. losses: in the order of the other figures, so that colours agree.
     """
     title = f"Training curves ({recipe})"
     if history.empty:
-        return empty_figure(title, "every training failed in its first epoch")
+        return empty_figure(title, "no curves: every training failed in its first epoch")
     style()
     colours = palette(losses)
     losses = [loss for loss in losses if (history["loss_name"] == loss).any()]
@@ -174,10 +176,20 @@ def curve_figure(history: pd.DataFrame, losses: list[str], recipe: str) -> Figur
 def _curves(
     axis: Axes, rows: pd.DataFrame, name: str, colour: object, label: str, dashes: str = "-"
 ) -> None:
+    """Draws one column of the history, a thin line per training and their mean.
+
+    Args:
+        axis: where to draw.
+        rows: the history of one loss.
+        name: the column to draw.
+        colour: of all lines.
+        label: of the mean, in the legend.
+        dashes: the line style.
+    """
     for _, training in rows.groupby("training"):
         axis.plot(training["epoch"], training[name], color=colour, lw=0.7, alpha=0.5, ls=dashes)
-    middle = rows.groupby("epoch")[name].mean()
-    axis.plot(middle.index, middle, color=colour, lw=2, label=label, ls=dashes)
+    means = rows.groupby("epoch")[name].mean()
+    axis.plot(means.index, means, color=colour, lw=2, label=label, ls=dashes)
 
 
 def _best_epochs(history: pd.DataFrame, losses: list[str]) -> str:
@@ -188,9 +200,7 @@ def _best_epochs(history: pd.DataFrame, losses: list[str]) -> str:
     texts = [f"{loss} {last.get(loss, math.nan):.3f}" for loss in shown]
     if shown == losses:
         texts = [f"{text} (best {best[loss]:.3f})" for text, loss in zip(texts, shown, strict=True)]
-    which = "" if shown == losses else f" of the best 3 of {len(losses)}"
+    which = "" if shown == losses else f" (best 3 of {len(losses)} losses)"
     epochs, trainings = int(history["epoch"].max()), history["training"].nunique()
-    said = (
-        f"{epochs} epochs, {trainings} trainings a loss; mean validation Dice at the end{which}: "
-    )
-    return said + ", ".join(texts)
+    sizes = f"{epochs} epochs, {trainings} trainings per loss"
+    return f"{sizes}; mean validation Dice in the last epoch{which}: " + ", ".join(texts)

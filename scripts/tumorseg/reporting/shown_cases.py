@@ -1,4 +1,4 @@
-"""Which cases figures and pages show, and the part of a slice that they show."""
+"""Chooses the cases that figures show, and the part of each slice that is shown."""
 
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ from tumorseg.core.cases import PLANES
 from tumorseg.imaging.placement import head_box
 
 
-class Slice(NamedTuple):
-    """One case to be shown; arrays are (height, width) at native size, masks 0/1."""
+class ShownCase(NamedTuple):
+    """A case in a figure; arrays are (height, width) at native size, brain and mask 0/1."""
 
     label: str
     image: np.ndarray
@@ -19,8 +19,8 @@ class Slice(NamedTuple):
     mask: np.ndarray
 
 
-class Prediction(NamedTuple):
-    """One loss's answer for a case: probability (height, width) and its Dice; None where failed."""
+class ShownPrediction(NamedTuple):
+    """One loss's prediction of a case: probability (height, width), 0 to 1, and its Dice."""
 
     loss: str
     probability: np.ndarray
@@ -28,10 +28,10 @@ class Prediction(NamedTuple):
 
 
 def chosen_cases(masks: pd.DataFrame, number: int = 6) -> list[str]:
-    """Cases for a figure, chosen by plane and tumour size, without looking at any result.
+    """Cases for a figure, chosen by plane and tumour size and never by a result.
 
-    masks: case, plane, tumour_px. Of k cases a plane the i-th stands in the middle of the i-th
-    k-th of that plane's cases, small to large: with two, the lower and the upper quartile.
+    masks: case, plane, tumour_px. Each plane's cases are sorted by tumour size and divided into
+    equal groups; the middle case of each is chosen. Two per plane are the two quartiles.
     """
     planes = [plane for plane in PLANES if (masks["plane"] == plane).any()]
     per_plane = max(1, number // max(1, len(planes)))
@@ -44,27 +44,28 @@ def chosen_cases(masks: pd.DataFrame, number: int = 6) -> list[str]:
 
 
 def cases_by_dice(cases: pd.DataFrame, number: int = 6) -> list[str]:
-    """Worst to best in equal steps of rank of the per-case Dice, ties as they stand.
+    """Cases at equal steps of rank by Dice, from worst to best; ties keep their order.
 
-    cases: the reference loss's metrics; undefined Dice and failed folds are left out.
+    cases: metrics of the reference loss. Cases with an undefined Dice (failed training, no tumour
+    at all) are left out.
     """
     ranked = cases.dropna(subset=["dice"]).sort_values("dice", kind="stable")
     places = np.linspace(0, len(ranked) - 1, min(number, len(ranked))).round().astype(int)
     return list(ranked["case"].iloc[places])
 
 
-def head(item: Slice) -> tuple[slice, slice]:
-    """The part of a slice to show: the head, found by intensity, and all of the tumour."""
-    top, left, height, width = head_box(item.image)
+def head(case: ShownCase) -> tuple[slice, slice]:
+    """The rows and columns to show: the head, found by intensity, and the whole mask."""
+    top, left, height, width = head_box(case.image)
     bottom, right = top + height, left + width
-    rows, columns = np.nonzero(item.mask)
+    rows, columns = np.nonzero(case.mask)
     if rows.size:
         top, left = min(top, rows.min()), min(left, columns.min())
         bottom, right = max(bottom, rows.max() + 1), max(right, columns.max() + 1)
     return slice(top, bottom), slice(left, right)
 
 
-def cut_to_head(item: Slice) -> Slice:
-    """The slice with all its arrays cut to the head."""
-    box = head(item)
-    return Slice(item.label, *(array[box] for array in item[1:]))
+def cut_to_head(case: ShownCase) -> ShownCase:
+    """The case with all its arrays cut to the head."""
+    box = head(case)
+    return ShownCase(case.label, *(array[box] for array in case[1:]))

@@ -1,7 +1,7 @@
-"""The study's tables, made of metrics tables: folds, their mean, and all cases together.
+"""Tables 2 and 3 and the summary, computed from the metrics of all test cases.
 
-Numbers stay fractions until `percent` makes them printable, so the published fold values can go
-through the same code as ours.
+Values stay fractions until `percent` formats them, so that the published values pass through the
+same code.
 """
 
 import math
@@ -18,12 +18,12 @@ DISTANCE_COLUMNS = ("hausdorff_px", "hausdorff_mm", "without_diagonals_px")
 
 
 def finished(cases: pd.DataFrame) -> pd.DataFrame:
-    """The lines of folds whose training ended well."""
+    """The rows of folds whose training did not fail."""
     return cases[cases["status"] == "ok"]
 
 
-def cells(metrics: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """recipe, loss and lines of each training set-up, in the order in which they come."""
+def set_ups(metrics: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Recipe, loss and rows of each set-up, in the order of the table."""
     for (recipe, loss), cases in metrics.groupby(["recipe", "loss"], sort=False):
         yield str(recipe), str(loss), cases
 
@@ -31,14 +31,14 @@ def cells(metrics: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
 def status(cases: pd.DataFrame) -> str:
     """ok, failed, or how many of the folds failed."""
     of_folds = cases.groupby("fold")["status"].agg(lambda states: (states == "ok").all())
-    lost = int((~of_folds).sum())
-    if lost == len(of_folds):
+    failed = int((~of_folds).sum())
+    if failed == len(of_folds):
         return "failed"
-    return f"{lost} of {len(of_folds)} folds failed" if lost else "ok"
+    return f"{failed} of {len(of_folds)} folds failed" if failed else "ok"
 
 
 def tumour_counts(cases: pd.DataFrame) -> dict[str, int]:
-    """Cases, patients and tumours of the finished folds, and how many tumours were missed."""
+    """Counts of cases, patients, tumours, missed tumours, empty predictions in finished folds."""
     done = finished(cases)
     return {
         "cases": len(done),
@@ -50,15 +50,15 @@ def tumour_counts(cases: pd.DataFrame) -> dict[str, int]:
 
 
 def undefined(means: dict[str, Mean]) -> str:
-    """What was undefined and so is in no mean, as text: "precision 12 of 63"."""
-    gaps = [
+    """The numbers of undefined values, which no mean includes, as text: "precision 12 of 63"."""
+    counts = [
         f"{name} {item.undefined} of {item.total}" for name, item in means.items() if item.undefined
     ]
-    return ", ".join(gaps) or "none"
+    return ", ".join(counts) or "none"
 
 
 def mean_of_folds(folds: pd.DataFrame, names: Iterable[str]) -> dict[str, Mean]:
-    """The mean row of a table of folds; undefined folds are counted beside it."""
+    """The means over folds, each with the number of undefined folds."""
     return {name: mean(folds[name]) for name in names}
 
 
@@ -67,7 +67,7 @@ def _row(means: dict[str, Mean]) -> dict[str, object]:
 
 
 def folds_and_mean(cases: pd.DataFrame, aggregation: str) -> pd.DataFrame:
-    """One set-up's rows: each fold, their mean, and all its test cases taken together."""
+    """The rows of one set-up: each fold, the mean over folds, and all test cases together."""
     rows = []
     for fold, of_fold in cases.groupby("fold"):
         means = aggregate(finished(of_fold), aggregation)
@@ -86,7 +86,7 @@ def _counted(cases: pd.DataFrame) -> dict[str, object]:
 
 
 def published_rows() -> pd.DataFrame:
-    """The published folds, their mean by the same code, and the mean as printed."""
+    """The published folds, their mean as computed here, and the mean as printed."""
     tables = []
     folds = published.table2()
     for loss, of_loss in folds.groupby("loss", sort=False):
@@ -102,14 +102,14 @@ def published_rows() -> pd.DataFrame:
 
 
 def table2(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Table 2 as fractions: aggregation, recipe, loss, fold, METRICS, counts, undefined, status.
+    """Table 2 as fractions: aggregation, recipe, loss, fold, METRICS, undefined, counts, status.
 
-    fold: 1 to n, "mean" (of the folds) and "all" (every test case in one set).
+    fold: 1 to n, "mean" (over folds) and "all" (all test cases as one set).
     """
     rows = [
         folds_and_mean(cases, aggregation).assign(aggregation=aggregation, recipe=recipe, loss=loss)
         for aggregation in AGGREGATIONS
-        for recipe, loss, cases in cells(metrics)
+        for recipe, loss, cases in set_ups(metrics)
     ]
     first = ["aggregation", "recipe", "loss", "fold"]
     table = pd.concat(rows)
@@ -117,12 +117,12 @@ def table2(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def table3(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Table 3: mean Hausdorff distance of each fold's cases, their mean and 95 % t interval.
+    """Table 3: mean Hausdorff distance of each fold, their mean and 95 % t interval.
 
-    Distances in px and, where the spacing is known, in mm; undefined counts stand beside both.
+    Distances are in px and, where the spacing is known, in mm, both with counts of undefined ones.
     """
     rows = []
-    for recipe, loss, cases in cells(metrics):
+    for recipe, loss, cases in set_ups(metrics):
         folds = [
             {"fold": str(fold), **_distances(of_fold), "status": status(of_fold)}
             for fold, of_fold in cases.groupby("fold")
@@ -138,7 +138,7 @@ def table3(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def _distances(cases: pd.DataFrame) -> dict[str, object]:
-    """diagonals: cases with one mask empty, measured by convention as the image's diagonal."""
+    """A fold's mean distances. diagonals: cases with one empty mask, scored as image diagonal."""
     done = finished(cases)
     px, mm = mean(done["hausdorff_px"]), mean(done["hausdorff_mm"])
     one_empty = (done["truth_px"] > 0) != (done["predicted_px"] > 0)
@@ -154,7 +154,7 @@ def _distances(cases: pd.DataFrame) -> dict[str, object]:
 
 
 def published_table3() -> pd.DataFrame:
-    """The published distances and their interval by the same code, beside the printed interval."""
+    """The published distances, their interval as computed here, and the interval as printed."""
     interval = t_interval(published.HAUSDORFF)
     low, high = published.HAUSDORFF_INTERVAL
     values = [
@@ -167,54 +167,54 @@ def published_table3() -> pd.DataFrame:
 
 
 def percent(table: pd.DataFrame, names: Iterable[str] = METRICS) -> pd.DataFrame:
-    """Fractions as text in percent with two decimals, in columns <name>_pct; counts whole."""
-    text = whole(table, COUNTED)
+    """Fractions as percent with two decimals in columns <name>_pct; counts as integers."""
+    text = with_integers(table, COUNTED)
     for name in names:
         text[name] = [number(100 * value) for value in table[name]]
     return mark_failed(text.rename(columns={name: f"{name}_pct" for name in names}))
 
 
 def number(value: float, decimals: int = 2) -> str:
-    """A number as text, NaN where undefined."""
+    """A number with fixed decimals as text, or "NaN"."""
     return "NaN" if math.isnan(value) else f"{value:.{decimals}f}"
 
 
 def distances(table: pd.DataFrame) -> pd.DataFrame:
-    """Table 3 as text: distances with two decimals, counts whole."""
-    text = whole(table, ("cases", "undefined_px", "undefined_mm", "diagonals"))
+    """Table 3 as text: distances with two decimals, counts as integers."""
+    text = with_integers(table, ("cases", "undefined_px", "undefined_mm", "diagonals"))
     for name in DISTANCE_COLUMNS:
         text[name] = [number(value) for value in table[name]]
     return mark_failed(text)
 
 
-def whole(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """Counts as whole numbers, also where some rows have none."""
+def with_integers(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """The table with these columns as integers that may be missing."""
     return table.astype(dict.fromkeys(set(names) & set(table.columns), "Int64"))
 
 
 def mark_failed(text: pd.DataFrame) -> pd.DataFrame:
     """Writes "failed" into every NaN cell of the rows whose status is failed."""
-    lost = text["status"] == "failed"
+    failed = text["status"] == "failed"
     for name in text.columns:
-        empty = lost & (text[name].isna() | (text[name] == "NaN"))
+        empty = failed & (text[name].isna() | (text[name] == "NaN"))
         if empty.any():
             text[name] = text[name].astype(object).mask(empty, "failed")
     return text
 
 
 def interval_text(values: list[float], scale: float = 1.0) -> str:
-    """mean (low to high), the 95 % t interval over folds, times `scale`."""
+    """mean (low to high) of the 95 % t interval over folds, times `scale`, as text."""
     centre, low, high = (scale * value for value in t_interval(values))
     text = number(centre)
     return text if math.isnan(low) else f"{text} ({number(low)} to {number(high)})"
 
 
 def summary(metrics: pd.DataFrame) -> pd.DataFrame:
-    """One line a set-up: Dice three ways, pooled precision, recall and accuracy, distance, misses.
+    """One row per set-up: Dice averaged in three ways, the other metrics, missed tumours.
 
-    Each value is the mean over folds with its 95 % t interval, in percent or px and mm.
+    Each value is the mean over folds with its 95 % t interval, in percent, px or mm.
     """
-    return mark_failed(pd.DataFrame([_line(*cell) for cell in cells(metrics)]))
+    return mark_failed(pd.DataFrame([_line(*set_up) for set_up in set_ups(metrics)]))
 
 
 def _line(recipe: str, loss: str, cases: pd.DataFrame) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Tables as web pages for the report, which offers TSV files only as downloads."""
+"""Tables as web pages: Snakemake's report shows pages, but offers TSV only as a download."""
 
 from collections.abc import Iterable
 from html import escape
@@ -8,7 +8,7 @@ import pandas as pd
 
 from tumorseg.core.files import write_table, write_text
 
-LABELS = ("case", "patient", "fold", "what", "value")
+LABELS = ("case", "patient", "fold", "what", "value")  # left-aligned even if numeric
 STYLE = """
 body { font: 13px/1.4 system-ui, sans-serif; color: #222; background: #fff; margin: 12px; }
 input { padding: 4px 8px; margin-bottom: 8px; width: 22em; font: inherit; }
@@ -60,15 +60,15 @@ def _cell(name: object, value: object) -> str:
     if text == "failed" or text.endswith("folds failed"):
         kind = "failed"
     else:
-        number = name not in LABELS and _is_number(text.split(" (")[0])
-        kind = "number" if number else "long" if len(text) > 40 else ""
+        numeric = name not in LABELS and _is_number(text.split(" (")[0])
+        kind = "number" if numeric else "long" if len(text) > 40 else ""
     return f'<td class="{kind}">{escape(text)}</td>'
 
 
 def table_element(table: pd.DataFrame) -> str:
-    """The table as a field that filters its rows by words (with FILTER) and a table element.
+    """A search field and the table as HTML; the script FILTER makes the field filter the rows.
 
-    Undefined values read NaN; rows of means stand out.
+    Undefined values are shown as NaN; rows of means are highlighted.
     """
     head = "".join(map(_head, table.columns))
     body = []
@@ -76,13 +76,13 @@ def table_element(table: pd.DataFrame) -> str:
         mean = ' class="mean"' if str(row.get("fold", "")).startswith("mean") else ""
         body.append(f"<tr{mean}>{''.join(_cell(*item) for item in row.items())}</tr>")
     return (
-        '<input type="search" placeholder="show rows with these words" aria-label="filter">\n'
+        '<input type="search" placeholder="show rows with all these words" aria-label="filter">\n'
         f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(body) + "\n</tbody></table>"
     )
 
 
 def page(table: pd.DataFrame, title: str) -> str:
-    """A web page of its own with the table and a field that filters its rows."""
+    """A complete web page with the table and a search field."""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
         f"</title><style>{STYLE}</style></head><body>\n"
@@ -91,7 +91,7 @@ def page(table: pd.DataFrame, title: str) -> str:
 
 
 def write_tables(tables: dict[str, pd.DataFrame], paths: Iterable[str]) -> None:
-    """Writes each path's table, found by the file's name without suffix, as TSV or as a page."""
+    """Writes tables[path.stem] to each path, as TSV or, for .html, as a web page."""
     for path in map(Path, paths):
         table = tables[path.stem]
         if path.suffix == ".html":

@@ -1,4 +1,4 @@
-"""Tuning shown: what was searched and won (Table 1), the trials by epoch, and what a value does."""
+"""Figures of the tuning: every trial by epoch, and the effect of each searched value."""
 
 import math
 from itertools import product
@@ -34,7 +34,7 @@ def _panels(count: int) -> tuple[Figure, list[Axes]]:
 
 
 def curve_figure(searches: list[Search], recipe: str) -> Figure:
-    """Validation IoU against epoch, a line a trial, a panel a search; the star won."""
+    """Validation IoU by epoch: one line per trial, one panel per search, a star at the best."""
     title = f"Tuning by epoch ({recipe})"
     shown = [s for s in searches if s.recipe == recipe and len(s.history)]
     if not shown:
@@ -62,8 +62,8 @@ def curve_figure(searches: list[Search], recipe: str) -> Figure:
 
 
 def sensitivity_figure(searches: list[Search], recipe: str) -> Figure:
-    """The best validation IoU of each trial against each searched value, a panel a dimension."""
-    title = f"Sensitivity to what was tuned ({recipe})"
+    """Best validation IoU of each trial against each searched value, one panel per dimension."""
+    title = f"Effect of each tuned value ({recipe})"
     shown = [s for s in searches if s.recipe == recipe and len(s.history)]
     panels = list(
         dict.fromkeys(
@@ -100,16 +100,16 @@ def sensitivity_figure(searches: list[Search], recipe: str) -> Figure:
 
 
 def _star(axis: Axes, search: Search, name: str) -> None:
-    won = winner(search.cells)
-    if won is not None:
-        axis.scatter(won[name], won["val_iou"], **STAR)
+    best = winner(search.cells)
+    if best is not None:
+        axis.scatter(best[name], best["val_iou"], **STAR)
 
 
 def _result_text(shown: list[Search]) -> str:
     epochs = sum(len(search.history) for search in shown)
-    apart = sum(int(search.cells["epochs"].sum()) for search in shown)
+    separate = sum(int(search.cells["epochs"].sum()) for search in shown)
     text = f"{sum(s.cells['trial'].nunique() for s in shown)} trials, {epochs} epochs trained"
-    if apart > epochs:
-        text += f" where every cell apart would take {apart}"
-    won = [f"{s.name} {text_of(s.best['training'] | s.best['constants'])}" for s in shown]
-    return f"{text}; the star won" + (f": {'; '.join(won)}" if len(won) <= 2 else "")
+    if separate > epochs:
+        text += f" (training every grid point separately: {separate})"
+    best = [f"{s.name} {text_of(s.best['training'] | s.best['constants'])}" for s in shown]
+    return f"{text}; star: chosen" + (f": {'; '.join(best)}" if len(best) <= 2 else "")

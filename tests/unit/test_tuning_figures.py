@@ -1,4 +1,4 @@
-"""Promises of Table 1 and the figures of the tuning: every trial shown, the winner starred."""
+"""Tests of Table 1 and the tuning figures: every trial is shown, a star marks the chosen one."""
 
 import math
 
@@ -27,25 +27,25 @@ def search(loss: str = "focal", scope: str = "shared", **best) -> Search:
     )
     rows = [(1, 1, 0.1), (1, 2, 0.3), (1, 3, 0.2), (1, 4, 0.25), (2, 1, 0.1), (2, 2, 0.2)]
     history = pd.DataFrame(rows, columns=["trial", "epoch", "val_iou"]).assign(seconds=1.5)
-    found = {"search": "grid", "searched": GRID, "status": "won", "val_iou": 0.3}
-    found |= {"training": {"epochs": 2}, "constants": {"alpha": 0.5}}
-    return Search("robust", loss, scope, found | best, cells, history)
+    best_values = {"search": "grid", "searched": GRID, "status": "won", "val_iou": 0.3}
+    best_values |= {"training": {"epochs": 2}, "constants": {"alpha": 0.5}}
+    return Search("robust", loss, scope, best_values | best, cells, history)
 
 
-def nothing() -> Search:
+def nothing_learned() -> Search:
     cells = search().cells.assign(val_iou=0.0, status="nothing learned")
     best = {"status": "nothing learned", "training": {}, "constants": {}, "val_iou": math.nan}
     return Search("robust", "bce", "shared", search().best | best, cells, search().history)
 
 
 @pytest.fixture(autouse=True)
-def closed():
+def close_figures():
     yield
     pyplot.close("all")
 
 
-def test_table_1_says_what_was_searched_what_it_took_and_what_won():
-    table = results.table1([search(), nothing()])
+def test_table_1_shows_what_was_searched_its_cost_and_what_was_chosen():
+    table = results.table1([search(), nothing_learned()])
     first, second = table.to_dict("records")
     assert first["searched"] == "alpha 0.5 0.8; epochs 2 4"
     assert (first["trials"], first["pruned"], first["failed"]) == (2, 1, 0)
@@ -59,12 +59,13 @@ def test_table_1_says_what_was_searched_what_it_took_and_what_won():
 
 def stars(axis) -> list[tuple[float, float]]:
     size = STAR["s"]
-    found = [dots for dots in axis.collections if list(dots.get_sizes()) == [size]]
-    return [tuple(map(float, dots.get_offsets()[0])) for dots in found]
+    markers = [dots for dots in axis.collections if list(dots.get_sizes()) == [size]]
+    return [tuple(map(float, dots.get_offsets()[0])) for dots in markers]
 
 
-def test_the_curves_show_every_trial_and_star_the_winner():
-    figure = tuning_figures.curve_figure([search(), search(scope="fold-2"), nothing()], "robust")
+def test_every_trial_has_a_curve_a_star_marks_the_best_and_a_cross_a_pruned_one():
+    searches = [search(), search(scope="fold-2"), nothing_learned()]
+    figure = tuning_figures.curve_figure(searches, "robust")
     titles = [axis.get_title() for axis in figure.axes]
     assert titles == ["focal", "focal, fold-2", "bce"]
     for axis in figure.axes:
@@ -75,7 +76,7 @@ def test_the_curves_show_every_trial_and_star_the_winner():
     assert [(float(c.get_xdata()[0]), float(c.get_ydata()[0])) for c in crosses] == [(2, 0.2)]
 
 
-def test_the_sensitivity_has_a_panel_for_every_searched_value():
+def test_every_searched_value_has_a_panel():
     figure = tuning_figures.sensitivity_figure([search(), search("tversky")], "robust")
     panels = [(axis.get_title(), axis.get_xlabel()) for axis in figure.axes]
     assert panels == [(loss, name) for loss in ("focal", "tversky") for name in ("alpha", "epochs")]
@@ -84,6 +85,6 @@ def test_the_sensitivity_has_a_panel_for_every_searched_value():
 
 
 @pytest.mark.parametrize("draw", [tuning_figures.curve_figure, tuning_figures.sensitivity_figure])
-def test_a_recipe_that_searched_nothing_gets_a_figure_that_says_so(draw):
+def test_a_recipe_without_a_search_gets_a_figure_that_states_it(draw):
     figure = draw([search()], "paper")
     assert "nothing was searched" in figure._suptitle.get_text()
