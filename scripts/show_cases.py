@@ -1,4 +1,4 @@
-"""Shows every test case in one page: contours, probabilities and metrics of each set-up."""
+"""Writes the case browser: every test case with contours, probabilities and metrics."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,18 +18,18 @@ def first_folders(predictions: list[str]) -> dict[tuple[str, str, int], Path]:
 
     Folders are <recipe>/<loss>/fold-<k> or <recipe>/<loss>/seed-<s>/fold-<k>, lowest seed first.
     """
-    found: dict[tuple[str, str, int], Path] = {}
+    folders: dict[tuple[str, str, int], Path] = {}
     for folder in map(Path, predictions):
-        above = folder.parent
-        if above.name.startswith("seed-"):
-            above = above.parent
+        loss = folder.parent
+        if loss.name.startswith("seed-"):
+            loss = loss.parent
         fold = int(folder.name.removeprefix("fold-"))
-        found.setdefault((above.parent.name, above.name, fold), folder)
-    return found
+        folders.setdefault((loss.parent.name, loss.name, fold), folder)
+    return folders
 
 
-def read_answer(folder: Path, case: str, threshold: float) -> SetUpPrediction | None:
-    """The prediction of a case, None where the training failed."""
+def read_prediction(folder: Path, case: str, threshold: float) -> SetUpPrediction | None:
+    """A fold's prediction of a case, None if the training failed."""
     if (folder / "FAILED").exists():
         return None
     stored = probabilities.read(folder / f"{case}.png")
@@ -48,10 +48,19 @@ def main(
     reference_loss: str,
     threshold: float = 0.5,
 ) -> None:
-    """Writes the page of all test cases, the worst first.
+    """Writes a page of all test cases, the worst first.
 
-    metrics: tables of every recipe and loss, all their seeds; predictions: their fold folders.
-    Numbers are means over the seeds, pictures show the first one.
+    Args:
+        metrics: the metrics table of every recipe and loss; numbers are means over the seeds.
+        predictions: the prediction folder of every training; pictures show the first seed.
+        cases_dir: the images.
+        masks_dir: the ground truth.
+        page: the HTML page to write.
+        reference_loss: its contour is shown at first where there are many set-ups.
+        threshold: a pixel is predicted as tumour if its probability is above.
+
+    Raises:
+        UserError: a set-up lacks a case.
     """
     tables = [read_table(path, ("recipe", "loss")) for path in metrics]
     lines = case_browser.averaged(pd.concat(tables, ignore_index=True))
@@ -61,15 +70,15 @@ def main(
 
     def cases() -> Iterator[dict[str, Any]]:
         for case, mean in means.iterrows():
-            here = by_case[case]
-            answers = [
-                read_answer(folders[recipe, loss, fold], case, threshold)
-                for (recipe, loss, _), fold in here["fold"].items()
+            of_case = by_case[case]
+            shown = [
+                read_prediction(folders[recipe, loss, fold], case, threshold)
+                for (recipe, loss, _), fold in of_case["fold"].items()
             ]
             image = read_image(Path(cases_dir) / f"{case}.png")
             truth = read_mask(Path(masks_dir) / f"{case}.png")
-            drawn = case_browser.pictures(image, truth, answers)
-            yield {"case": case} | case_browser.numbers(here, mean) | drawn
+            pictures = case_browser.pictures(image, truth, shown)
+            yield {"case": case} | case_browser.numbers(of_case, mean) | pictures
 
     case_browser.write_page(page, case_browser.facts(lines, reference_loss), cases())
     size = Path(page).stat().st_size / 1e6

@@ -1,4 +1,4 @@
-"""Shows one recipe from the inside: Fig. 5 (predictions) and the training curves."""
+"""Draws one recipe's predictions (Fig. 5) and training curves."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ SHOWN_LOSSES = 2  # more would not be legible in one figure
 
 
 def read_histories(paths: list[str]) -> pd.DataFrame:
-    """All trainings' histories in one table; names from <loss>/seed-<s>/fold-<k>/history.tsv."""
+    """The histories of all trainings in one table. paths: <loss>/seed-<s>/fold-<k>/history.tsv."""
     tables = []
     for path in map(Path, paths):
         loss, training = path.parts[-4], "/".join(path.parts[-3:-1])
@@ -25,7 +25,7 @@ def read_histories(paths: list[str]) -> pd.DataFrame:
 
 
 def shown_losses(metrics: pd.DataFrame, reference_loss: str) -> list[str]:
-    """The reference loss (or the first trained one) and the next, SHOWN_LOSSES at most."""
+    """The first SHOWN_LOSSES losses that trained, the reference loss before all others."""
     losses = list(dict.fromkeys(metrics["loss"]))
     trained = set(metrics.loc[metrics["status"] == "ok", "loss"])
     losses.sort(key=lambda loss: (loss not in trained, loss != reference_loss))
@@ -45,10 +45,19 @@ def main(
     reference_loss: str,
     threshold: float = 0.5,
 ) -> None:
-    """Writes two figures of one recipe.
+    """Writes two figures of one recipe. Cases of Fig. 5 are chosen by the reference loss's Dice.
 
-    metrics: its losses' tables; predictions: the first seed's folders, <loss>/seed-<s>/fold-<k>.
-    Cases of Fig. 5 are chosen by the rank of the reference loss's Dice, no other way.
+    Args:
+        histories: history.tsv of every training.
+        metrics: the metrics table of every loss.
+        predictions: the first seed's folders, <loss>/seed-<s>/fold-<k>.
+        cases_dir: the images.
+        masks_dir: the ground truth.
+        predictions_svg: Fig. 5.
+        curves_svg: the training curves.
+        recipe: the recipe's name.
+        reference_loss: its Dice ranks the cases.
+        threshold: a pixel is predicted as tumour if its probability is above.
     """
     table = pd.concat([read_table(path) for path in metrics], ignore_index=True)
     folders = {(path.parts[-3], path.name): path for path in map(Path, predictions)}
@@ -60,16 +69,16 @@ def main(
     for case in cases_by_dice(table[table["loss"] == losses[0]]):
         image = read_image(Path(cases_dir) / f"{case}.png")
         mask = read_mask(Path(masks_dir) / f"{case}.png")
-        answers = []
+        shown: list[ShownPrediction | None] = []
         for loss in losses:
             line = by_case[loss].loc[case]
-            answer = None
-            if line["status"] == "ok":
-                stored = probabilities.read(folders[loss, f"fold-{line['fold']}"] / f"{case}.png")
-                answer = ShownPrediction(loss, probabilities.as_fraction(stored), line["dice"])
-            answers.append(answer)
+            if line["status"] != "ok":
+                shown.append(None)
+                continue
+            stored = probabilities.read(folders[loss, f"fold-{line['fold']}"] / f"{case}.png")
+            shown.append(ShownPrediction(loss, probabilities.as_fraction(stored), line["dice"]))
         label = f"{case}\n{by_case[losses[0]].loc[case, 'plane']}"
-        rows.append((ShownCase(label, image, image, mask, mask), answers))
+        rows.append((ShownCase(label, image, image, mask, mask), shown))
     figure = prediction_figure(rows, losses, recipe=recipe, threshold=threshold)
     save_svg(figure, predictions_svg)
     save_svg(curve_figure(read_histories(histories), names, recipe), curves_svg)

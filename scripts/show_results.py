@@ -1,4 +1,4 @@
-"""Shows the comparison over all set-ups: Fig. 4 and the Dice of every test case."""
+"""Draws the comparison of all set-ups: Fig. 4 and the Dice of every test case."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from tumorseg.reporting.study_tables import published_rows, table2
 
 
 def main(*, metrics: list[str], background: str, bars_svg: str, cases_svg: str) -> None:
-    """Writes two figures from the metrics tables of all set-ups; the baseline has no bars."""
+    """Writes two figures from the metrics of all set-ups and of the baseline `background`."""
     cases = pd.concat([read_table(path) for path in [*metrics, background]], ignore_index=True)
     table = pd.concat([table2(cases), published_rows()], ignore_index=True)
     save_svg(bar_figure(table), bars_svg)

@@ -1,4 +1,4 @@
-"""Shows the statistics: forest plot, patients, ranks, balance, size, thresholds, reliability."""
+"""Draws the statistics: how losses differ, rank, balance errors and are calibrated."""
 
 import pandas as pd
 
@@ -33,7 +33,31 @@ def main(
     resamples: int,
     seed: int,
 ) -> None:
-    """Writes eight figures of the primary recipe; the tables are those that `analyse` writes."""
+    """Writes eight figures of the primary recipe.
+
+    Args:
+        metrics: the metrics table of every recipe and loss.
+        thresholds_tables: counts at every threshold, from `measure`.
+        reliability_tables: pixels by predicted probability, from `measure`.
+        contrasts_table: pairs of losses, from `analyse`, like the next four tables.
+        ranking_table: ranks of the losses.
+        chosen_table: the threshold that each training's validation patients chose.
+        calibration_table: calibration errors.
+        subgroups_table: Dice by subgroup.
+        forest_svg: differences from the reference loss.
+        paired_svg: every patient's Dice with every loss.
+        ranking_svg: ranks of the losses.
+        balance_svg: precision against recall.
+        size_svg: Dice against tumour size.
+        thresholds_svg: Dice against the threshold.
+        reliability_svg: predicted probabilities against frequencies.
+        subgroups_svg: Dice by subgroup.
+        recipe: the primary recipe.
+        reference_loss: the loss that the others are compared with.
+        threshold: the fixed threshold.
+        resamples: bootstrap samples.
+        seed: of the bootstrap.
+    """
     cases = pd.concat([read_table(path) for path in metrics], ignore_index=True)
     curves = read_all(thresholds_tables, ".thresholds.tsv")
     bins = read_all(reliability_tables, ".reliability.tsv")

@@ -1,4 +1,4 @@
-"""Lays out every table and figure for a manuscript: CSV, LaTeX, SVG and PDF in one flat folder."""
+"""Copies all tables and figures for a manuscript into one folder: CSV, LaTeX, SVG and PDF."""
 
 import shutil
 from pathlib import Path
@@ -11,39 +11,41 @@ from tumorseg.core.files import write_text
 
 
 def flat_name(path: Path, under: str) -> str:
-    """figures/fig5/robust.svg as fig5_robust: the folders below `under` go into the name."""
+    """The folders below `under` joined into one name: figures/fig5/robust.svg -> fig5_robust."""
     parts = path.with_suffix("").parts
     return "_".join(parts[len(parts) - parts[::-1].index(under) :])
 
 
 def latex(table: pd.DataFrame) -> str:
-    """A booktabs tabular; text is escaped, numbers stand as they are in the TSV."""
+    """The table as a LaTeX tabular (booktabs) with escaped text."""
     kind = {"tablefmt": "latex_booktabs", "showindex": False, "disable_numparse": True}
     return tabulate(table, headers="keys", **kind) + "\n"
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Numbers with four significant digits, as text; counts stay whole and NaN reads NaN."""
+    """All values as text: fractions with four significant digits, integers in full, NaN as NaN."""
     text = table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
     return text.replace("nan", "NaN")
 
 
 def main(*, results: list[str], manuscript_dir: str) -> None:
-    """Copies figures as SVG and PDF, writes tables as full CSV and as LaTeX of four digits.
+    """Copies figures as SVG and PDF; writes tables as full CSV and as LaTeX with four digits.
 
-    results: all that the report shows; of these tables/*.tsv and figures/**.svg.
+    results: all files of the report; of these tables/*.tsv and figures/**.svg are used. Raises
+    UserError if a figure's PDF is missing.
     """
     folder = Path(manuscript_dir)
     folder.mkdir(parents=True, exist_ok=True)
     paths = sorted(map(Path, results))
     figures = [path for path in paths if path.suffix == ".svg"]
     for path in figures:
-        for form in (path, path.with_suffix(".pdf")):
-            if not form.is_file():
+        for file in (path, path.with_suffix(".pdf")):
+            if not file.is_file():
                 raise UserError(
-                    f"{form}: gone; delete {path} as well, and the figure is made again"
+                    f"{file}: the file is missing; delete {path} as well, then run again to redraw "
+                    "the figure"
                 )
-            shutil.copyfile(form, folder / f"{flat_name(path, 'figures')}{form.suffix}")
+            shutil.copyfile(file, folder / f"{flat_name(path, 'figures')}{file.suffix}")
     tables = [path for path in paths if path.suffix == ".tsv" and path.parent.name == "tables"]
     for path in tables:
         table = pd.read_csv(path, sep="\t", na_values=["NaN"], keep_default_na=False)

@@ -1,4 +1,4 @@
-"""Gathers every result into one self-contained page, with Snakemake's own reporter."""
+"""Writes the report: all results in one self-contained page, made by Snakemake's reporter."""
 
 import subprocess
 import sys
@@ -10,31 +10,11 @@ import yaml
 
 from tumorseg.core.files import write_atomically, write_text
 from tumorseg.core.places import SCRIPTS
-
-# Snakemake shows a page as a data URL in a frame, of which Chromium blocks those above 2 MB. A blob
-# may have any size.
-_AFTER_RESULTS = '<script id="categories">'
-_LARGE_PAGES = """<script>
-for (const one of Object.values(results)) {
-  if (one.data_uri.length > 1e6 && one.data_uri.startsWith("data:text/html")) {
-    const content = atob(one.data_uri.slice(one.data_uri.indexOf(",") + 1));
-    const bytes = Uint8Array.from(content, (letter) => letter.charCodeAt(0));
-    one.data_uri = URL.createObjectURL(new Blob([bytes], { type: "text/html" }));
-  }
-}
-</script>
-"""
-
-
-def with_large_pages(report: str) -> str:
-    """Snakemake's report, in which pages of any size open; raises RuntimeError for another form."""
-    if report.count(_AFTER_RESULTS) != 1:
-        raise RuntimeError("Snakemake's report has changed: no place to let large pages open")
-    return report.replace(_AFTER_RESULTS, _LARGE_PAGES + _AFTER_RESULTS)
+from tumorseg.reporting.large_pages import with_large_pages
 
 
 def as_yaml(settings: dict[str, Any]) -> str:
-    """Settings as a config file holds them."""
+    """Settings as the text of a config file."""
     return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
 
 
@@ -50,15 +30,25 @@ def main(
     report_file: str,
     zip_file: str,
 ) -> None:
-    """Writes the settings as shown to others, and report.html from all that `target` asks for.
+    """Writes the settings and the report of everything that the rule `target` collects.
 
-    The report opens with the answer and then the guide (opening_file: both). zip_file: the same
-    with every item as a file of its own.
+    A second Snakemake process reads the records of the finished jobs. Its config is a temporary
+    file, since the settings in force may name the user's folders. It takes no lock and no profile,
+    because the first process holds the lock.
 
-    A second Snakemake reads the records of the finished jobs. It gets the settings in force as its
-    --configfile (a temporary one, since they may name the user's folders), and no lock and no
-    profile, because the first one still holds and uses them.
-    Raises RuntimeError with Snakemake's words if the report cannot be made.
+    Args:
+        config: the settings in force.
+        shown: the settings without the user's folders, for settings_file.
+        target: the rule whose inputs the report shows.
+        answer_file: the answer, first text of the report.
+        guide_file: how to read the report, its second text.
+        settings_file: the settings to publish.
+        opening_file: the answer and the guide as one text.
+        report_file: the report as a single page.
+        zip_file: the report with every item as a separate file.
+
+    Raises:
+        RuntimeError: the report cannot be made; with Snakemake's output.
     """
     parts = [Path(path).read_text(encoding="utf-8") for path in (answer_file, guide_file)]
     write_text(opening_file, "\n".join(parts))

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import show_cases
-import write_report
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table, write_text
 from tumorseg.core.images import write_mask, write_png
 from tumorseg.evaluation.case_metrics import failed, measured
 from tumorseg.reporting import case_browser
 from tumorseg.reporting.figure_style import TRUTH, palette
+from tumorseg.reporting.large_pages import with_large_pages
 
 LOSSES = ("bce", "focal", "dice")
 NAMES = ("0001", "0002", "0003", "0004", '</script><img src=x onerror="x=1">', "0006")
@@ -428,7 +428,7 @@ def test_a_page_above_2_mb_opens_in_the_report(tmp_path, made):
         '<script>document.querySelector("iframe").src = results["cases.html"].data_uri;</script>'
     )
     path = tmp_path / "report.html"
-    path.write_text(write_report.with_large_pages(report), encoding="utf-8")
+    path.write_text(with_large_pages(report), encoding="utf-8")
     with browser(path) as tab:
         frame = tab.frame_locator("iframe")
         frame.locator("tbody td.picture button").first.press("Enter")
@@ -438,4 +438,4 @@ def test_a_page_above_2_mb_opens_in_the_report(tmp_path, made):
 
 def test_a_report_of_another_form_is_not_silently_left_alone():
     with pytest.raises(RuntimeError, match="has changed"):
-        write_report.with_large_pages("<html></html>")
+        with_large_pages("<html></html>")
