@@ -1,15 +1,14 @@
-"""Writes the chosen loss's trainings as a folder that predicts new images on any machine."""
+"""Exports the networks of one loss as a folder that can predict images on any machine."""
 
 from pathlib import Path
 from statistics import fmean
-from typing import Any
-
-import yaml
 
 from tumorseg.core.cases import PLANES
-from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
+from tumorseg.core.records import NetworkSettings, RecipeSettings
 from tumorseg.prediction import exported_model
+from tumorseg.prediction.chosen_trainings import chosen_loss, finished, member
+from tumorseg.prediction.records import ModelFacts
 from tumorseg.training import identity
 
 
@@ -23,48 +22,52 @@ def main(
     model_dir: str,
     experiment: str,
     recipe: str,
-    settings: dict[str, Any],
+    settings: RecipeSettings,
     losses: list[str],
     model_loss: str,
-    network: dict[str, Any],
+    network: NetworkSettings,
     skull_strip: str,
     threshold: float,
 ) -> None:
     """Writes model.yaml, README.txt and the weights of every fold and seed of one loss.
 
-    settings_files, weights: of every loss, in the same order. model_loss: `best` for the first of
-    the recipe in ranking_table, or a loss's name. threshold: the fixed one, told beside the mean of
-    those that the trainings' own validation patients chose. Failed trainings are left out, counted.
+    Failed trainings are left out and counted.
+
+    Args:
+        settings_files: settings.yaml of every training of the recipe.
+        weights: the weights of the same trainings, in the same order.
+        ranking_table: the losses' mean Dice with intervals.
+        thresholds_table: the threshold that each training's validation patients chose.
+        cases_table: all cases, for their numbers.
+        model_dir: the folder to write.
+        experiment: the experiment's name.
+        recipe: the recipe's name.
+        settings: the recipe.
+        losses: all losses of the experiment.
+        model_loss: a loss's name, or `best` for the one with the highest mean Dice.
+        network: the key `network` of the config.
+        skull_strip: the skull-stripping method.
+        threshold: the experiment's fixed threshold, for information.
+
+    Raises:
+        UserError: model_loss is unknown, or all trainings of the loss failed.
     """
-    if model_loss not in ("best", *losses):
-        known = ", ".join(losses)
-        raise UserError(f"config: model_loss: no loss {model_loss!r}; there are: best, {known}")
     ranked = read_table(ranking_table, ("recipe", "loss")).query("recipe == @recipe")
-    ranked = ranked.sort_values("mean", ascending=False, kind="stable").set_index("loss")
-    loss = str(ranked.index[0]) if model_loss == "best" else model_loss
-    score = ranked.loc[loss]
-    cells_of_loss = [
-        (facts, Path(path))
-        for file, path in zip(settings_files, weights, strict=True)
-        if (facts := yaml.safe_load(Path(file).read_text(encoding="utf-8")))["loss"]["name"] == loss
-    ]
-    done = [(facts, path) for facts, path in cells_of_loss if facts["status"] == "ok"]
-    failed = len(cells_of_loss) - len(done)
-    if not done:
-        raise UserError(f"loss {loss}: all {failed} trainings failed: there is nothing to export")
+    score = chosen_loss(ranked, losses, model_loss)
+    loss = str(score.name)
+    done, failed = finished(settings_files, weights, loss)
     chosen = read_table(thresholds_table, ("recipe", "loss"))
     chosen = chosen.query("recipe == @recipe and loss == @loss").set_index(["seed", "fold"])
-    own = [float(chosen.loc[(facts["seed"], facts["fold"]), "threshold"]) for facts, _ in done]
+    thresholds = [float(chosen.loc[(item["seed"], item["fold"]), "threshold"]) for item, _ in done]
     cases = read_table(cases_table)
     planes = cases["plane"].value_counts()
-    names = [f"seed-{f['seed']}_fold-{f['fold']}.weights.h5" for f, _ in done]
-    facts = {
+    facts: ModelFacts = {
         "experiment": experiment,
         "loss": {"name": loss, "function": done[0][0]["loss"]["function"]},
         "recipe": {"name": recipe, "settings": settings},
         "network": network,
         "skull_strip": skull_strip,
-        "threshold": round(fmean(own), 4),
+        "threshold": round(fmean(thresholds), 4),
         "threshold_fixed": threshold,
         "planes": {name: int(planes[name]) for name in PLANES if name in planes},
         "patients": int(cases["patient"].nunique()),
@@ -73,9 +76,7 @@ def main(
         "failed_trainings": failed,
         "versions": identity.versions(),
         "members": [
-            {"file": name, "seed": f["seed"], "fold": f["fold"], "threshold": own_threshold}
-            | {"loss_constants": f["loss"]["constants"], "training": f["settings"]["training"]}
-            for name, (f, _), own_threshold in zip(names, done, own, strict=True)
+            member(record, value) for (record, _), value in zip(done, thresholds, strict=True)
         ],
     }
     folder = Path(model_dir)

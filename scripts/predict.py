@@ -1,4 +1,4 @@
-"""Predicts new images with an exported model, in their own geometry."""
+"""Predicts new images with an exported model; results have the geometry of each image."""
 
 import os
 from pathlib import Path
@@ -15,15 +15,18 @@ from tumorseg.privacy.local import local_only
 
 
 def folder_of(local_dir: Path, images: Path) -> Path:
-    """The folder for these images' predictions, named as they are; marked, and theirs alone."""
+    """The folder for the predictions of these images, named after them and marked as local.
+
+    Raises UserError if it holds predictions of other images with the same name.
+    """
     name = images.resolve().name.removesuffix(".gz")
     folder = local_dir / "predictions" / (name if images.is_dir() else Path(name).stem)
     local_only(local_dir)
     source = folder / "SOURCE.txt"
     if source.exists() and source.read_text(encoding="utf-8").strip() != str(images.resolve()):
         raise UserError(
-            f"{folder}: holds the predictions of other images of the same name (SOURCE.txt); move "
-            "it away or rename your folder"
+            f"{folder}: it holds predictions of other images of the same name (see SOURCE.txt); "
+            "move it away, or rename the folder or file of your images"
         )
     local_only(folder)
     write_text(source, f"{images.resolve()}\n")
@@ -40,42 +43,52 @@ def main(
     wanted_device: str,
     code: str,
 ) -> None:
-    """Writes a mask and a probability an image, predictions.tsv and overview.html.
+    """Writes a mask and a probability per image, predictions.tsv and overview.html.
 
-    images: file, folder or table; model: folder of an exported model, model_dir where empty. Images
-    that cannot be read do not stop the others; at the end they raise a UserError.
+    Args:
+        images: a file, a folder or a table.
+        local_dir: predictions go to its subfolder `predictions`.
+        model: the folder of an exported model.
+        model_dir: the same; used if `model` is empty.
+        threads: CPU threads.
+        wanted_device: auto, cpu, gpu or tpu.
+        code: digest of the code; when it changes, all images are predicted again.
+
+    Raises:
+        UserError: nothing to predict, an unusable model, or, after all other images are done,
+            images that could not be predicted.
     """
     if not images:
         raise UserError(
-            "config: images: say what to predict, --config images=<file, folder or table>"
+            "config: images: no images are named; expected --config images=<file, folder or table>"
         )
     source = Path(images).expanduser()
     model_folder = Path(model or str(model_dir)).expanduser()
     facts = exported_model.read(model_folder)
-    found, left_out = new_images.find(source)
+    to_predict, left_out = new_images.find(source)
     folder = folder_of(Path(local_dir), source)
 
-    def start() -> "Ensemble":  # noqa: F821 - Keras may only start after the device is set up
+    def load_members() -> "Ensemble":  # noqa: F821 - Keras starts after the device is set up
         device.start(wanted=wanted_device, threads=threads, seed=1)
         from tumorseg.prediction.ensemble import Ensemble
 
         return Ensemble(model_folder, facts)
 
     version = f"{code} {sha256(model_folder / exported_model.FACTS)}"
-    work = Work(folder, facts, version, start)
-    work.run(found)
-    others = ", ".join(f"{count} {suffix}" for suffix, count in left_out.most_common())
-    others = f"Files that are no images were left out: {others}." if others else ""
-    rows = [record["row"] for record in work.records(found)]
+    work = Work(folder, facts, version, load_members)
+    work.run(to_predict)
+    counts = ", ".join(f"{count} {suffix}" for suffix, count in left_out.most_common())
+    ignored = f"Ignored files that are not images: {counts}." if counts else ""
+    rows = [record["row"] for record in work.records(to_predict)]
     write_table(pd.DataFrame(rows, columns=list(overview.COLUMNS)), folder / "predictions.tsv")
     page = folder / "overview.html"
-    overview.write_page(page, overview.lines_of(facts, others), work.records(found))
+    overview.write_page(page, overview.model_lines(facts, ignored), work.records(to_predict))
     print("Research use only: not for diagnosis, nor for any decision about a patient.")
-    print(f"{page}: {work.done} images predicted, {work.kept} were up to date. {others}".strip())
+    print(f"{page}: {work.done} images predicted, {work.kept} were up to date. {ignored}".strip())
     if work.failed:
         raise UserError(
-            f"{work.failed} of {len(found)} images could not be predicted: see the lines above, or "
-            f"{folder / 'predictions.tsv'}"
+            f"{work.failed} of {len(to_predict)} images could not be predicted: see the lines "
+            f"ERROR above, or the column notes in {folder / 'predictions.tsv'}"
         )
 
 

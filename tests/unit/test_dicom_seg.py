@@ -1,4 +1,4 @@
-"""Promises of the DICOM-SEG: each slice's mask refers to the very slice that it was made on."""
+"""Tests of DICOM-SEG files: every frame lies on the slice that it was predicted from."""
 
 import highdicom
 import nibabel as nib
@@ -22,67 +22,67 @@ SAGITTAL = [0, 1, 0, 0, 0, -1]
 
 
 def dataset(storage, series):
-    """An anonymized MR image: without a birth date and the like."""
-    made = Dataset()
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = storage
-    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    made.StudyInstanceUID, made.SeriesInstanceUID, made.FrameOfReferenceUID = series
-    made.Modality = "MR"
-    made.Rows, made.Columns = ROWS, COLUMNS
-    made.BitsAllocated = made.BitsStored = 16
-    made.HighBit, made.PixelRepresentation, made.SamplesPerPixel = 15, 0, 1
-    made.PhotometricInterpretation = "MONOCHROME2"
-    return made
+    """An anonymized MR image, without birth date, study date and the like."""
+    image = Dataset()
+    image.file_meta = FileMetaDataset()
+    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = storage
+    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    image.StudyInstanceUID, image.SeriesInstanceUID, image.FrameOfReferenceUID = series
+    image.Modality = "MR"
+    image.Rows, image.Columns = ROWS, COLUMNS
+    image.BitsAllocated = image.BitsStored = 16
+    image.HighBit, image.PixelRepresentation, image.SamplesPerPixel = 15, 0, 1
+    image.PhotometricInterpretation = "MONOCHROME2"
+    return image
 
 
 def pixels(index):
-    """A slice that is told from the others by its values."""
+    """A slice whose values differ from those of all other slices."""
     return np.full((ROWS, COLUMNS), 100 * index, np.uint16) + np.arange(COLUMNS, dtype=np.uint16)
 
 
 def write_series(folder, series=None):
-    """Slices whose file names and instance numbers run against their places."""
+    """A series whose file names and instance numbers do not follow the slices' positions."""
     series = series or [generate_uid() for _ in range(3)]
     folder.mkdir(parents=True, exist_ok=True)
     order = np.random.default_rng(0).permutation(COUNT)
     for name, index in enumerate(order):
-        made = dataset(MRImageStorage, series)
-        made.PixelSpacing, made.SliceThickness = [0.8, 0.5], 4
-        made.ImageOrientationPatient = SAGITTAL
-        made.ImagePositionPatient = [4.0 * int(index), -6, 9]
-        made.InstanceNumber = name + 1
-        made.PixelData = pixels(index).tobytes()
-        made.save_as(folder / f"{name}.dcm", enforce_file_format=True)
+        image = dataset(MRImageStorage, series)
+        image.PixelSpacing, image.SliceThickness = [0.8, 0.5], 4
+        image.ImageOrientationPatient = SAGITTAL
+        image.ImagePositionPatient = [4.0 * int(index), -6, 9]
+        image.InstanceNumber = name + 1
+        image.PixelData = pixels(index).tobytes()
+        image.save_as(folder / f"{name}.dcm", enforce_file_format=True)
     return folder
 
 
 def write_frames(path):
-    """An enhanced MR image whose frames are stored in another order than they lie."""
-    made = dataset(EnhancedMRImageStorage, [generate_uid() for _ in range(3)])
+    """An enhanced MR image whose frames are not stored in the order of their positions."""
+    image = dataset(EnhancedMRImageStorage, [generate_uid() for _ in range(3)])
     order = np.random.default_rng(1).permutation(COUNT)
-    made.NumberOfFrames = COUNT
-    made.InstanceNumber = 1
+    image.NumberOfFrames = COUNT
+    image.InstanceNumber = 1
     measures, orientation = Dataset(), Dataset()
     measures.PixelSpacing, measures.SliceThickness = [0.8, 0.5], 4
     orientation.ImageOrientationPatient = SAGITTAL
     shared = Dataset()
     shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [orientation]
-    made.SharedFunctionalGroupsSequence = [shared]
-    made.PerFrameFunctionalGroupsSequence = []
+    image.SharedFunctionalGroupsSequence = [shared]
+    image.PerFrameFunctionalGroupsSequence = []
     for index in order:
         position, group = Dataset(), Dataset()
         position.ImagePositionPatient = [4.0 * int(index), -6, 9]
         group.PlanePositionSequence = [position]
-        made.PerFrameFunctionalGroupsSequence.append(group)
-    made.PixelData = b"".join(pixels(index).tobytes() for index in order)
-    made.save_as(path, enforce_file_format=True)
+        image.PerFrameFunctionalGroupsSequence.append(group)
+    image.PixelData = b"".join(pixels(index).tobytes() for index in order)
+    image.save_as(path, enforce_file_format=True)
     return path
 
 
 def a_mask(shape):
-    """Different in every slice, nothing in one of them, without any symmetry."""
+    """A mask without symmetry, different in every slice and empty in one."""
     mask = (np.random.default_rng(2).random(shape) > 0.6).astype(np.uint8)
     mask[..., :3] = 0
     if len(shape) == 3 and shape[0] > 1:
@@ -95,30 +95,30 @@ def measured(scan):
 
 
 def assert_every_frame_lies_on_its_slice(path, scan, mask):
-    """The segmentation's own positions, turned into slices of the scan by its affine."""
+    """Compares frames with the mask by the positions in the segmentation and the scan's affine."""
     seg = highdicom.seg.segread(path)
     assert seg.SegmentSequence[0].SegmentLabel == "tumour"
-    again = np.zeros_like(mask)
+    by_position = np.zeros_like(mask)
     stored = seg.pixel_array.reshape(-1, *mask.shape[-2:])
     for frame, group in zip(stored, seg.PerFrameFunctionalGroupsSequence, strict=True):
         x, y, z = map(float, group.PlanePositionSequence[0].ImagePositionPatient)
         voxel = np.linalg.solve(scan.affine, [-x, -y, z, 1])[:3]
         np.testing.assert_allclose(voxel, np.rint(voxel), atol=1e-3)
         assert tuple(np.rint(voxel[1:])) == (0, 0)
-        again[round(voxel[0])] = frame
-    np.testing.assert_array_equal(again, mask)
+        by_position[round(voxel[0])] = frame
+    np.testing.assert_array_equal(by_position, mask)
 
 
 @pytest.mark.parametrize("kind", ["series", "frames"])
-def test_a_segmentations_frames_lie_on_the_slices_they_belong_to(tmp_path, kind):
+def test_every_frame_lies_on_its_slice(tmp_path, kind):
     write = {"series": write_series, "frames": write_frames}[kind]
     scan = read(write(tmp_path / "scan"))
     firsts = list(measured(scan)[:, 0, 0])
     assert firsts == [500, 400, 300, 200, 100, 0]  # sorted by place, the normal runs to the Right
     mask = a_mask(scan.voxels.shape)
     quantised = mask.astype(np.uint16) * 50000
-    files, told = native_files.write(tmp_path / "out/scan", scan, mask, quantised)
-    assert told == []
+    files, warnings = native_files.write(tmp_path / "out/scan", scan, mask, quantised)
+    assert warnings == []
     assert [path.name for path in files] == ["scan_mask.dcm", "scan_probability.nii.gz"]
     assert_every_frame_lies_on_its_slice(files[0], scan, mask)
     probability = nib.load(files[1])
@@ -126,38 +126,38 @@ def test_a_segmentations_frames_lie_on_the_slices_they_belong_to(tmp_path, kind)
     np.testing.assert_allclose(probability.affine, scan.affine, atol=1e-5)
 
 
-def test_a_segmentation_names_the_slices_it_was_made_on(tmp_path):
+def test_a_segmentation_refers_to_the_slices_it_was_predicted_from(tmp_path):
     scan = read(write_series(tmp_path / "scan"))
     mask = a_mask(scan.voxels.shape)
     files, _ = native_files.write(tmp_path / "scan", scan, mask, mask.astype(np.uint16))
     seg = highdicom.seg.segread(files[0])
-    found = seg.get_pixels_by_source_instance(
+    by_source = seg.get_pixels_by_source_instance(
         list(scan.uids), segment_numbers=[1], assert_missing_frames_are_empty=True
     )[..., 0]
-    np.testing.assert_array_equal(found, mask)
+    np.testing.assert_array_equal(by_source, mask)
 
 
-def test_an_empty_mask_is_a_segmentation_too(tmp_path):
+def test_an_empty_mask_can_be_written(tmp_path):
     scan = read(write_series(tmp_path / "scan"))
     mask = np.zeros(scan.voxels.shape, np.uint8)
-    files, told = native_files.write(tmp_path / "scan", scan, mask, mask.astype(np.uint16))
-    assert told == []
+    files, warnings = native_files.write(tmp_path / "scan", scan, mask, mask.astype(np.uint16))
+    assert warnings == []
     assert not highdicom.seg.segread(files[0]).pixel_array.any()
 
 
 @pytest.mark.parametrize("name", ["MR_small.dcm", "CT_small.dcm"])
-def test_real_dicom_files_get_a_segmentation_of_their_own_patient(tmp_path, name):
+def test_a_segmentation_of_a_real_dicom_file_has_its_patient_and_study(tmp_path, name):
     scan = read(get_testdata_file(name))
     mask = a_mask(scan.voxels.shape)
-    files, told = native_files.write(tmp_path / "a", scan, mask, mask.astype(np.uint16))
-    assert told == []
+    files, warnings = native_files.write(tmp_path / "a", scan, mask, mask.astype(np.uint16))
+    assert warnings == []
     source, seg = pydicom.dcmread(get_testdata_file(name)), highdicom.seg.segread(files[0])
     assert seg.PatientID == source.PatientID
     assert seg.StudyInstanceUID == source.StudyInstanceUID
     np.testing.assert_array_equal(seg.pixel_array, mask.reshape(seg.pixel_array.shape))
 
 
-def test_an_image_that_no_segmentation_can_refer_to_gets_another_file_and_a_warning(tmp_path):
+def test_if_no_segmentation_can_be_written_nifti_and_a_warning_replace_it(tmp_path):
     folder = write_series(tmp_path / "scan")
     scan = read(folder)
     for file in folder.iterdir():
@@ -166,28 +166,28 @@ def test_an_image_that_no_segmentation_can_refer_to_gets_another_file_and_a_warn
         del header.StudyInstanceUID
         header.save_as(file)
     mask = a_mask(scan.voxels.shape)
-    files, (note,) = native_files.write(tmp_path / "a", scan, mask, mask.astype(np.uint16))
-    assert note.code == "dicom_seg"
+    files, (problem,) = native_files.write(tmp_path / "a", scan, mask, mask.astype(np.uint16))
+    assert problem.code == "dicom_seg"
     assert [path.name for path in files] == ["a_mask.nii.gz", "a_probability.nii.gz"]
     np.testing.assert_array_equal(nib.load(files[0]).get_fdata(), mask)
     np.testing.assert_allclose(nib.load(files[0]).affine, scan.affine)
 
 
-def test_a_series_is_one_image_and_single_slices_are_one_each(tmp_path):
+def test_a_series_is_one_image_and_slices_of_different_series_are_several(tmp_path):
     write_series(tmp_path / "one")
     (tmp_path / "several").mkdir()
     for index in range(3):
-        made = sorted(write_series(tmp_path / f"x{index}").iterdir())[0]
-        made.rename(tmp_path / f"several/{index}.dcm")
+        image = sorted(write_series(tmp_path / f"x{index}").iterdir())[0]
+        image.rename(tmp_path / f"several/{index}.dcm")
         for file in (tmp_path / f"x{index}").iterdir():
             file.unlink()
         (tmp_path / f"x{index}").rmdir()
-    found, _ = new_images.find(tmp_path)
-    assert [image.name for image in found] == [
+    images, _ = new_images.find(tmp_path)
+    assert [image.name for image in images] == [
         "one",
         "several/0.dcm",
         "several/1.dcm",
         "several/2.dcm",
     ]
-    found, _ = new_images.find(tmp_path / "one")
-    assert [(image.name, image.path) for image in found] == [("one", tmp_path / "one")]
+    images, _ = new_images.find(tmp_path / "one")
+    assert [(image.name, image.path) for image in images] == [("one", tmp_path / "one")]

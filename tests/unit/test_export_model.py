@@ -1,4 +1,4 @@
-"""Promises of the exported model: the right loss, every finished training, nobody's name."""
+"""Tests of export_model: the right loss, every finished training, and no names of patients."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ LOSSES = ["bce", "focal"]
 
 @pytest.fixture
 def study(tmp_path):
-    """Two losses in two folds with two seeds; focal is better and one of its trainings failed."""
+    """Two losses, two seeds, two folds; focal has the higher Dice and one failed training."""
     arguments = {"settings_files": [], "weights": []}
     thresholds = []
     for loss in LOSSES:
@@ -72,9 +72,7 @@ def exported(study, tmp_path, **changes):
     return exported_model.read(tmp_path / "model")
 
 
-def test_best_is_the_first_of_the_recipe_and_failed_trainings_are_left_out_and_counted(
-    study, tmp_path
-):
+def test_best_exports_the_loss_with_the_highest_dice_and_counts_failed_trainings(study, tmp_path):
     facts = exported(study, tmp_path)
     assert facts["loss"] == {"name": "focal", "function": "focal"}
     assert [(m["seed"], m["fold"]) for m in facts["members"]] == [(1, 1), (1, 2), (2, 2)]
@@ -87,21 +85,19 @@ def test_best_is_the_first_of_the_recipe_and_failed_trainings_are_left_out_and_c
         assert member["loss_constants"] == {"alpha": member["seed"] / 10}
 
 
-def test_the_threshold_is_the_mean_of_those_the_trainings_chose_beside_the_fixed_one(
-    study, tmp_path
-):
+def test_the_threshold_is_the_mean_of_the_trainings_own_thresholds(study, tmp_path):
     facts = exported(study, tmp_path)
     assert facts["threshold"] == pytest.approx((0.3 + 0.4 + 0.6) / 3, abs=1e-4)
     assert facts["threshold_fixed"] == 0.5
 
 
-def test_a_loss_is_exported_by_its_name_and_an_unknown_one_refused(study, tmp_path):
+def test_a_loss_is_exported_by_name_and_an_unknown_one_is_rejected(study, tmp_path):
     assert exported(study, tmp_path, model_loss="bce")["loss"]["name"] == "bce"
-    with pytest.raises(UserError, match="no loss 'dice'; there are: best, bce, focal"):
+    with pytest.raises(UserError, match="no loss 'dice'; expected one of: best, bce, focal"):
         export_model.main(**study | {"model_loss": "dice"})
 
 
-def test_a_loss_of_failed_trainings_cannot_be_exported(study, tmp_path):
+def test_a_loss_whose_trainings_all_failed_cannot_be_exported(study, tmp_path):
     for path in study["settings_files"]:
         text = Path(path).read_text(encoding="utf-8")
         Path(path).write_text(text.replace("status: ok", "status: failed"), encoding="utf-8")
@@ -109,7 +105,7 @@ def test_a_loss_of_failed_trainings_cannot_be_exported(study, tmp_path):
         export_model.main(**study)
 
 
-def test_an_exported_model_names_no_patient_and_no_case_and_says_what_it_saw(study, tmp_path):
+def test_an_exported_model_counts_its_training_data_but_names_no_patient_or_case(study, tmp_path):
     facts = exported(study, tmp_path)
     assert (facts["patients"], facts["cases"]) == (2, 3)
     assert facts["planes"] == {"axial": 2, "sagittal": 1}

@@ -1,4 +1,4 @@
-"""Promises of `predict`: the members' mean, in the image's own geometry, from any model folder."""
+"""Tests of `predict`: mean of the members, geometry of each image, damaged models and images."""
 
 import json
 import shutil
@@ -56,12 +56,12 @@ def facts_of(members, threshold=0.5, strip="none", planes=("axial",), settings=S
 SQUARE = (1.0, 1.0)
 
 
-def alone(image):
+def one_slice(image):
     return mean_of_members.Stack(image[None], SQUARE)
 
 
 class Fixed:
-    """Members that say the same of every slice: given maps, (members, size, size)."""
+    """Members that return the same maps, (members, size, size), for every slice."""
 
     def __init__(self, maps):
         self.maps = np.asarray(maps, np.float32)
@@ -71,7 +71,7 @@ class Fixed:
 
 
 def made_slice(height=60, width=80, seed=0, dtype=np.uint16):
-    """A bright ellipse on noise, off the centre."""
+    """A bright ellipse on noise, not centred."""
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[:height, :width]
     head = ((rows - 0.45 * height) / (0.4 * height)) ** 2
@@ -83,9 +83,9 @@ def made_slice(height=60, width=80, seed=0, dtype=np.uint16):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """An exported model of two untrained networks that do not agree."""
+    """An exported model of two untrained networks with different weights."""
     folder = tmp_path_factory.mktemp("exported") / "model"
-    keras.utils.set_random_seed(1)  # whatever other tests drew before
+    keras.utils.set_random_seed(1)  # independent of the tests that ran before
     network = training_model.build_network(NETWORK, SETTINGS)
     random = np.random.default_rng(3)
     files = []
@@ -123,77 +123,87 @@ def test_the_probability_is_the_mean_of_the_members_at_native_size(seed, members
     random = np.random.default_rng(seed)
     maps = random.random((members, SIZE, SIZE)) ** random.integers(1, 6)
     image = made_slice(seed=seed)
-    found = mean_of_members.predict(Fixed(maps), [alone(image)], facts_of(members, threshold))[0]
+    prediction = mean_of_members.predict(
+        Fixed(maps), [one_slice(image)], facts_of(members, threshold)
+    )[0]
     place = network_input(image, SIZE, "robust", SQUARE)[1]
-    natives = np.stack([place.back(one) for one in maps.astype(np.float32)])
-    steps = found.quantised[0] - 65535 * natives.mean(axis=0, dtype=np.float64)
+    natives = np.stack([place.back(square) for square in maps.astype(np.float32)])
+    steps = prediction.quantised[0] - 65535 * natives.mean(axis=0, dtype=np.float64)
     assert (steps <= 1e-6).all()
     assert (steps > -1 - 1e-6).all()
-    np.testing.assert_array_equal(found.mask[0], found.quantised[0] > 65535 * threshold)
+    np.testing.assert_array_equal(prediction.mask[0], prediction.quantised[0] > 65535 * threshold)
 
 
 @given(seed=st.integers(0, 10**6), members=st.integers(2, 5), slices=st.integers(1, 11))
-def test_spread_and_agreement_are_those_of_whole_arrays(seed, members, slices):
-    """Computed slice by slice and where it matters alone, against the plain formula."""
+def test_spread_and_agreement_equal_the_plain_formula(seed, members, slices):
+    """They are computed slice by slice and from some pixels only; here from all pixels."""
     random = np.random.default_rng(seed)
     maps = random.random((members, SIZE, SIZE))
     stack = np.stack([made_slice(seed=index) for index in range(slices)])
-    found = mean_of_members.predict(
+    prediction = mean_of_members.predict(
         Fixed(maps), [mean_of_members.Stack(stack, SQUARE)], facts_of(members, 0.5)
     )[0]
     places = [network_input(image, SIZE, "robust", SQUARE)[1] for image in stack]
     natives = np.stack([[p.back(m) for p in places] for m in maps.astype(np.float32)])
-    inside = found.mask > 0
-    assert found.spread == pytest.approx(natives[:, inside].std(axis=0).mean(), rel=1e-4)
+    inside = prediction.mask > 0
+    assert prediction.spread == pytest.approx(natives[:, inside].std(axis=0).mean(), rel=1e-4)
     masks = natives > 0.5
     dice = [
         2 * (masks[a] & masks[b]).sum() / (masks[a].sum() + masks[b].sum())
         for a in range(members)
         for b in range(a)
     ]
-    assert found.members_dice == pytest.approx(np.mean(dice), rel=1e-4)
+    assert prediction.members_dice == pytest.approx(np.mean(dice), rel=1e-4)
 
 
-def test_members_that_agree_have_no_spread_and_full_agreement():
-    one = np.zeros((SIZE, SIZE))
-    one[10:20, 10:20] = 0.9
-    found = mean_of_members.predict(Fixed([one, one]), [alone(made_slice())], facts_of(2))[0]
-    assert (found.spread, found.members_dice) == (0, 1)
+def test_equal_members_have_spread_0_and_agreement_1():
+    square = np.zeros((SIZE, SIZE))
+    square[10:20, 10:20] = 0.9
+    members = Fixed([square, square])
+    prediction = mean_of_members.predict(members, [one_slice(made_slice())], facts_of(2))[0]
+    assert (prediction.spread, prediction.members_dice) == (0, 1)
 
 
-def test_nothing_found_and_a_single_member_leave_spread_and_agreement_undefined():
-    nothing = np.zeros((3, SIZE, SIZE))
-    found = mean_of_members.predict(Fixed(nothing), [alone(made_slice())], facts_of(3))[0]
-    assert np.isnan([found.spread, found.members_dice]).all()
-    found = mean_of_members.predict(Fixed(nothing[:1] + 0.9), [alone(made_slice())], facts_of(1))[0]
-    assert np.isnan([found.spread, found.members_dice]).all()
+UNDEFINED = {
+    "three members without a tumour": np.zeros((3, SIZE, SIZE)),
+    "a single member": np.full((1, SIZE, SIZE), 0.9),
+}
 
 
-def test_pictures_predicted_together_are_predicted_as_alone():
+@pytest.mark.parametrize("name", UNDEFINED)
+def test_spread_and_agreement_are_undefined_with_nothing_to_compare(name):
+    members = Fixed(UNDEFINED[name])
+    facts = facts_of(len(members.maps))
+    prediction = mean_of_members.predict(members, [one_slice(made_slice())], facts)[0]
+    assert np.isnan([prediction.spread, prediction.members_dice]).all()
+
+
+def test_pictures_predicted_together_or_one_by_one_get_the_same_results():
     maps = np.random.default_rng(0).random((2, SIZE, SIZE))
-    stacks = [alone(made_slice(40 + 3 * i, 90 - 2 * i, seed=i)) for i in range(11)]
+    stacks = [one_slice(made_slice(40 + 3 * i, 90 - 2 * i, seed=i)) for i in range(11)]
     together = mean_of_members.predict(Fixed(maps), stacks, facts_of(2))
-    for stack, found in zip(stacks, together, strict=True):
-        by_itself = mean_of_members.predict(Fixed(maps), [stack], facts_of(2))[0]
-        np.testing.assert_array_equal(found.quantised, by_itself.quantised)
-        assert found[2:] == by_itself[2:]
+    for stack, prediction in zip(stacks, together, strict=True):
+        alone = mean_of_members.predict(Fixed(maps), [stack], facts_of(2))[0]
+        np.testing.assert_array_equal(prediction.quantised, alone.quantised)
+        np.testing.assert_array_equal(prediction.mask, alone.mask)
+        assert (prediction.spread, prediction.members_dice) == (alone.spread, alone.members_dice)
 
 
-def test_pixels_that_are_no_squares_are_placed_by_their_millimetres_as_in_training():
+def test_images_with_oblong_pixels_are_prepared_by_millimetres():
     image, spacing_mm = made_slice(60, 80), (2.0, 0.5)
     place = network_input(image, SIZE, "robust", spacing_mm)[1]
     assert place.inner_height == SIZE > place.inner_width
     maps = np.random.default_rng(0).random((1, SIZE, SIZE)).astype(np.float32)
-    found = mean_of_members.predict(
+    prediction = mean_of_members.predict(
         Fixed(maps), [mean_of_members.Stack(image[None], spacing_mm)], facts_of(1)
     )[0]
-    np.testing.assert_allclose(found.quantised[0] / 65535, place.back(maps[0]), atol=2e-5)
+    np.testing.assert_allclose(prediction.quantised[0] / 65535, place.back(maps[0]), atol=2e-5)
 
 
 # ---- the exported model
 
 
-def test_a_models_readme_and_facts_say_what_it_is_and_that_it_is_no_diagnosis(model):
+def test_the_readme_describes_the_training_data_and_warns_against_diagnosis(model):
     text = (model / "README.txt").read_text()
     assert "not for diagnosis" in text
     assert "3 slices (3 axial) of 2 patients" in text
@@ -218,7 +228,7 @@ def edit_facts(folder, **changes):
     (folder / "model.yaml").write_text(yaml.safe_dump(facts))
 
 
-REFUSED = {
+UNUSABLE = {
     "a changed bit": (lambda f: damage(f / "fold-2.weights.h5"), "not those that were exported"),
     "missing weights": (lambda f: (f / "fold-1.weights.h5").unlink(), "weights are missing"),
     "no facts": (lambda f: (f / "model.yaml").unlink(), "no exported model"),
@@ -240,9 +250,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_folder_that_is_not_what_was_exported_is_refused_in_one_line(model, tmp_path, name):
-    change, words = REFUSED[name]
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_changed_model_folder_is_rejected_in_one_line(model, tmp_path, name):
+    change, words = UNUSABLE[name]
     write_png(tmp_path / "images/a.png", made_slice())
     folder = changed(model, tmp_path, change)
     with pytest.raises(UserError, match=words) as caught:
@@ -254,11 +264,11 @@ def test_a_folder_that_is_not_what_was_exported_is_refused_in_one_line(model, tm
 
 
 def names(folder):
-    found, left_out = new_images.find(folder)
-    return [image.name for image in found], dict(left_out)
+    images, left_out = new_images.find(folder)
+    return [image.name for image in images], dict(left_out)
 
 
-def test_a_folder_is_searched_to_its_depths_and_what_is_no_image_is_counted(tmp_path):
+def test_all_subfolders_are_searched_and_other_files_are_counted(tmp_path):
     write_png(tmp_path / "b/c/one.png", made_slice())
     write_png(tmp_path / "two.PNG.png", made_slice())
     shutil.copy(tmp_path / "b/c/one.png", tmp_path / "nameless")
@@ -269,14 +279,14 @@ def test_a_folder_is_searched_to_its_depths_and_what_is_no_image_is_counted(tmp_
     assert names(tmp_path) == (expected, {".csv": 1})
 
 
-def test_images_that_differ_in_their_suffix_alone_do_not_overwrite_each_other(tmp_path):
+def test_images_that_differ_only_in_their_suffix_get_different_results(tmp_path):
     for name in ("a.png", "a.tif", "b.png"):
         write_png(tmp_path / f"{name}.png", made_slice())
         (tmp_path / f"{name}.png").rename(tmp_path / name)
     assert [image.stem for image in new_images.find(tmp_path)[0]] == ["a_png", "a_tif", "b"]
 
 
-def test_a_table_names_images_beside_it_and_nothing_elsewhere(tmp_path):
+def test_a_table_may_only_name_images_inside_its_folder(tmp_path):
     write_png(tmp_path / "x/one.png", made_slice())
     table = tmp_path / "mine.tsv"
     table.write_text("image\tage\nx/one.png\t3\n")
@@ -290,18 +300,18 @@ def test_a_table_names_images_beside_it_and_nothing_elsewhere(tmp_path):
         new_images.find(table)
 
 
-def test_nothing_to_predict_is_said_in_one_line(tmp_path):
+def test_a_missing_or_empty_folder_raises(tmp_path):
     with pytest.raises(UserError, match="no such file or folder"):
         new_images.find(tmp_path / "gone")
     with pytest.raises(UserError, match="no image in it"):
         new_images.find(tmp_path)
 
 
-# ---- the way back to each kind of file
+# ---- files in the format of the image
 
 
-def answer(shape, seed=5):
-    """A mask and a probability without any symmetry."""
+def mask_and_probability(shape, seed=5):
+    """A mask and a quantised probability without symmetry."""
     quantised = np.random.default_rng(seed).integers(0, 65536, shape).astype(np.uint16)
     quantised[..., : shape[-1] // 3] = 0
     return (quantised > 40000).astype(np.uint8), quantised
@@ -309,7 +319,7 @@ def answer(shape, seed=5):
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 @pytest.mark.parametrize("axes", ["RAS", "LPS", "ASL"])
-def test_a_nifti_volumes_mask_has_its_header(tmp_path, suffix, axes):
+def test_the_results_of_a_nifti_volume_have_its_header(tmp_path, suffix, axes):
     affine = nib.orientations.inv_ornt_aff(
         nib.orientations.axcodes2ornt(axes), (7, 9, 11)
     ) @ np.diag([1.5, 0.7, 3.0, 1])
@@ -319,65 +329,67 @@ def test_a_nifti_volumes_mask_has_its_header(tmp_path, suffix, axes):
     source.set_sform(affine, 4)
     source.header.set_xyzt_units("mm")
     nib.save(source, tmp_path / f"scan{suffix}")
-    mask, quantised = answer((7, 9, 11))
-    files, told = native_files.write(
+    mask, quantised = mask_and_probability((7, 9, 11))
+    files, warnings = native_files.write(
         tmp_path / "out/scan", read(tmp_path / f"scan{suffix}"), mask, quantised
     )
-    assert told == []
+    assert warnings == []
     assert [path.name for path in files] == ["scan_mask.nii.gz", "scan_probability.nii.gz"]
-    for path, wanted in zip(files, (mask, quantised / 65535), strict=True):
-        found = nib.load(path)
-        np.testing.assert_allclose(found.get_fdata(), wanted, atol=1e-7)
-        np.testing.assert_allclose(found.affine, affine, atol=1e-5)
+    for path, expected in zip(files, (mask, quantised / 65535), strict=True):
+        result = nib.load(path)
+        np.testing.assert_allclose(result.get_fdata(), expected, atol=1e-7)
+        np.testing.assert_allclose(result.affine, affine, atol=1e-5)
         for code in ("qform_code", "sform_code", "xyzt_units", "pixdim"):
-            np.testing.assert_array_equal(found.header[code], source.header[code])
+            np.testing.assert_array_equal(result.header[code], source.header[code])
     assert nib.load(files[0]).get_data_dtype() == np.uint8
 
 
-@pytest.mark.parametrize(("suffix", "own"), [("mha", "mha"), ("mhd", "mha"), ("nrrd", "nrrd")])
-def test_an_itk_volumes_mask_lies_where_the_volume_lies(tmp_path, suffix, own):
+@pytest.mark.parametrize(("suffix", "written"), [("mha", "mha"), ("mhd", "mha"), ("nrrd", "nrrd")])
+def test_the_results_of_an_mha_or_nrrd_volume_have_its_geometry(tmp_path, suffix, written):
     source = sitk.GetImageFromArray(np.arange(693, dtype=np.int16).reshape(11, 9, 7))
     source.SetSpacing((1.5, 0.7, 3.0))
     source.SetOrigin((3, -20, 8))
     source.SetDirection((0, -1, 0, 1, 0, 0, 0, 0, 1))
     sitk.WriteImage(source, str(tmp_path / f"scan.{suffix}"))
     scan = read(tmp_path / f"scan.{suffix}")
-    mask, quantised = answer(scan.voxels.shape)
-    files, told = native_files.write(tmp_path / "out/scan", scan, mask, quantised)
-    assert told == []
-    assert [path.suffix for path in files] == [f".{own}"] * 2
-    for path, wanted in zip(files, (mask, quantised / 65535), strict=True):
-        found = sitk.ReadImage(str(path))
-        np.testing.assert_allclose(sitk.GetArrayFromImage(found).T, wanted, atol=1e-7)
-        assert found.GetSpacing() == source.GetSpacing()
-        assert found.GetOrigin() == source.GetOrigin()
-        assert found.GetDirection() == source.GetDirection()
+    mask, quantised = mask_and_probability(scan.voxels.shape)
+    files, warnings = native_files.write(tmp_path / "out/scan", scan, mask, quantised)
+    assert warnings == []
+    assert [path.suffix for path in files] == [f".{written}"] * 2
+    for path, expected in zip(files, (mask, quantised / 65535), strict=True):
+        result = sitk.ReadImage(str(path))
+        np.testing.assert_allclose(sitk.GetArrayFromImage(result).T, expected, atol=1e-7)
+        assert result.GetSpacing() == source.GetSpacing()
+        assert result.GetOrigin() == source.GetOrigin()
+        assert result.GetDirection() == source.GetDirection()
 
 
-def test_a_volume_whose_name_lies_gets_nifti_with_the_right_affine(tmp_path):
+def test_a_volume_with_a_wrong_suffix_gets_nifti_with_the_right_affine(tmp_path):
     affine = np.diag([1.0, 2.0, 3.0, 1.0])
     nib.save(nib.Nifti1Image(np.arange(60.0).reshape(3, 4, 5), affine), tmp_path / "a.nii")
     (tmp_path / "a.nii").rename(tmp_path / "a.mha")
-    files, _ = native_files.write(tmp_path / "a", read(tmp_path / "a.mha"), *answer((3, 4, 5)))
+    files, _ = native_files.write(
+        tmp_path / "a", read(tmp_path / "a.mha"), *mask_and_probability((3, 4, 5))
+    )
     np.testing.assert_array_equal(nib.load(files[0]).affine, affine)
 
 
-def test_a_pictures_results_are_png_and_its_outline_gives_the_mask_again(tmp_path):
+def test_a_picture_gets_png_files_and_an_outline_that_reproduces_the_mask(tmp_path):
     write_png(tmp_path / "images/a.png", made_slice())
-    mask, quantised = answer((60, 80))
+    mask, quantised = mask_and_probability((60, 80))
     base = tmp_path / "out/x/a"
     files, _ = native_files.write(base, read(tmp_path / "images/a.png"), mask, quantised)
     np.testing.assert_array_equal(read_mask(files[0]), mask)
     np.testing.assert_array_equal(read_image(files[1]), quantised)
     content = json.loads(files[2].read_text())
     assert (base.parent / content["imagePath"]).resolve() == tmp_path / "images/a.png"
-    again = np.zeros_like(mask)
+    filled = np.zeros_like(mask)
     for shape in content["shapes"]:
-        again |= fill(np.array(shape["points"]), *mask.shape)
-    np.testing.assert_array_equal(again, mask)
+        filled |= fill(np.array(shape["points"]), *mask.shape)
+    np.testing.assert_array_equal(filled, mask)
 
 
-# ---- the whole way
+# ---- predict.main
 
 
 @pytest.fixture
@@ -392,7 +404,7 @@ def images(tmp_path):
     return folder
 
 
-def test_every_image_is_predicted_and_listed_and_nothing_is_done_twice(images, model, tmp_path):
+def test_every_image_is_predicted_and_only_changed_ones_again(images, model, tmp_path):
     folder = run(images, model, tmp_path / "local")
     table = read_table(folder / "predictions.tsv").set_index("image")
     assert list(table.index) == ["a.png", "deep/b.png", "v.nii.gz"]
@@ -418,27 +430,27 @@ def test_every_image_is_predicted_and_listed_and_nothing_is_done_twice(images, m
     write_png(images / "a.png", made_slice(seed=7))
     (folder / "deep/b_mask.png").unlink()
     run(images, model, tmp_path / "local")
-    again = {path for path, time in times.items() if path.stat().st_mtime_ns != time}
+    rewritten = {path for path, time in times.items() if path.stat().st_mtime_ns != time}
     expected = {"a_mask.png", "a_probability.png", "b_mask.png", "b_probability.png"}
-    assert {path.name for path in again} == expected
+    assert {path.name for path in rewritten} == expected
 
 
-def test_a_volumes_slices_are_predicted_as_pictures_of_them_are(images, model, tmp_path):
-    """Cut, predicted and put back, against the same slices as files of their own."""
+def test_a_volume_gets_the_same_results_as_pictures_of_its_slices(images, model, tmp_path):
+    """The volume is cut into slices and reassembled; each slice is also predicted as a picture."""
     scan = read(images / "v.nii.gz")
     slices = tmp_path / "slices"
     for index in range(10):
-        # Displayed with rows to Posterior and columns to Left: this file's axes are L, P, S.
+        # Displayed with rows to posterior and columns to left; the axes of this file are L, P, S.
         write_png(slices / f"{index}.png", np.ascontiguousarray(scan.voxels[:, :, index].T))
     pictures = run(slices, model, tmp_path / "local")
     volume = run(images, model, tmp_path / "local")
-    found = nib.load(volume / "v_probability.nii.gz").get_fdata()
+    of_volume = nib.load(volume / "v_probability.nii.gz").get_fdata()
     for index in range(10):
-        alone = read_image(pictures / f"{index}_probability.png")
-        np.testing.assert_allclose(found[:, :, index].T * 65535, alone, atol=1.01)
+        of_picture = read_image(pictures / f"{index}_probability.png")
+        np.testing.assert_allclose(of_volume[:, :, index].T * 65535, of_picture, atol=1.01)
 
 
-def test_an_image_that_cannot_be_read_stops_no_other_and_is_told_at_the_end(
+def test_an_unreadable_image_is_reported_at_the_end_and_the_others_are_predicted(
     images, model, tmp_path, capsys
 ):
     (images / "0.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
@@ -451,15 +463,15 @@ def test_an_image_that_cannot_be_read_stops_no_other_and_is_told_at_the_end(
     assert "0.png" in (folder / "overview.html").read_text()
 
 
-def test_a_plane_that_the_model_never_saw_is_warned_of(images, model, tmp_path):
+def test_an_image_in_a_plane_outside_the_training_gets_a_warning(images, model, tmp_path):
     folder = changed(model, tmp_path, lambda f: edit_facts(f, planes={"coronal": 4}))
-    found = run(images, folder, tmp_path / "local")
-    notes = read_table(found / "predictions.tsv").set_index("image")["notes"]
+    predictions = run(images, folder, tmp_path / "local")
+    notes = read_table(predictions / "predictions.tsv").set_index("image")["notes"]
     assert "[plane_not_trained]" in notes["v.nii.gz"]
     assert not isinstance(notes["a.png"], str) or "plane" not in notes["a.png"]
 
 
-def test_two_folders_of_one_name_are_not_mixed(images, model, tmp_path):
+def test_results_of_two_folders_with_one_name_are_not_mixed(images, model, tmp_path):
     run(images, model, tmp_path / "local")
     other = tmp_path / "elsewhere/images"
     write_png(other / "a.png", made_slice())
@@ -467,7 +479,7 @@ def test_two_folders_of_one_name_are_not_mixed(images, model, tmp_path):
         run(other, model, tmp_path / "local")
 
 
-def test_the_page_sorts_and_filters_and_asks_nothing_of_the_network(images, model, tmp_path):
+def test_the_page_sorts_and_filters_and_loads_nothing_from_outside(images, model, tmp_path):
     (images / "deep/b.png").rename(images / "deep/<b>worst & best.png")
     (images / "0.png").write_bytes(b"")
     with pytest.raises(UserError, match="1 of 4"):
@@ -481,11 +493,11 @@ def test_the_page_sorts_and_filters_and_asks_nothing_of_the_network(images, mode
             return [cell.inner_text() for cell in rows]
 
         assert shown() == ["0.png", "a.png", "deep/<b>worst & best.png", "v.nii.gz"]
-        for wanted in ("ascending", "descending"):
+        for direction in ("ascending", "descending"):
             tab.click("text=Tumour, px")
-            sizes = table["tumour_px"].sort_values(ascending=wanted == "ascending")
+            sizes = table["tumour_px"].sort_values(ascending=direction == "ascending")
             assert shown() == list(sizes.index)  # the failed one is last both times
-            assert tab.get_attribute("th:has-text('Tumour, px')", "aria-sort") == wanted
+            assert tab.get_attribute("th:has-text('Tumour, px')", "aria-sort") == direction
         tab.fill("input", "<b>worst OK")
         assert shown() == ["deep/<b>worst & best.png"]
         assert tab.inner_text("#count") == "1 of 4 images"

@@ -1,4 +1,4 @@
-"""A mask as DICOM-SEG, which refers to the very images it was made on."""
+"""Writes a mask as DICOM-SEG that refers to the images it was predicted from."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tumorseg.core.files import write_atomically
 from tumorseg.imaging.planes import LPS_TO_RAS
 from tumorseg.imaging.scans import Scan
 
-# A DICOM-SEG has to have them, if only empty; anonymized images often lack them.
+# DICOM-SEG requires these tags, but allows empty ones; anonymized images often lack them.
 MAY_BE_EMPTY = (
     *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
     *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
@@ -20,14 +20,14 @@ MAY_BE_EMPTY = (
 
 
 def sources(scan: Scan) -> list[pydicom.Dataset]:
-    """The DICOM files of a scan in the order of its slices, without their pixels."""
+    """The headers of a scan's DICOM files in the order of its slices."""
     path = Path(scan.path)
-    found = {}
+    headers = {}
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:
         if file.is_file():
             header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
-            found[str(header.get("SOPInstanceUID", ""))] = header
-    images = [found[uid] for uid in dict.fromkeys(scan.uids)]
+            headers[str(header.get("SOPInstanceUID", ""))] = header
+    images = [headers[uid] for uid in dict.fromkeys(scan.uids)]
     for image in images:
         for name in MAY_BE_EMPTY:
             if name not in image:
@@ -36,9 +36,9 @@ def sources(scan: Scan) -> list[pydicom.Dataset]:
 
 
 def _in_frames_order(mask: np.ndarray, scan: Scan, image: pydicom.Dataset) -> np.ndarray:
-    """The slices of a file of many frames in the order of its frames: a scan's are sorted by place.
+    """The slices of a multi-frame file in the order of its frames; a scan's are sorted by position.
 
-    Raises ValueError where a frame is not the place of exactly one slice.
+    Raises ValueError if the frames do not correspond one to one to the slices.
     """
     groups = image.PerFrameFunctionalGroupsSequence
     frames = np.array([g.PlanePositionSequence[0].ImagePositionPatient for g in groups], float)
@@ -54,8 +54,8 @@ def _in_frames_order(mask: np.ndarray, scan: Scan, image: pydicom.Dataset) -> np
 def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
     """Writes the mask, (slices, rows, columns) 0/1 in the order of scan.uids, as DICOM-SEG.
 
-    Patient and study are copied from the images, so that a viewer puts it with them. Raises what
-    highdicom raises where a header lacks what the standard demands.
+    Patient and study are copied from the images, so that viewers show both together. Raises the
+    errors of highdicom if a header lacks what the standard requires.
     """
     images = sources(scan)
     if len(images) == 1 and len(mask) > 1:
@@ -71,7 +71,7 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
         algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=algorithm,
     )
-    made = highdicom.seg.Segmentation(
+    segmentation = highdicom.seg.Segmentation(
         source_images=images,
         pixel_array=mask.astype(np.uint8),
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
@@ -88,4 +88,4 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
         transfer_syntax_uid=ExplicitVRLittleEndian,
         omit_empty_frames=bool(mask.any()),
     )
-    write_atomically(path, lambda new: made.save_as(new, enforce_file_format=True))
+    write_atomically(path, lambda new: segmentation.save_as(new, enforce_file_format=True))

@@ -1,56 +1,61 @@
-"""The trainings of an exported model as one: what each of them says of a slice."""
+"""The trained networks of an exported model, applied to slices one after another."""
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tumorseg.core.errors import UserError
+from tumorseg.core.records import NetworkSettings
+from tumorseg.prediction.records import ModelFacts
 from tumorseg.training import model
 from tumorseg.training.identity import versions
 
-BATCH = 8  # slices at a time; fewer are padded, so that the network is compiled once
+BATCH = 8  # slices at a time; a smaller batch is padded, so that the network is compiled once
 
 
 class Ensemble:
-    """One Keras network and the weights of every member; needs a started device.
+    """One Keras network and the weights of every member; the device must be started before.
 
-    facts: as `exported_model.read` gives them. Raises UserError where weights are of another
-    network than the facts say, or than this version builds.
+    facts: as returned by exported_model.read. Raises UserError if weights do not fit the network
+    that this version builds from the facts.
     """
 
-    def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, facts: ModelFacts) -> None:
         settings = facts["recipe"]["settings"]
         self.channels, self.mirrored = settings["channels"], settings["training"]["mirrored"]
-        network = {name: facts["network"][name] for name in ("name", "size_px", "base_width")}
+        network: NetworkSettings = {
+            "name": facts["network"]["name"],
+            "size_px": facts["network"]["size_px"],
+            "base_width": facts["network"]["base_width"],
+        }
         self.model = model.build_network(network, settings)
         self.model.compile(optimizer=None, jit_compile=False)
         self.weights = [self._read(folder / member["file"], facts) for member in facts["members"]]
 
-    def _read(self, path: Path, facts: dict[str, Any]) -> list[np.ndarray]:
+    def _read(self, path: Path, facts: ModelFacts) -> list[np.ndarray]:
         try:
-            # Keras only warns where it leaves first weights in place.
+            # If weights are missing in the file, Keras keeps its initial ones and only warns.
             with warnings.catch_warnings():
                 warnings.simplefilter("error", UserWarning)
                 self.model.load_weights(path)
         except (UserWarning, ValueError, KeyError, OSError) as error:
             reason = (str(error).strip().splitlines() or ["unreadable"])[0]
-            theirs = facts.get("versions", {}).get("keras", "unknown")
+            exported_with = facts.get("versions", {}).get("keras", "unknown")
             raise UserError(
-                f"{path}: these weights do not fit the network of model.yaml as Keras "
-                f"{versions()['keras']} builds it (exported with Keras {theirs}): {reason}; "
-                "use the versions that model.yaml names"
+                f"{path}: the weights do not fit the network in model.yaml as built by Keras "
+                f"{versions()['keras']} (exported with Keras {exported_with}): {reason}; "
+                "install the versions listed in model.yaml"
             ) from None
         return self.model.get_weights()
 
     def probabilities(self, squares: np.ndarray) -> np.ndarray:
-        """(members, n, size, size) float32 of n prepared slices, (n, size, size)."""
+        """Each member's maps of prepared slices: (n, size, size) to (members, n, size, size)."""
         from tumorseg.training import inference  # Keras may only start after the device is set up
 
         inputs = model.with_channels(squares[..., None], self.channels)
-        found = np.empty((len(self.weights), *squares.shape), np.float32)
+        maps = np.empty((len(self.weights), *squares.shape), np.float32)
         for number, weights in enumerate(self.weights):
             self.model.set_weights(weights)
-            found[number] = inference.predict(self.model, inputs, BATCH, self.mirrored)[..., 0]
-        return found
+            maps[number] = inference.predict(self.model, inputs, BATCH, self.mirrored)[..., 0]
+        return maps

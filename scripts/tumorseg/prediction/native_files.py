@@ -1,8 +1,8 @@
-"""Writes a prediction in the geometry and the kind of file that its image has.
+"""Writes a prediction in the geometry and, where possible, the file format of its image.
 
-A picture gets PNG and LabelMe; NIfTI, MHA and NRRD the same with their header; DICOM a DICOM-SEG of
-the mask and NIfTI of the probability. The mask is 0 and 1 (PNG: 0 and 255); the probability 0 to 1
-(PNG: 16 bit, value / 65535).
+Pictures get PNG and LabelMe files; NIfTI, MHA and NRRD files of the same format with the same
+header; DICOM gets a DICOM-SEG of the mask and a NIfTI file of the probability. Masks hold 0 and 1
+(PNG: 0 and 255), probabilities 0 to 1 (PNG: 16 bit, value / 65535).
 """
 
 import gzip
@@ -24,8 +24,8 @@ from tumorseg.outlines.contours import labelme_content
 from tumorseg.prediction.dicom_seg_file import write_segmentation
 
 Writer = Callable[[Path, np.ndarray], None]
-DRAWN = (".png", ".jpg", ".jpeg", ".tif", ".tiff")  # what LabelMe opens
-ITK = {".mha": ".mha", ".mhd": ".mha", ".nrrd": ".nrrd", ".nhdr": ".nrrd"}
+LABELME_OPENS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+ITK = {".mha": ".mha", ".mhd": ".mha", ".nrrd": ".nrrd", ".nhdr": ".nrrd"}  # read -> written
 
 
 def write(
@@ -34,7 +34,7 @@ def write(
     """Writes <base>_mask.*, <base>_probability.* and, for a picture, <base>.json.
 
     mask (0/1) and quantised (uint16, probability * 65535) have the shape of scan.voxels. Returns
-    the files, and warnings where the image's own kind could not be written.
+    the files, and a warning if the image's own format could not be written.
     """
     base.parent.mkdir(parents=True, exist_ok=True)
     if scan.uids:
@@ -49,7 +49,7 @@ def _write_picture(base: Path, scan: Scan, mask: np.ndarray, quantised: np.ndarr
     files = [_beside(base, "_mask.png"), _beside(base, "_probability.png")]
     write_mask(files[0], mask)
     write_png(files[1], quantised)
-    if scan.path.suffix.lower() in DRAWN:
+    if scan.path.suffix.lower() in LABELME_OPENS:
         files.append(_beside(base, ".json"))
         picture = os.path.relpath(scan.path.resolve(), base.parent.resolve())
         write_text(
@@ -61,6 +61,18 @@ def _write_picture(base: Path, scan: Scan, mask: np.ndarray, quantised: np.ndarr
 def _write_volumes(
     base: Path, suffix: str, write_volume: Writer, mask: np.ndarray, quantised: np.ndarray
 ) -> list[Path]:
+    """Writes mask and probability as volumes.
+
+    Args:
+        base: path without ending.
+        suffix: of both files.
+        write_volume: writes an array to a path.
+        mask: 0/1.
+        quantised: probability * 65535.
+
+    Returns:
+        The two files.
+    """
     files = [_beside(base, f"_mask{suffix}"), _beside(base, f"_probability{suffix}")]
     write_atomically(files[0], lambda path: write_volume(path, mask))
     probability = as_fraction(quantised, np.float32)
@@ -74,18 +86,19 @@ def _write_dicom(
     segmentation = _beside(base, "_mask.dcm")
     try:
         write_segmentation(segmentation, scan, mask.reshape(-1, *mask.shape[-2:]))
-    except Exception as reason:  # highdicom demands more of a header than reading its image does
+    except Exception as reason:  # highdicom requires more of a header than reading the image does
         text = (str(reason).strip().splitlines() or ["no reason given"])[0]
-        told = warning(
+        problem = warning(
             "dicom_seg",
-            f"no DICOM-SEG can be made for this image ({text})",
-            "a header that says where the slices lie",
+            f"no DICOM-SEG can be written for this image ({text})",
+            "a header with patient, study and the position of every slice",
             "the mask is written as NIfTI or PNG instead",
             str(scan.path),
         )
         if scan.affine is None and mask.ndim == 2:
-            return _write_picture(base, scan, mask, quantised), [told]
-        return _write_volumes(base, ".nii.gz", _nifti_writer(None, scan), mask, quantised), [told]
+            return _write_picture(base, scan, mask, quantised), [problem]
+        files = _write_volumes(base, ".nii.gz", _nifti_writer(None, scan), mask, quantised)
+        return files, [problem]
     if scan.affine is None and mask.ndim == 2:
         probability = _beside(base, "_probability.png")
         write_png(probability, quantised)
@@ -102,18 +115,18 @@ def _beside(base: Path, ending: str) -> Path:
 
 
 def _volume_writer(scan: Scan) -> tuple[str, Writer]:
-    """The suffix and the writer of the kind of file that the volume came in."""
+    """The suffix and the writer of the volume's own file format."""
     suffix = ITK.get(scan.path.suffix.lower())
     try:
         if suffix:
             return suffix, _itk_writer(scan.path)
         return ".nii.gz", _nifti_writer(nib.load(scan.path), scan)
     except (RuntimeError, OSError, nib.filebasedimages.ImageFileError, gzip.BadGzipFile):
-        return ".nii.gz", _nifti_writer(None, scan)  # a file whose name lies about its kind
+        return ".nii.gz", _nifti_writer(None, scan)  # the suffix does not match the content
 
 
 def _nifti_writer(like: nib.Nifti1Image | None, scan: Scan) -> Writer:
-    """With the header of `like`, its sform, qform and units; of the scan's affine without one."""
+    """Writes NIfTI with the header of `like` (sform, qform, units), or with the scan's affine."""
 
     def write(path: Path, array: np.ndarray) -> None:
         if isinstance(like, nib.Nifti1Image):
@@ -123,8 +136,8 @@ def _nifti_writer(like: nib.Nifti1Image | None, scan: Scan) -> Writer:
             header["cal_max"] = header["cal_min"] = 0
             image = type(like)(array, like.affine, header)
         else:
-            whole = array if array.ndim == 3 else array[None]
-            image = nib.Nifti1Image(whole, np.eye(4) if scan.affine is None else scan.affine)
+            volume = array if array.ndim == 3 else array[None]
+            image = nib.Nifti1Image(volume, np.eye(4) if scan.affine is None else scan.affine)
             image.header.set_xyzt_units("mm")
         nib.save(image, path)
 
@@ -132,7 +145,7 @@ def _nifti_writer(like: nib.Nifti1Image | None, scan: Scan) -> Writer:
 
 
 def _itk_writer(source: Path) -> Writer:
-    """With spacing, origin and direction of the source, compressed."""
+    """Writes MHA or NRRD with the spacing, origin and direction of `source`, compressed."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(source))
     reader.ReadImageInformation()

@@ -1,4 +1,4 @@
-"""Finds the images to predict: one file, a folder and all below it, or a table's column."""
+"""Finds the images to predict: a file, all images below a folder, or those named in a table."""
 
 import os
 from collections import Counter
@@ -17,8 +17,8 @@ from tumorseg.privacy.local import LOCAL_MARK
 class Image(NamedTuple):
     """One image: a file, or a folder with a DICOM series.
 
-    name: its path below the folder that was given. stem: the same without suffix, no two alike;
-    where its results go.
+    name: its path below the searched folder. stem: the unique name of its results, usually the
+    name without suffix.
     """
 
     name: str
@@ -27,10 +27,11 @@ class Image(NamedTuple):
 
 
 def find(images: Path) -> tuple[list[Image], Counter[str]]:
-    """The images in order of name, and how many files of which suffix are no images.
+    """The images sorted by name, and the number of other files by suffix.
 
-    images: an image file; a folder, searched to its depths without what is hidden; a TSV with a
-    column `image` of paths beside it. Several DICOM files of one series in a folder are one image.
+    images: an image file; a folder, searched with all subfolders except hidden ones; or a TSV
+    table with paths in a column `image`. DICOM files of one series in a folder are one image.
+    Raises UserError if there is no image, or if a row of the table names none.
     """
     if not images.exists():
         raise UserError(f"images: {images}: no such file or folder")
@@ -42,7 +43,10 @@ def find(images: Path) -> tuple[list[Image], Counter[str]]:
     else:
         paths = [images]
     if not paths:
-        raise UserError(f"images: {images}: there is no image in it that can be read")
+        raise UserError(
+            f"images: {images}: there is no image in it that can be read; expected one of the "
+            "formats in docs/formats.md"
+        )
     return _named(paths, images if images.is_dir() else images.parent), left_out
 
 
@@ -50,7 +54,7 @@ def _in_table(table: Path) -> list[Path]:
     lines = read_table(table, ("image",))
     if "image" not in lines:
         raise UserError(f"{table}: no column `image`; there are: {', '.join(lines.columns)}")
-    found = []
+    paths = []
     for row, name in enumerate(lines["image"], start=1):
         if (
             not isinstance(name, str)
@@ -61,34 +65,35 @@ def _in_table(table: Path) -> list[Path]:
             raise UserError(
                 f"{table} row {row}: image: {name!r}, expected a path inside the table's folder"
             )
-        found.append(table.parent / name)
-    return list(dict.fromkeys(found))
+        paths.append(table.parent / name)
+    return list(dict.fromkeys(paths))
 
 
 def _in_folder(folder: Path, left_out: Counter[str]) -> list[Path]:
     formats = [registry.entry("formats", name) for name in registry.names("formats")]
     suffixes = tuple(s for module in formats for kind in module.KINDS.values() for s in kind)
-    found: list[Path] = []
+    paths: list[Path] = []
     for place, folders, names in os.walk(folder):
-        if LOCAL_MARK in names:  # what was written here earlier, predictions for one
+        if LOCAL_MARK in names:  # a local folder of tumorseg, for example earlier predictions
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        here = [Path(place, name) for name in sorted(names) if not name.startswith(".")]
-        here = [path for path in here if path.suffix.lower() not in (".raw", ".zraw")]
-        images = [path for path in here if _is_image(path, formats, suffixes)]
-        left_out.update(path.suffix or "none" for path in here if path not in images)
+        files = [Path(place, name) for name in sorted(names) if not name.startswith(".")]
+        # .raw and .zraw hold the voxels of an .mhd or .nhdr file.
+        files = [path for path in files if path.suffix.lower() not in (".raw", ".zraw")]
+        images = [path for path in files if _is_image(path, formats, suffixes)]
+        left_out.update(path.suffix or "none" for path in files if path not in images)
         series = [(path, uid) for path in images if (uid := _series(path))]
         if len({uid for _, uid in series}) < len(series):
-            alone = dict(series)
-            found += [Path(place), *(path for path in images if path not in alone)]
+            in_series = dict(series)
+            paths += [Path(place), *(path for path in images if path not in in_series)]
         else:
-            found += images
-    return found
+            paths += images
+    return paths
 
 
 def _is_image(path: Path, formats: list, suffixes: tuple[str, ...]) -> bool:
-    """By its first bytes, or by its suffix: a damaged image shall be reported, not left out."""
+    """By its first bytes or by its suffix, so that a damaged image is reported, not left out."""
     if path.name.upper() == "DICOMDIR":
         return False
     try:
@@ -101,7 +106,7 @@ def _is_image(path: Path, formats: list, suffixes: tuple[str, ...]) -> bool:
 
 
 def _series(path: Path) -> str:
-    """The series that a DICOM file says it belongs to; empty for any other file."""
+    """The series UID of a DICOM file; empty for any other file."""
     try:
         tags = ["SeriesInstanceUID"]
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
@@ -111,18 +116,18 @@ def _series(path: Path) -> str:
 
 
 def _named(paths: list[Path], folder: Path) -> list[Image]:
-    """Names and stems; where two differ in the suffix alone, both keep it in their stem."""
+    """Adds names and stems; images that differ only in their suffix keep it in their stem."""
     names = {
         path: (path.relative_to(folder).as_posix() if path != folder else "") for path in paths
     }
     names = {path: name or folder.name for path, name in names.items()}
     stems = {path: _stem(path, name) for path, name in names.items()}
     count = Counter(stem.lower() for stem in stems.values())
-    found = []
+    images = []
     for path, name in names.items():
-        alone = count[stems[path].lower()] == 1
-        found.append(Image(name, path, stems[path] if alone else name.replace(".", "_")))
-    return sorted(found)
+        unique = count[stems[path].lower()] == 1
+        images.append(Image(name, path, stems[path] if unique else name.replace(".", "_")))
+    return sorted(images)
 
 
 def _stem(path: Path, name: str) -> str:

@@ -1,17 +1,17 @@
-"""The page of predicted images: a thumbnail with the outline, areas, and how members differ."""
+"""The page of all predicted images: thumbnail with outline, tumour size, disagreement."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tumorseg.core.files import write_atomically
 from tumorseg.prediction.exported_model import trained_on
+from tumorseg.prediction.records import ImageRecord, ModelFacts, Thumbnail
 from tumorseg.reporting.page_parts import contour_path, grey_limit, json_text, picture_url
 
 THUMBNAIL_PX, QUALITY = 192, 60
-# Column of predictions.tsv -> its name on the page, and whether it is a number.
+# Column of predictions.tsv -> its name on the page, and whether it holds numbers.
 COLUMNS = {
     "image": ("Image", False),
     "status": ("Status", False),
@@ -28,8 +28,8 @@ COLUMNS = {
 }
 
 
-def thumbnail(stack: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
-    """The slice with the largest predicted tumour (the middle one without any) and its outline.
+def thumbnail(stack: np.ndarray, mask: np.ndarray) -> Thumbnail:
+    """The slice with the largest predicted tumour, or else the middle one, and its outline.
 
     stack, mask: (n, height, width).
     """
@@ -44,23 +44,23 @@ def thumbnail(stack: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
     }
 
 
-def lines_of(facts: dict[str, Any], left_out: str) -> list[str]:
-    """What the page says of the model. left_out: of files that are no images, or empty."""
+def model_lines(facts: ModelFacts, left_out: str) -> list[str]:
+    """The page's sentences about the model. left_out: a sentence about ignored files, or empty."""
     dice = facts.get("test_dice", {})
     return [
         f"{len(facts['members'])} networks of the experiment {facts['experiment']} (loss "
         f"{facts['loss'].get('name')}), trained on {trained_on(facts)}. Test Dice of the single "
-        f"networks on patients they had not seen: {dice.get('mean')} (95 % interval "
+        f"networks on patients outside their training: {dice.get('mean')} (95 % interval "
         f"{dice.get('low')} to {dice.get('high')}).",
-        f"Tumour is where the networks' mean probability lies above {facts['threshold']}, the mean "
-        f"of the thresholds that their validation patients chose (the comparison's fixed one is "
-        f"{facts.get('threshold_fixed')}).",
+        f"A pixel is predicted as tumour if the networks' mean probability is above "
+        f"{facts['threshold']}. This is the mean of the thresholds that the networks' validation "
+        f"patients chose; the experiment's fixed threshold was {facts.get('threshold_fixed')}.",
         *([left_out] if left_out else []),
     ]
 
 
-def write_page(path: Path, lines: list[str], records: Iterable[dict[str, Any]]) -> None:
-    """Writes the page image by image. records: `row` (COLUMNS) and `picture` (or None)."""
+def write_page(path: Path, lines: list[str], records: Iterable[ImageRecord]) -> None:
+    """Writes the page image by image. lines: sentences at its top."""
     columns = [
         {"name": name, "label": label, "number": number}
         for name, (label, number) in COLUMNS.items()

@@ -1,14 +1,14 @@
-"""New images, one after another: read, predicted, written in their own geometry, remembered.
+"""Predicts images one after another and writes their results; finished images are skipped.
 
-What is remembered of an image lies in `.records/`; it is not done again while model, image and code
-are what they were and its files are still there.
+Each image has a record in `.records/`. It is skipped as long as model, image and code are unchanged
+and its result files exist.
 """
 
 import json
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -21,59 +21,61 @@ from tumorseg.imaging.scans import Scan
 from tumorseg.prediction import native_files, overview
 from tumorseg.prediction.mean_of_members import SLICES, Members, Prediction, Stack, predict
 from tumorseg.prediction.new_images import Image
+from tumorseg.prediction.records import ImageRecord, ImageRow, ModelFacts, Thumbnail, TumourSize
 
-TOGETHER_PX = 2**24  # pictures are predicted several at a time while they have no more pixels
+TOGETHER_PX = 2**24  # pixels of the pictures that are predicted at a time
 
 
 def identity(image: Image, version: str) -> str:
-    """Changes with the image's files (their sizes and times), or with `version`."""
+    """A text that changes with `version` and with sizes and times of the image's files."""
     return f"{version} {files_digest([image.path], image.path.parent)}"
 
 
 class Work:
-    """Where the predictions of a set of images go, and what is known of them.
+    """Predicts a set of images into a folder.
 
-    members: called when the first image has to be predicted; Keras starts slowly. version: digest
-    of model and code. Failed images are counted in `failed`, done ones in `done`.
+    make_members: loads the networks; called only when an image must be predicted, since Keras
+    starts slowly. version: digest of model and code. `done`, `kept` and `failed` count images that
+    were predicted, that were up to date, and that could not be predicted.
     """
 
     def __init__(
-        self, folder: Path, facts: dict[str, Any], version: str, members: Callable[[], Members]
+        self, folder: Path, facts: ModelFacts, version: str, make_members: Callable[[], Members]
     ) -> None:
         self.folder, self.facts, self.version = folder, facts, version
-        self.make_members, self.members = members, None
+        self.make_members = make_members
+        self.members: Members | None = None
         self.failed, self.done, self.kept = 0, 0, 0
 
     def record_file(self, image: Image) -> Path:
-        """Where an image's record lies."""
+        """The path of an image's record."""
         return self.folder / ".records" / f"{image.stem}.json"
 
-    def remembered(self, image: Image) -> bool:
-        """Whether an image need not be done again."""
+    def is_up_to_date(self, image: Image) -> bool:
+        """Whether an image has been predicted and nothing has changed since."""
         try:
             record = json.loads(self.record_file(image).read_text(encoding="utf-8"))
-            found = record["identity"] == identity(image, self.version)
-            return found and all((self.folder / name).is_file() for name in record["files"])
+            unchanged = record["identity"] == identity(image, self.version)
+            return unchanged and all((self.folder / name).is_file() for name in record["files"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
-    def records(self, images: list[Image]) -> Iterator[dict[str, Any]]:
-        """The records of images, read one by one."""
+    def records(self, images: list[Image]) -> Iterator[ImageRecord]:
+        """The records of images, read one at a time."""
         for image in images:
             yield json.loads(self.record_file(image).read_text(encoding="utf-8"))
 
     def run(self, images: list[Image]) -> None:
-        """Predicts what is not remembered; pictures several at a time, volumes one by one."""
+        """Predicts all images that are not up to date: pictures in batches, volumes one by one."""
         waiting: list[tuple[Image, Scan]] = []
         for image in images:
-            if self.remembered(image):
+            if self.is_up_to_date(image):
                 self.kept += 1
                 continue
             try:
                 scan = scans.read(image.path)
             except UserError as error:
-                told = error.at(image.name) if isinstance(error, DataError) else error
-                self._fail(image, told)
+                self._fail(image, error.at(image.name) if isinstance(error, DataError) else error)
                 continue
             if scan.voxels.ndim == 3:
                 self._predict([(image, scan)])
@@ -90,34 +92,36 @@ class Work:
         if self.members is None:
             self.members = self.make_members()
         stacks = [_slices(scan) for _, scan in batch]
-        answers = predict(self.members, stacks, self.facts)
-        for (image, scan), stack, answer in zip(batch, stacks, answers, strict=True):
-            self._write(image, scan, stack, answer)
+        predictions = predict(self.members, stacks, self.facts)
+        for (image, scan), stack, prediction in zip(batch, stacks, predictions, strict=True):
+            self._write(image, scan, stack, prediction)
 
-    def _write(self, image: Image, scan: Scan, stack: Stack, answer: Prediction) -> None:
+    def _write(self, image: Image, scan: Scan, stack: Stack, prediction: Prediction) -> None:
         plane = scans.acquisition_plane(scan)
-        mask, quantised = (_unsliced(part, scan) for part in (answer.mask, answer.quantised))
-        files, told = native_files.write(self.folder / image.stem, scan, mask, quantised)
-        notes = [*scan.notes, *told, *self._strange(plane)]
-        row = {
+        arrays = prediction.mask, prediction.quantised
+        mask, quantised = (_unsliced(array, scan) for array in arrays)
+        files, warnings = native_files.write(self.folder / image.stem, scan, mask, quantised)
+        notes = [*scan.notes, *warnings, *self._plane_warning(plane)]
+        row: ImageRow = {
             "image": image.name,
             "status": "ok",
             "plane": plane,
             "slices": len(stack.slices),
             "height_px": stack.slices.shape[1],
             "width_px": stack.slices.shape[2],
-            **_sizes(scan, stack, int(answer.mask.sum(dtype=np.int64))),
-            "spread": _defined(answer.spread),
-            "members_dice": _defined(answer.members_dice),
+            **_tumour_size(scan, stack, int(prediction.mask.sum(dtype=np.int64))),
+            "spread": _defined(prediction.spread),
+            "members_dice": _defined(prediction.members_dice),
             "notes": "; ".join(note.line() for note in notes),
         }
         for note in notes:
             print(f"WARNING {note.at(image.name).line()}", flush=True)
-        self._remember(image, row, overview.thumbnail(stack.slices, answer.mask), files)
+        picture = overview.thumbnail(stack.slices, prediction.mask)
+        self._record(image, row, picture, files)
         self.done += 1
         print(f"{image.name}: {row['tumour_px']} px of tumour", flush=True)
 
-    def _strange(self, plane: str) -> list[Problem]:
+    def _plane_warning(self, plane: str) -> list[Problem]:
         trained = ", ".join(self.facts["planes"])
         if not plane or plane in self.facts["planes"]:
             return []
@@ -126,29 +130,37 @@ class Work:
                 "plane_not_trained",
                 f"a {plane} image",
                 f"a plane that the model was trained on ({trained})",
-                "take this prediction for a guess, or train on such images",
+                "do not rely on this prediction, or train a model on such images",
             )
         ]
 
     def _fail(self, image: Image, error: UserError) -> None:
         print(f"ERROR {error}", flush=True)
-        row: dict[str, Any] = dict.fromkeys(overview.COLUMNS)
-        row |= {"image": image.name, "status": "failed", "plane": "", "notes": str(error)}
-        self._remember(image, row, None, [])
+        row = {name: None for name in overview.COLUMNS} | {
+            "image": image.name,
+            "status": "failed",
+            "plane": "",
+            "notes": str(error),
+        }
+        self._record(image, cast(ImageRow, row), None, [])
         self.failed += 1
 
-    def _remember(
-        self, image: Image, row: dict[str, Any], picture: dict | None, files: list[Path]
+    def _record(
+        self, image: Image, row: ImageRow, picture: Thumbnail | None, files: list[Path]
     ) -> None:
-        names = [path.relative_to(self.folder).as_posix() for path in files]
-        # A failed image is tried again each time: what ails it may not be seen in its file.
-        known = identity(image, self.version) if row["status"] == "ok" else ""
-        record = {"identity": known, "files": names, "row": row, "picture": picture}
+        # A failed image has no identity and so is tried again in every run: the cause may be
+        # outside its file.
+        record: ImageRecord = {
+            "identity": identity(image, self.version) if row["status"] == "ok" else "",
+            "files": [path.relative_to(self.folder).as_posix() for path in files],
+            "row": row,
+            "picture": picture,
+        }
         write_text(self.record_file(image), json.dumps(record, allow_nan=False))
 
 
 def _slices(scan: Scan) -> Stack:
-    """A scan as slices: a volume in the plane it was taken in."""
+    """A scan as slices; a volume is cut in the plane in which it was acquired."""
     if scan.affine is not None:
         plane = scans.acquisition_plane(scan)
         slices = planes.cut(scan.voxels, scan.affine, plane)
@@ -158,25 +170,22 @@ def _slices(scan: Scan) -> Stack:
 
 
 def _unsliced(stack: np.ndarray, scan: Scan) -> np.ndarray:
-    """The way back from `_slices` to the shape of scan.voxels."""
+    """The inverse of `_slices`: an array of slices in the shape of scan.voxels."""
     if scan.affine is not None:
-        return planes.reassemble(
-            stack, scan.affine, scans.acquisition_plane(scan), scan.voxels.shape
-        )
+        return planes.reassemble(stack, scan.affine, scans.acquisition_plane(scan), scan.voxels.shape)
     return stack if scan.voxels.ndim == 3 else stack[0]
 
 
-def _sizes(scan: Scan, stack: Stack, pixels: int) -> dict[str, float | int | None]:
-    """tumour_px, and its size: mm2 of a single slice, ml of a volume; None where unknown."""
-    sizes: dict[str, float | int | None] = dict.fromkeys(("tumour_px", "tumour_mm2", "tumour_ml"))
-    sizes["tumour_px"] = pixels
+def _tumour_size(scan: Scan, stack: Stack, pixels: int) -> TumourSize:
+    """The size of the mask: mm2 of a single slice, ml of a volume, None where unknown."""
+    size: TumourSize = {"tumour_px": pixels, "tumour_mm2": None, "tumour_ml": None}
     if len(stack.slices) == 1:
-        sizes["tumour_mm2"] = _defined(pixels * float(np.prod(stack.spacing_mm)))
+        size["tumour_mm2"] = _defined(pixels * float(np.prod(stack.spacing_mm)))
     elif scan.affine is not None:
-        sizes["tumour_ml"] = pixels * abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
-    return sizes
+        size["tumour_ml"] = pixels * abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
+    return size
 
 
 def _defined(value: float) -> float | None:
-    """The number, None where it is undefined: JSON has no NaN."""
+    """The number, or None for NaN, which JSON lacks."""
     return None if math.isnan(value) else value
