@@ -1,4 +1,4 @@
-"""Promises of the case browser: all cases, worst first, true contours, and a page that works."""
+"""Tests of the case browser: all cases, worst first, exact contours, a working page."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ FILE_NAMES = [name if "/" not in name else "odd" for name in NAMES]
 
 
 def slice_of(index):
-    """A head with a tumour: image and mask."""
+    """A synthetic head with a tumour: image and mask."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     image = np.where(np.hypot(rows - 35, columns - 50) < 30, 120 + 10 * index, 3)
     mask = np.hypot(rows - 30, columns - 40 - index) < 7
@@ -40,9 +40,9 @@ def slice_of(index):
 
 
 def study(folder, names=FILE_NAMES, seeds=(None,), recipe="robust"):
-    """Writes tables, predictions, images and masks; gives main's arguments.
+    """Writes tables, predictions, images and masks; returns the arguments of show_cases.main.
 
-    Set-up dice failed in fold 2; the last loss's third case has an undefined precision.
+    The training of loss dice failed in fold 2.
     """
     metrics, predictions = [], []
     for index, name in enumerate(names):
@@ -52,25 +52,25 @@ def study(folder, names=FILE_NAMES, seeds=(None,), recipe="robust"):
     for loss in LOSSES:
         rows = []
         for seed in seeds:
-            above = folder / f"predictions/{recipe}/{loss}"
-            above = above if seed is None else above / f"seed-{seed}"
+            parent = folder / f"predictions/{recipe}/{loss}"
+            parent = parent if seed is None else parent / f"seed-{seed}"
             for fold in (1, 2):
-                predictions.append(str(above / f"fold-{fold}"))
-                lost = loss == "dice" and fold == 2
-                if lost:
-                    write_text(above / "fold-2/FAILED", "not finite in epoch 1\n")
+                predictions.append(str(parent / f"fold-{fold}"))
+                is_failed = loss == "dice" and fold == 2
+                if is_failed:
+                    write_text(parent / "fold-2/FAILED", "not finite in epoch 1\n")
                 for index in range(fold - 1, len(names), 2):
                     mask = slice_of(index)[1]
                     shift = SHIFTS[loss][index] + 3 * (seed or 0)
-                    chance = 0.9 * np.roll(mask, shift, axis=1)
-                    stored = np.floor(chance * 65535).astype(np.uint16)
-                    found = failed(mask, [2]) if lost else measured(mask, stored, **MEASURED)
-                    if not lost:
-                        write_png(above / f"fold-{fold}/{names[index]}.png", stored)
+                    probability = 0.9 * np.roll(mask, shift, axis=1)
+                    stored = np.floor(probability * 65535).astype(np.uint16)
+                    values = failed(mask, [2]) if is_failed else measured(mask, stored, **MEASURED)
+                    if not is_failed:
+                        write_png(parent / f"fold-{fold}/{names[index]}.png", stored)
                     line = {"recipe": recipe, "loss": loss, "fold": fold, "case": names[index]}
                     line |= {} if seed is None else {"seed": seed}
                     line |= {"patient": f"p{index // 2}", "plane": "axial"}
-                    rows.append(line | found)
+                    rows.append(line | values)
         path = folder / f"metrics/{recipe}/{loss}.tsv"
         write_table(pd.DataFrame(rows), path)
         metrics.append(str(path))
@@ -85,7 +85,7 @@ def study(folder, names=FILE_NAMES, seeds=(None,), recipe="robust"):
 
 
 def data_of(path):
-    """The facts and the cases that a page holds."""
+    """The facts and the cases stored in a page."""
     with open(path, encoding="utf-8") as page:  # noqa: PTH123
         text = page.read()
     parts = re.findall(r'<script type="application/json" id="\w+">(.*?)</script>', text, re.DOTALL)
@@ -94,20 +94,20 @@ def data_of(path):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A page of the small study, made as the rule makes it."""
+    """The page of a small study, written by show_cases.main."""
     arguments = study(tmp_path_factory.mktemp("browser"))
     show_cases.main(**arguments)
     return arguments["page"]
 
 
 def filled(path):
-    """The mask whose borders the path data draw."""
+    """The mask inside the borders of an SVG path."""
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     contours = []
     for first, steps in re.findall(r"M([^l]+)l([^z]+)z", path):
         pairs = np.array(re.findall(r"-?\d+", f"{first} {steps}"), int).reshape(-1, 2)
         contours.append(np.cumsum(pairs, axis=0).astype(np.int32))
-    # OpenCV goes round outer borders one way and round holes the other.
+    # OpenCV traces outer borders and holes in opposite directions.
     for points in sorted(contours, key=lambda points: -abs(cv2.contourArea(points))):
         inside = cv2.fillPoly(np.zeros_like(mask), [points], 1)
         if cv2.contourArea(points, oriented=True) > 0:
@@ -119,7 +119,7 @@ def filled(path):
 
 
 @given(arrays(bool, (9, 12), elements=st.booleans()), st.integers(1, 3))
-def test_a_contour_filled_again_is_the_mask(cells, size):
+def test_a_filled_contour_reproduces_the_mask(cells, size):
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     big = np.kron(cells, np.ones((size, size), np.uint8))
     mask[10 : 10 + big.shape[0], 20 : 20 + big.shape[1]] = big
@@ -137,15 +137,15 @@ def test_contours_of_an_empty_mask_one_pixel_and_a_square():
     assert case_browser.contour_path(mask) == "M8 5l0 2 2 0 0-2z"
 
 
-def test_every_case_and_set_up_is_in_the_page_with_its_own_contour(page):
+def test_the_page_has_the_contour_of_every_set_up_in_every_case(page):
     facts, cases = data_of(page)
-    assert [one["name"] for one in facts["setups"]] == list(LOSSES)
-    assert sorted(one["case"] for one in cases) == sorted(FILE_NAMES)
-    for one in cases:
-        index = FILE_NAMES.index(one["case"])
+    assert [item["name"] for item in facts["setups"]] == list(LOSSES)
+    assert sorted(item["case"] for item in cases) == sorted(FILE_NAMES)
+    for item in cases:
+        index = FILE_NAMES.index(item["case"])
         mask = slice_of(index)[1]
-        np.testing.assert_array_equal(filled(one["truth"]), mask)
-        for loss, drawn in zip(LOSSES, one["drawn"], strict=True):
+        np.testing.assert_array_equal(filled(item["truth"]), mask)
+        for loss, drawn in zip(LOSSES, item["drawn"], strict=True):
             if loss == "dice" and index % 2:
                 assert drawn is None
             else:
@@ -153,26 +153,26 @@ def test_every_case_and_set_up_is_in_the_page_with_its_own_contour(page):
                 np.testing.assert_array_equal(filled(drawn["contour"]), expected)
 
 
-def test_colours_are_those_of_all_figures(page):
+def test_set_ups_have_the_colours_of_the_figures(page):
     facts, _ = data_of(page)
     colours = palette(list(LOSSES))
-    for one in facts["setups"]:
-        rgb = [int(one["colour"][at : at + 2], 16) for at in (1, 3, 5)]
-        np.testing.assert_allclose(rgb, 255 * np.array(colours[one["name"]]), atol=0.5)
+    for item in facts["setups"]:
+        rgb = [int(item["colour"][at : at + 2], 16) for at in (1, 3, 5)]
+        np.testing.assert_allclose(rgb, 255 * np.array(colours[item["name"]]), atol=0.5)
     assert facts["truth"] == TRUTH
 
 
 def test_the_lowest_mean_dice_comes_first(page):
     facts, cases = data_of(page)
     assert facts["metrics"][0]["label"] == "Dice"
-    means = [one["means"][0] for one in cases]
+    means = [item["means"][0] for item in cases]
     assert means == sorted(means) and means[0] < means[-1]
-    for one in cases:
-        defined = [row[0] for row in one["values"] if row[0] is not None]
-        assert one["means"][0] == pytest.approx(np.mean(defined), abs=1e-4)
+    for item in cases:
+        defined = [row[0] for row in item["values"] if row[0] is not None]
+        assert item["means"][0] == pytest.approx(np.mean(defined), abs=1e-4)
 
 
-def test_undefined_means_come_last_and_ties_as_they_stand():
+def test_undefined_means_come_last_and_ties_keep_their_order():
     def line(case, dice):
         return {"recipe": "r", "loss": "l", "case": case, "dice": dice}
 
@@ -183,19 +183,19 @@ def test_undefined_means_come_last_and_ties_as_they_stand():
 
 def test_failed_trainings_and_missed_tumours_are_marked(page):
     _, cases = data_of(page)
-    for one in cases:
-        index = FILE_NAMES.index(one["case"])
-        assert one["failed"] == [False, False, bool(index % 2)]
+    for item in cases:
+        index = FILE_NAMES.index(item["case"])
+        assert item["failed"] == [False, False, bool(index % 2)]
         if index % 2:
-            assert one["missed"][2] is None and set(one["values"][2]) == {None}
+            assert item["missed"][2] is None and set(item["values"][2]) == {None}
         missed = [
-            None if lost else float(SHIFTS[loss][index] > 14)
-            for loss, lost in zip(LOSSES, one["failed"], strict=True)
+            None if is_failed else float(SHIFTS[loss][index] > 14)
+            for loss, is_failed in zip(LOSSES, item["failed"], strict=True)
         ]
-        assert one["missed"] == missed
+        assert item["missed"] == missed
 
 
-def test_pictures_are_cut_so_that_no_outlined_pixel_is_lost():
+def test_a_picture_is_cropped_but_contains_all_contours():
     image, truth = slice_of(0)
     far = np.zeros_like(truth, dtype=bool)
     far[0, 0] = far[-1, -1] = True
@@ -208,11 +208,12 @@ def test_pictures_are_cut_so_that_no_outlined_pixel_is_lost():
     assert top <= rows.min() and rows.max() < top + height
 
 
-def test_a_picture_keeps_its_greys_and_a_map_its_probabilities():
+def test_a_picture_keeps_its_grey_values_and_a_map_its_probabilities():
     image, truth = slice_of(0)
     ramp = np.tile(np.linspace(0, 1, WIDTH), (HEIGHT, 1))
-    whole = np.ones_like(truth, dtype=bool)
-    drawn = case_browser.pictures(image, truth, [case_browser.SetUpPrediction(ramp, whole)])
+    everywhere = np.ones_like(truth, dtype=bool)
+    prediction = case_browser.SetUpPrediction(ramp, everywhere)
+    drawn = case_browser.pictures(image, truth, [prediction])
 
     def decoded(url):
         kind, content = url.split(",")
@@ -226,45 +227,45 @@ def test_a_picture_keeps_its_greys_and_a_map_its_probabilities():
     assert np.abs(decoded(drawn["drawn"][0]["map"]) / 255 - ramp).mean() < 0.02
 
 
-def test_numbers_are_means_over_the_seeds_and_pictures_the_first_seeds(tmp_path):
+def test_numbers_are_means_over_seeds_and_pictures_show_the_first_seed(tmp_path):
     arguments = study(tmp_path, seeds=(1, 2))
     show_cases.main(**arguments)
     facts, cases = data_of(arguments["page"])
     table = pd.read_csv(arguments["metrics"][0], sep="\t", dtype={"case": str})
-    columns = [one["label"] for one in facts["metrics"]]
-    for one in cases:
-        own = table[table["case"] == one["case"]]
-        assert one["values"][0][0] == pytest.approx(own["dice"].mean(), abs=1e-4)
-        distance = one["values"][0][columns.index("Hausdorff, px")]
-        assert distance == pytest.approx(own["hausdorff_px"].mean(), rel=1e-4)
-        index = FILE_NAMES.index(one["case"])
+    columns = [item["label"] for item in facts["metrics"]]
+    for item in cases:
+        of_case = table[table["case"] == item["case"]]
+        assert item["values"][0][0] == pytest.approx(of_case["dice"].mean(), abs=1e-4)
+        distance = item["values"][0][columns.index("Hausdorff, px")]
+        assert distance == pytest.approx(of_case["hausdorff_px"].mean(), rel=1e-4)
+        index = FILE_NAMES.index(item["case"])
         first = np.roll(slice_of(index)[1], SHIFTS["bce"][index] + 3, axis=1)
-        np.testing.assert_array_equal(filled(one["drawn"][0]["contour"]), first)
+        np.testing.assert_array_equal(filled(item["drawn"][0]["contour"]), first)
 
 
 def test_a_value_undefined_with_one_seed_is_undefined():
     line = {"recipe": "r", "loss": "l", "fold": 1, "case": "a", "patient": "p", "plane": "axial"}
     line |= {"status": "ok", "dice": 0.5, "missed": 0}
     table = pd.DataFrame([line | {"precision": 0.4}, line | {"precision": math.nan}])
-    found = case_browser.averaged(table)
-    assert found["dice"].item() == 0.5
-    assert math.isnan(found["precision"].item())
+    means = case_browser.averaged(table)
+    assert means["dice"].item() == 0.5
+    assert math.isnan(means["precision"].item())
 
 
-def test_recipes_become_set_ups_of_one_page(tmp_path):
+def test_two_recipes_become_set_ups_of_the_same_page(tmp_path):
     both = [study(tmp_path, recipe=recipe) for recipe in ("paper", "robust")]
     lists = {key: both[0][key] + both[1][key] for key in ("metrics", "predictions")}
     show_cases.main(**(both[0] | lists))
     facts, cases = data_of(both[0]["page"])
-    names = [one["name"] for one in facts["setups"]]
+    names = [item["name"] for item in facts["setups"]]
     assert names == [f"{recipe}/{loss}" for recipe in ("paper", "robust") for loss in LOSSES]
-    colours = [one["colour"] for one in facts["setups"]]
+    colours = [item["colour"] for item in facts["setups"]]
     assert colours[:3] == colours[3:]
-    assert [one["shown"] for one in facts["setups"]] == [False, True, False] * 2
-    assert all(len(one["drawn"]) == 6 for one in cases)
+    assert [item["shown"] for item in facts["setups"]] == [False, True, False] * 2
+    assert all(len(item["drawn"]) == 6 for item in cases)
 
 
-def test_a_set_up_that_lacks_a_case_is_named(tmp_path):
+def test_a_set_up_that_lacks_a_case_raises_with_its_name(tmp_path):
     arguments = study(tmp_path)
     table = pd.read_csv(arguments["metrics"][1], sep="\t", dtype={"case": str})
     write_table(table.iloc[1:], arguments["metrics"][1])
@@ -283,16 +284,16 @@ def written(tmp_path, cases=()):
 
 
 def made_case(name, dice, distance, index=0, plane="axial"):
-    """A case with two answers; the second is worse by a tenth."""
+    """A case with two predictions; the Dice of the second is lower by .1."""
     image, truth = slice_of(index)
-    answer = case_browser.SetUpPrediction(truth * 0.9, truth.astype(bool))
+    prediction = case_browser.SetUpPrediction(truth * 0.9, truth.astype(bool))
     values = [[dice, distance], [None if dice is None else max(0.0, dice - 0.1), distance]]
-    found = {"case": name, "patient": f"<i>{name}", "plane": plane, "fold": 1}
-    found |= {"means": values[0], "values": values, "missed": [0.0, 1.0], "failed": [False, False]}
-    return found | case_browser.pictures(image, truth, [answer, answer])
+    case = {"case": name, "patient": f"<i>{name}", "plane": plane, "fold": 1}
+    case |= {"means": values[0], "values": values, "missed": [0.0, 1.0], "failed": [False, False]}
+    return case | case_browser.pictures(image, truth, [prediction, prediction])
 
 
-def test_no_text_of_the_data_can_end_its_element(tmp_path):
+def test_text_in_the_data_cannot_end_its_script_element(tmp_path):
     case = made_case(NAMES[4], 0.5, 3.0)
     path = written(tmp_path, [case])
     assert data_of(path)[1] == [case]
@@ -300,23 +301,24 @@ def test_no_text_of_the_data_can_end_its_element(tmp_path):
 
 
 def test_a_page_of_314_cases_and_four_set_ups_stays_under_20_mb(tmp_path):
-    """Made slices at 512 x 512 that take about as much as real ones (28 kB a case)."""
+    """With synthetic slices of 512 x 512 px that are about as large as real ones (28 kB each)."""
     generator = np.random.default_rng(1)
     rows, columns = np.mgrid[:512, :512]
     inside = np.hypot(rows - 256, columns - 256) < 240
     smooth = cv2.GaussianBlur(generator.normal(size=(512, 512)), None, 8)
     image = inside * np.clip(90 + 1000 * smooth + generator.normal(0, 2, (512, 512)), 20, 255)
     near = np.exp(-(((rows - 200) / 60) ** 2) - ((columns - 300) / 60) ** 2)
-    chance = near / (1 + np.exp(-100 * (smooth + 0.02)))
-    answer = case_browser.SetUpPrediction(chance, chance > 0.5)
-    assert len(case_browser.contour_path(answer.mask)) > 700  # ragged
-    drawn = case_browser.pictures(image.astype(np.uint8), answer.mask * 1, [answer] * 4)
+    probability = near / (1 + np.exp(-100 * (smooth + 0.02)))
+    prediction = case_browser.SetUpPrediction(probability, probability > 0.5)
+    assert len(case_browser.contour_path(prediction.mask)) > 700  # a ragged contour
+    mask = prediction.mask.astype(np.uint8)
+    drawn = case_browser.pictures(image.astype(np.uint8), mask, [prediction] * 4)
     frame = written(tmp_path).stat().st_size
     assert frame + 314 * len(json.dumps(drawn)) < 20e6
 
 
 def shows(tab, *names):
-    """Waits until these cases are in view, in this order; fails where they never are."""
+    """Waits until the page shows exactly these cases in this order; fails after a timeout."""
     from playwright.sync_api import expect
 
     expect(tab.locator("tbody td.case")).to_have_text(names)
@@ -324,7 +326,7 @@ def shows(tab, *names):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A page of five made cases."""
+    """A page of five synthetic cases."""
     cases = [
         made_case("worst", 0.1, 9.0, 1, "coronal"),
         made_case(NAMES[4], 0.4, 80.0, 2),
@@ -335,7 +337,7 @@ def made(tmp_path_factory):
     return written(tmp_path_factory.mktemp("made"), cases)
 
 
-def test_it_opens_at_the_worst_asks_nobody_and_escapes_everything(made):
+def test_the_worst_case_comes_first_nothing_is_loaded_and_all_text_is_escaped(made):
     with browser(made) as tab:
         shows(tab, "worst", NAMES[4], "good", "best", "nan")
         assert tab.locator("tbody img, tbody i i, thead b, fieldset b").count() == 0
@@ -346,7 +348,7 @@ def test_it_opens_at_the_worst_asks_nobody_and_escapes_everything(made):
         assert tab.seen == []
 
 
-def test_it_sorts_by_any_metric_undefined_ones_last(made):
+def test_it_sorts_by_any_metric_with_undefined_values_last(made):
     with browser(made) as tab:
         tab.locator("thead th.mean").get_by_text("mean").click()
         shows(tab, "best", "good", NAMES[4], "worst", "nan")
@@ -374,7 +376,7 @@ def test_it_filters_by_number_and_by_plane(made):
         assert tab.seen == []
 
 
-def test_enter_opens_a_case_large_and_the_arrows_go_on(made):
+def test_enter_enlarges_a_case_and_arrow_keys_show_its_neighbours(made):
     with browser(made) as tab:
         title = tab.locator("#large-title")
         tab.locator("tbody td.picture button").first.press("Enter")
@@ -391,7 +393,7 @@ def test_enter_opens_a_case_large_and_the_arrows_go_on(made):
         assert tab.seen == []
 
 
-def test_a_contour_is_hidden_everywhere_at_once(made):
+def test_a_contour_can_be_hidden_in_all_pictures(made):
     with browser(made) as tab:
         first = tab.locator("tbody .of-0").first
         assert first.is_visible()
@@ -409,7 +411,7 @@ def test_a_failed_training_is_shown_as_failed(page):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_is_clipped_at(made, width):
+def test_nothing_is_wider_than_the_window(made, width):
     with browser(made, width) as tab:
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         tab.locator("tbody td.picture").first.click()
@@ -419,7 +421,7 @@ def test_nothing_is_clipped_at(made, width):
 
 
 def test_a_page_above_2_mb_opens_in_the_report(tmp_path, made):
-    """Chromium blocks it as the data URL that Snakemake's report holds."""
+    """As a data URL, which Snakemake's report holds, Chromium would block it."""
     content = made.read_bytes() + b"<!--" + b" " * 3_000_000 + b"-->"
     result = {"data_uri": f"data:text/html;base64,{base64.b64encode(content).decode()}"}
     report = (
@@ -436,6 +438,6 @@ def test_a_page_above_2_mb_opens_in_the_report(tmp_path, made):
         assert tab.seen == []
 
 
-def test_a_report_of_another_form_is_not_silently_left_alone():
+def test_a_report_of_unknown_form_raises():
     with pytest.raises(RuntimeError, match="has changed"):
         with_large_pages("<html></html>")

@@ -3,31 +3,28 @@ const { setups, metrics, truth } = read("facts");
 const cases = read("cases");
 const byId = (id) => document.getElementById(id);
 const NAMESPACE = document.querySelector("svg").namespaceURI;
-let metric = 0; // the place of the chosen one in `metrics`
+let metric = 0; // index in `metrics` of the metric that is shown
 
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
+function filled(node, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
 }
 
-function drawing(name, attributes, ...children) {
-  const made = document.createElementNS(NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
+const element = (name, attributes = {}, ...children) =>
+  filled(document.createElement(name), attributes, children);
+const drawing = (name, attributes, ...children) =>
+  filled(document.createElementNS(NAMESPACE, name), attributes, children);
 
-function written(value, index = metric) {
+function format(value, index = metric) {
   if (value === null) return "NaN";
   return value.toFixed(isShare(index) ? 3 : 1);
 }
 
-// Distances have no fixed end: their bars end at the worst value of all cases.
-const ends = metrics.map((_, index) =>
-  Math.max(1e-9, ...cases.flatMap((one) => one.values.map((row) => row[index] ?? 0))));
-const isShare = (index) => ends[index] <= 1;
+// Distances have no upper limit: a full bar is the largest value of all cases.
+const maxima = metrics.map((_, index) =>
+  Math.max(1e-9, ...cases.flatMap((item) => item.values.map((row) => row[index] ?? 0))));
+const isShare = (index) => maxima[index] <= 1;
 
 // ---- pictures
 
@@ -35,30 +32,30 @@ function outline(path, attributes) {
   return drawing("path", { d: path, transform: "translate(.5 .5)", ...attributes });
 }
 
-function strokes(one) {
-  const lines = [
-    outline(one.truth, { class: "casing of-truth" }),
-    outline(one.truth, { class: "truth of-truth", stroke: truth }),
+function strokes(item) {
+  const contours = [
+    outline(item.truth, { class: "casing of-truth" }),
+    outline(item.truth, { class: "truth of-truth", stroke: truth }),
   ];
-  one.drawn.forEach((answer, index) => {
-    if (!answer) return;
+  item.drawn.forEach((prediction, index) => {
+    if (!prediction) return;
     const { colour, dash } = setups[index];
     const look = { class: `of-${index}`, stroke: colour, "stroke-dasharray": dash };
-    lines.push(outline(answer.contour, look));
+    contours.push(outline(prediction.contour, look));
   });
-  return lines;
+  return contours;
 }
 
-function view(one, url, lines, label) {
-  const [x, y, width, height] = one.box;
+function view(item, url, lines, label) {
+  const [x, y, width, height] = item.box;
   const image = drawing("image", { href: url, x, y, width, height, preserveAspectRatio: "none" });
-  const box = { viewBox: one.box.join(" "), role: "img", "aria-label": label };
+  const box = { viewBox: item.box.join(" "), role: "img", "aria-label": label };
   return drawing("svg", box, image, ...lines);
 }
 
-function thumbnail(one) {
-  const label = `open case ${one.case}`;
-  const picture = view(one, one.image, strokes(one), "");
+function thumbnail(item) {
+  const label = `open case ${item.case}`;
+  const picture = view(item, item.image, strokes(item), "");
   picture.setAttribute("aria-hidden", "true");
   return element("button", { type: "button", "aria-label": label }, picture);
 }
@@ -66,16 +63,16 @@ function thumbnail(one) {
 // ---- the table
 
 function bar(name, value, colour, failed, missed) {
-  const part = value === null ? 0 : Math.min(1, value / (isShare(metric) ? 1 : ends[metric]));
+  const part = value === null ? 0 : Math.min(1, value / (isShare(metric) ? 1 : maxima[metric]));
   const fill = element("i", { style: `width:${100 * part}%;background:${colour}` });
-  const bad = failed ? "failed" : missed ? `✕ ${written(value)}` : "";
-  const number = element("span", { class: bad ? "number bad" : "number" }, bad || written(value));
+  const bad = failed ? "failed" : missed ? `✕ ${format(value)}` : "";
+  const number = element("span", { class: bad ? "number bad" : "number" }, bad || format(value));
   const label = element("span", { class: "name", title: name }, name);
   return element("div", { class: "line" }, label,
     element("span", { class: "track" }, fill), number);
 }
 
-// Undefined values come last whichever way the rest is sorted.
+// Undefined values come last in both directions.
 const compare = (sign) => (a, b) => {
   if (a === b) return 0;
   if (a === null) return 1;
@@ -84,26 +81,27 @@ const compare = (sign) => (a, b) => {
 };
 DataTable.type("metric", { order: { pre: (value) => value, asc: compare(1), desc: compare(-1) } });
 
-const column = (value, display) => (one, kind) => {
-  if (kind === "display") return display(one);
-  return kind === "filter" ? value(one) ?? "" : value(one);
+const column = (value, display) => (item, kind) => {
+  if (kind === "display") return display(item);
+  return kind === "filter" ? value(item) ?? "" : value(item);
 };
 const text = (value) => document.createTextNode(value);
-const lost = (one) => one.missed.filter((value) => value > 0).length;
-const broken = (one) => one.failed.filter(Boolean).length;
-const verdict = (one) => [
-  lost(one) ? `✕ missed by ${lost(one)} of ${setups.length}` : "",
-  broken(one) ? `${broken(one)} failed` : "",
+const missing = (item) => item.missed.filter((value) => value > 0).length;
+const failures = (item) => item.failed.filter(Boolean).length;
+const verdict = (item) => [
+  missing(item) ? `✕ missed by ${missing(item)} of ${setups.length}` : "",
+  failures(item) ? `${failures(item)} failed` : "",
 ].filter(Boolean).join(", ");
 
 const filter = (extend) => {
-  const content = [{ extend, excludeLogic: ["equal", "notEqual"] }]; // "greater" comes first
+  // Without these two, "greater" is the first choice.
+  const content = [{ extend, excludeLogic: ["equal", "notEqual"] }];
   return ["order", { extend: "dropdown", icon: "search", content }];
 };
 const plain = (name, kind) => ({
   name,
   className: name,
-  data: (one) => String(one[name]),
+  data: (item) => String(item[name]),
   render: DataTable.render.text(),
   columnControl: filter(kind),
 });
@@ -118,18 +116,18 @@ const columns = [
   plain("plane", "searchList"),
   plain("fold", "searchList"),
   plain("patient", "searchList"),
-  number("missed by", "missed", lost, (one) => text(verdict(one))),
-  number("mean", "value mean", (one) => one.means[metric],
-    (one) => bar("mean", one.means[metric], "#59636e")),
+  number("missed by", "missed", missing, (item) => text(verdict(item))),
+  number("mean", "value mean", (item) => item.means[metric],
+    (item) => bar("mean", item.means[metric], "#59636e")),
   ...setups.map(({ name, colour }, index) => number(name, "value",
-    (one) => one.values[index][metric],
-    (one) => bar(name, one.values[index][metric], colour, one.failed[index],
-      one.missed[index] > 0))),
+    (item) => item.values[index][metric],
+    (item) => bar(name, item.values[index][metric], colour, item.failed[index],
+      item.missed[index] > 0))),
 ];
 const MEAN = 6;
 const direction = () => (metrics[metric].low ? "asc" : "desc");
 
-// The names go in as text: DataTables would take a title for HTML.
+// Names are added as text, because DataTables treats titles as HTML.
 byId("cases-table").append(element("thead", {},
   element("tr", {}, ...columns.map(({ name }) => element("th", {}, name)))));
 
@@ -143,25 +141,25 @@ const table = new DataTable("#cases-table", {
   pageLength: 24,
   lengthMenu: [24, 60, 120],
   layout: { topStart: "info", topEnd: "paging", bottomStart: "pageLength", bottomEnd: "paging" },
-  language: { info: "_START_ to _END_ of _TOTAL_ cases", infoEmpty: "no case",
-    infoFiltered: "(of _MAX_)", zeroRecords: "No case is like this.",
-    lengthMenu: "_MENU_ on a page" },
+  language: { info: "_START_ to _END_ of _TOTAL_ cases", infoEmpty: "no cases",
+    infoFiltered: "(of _MAX_)", zeroRecords: "No case matches these filters.",
+    lengthMenu: "_MENU_ per page" },
 });
 byId("cases-table").classList.toggle("many", setups.length > 6);
 byId("cases-table").addEventListener("click", (event) => {
   const row = event.target.closest("tbody tr");
-  const one = row && table.row(row).data();
-  if (one) open(one);
+  const item = row && table.row(row).data();
+  if (item) open(item);
 });
 
-// ---- what stands above it
+// ---- the summary and the controls above the table
 
-const patients = new Set(cases.map((one) => one.patient)).size;
-const all = cases.filter((one) => lost(one) === setups.length).length;
-const some = cases.filter((one) => lost(one)).length;
+const patients = new Set(cases.map((item) => item.patient)).size;
+const missedByAll = cases.filter((item) => missing(item) === setups.length).length;
+const missedByAny = cases.filter(missing).length;
 byId("summary").append(element("b", {}, `${cases.length} test cases`),
   ` of ${patients} patients, ${setups.length} set-ups; ` +
-  `${some} tumours missed by one or more set-ups, ${all} by all.`);
+  `${missedByAny} tumours missed by at least one set-up, ${missedByAll} by all.`);
 metrics.forEach(({ label }, index) =>
   byId("metric").append(element("option", { value: index }, label)));
 byId("metric").addEventListener("change", (event) => {
@@ -176,7 +174,7 @@ byId("reset").addEventListener("click", () => {
 });
 
 const lines = [
-  { id: "truth", name: "truth (white border)", colour: truth, dash: "", shown: true },
+  { id: "truth", name: "ground truth (white border)", colour: truth, dash: "", shown: true },
   ...setups.map((setup, index) => ({ id: index, ...setup })),
 ];
 for (const { id, name, colour, dash, shown } of lines) {
@@ -192,66 +190,66 @@ for (const { id, name, colour, dash, shown } of lines) {
   byId("outlines").append(element("label", {}, box, sample, name));
 }
 const boxes = [...byId("outlines").querySelectorAll("input")];
-const every = element("button", { type: "button" }, "all or none");
-every.addEventListener("click", () => {
-  const wanted = !boxes.every((box) => box.checked);
-  for (const box of boxes) if (box.checked !== wanted) box.click();
+const toggle = element("button", { type: "button" }, "all or none");
+toggle.addEventListener("click", () => {
+  const checked = !boxes.every((box) => box.checked);
+  for (const box of boxes) if (box.checked !== checked) box.click();
 });
-byId("outlines").append(every);
+byId("outlines").append(toggle);
 
-// ---- one case, large
+// ---- the enlarged case
 
 let current = null;
 
-function tableOf(one) {
+function tableOf(item) {
   const head = element("tr", {}, element("th", {}, "set-up"),
     ...metrics.map(({ label }) => element("th", {}, label)), element("th", {}, "missed"));
   const rows = setups.map(({ name, colour }, index) => {
     const dot = element("i", { style: `background:${colour}` });
     const title = element("th", { scope: "row" }, dot, name);
-    if (one.failed[index]) {
-      const why = { class: "bad", colspan: metrics.length + 1 };
-      return element("tr", {}, title, element("td", why, "training failed"));
+    if (item.failed[index]) {
+      const span = { class: "bad", colspan: metrics.length + 1 };
+      return element("tr", {}, title, element("td", span, "training failed"));
     }
-    const missed = one.missed[index];
+    const missed = item.missed[index];
     return element("tr", {}, title,
-      ...one.values[index].map((value, place) => element("td", {}, written(value, place))),
+      ...item.values[index].map((value, place) => element("td", {}, format(value, place))),
       element("td", { class: missed > 0 ? "bad" : "" },
         missed === null ? "NaN" : missed === 0 ? "no" : missed === 1 ? "✕ yes" : `✕ ${missed.toFixed(2)}`));
   });
   const mean = element("tr", { class: "mean" }, element("th", { scope: "row" }, "mean"),
-    ...one.means.map((value, place) => element("td", {}, written(value, place))),
-    element("td", {}, `${lost(one)} of ${setups.length}`));
+    ...item.means.map((value, place) => element("td", {}, format(value, place))),
+    element("td", {}, `${missing(item)} of ${setups.length}`));
   return element("table", {}, head, ...rows, mean);
 }
 
-function map(one, answer, index) {
+function map(item, prediction, index) {
   const { name, colour } = setups[index];
   const dot = element("i", { style: `background:${colour}` });
-  const caption = element("figcaption", {}, dot, `${name}, Dice ${written(one.values[index][0], 0)}`);
-  if (!answer) {
+  const caption = element("figcaption", {}, dot, `${name}, Dice ${format(item.values[index][0], 0)}`);
+  if (!prediction) {
     return element("figure", {}, caption, element("div", { class: "none bad" }, "training failed"));
   }
   const borders = [
-    outline(one.truth, { class: "truth" }),
-    outline(answer.contour, { stroke: colour }),
+    outline(item.truth, { class: "truth" }),
+    outline(prediction.contour, { stroke: colour }),
   ];
-  const picture = view(one, answer.map, borders, `probability of ${name}`);
+  const picture = view(item, prediction.map, borders, `probability map of ${name}`);
   return element("figure", { class: "map" }, caption, picture);
 }
 
-function open(one) {
-  current = one;
+function open(item) {
+  current = item;
   const order = table.rows({ order: "applied", search: "applied" }).data().toArray();
-  const about = `patient ${one.patient}, ${one.plane}, fold ${one.fold}; ` +
-    `${order.indexOf(one) + 1} of ${order.length}`;
-  byId("large-title").replaceChildren(`Case ${one.case} `, element("small", {}, about));
-  byId("picture").replaceChildren(view(one, one.image, strokes(one), `case ${one.case}`));
-  byId("numbers").replaceChildren(tableOf(one));
-  byId("maps").replaceChildren(...one.drawn.map((answer, index) => map(one, answer, index)));
+  const about = `patient ${item.patient}, ${item.plane}, fold ${item.fold}; ` +
+    `${order.indexOf(item) + 1} of ${order.length}`;
+  byId("large-title").replaceChildren(`Case ${item.case} `, element("small", {}, about));
+  byId("picture").replaceChildren(view(item, item.image, strokes(item), `case ${item.case}`));
+  byId("numbers").replaceChildren(tableOf(item));
+  byId("maps").replaceChildren(...item.drawn.map((prediction, index) => map(item, prediction, index)));
   if (byId("large").open) return;
   byId("large").showModal();
-  byId("large").focus(); // not on its first button, so that Enter does nothing unforeseen
+  byId("large").focus(); // and not its first button, so that Enter changes nothing
 }
 
 function step(by) {
@@ -263,10 +261,8 @@ function step(by) {
 byId("previous").addEventListener("click", () => step(-1));
 byId("next").addEventListener("click", () => step(1));
 byId("close").addEventListener("click", () => byId("large").close());
-byId("large").addEventListener("keydown", (event) => {
-  if (event.key === "ArrowLeft") step(-1);
-  if (event.key === "ArrowRight") step(1);
-});
+byId("large").addEventListener("keydown", ({ key }) =>
+  step({ ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0));
 byId("large").addEventListener("click", (event) => {
   if (event.target === byId("large")) byId("large").close();
 });
