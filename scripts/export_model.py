@@ -6,8 +6,7 @@ from statistics import fmean
 from tumorseg.core.cases import PLANES
 from tumorseg.core.files import read_table
 from tumorseg.core.records import NetworkSettings, RecipeSettings
-from tumorseg.prediction import exported_model
-from tumorseg.prediction.chosen_trainings import chosen_loss, finished, member
+from tumorseg.prediction import exporting
 from tumorseg.prediction.records import ModelFacts
 from tumorseg.training import identity
 
@@ -53,9 +52,9 @@ def main(
         UserError: model_loss is unknown, or all trainings of the loss failed.
     """
     ranked = read_table(ranking_table, ("recipe", "loss")).query("recipe == @recipe")
-    score = chosen_loss(ranked, losses, model_loss)
+    score = exporting.chosen_loss(ranked, losses, model_loss)
     loss = str(score.name)
-    done, failed = finished(settings_files, weights, loss)
+    done, failed = exporting.finished(settings_files, weights, loss)
     chosen = read_table(thresholds_table, ("recipe", "loss"))
     chosen = chosen.query("recipe == @recipe and loss == @loss").set_index(["seed", "fold"])
     thresholds = [float(chosen.loc[(item["seed"], item["fold"]), "threshold"]) for item, _ in done]
@@ -76,11 +75,12 @@ def main(
         "failed_trainings": failed,
         "versions": identity.versions(),
         "members": [
-            member(record, value) for (record, _), value in zip(done, thresholds, strict=True)
+            exporting.member(record, value)
+            for (record, _), value in zip(done, thresholds, strict=True)
         ],
     }
     folder = Path(model_dir)
-    exported_model.write(folder, facts, [path for _, path in done])
+    exporting.write(folder, facts, [path for _, path in done])
     print(f"{folder}: {len(done)} trainings of {loss}, threshold {facts['threshold']}")
 
 

@@ -14,15 +14,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import predict
+from tumorseg.core import places
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask, write_png
 from tumorseg.imaging.placement import network_input
 from tumorseg.imaging.scans import read
 from tumorseg.outlines.polygons import fill
-from tumorseg.prediction import exported_model, mean_of_members, native_files, new_images
+from tumorseg.prediction import (
+    exported_model,
+    exporting,
+    mean_of_members,
+    native_files,
+    new_images,
+)
 from tumorseg.training import identity
 from tumorseg.training import model as training_model
+from tumorseg.workflow import code_digest
 
 SIZE = 32
 SETTINGS = {
@@ -95,7 +103,7 @@ def model(tmp_path_factory):
         )
         files.append(folder.parent / f"{index}.weights.h5")
         network.save_weights(files[-1])
-    exported_model.write(folder, facts_of(2, threshold=0.3), files)
+    exporting.write(folder, facts_of(2, threshold=0.3), files)
     return folder
 
 
@@ -258,6 +266,20 @@ def test_a_changed_model_folder_is_rejected_in_one_line(model, tmp_path, name):
     with pytest.raises(UserError, match=words) as caught:
         run(tmp_path / "images", folder, tmp_path / "local")
     assert "\n" not in str(caught.value)
+
+
+def test_predictions_do_not_depend_on_figures_or_on_the_readme():
+    """The code digest decides what is predicted again: no figure may be part of it."""
+    reached, waiting = set(), [places.SCRIPTS / "predict.py"]
+    while waiting:
+        path = waiting.pop()
+        if path not in reached:
+            reached.add(path)
+            waiting += code_digest._parsed(path)[1]
+    modules = {path.relative_to(places.SCRIPTS).as_posix() for path in reached}
+    reporting = {name for name in modules if name.startswith("tumorseg/reporting/")}
+    assert reporting == {"tumorseg/reporting/page_parts.py"}
+    assert "tumorseg/prediction/exporting.py" not in modules
 
 
 # ---- finding the images

@@ -93,8 +93,9 @@ def _bars(axis: Axes, folds: pd.DataFrame, losses: list[str], colours: dict[str,
 
 
 def _fold_label(rows: pd.DataFrame, loss: str) -> str:
-    lost = int((rows["status"] == "failed").sum())
-    return f"{loss}\n{lost} of {len(rows)} folds failed" if lost else f"{loss}\n{len(rows)} folds"
+    failed = int((rows["status"] == "failed").sum())
+    folds = f"{failed} of {len(rows)} folds failed" if failed else f"{len(rows)} folds"
+    return f"{loss}\n{folds}"
 
 
 def case_figure(metrics: pd.DataFrame) -> Figure:
@@ -203,4 +204,4 @@ def _best_epochs(history: pd.DataFrame, losses: list[str]) -> str:
     which = "" if shown == losses else f" (best 3 of {len(losses)} losses)"
     epochs, trainings = int(history["epoch"].max()), history["training"].nunique()
     sizes = f"{epochs} epochs, {trainings} trainings per loss"
-    return f"{sizes}; mean validation Dice in the last epoch{which}: " + ", ".join(texts)
+    return f"{sizes}; mean final validation Dice{which}: " + ", ".join(texts)

@@ -1,13 +1,34 @@
-"""Chooses the loss to export and its finished trainings."""
+"""Exports a model: chooses the loss, and writes weights, facts (model.yaml) and README."""
 
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
+from tumorseg.core.digests import sha256
 from tumorseg.core.errors import UserError
+from tumorseg.core.files import write_atomically, write_text
 from tumorseg.core.records import TrainingRecord
-from tumorseg.prediction.records import Member
+from tumorseg.prediction.exported_model import FACTS, trained_on
+from tumorseg.prediction.records import Member, ModelFacts
+
+README = "README.txt"
+README_TEXT = """\
+{trainings} trained networks of the experiment {experiment} (loss {loss}). To predict images with
+tumorseg: snakemake predict --config model=<this folder> images=<file, folder or table>
+
+Research use only: not for diagnosis, nor for any decision about a patient.
+
+Trained on {trained_on}.
+Results on another plane, sequence, contrast or scanner are unreliable.
+
+Test Dice of the single networks, on patients outside their training: {dice_mean} (95 % interval
+{dice_low} to {dice_high}). `predict` uses the mean of all networks. That mean could not be tested:
+every patient was part of the training of some of them.
+{failed}
+model.yaml describes the training and holds the SHA-256 of every weights file. This folder names no
+patient, case or file.
+"""
 
 
 def chosen_loss(ranked: pd.DataFrame, losses: list[str], model_loss: str) -> pd.Series:
@@ -58,3 +79,28 @@ def member(record: TrainingRecord, threshold: float) -> Member:
         "loss_constants": record["loss"]["constants"],
         "training": record["settings"]["training"],
     }
+
+
+def write(folder: Path, facts: ModelFacts, weights: list[Path]) -> None:
+    """Writes the folder and adds the digests of the weights to the facts.
+
+    weights: one file per entry of facts["members"], in the same order.
+    """
+    for member, path in zip(facts["members"], weights, strict=True):
+        content = path.read_bytes()
+        write_atomically(
+            folder / member["file"], lambda new, content=content: new.write_bytes(content)
+        )
+        member["sha256"] = sha256(folder / member["file"])
+    write_text(folder / README, _readme(facts))
+    write_text(folder / FACTS, yaml.safe_dump(facts, sort_keys=False, width=100))
+
+
+def _readme(facts: ModelFacts) -> str:
+    failed = facts["failed_trainings"]
+    return README_TEXT.format(
+        **{"trainings": len(facts["members"]), "trained_on": trained_on(facts)},
+        **{"experiment": facts["experiment"], "loss": facts["loss"]["name"]},
+        **{f"dice_{name}": value for name, value in facts["test_dice"].items()},
+        failed=f"{failed} more trainings failed and are not included." if failed else "",
+    )
