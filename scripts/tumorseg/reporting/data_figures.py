@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from tumorseg.audit import published
 from tumorseg.core.cases import PLANES
+from tumorseg.reporting.data_tables import KEPT_PCT
 from tumorseg.reporting.figure_style import WIDTH_IN, palette, style, titled
 
 
@@ -80,16 +81,17 @@ def strip_methods_figure(methods: pd.DataFrame, planes: pd.Series, used: str) ->
         alpha=0.7,
         ax=axis,
     )
-    axis.axhline(99, color="0.2", lw=1, ls="--")
-    axis.text(-0.48, 97.6, "99 %", fontsize=8, va="top")
+    axis.axhline(KEPT_PCT, color="0.2", lw=1, ls="--")
+    axis.text(-0.48, KEPT_PCT - 1.4, f"{KEPT_PCT:g} %", fontsize=8, va="top")
     labels = [_method_label(table[table["method"] == name], name, name == used) for name in names]
     axis.set_xticks(range(len(names)), labels)
     axis.set(xlabel="skull-stripping method", ylabel="tumour pixels kept (% of each case)")
     axis.set_ylim(-3, 103)
     axis.legend(title=None, loc="lower left", frameon=True)
-    harmed = int((table.loc[table["method"] == used, "kept_pct"] < 99).sum())
+    harmed = int((table.loc[table["method"] == used, "kept_pct"] < KEPT_PCT).sum())
     cases = table["case"].nunique()
-    subtitle = f"{cases} cases; the method in use, {used}, keeps less than 99 % in {harmed} of them"
+    subtitle = f"{cases} cases; the method in use, {used}, "
+    subtitle += f"keeps less than {KEPT_PCT:g} % in {harmed} of them"
     titled(figure, "Skull stripping: share of each tumour that is kept", subtitle)
     return figure
 
@@ -97,6 +99,6 @@ def strip_methods_figure(methods: pd.DataFrame, planes: pd.Series, used: str) ->
 def _method_label(rows: pd.DataFrame, name: str, used: bool) -> str:
     known = rows["true_brain_dice"].dropna()
     brain = f"brain Dice {known.mean():.3f}" if len(known) else "true brain unknown"
-    unharmed = (rows["kept_pct"] >= 99).sum()
+    unharmed = (rows["kept_pct"] >= KEPT_PCT).sum()
     mark = " (in use)" if used else ""
-    return f"{name}{mark}\n{unharmed} of {len(rows)} cases keep 99 %\n{brain}"
+    return f"{name}{mark}\n{unharmed} of {len(rows)} cases keep {KEPT_PCT:g} %\n{brain}"
