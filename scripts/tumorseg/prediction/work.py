@@ -172,7 +172,9 @@ def _slices(scan: Scan) -> Stack:
 def _unsliced(stack: np.ndarray, scan: Scan) -> np.ndarray:
     """The inverse of `_slices`: an array of slices in the shape of scan.voxels."""
     if scan.affine is not None:
-        return planes.reassemble(stack, scan.affine, scans.acquisition_plane(scan), scan.voxels.shape)
+        return planes.reassemble(
+            stack, scan.affine, scans.acquisition_plane(scan), scan.voxels.shape
+        )
     return stack if scan.voxels.ndim == 3 else stack[0]
 
 
