@@ -46,7 +46,7 @@ wildcard_constraints:
 
 
 def shown(path, category, item, caption=None, subcategory=None, **labels):
-    """A result that the report shows as `item`, with report/<caption>.rst (by default its own name)."""
+    """A result that the report lists as `item`; its caption is report/<caption or own name>.rst."""
     return report(
         f"{RESULTS}/{path}",
         caption=f"../report/{caption or Path(path).stem}.rst",

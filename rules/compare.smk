@@ -14,8 +14,8 @@ rule compare:
             name=["summary", "table2", "table3", "audit"],
         ),
         pages=[
-            reported("summary", item="Summary, one line a recipe and loss", **RESULT),
-            reported("table2", item="Table 2, every fold, beside the published one", **RESULT),
+            reported("summary", item="Summary, one row per recipe and loss", **RESULT),
+            reported("table2", item="Table 2, every fold, with the published one", **RESULT),
             reported("table3", item="Table 3, Hausdorff distance", **RESULT),
             reported("audit", "6. Audit", "Audit of our tables and of the published ones"),
         ],

@@ -7,7 +7,7 @@ rule plan:
     input:
         folds_table=f"{RESULTS}/folds.tsv",
     output:
-        plan_table=shown("plan.tsv", "8. Provenance and cost", "What was planned"),
+        plan_table=shown("plan.tsv", "8. Provenance and cost", "Plan: trainings, minutes, memory"),
     log:
         f"{LOGS}/plan.log",
     benchmark:

@@ -41,11 +41,11 @@ rule show_data:
     output:
         annotation_svg=shown("figures/fig2.svg", DATA, "Fig. 2, annotation to mask"),
         ratio_svg=shown("figures/figS1.svg", DATA, "Fig. S1, tumour to brain ratio"),
-        strip_svg=shown("figures/fig3.svg", STRIPPING, "Fig. 3, raw to stripped"),
+        strip_svg=shown("figures/fig3.svg", STRIPPING, "Fig. 3, skull stripping"),
         strip_methods_svg=shown(
             "figures/skull_stripping.svg",
             STRIPPING,
-            "Tumour kept by method",
+            "Share of each tumour kept, by method",
             caption="strip_methods",
         ),
         tables=collect(

@@ -3,9 +3,9 @@
 STATISTICS = {
     "contrasts": "Every pair of losses, tested",
     "ranking": "Ranking",
-    "thresholds": "Thresholds that validation chose",
+    "thresholds": "Thresholds chosen on validation cases",
     "calibration": "Calibration",
-    "variances": "Where scores vary",
+    "variances": "Where the scores vary",
     "subgroups": "Subgroups",
     "distribution": "Every metric: mean, quantiles, undefined",
 }
@@ -58,10 +58,12 @@ rule show_statistics:
         subgroups_table=f"{RESULTS}/tables/subgroups.tsv",
     output:
         forest_svg=shown("figures/forest.svg", item="Each loss against the reference", **STATISTIC),
-        paired_svg=shown("figures/paired.svg", item="Every patient under every loss", **STATISTIC),
+        paired_svg=shown(
+            "figures/paired.svg", item="Dice of every patient with every loss", **STATISTIC
+        ),
         ranking_svg=shown(
             "figures/ranking.svg",
-            item="Ranks and how steady they are",
+            item="Ranks of the losses",
             caption="ranks",
             **STATISTIC,
         ),
@@ -78,7 +80,7 @@ rule show_statistics:
         ),
         subgroups_svg=shown(
             "figures/subgroups.svg",
-            item="Dice by plane, type, size and smoothness",
+            item="Dice by subgroup",
             caption="subgroup_figure",
             **STATISTIC,
         ),

@@ -50,7 +50,7 @@ rule show_tuning:
     output:
         tables=[
             f"{RESULTS}/tables/table1.tsv",
-            reported("table1", "3. Training", "Table 1, what tuning searched and chose"),
+            reported("table1", "3. Training", "Table 1, settings searched and chosen"),
         ],
         curves=[
             shown(
@@ -65,7 +65,7 @@ rule show_tuning:
             shown(
                 f"figures/tuning_sensitivity/{recipe}.svg",
                 "3. Training",
-                f"Sensitivity to what was tuned ({recipe})",
+                f"Effect of each tuned value ({recipe})",
                 caption="tuning_sensitivity",
             )
             for recipe in RECIPES

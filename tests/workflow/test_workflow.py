@@ -111,7 +111,7 @@ def test_report_holds_every_figure_and_table_and_needs_no_network(study, results
     wanted = [
         "Table 1,",
         "Tuning by epoch",
-        "Sensitivity",
+        "Effect of each tuned value",
         "Fig. 1,",
         "Fig. 2,",
         "Fig. 3,",
@@ -122,7 +122,7 @@ def test_report_holds_every_figure_and_table_and_needs_no_network(study, results
     ]
     wanted += ["Each loss against the reference", "Every pair of losses", "Every test case, worst"]
     wanted += ["Metrics of empty masks", "Audit of"]
-    wanted += ["Table 2,", "Table 3,", "Summary,", "What was planned", "Seconds and memory"]
+    wanted += ["Table 2,", "Table 3,", "Summary,", "Plan:", "Seconds and memory"]
     for label in wanted:
         assert any(item.startswith(label) for item in items), f"not in the report: {label}"
     assert not re.search(r'<(script|link|img)[^>]+(src|href)="https?://', page)
