@@ -1,4 +1,4 @@
-"""The made heads: reproducible, with a tumour in each slice and an annotation that fits it."""
+"""Made heads are reproducible; each slice has a tumour and an annotation that fits it."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def assert_same(first, second):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
-def test_fewer_patients_are_the_first_of_more_byte_for_byte(made):
+def test_the_first_patients_do_not_depend_on_the_number_of_patients(made):
     fewer = list(phantom.slices(seed=3, patients=2, **SMALL))
     assert len(fewer) < len(made)
     for first, second in zip(fewer, made, strict=False):
@@ -74,7 +74,7 @@ def test_a_smaller_picture_shows_the_same_head(made):
             assert iou(getattr(one, name)[1::2, 1::2], getattr(small, name)) > 0.85
 
 
-def test_odd_sizes_keep_their_size():
+def test_pictures_of_odd_size_have_the_requested_size():
     one = next(iter(phantom.slices(seed=1, patients=1, height_px=129, width_px=201)))
     assert one.image.shape == one.brain.shape == one.tumour.shape == (129, 201)
 
@@ -122,7 +122,7 @@ def test_patients_differ(made):
     assert np.ptp(medians) > 5
 
 
-def test_cases_carry_annotation_and_known_brain(made):
+def test_cases_have_annotation_and_known_brain(made):
     case = next(iter(phantom.cases(data_dir="", seed=3, patients=1, **SMALL)))
     assert case.mask is None and case.spacing_mm == (made[0].spacing_mm,) * 2
     np.testing.assert_array_equal(case.parts[0][0], made[0].parts[0][0])
@@ -132,6 +132,6 @@ def test_cases_carry_annotation_and_known_brain(made):
 @pytest.mark.parametrize(
     "options", [{"patients": 0}, {"height_px": 32}, {"height_px": 512, "width_px": 500}]
 )
-def test_impossible_wishes_are_refused_in_one_line(options):
+def test_impossible_options_are_rejected_in_one_line(options):
     with pytest.raises(UserError, match="phantom"):
         next(iter(phantom.slices(**options)))

@@ -1,6 +1,6 @@
-"""Fields in space that the phantom is made of: template volumes, smooth noise and ellipsoids.
+"""Fields in space from which the phantom is made: template volumes, smooth noise, ellipsoids.
 
-Points are arrays (..., 3) in MNI millimetres; a field gives one value a point.
+Points are arrays (..., 3) in MNI millimetres; a field has one value per point.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,14 @@ import numpy as np
 from nilearn import datasets
 from scipy import ndimage
 
-# Where volume index (0, 0, 0) of nilearn's 1 mm MNI 2009a templates lies, in mm.
+# Position in mm of volume index (0, 0, 0) of nilearn's 1 mm MNI 2009a templates.
 ORIGIN_MM = np.array([-98.0, -134.0, -72.0], np.float32)
-HULL_STEP_MM = 2  # the hull is smooth, so a coarse grid holds it
-HULL_CLOSING_MM = 12  # sulci and fissures narrower than twice this belong to the inside
+HULL_STEP_MM = 2  # a coarse grid is enough for the smooth hull
+HULL_CLOSING_MM = 12  # sulci and fissures narrower than twice this count as inside
 
 
 class Noise:
-    """A smooth random field of mean 0 and deviation 1 in space, periodic every 6 wavelengths."""
+    """A smooth random field in space, mean 0 and deviation 1, with a period of 6 wavelengths."""
 
     SIDE, VOXELS_PER_WAVE = 60, 10
 
@@ -29,7 +29,7 @@ class Noise:
         self.field = field / field.std()
 
     def __call__(self, points: np.ndarray, wavelength_mm: float, channel: int) -> np.ndarray:
-        """Values at points (..., 3); other channels are far-away parts of the same field."""
+        """Values at points (..., 3); each channel is a distant part of the same field."""
         index = points * np.float32(self.VOXELS_PER_WAVE / wavelength_mm) + channel * np.array(
             [17, 29, 7], np.float32
         )
@@ -39,24 +39,24 @@ class Noise:
 
 @dataclass(frozen=True)
 class Template:
-    """Volumes of the standard brain; `hull` is the distance in mm outside the closed brain."""
+    """Volumes of the standard brain; `hull` is the signed distance in mm to the closed brain."""
 
     grey: np.ndarray
     white: np.ndarray
     t1: np.ndarray
     brain: np.ndarray
     hull: np.ndarray
-    crown: np.ndarray  # the same, smoother still: the outside of the skull
+    crown: np.ndarray  # `hull` smoothed further: the shape of the outer skull
 
     def at(self, name: str, points: np.ndarray) -> np.ndarray:
-        """A volume at points (..., 3) in mm; beyond its edges the edge goes on (the spine)."""
+        """A volume at points (..., 3) in mm; outside, the value of the nearest edge (the spine)."""
         step = HULL_STEP_MM if name in ("hull", "crown") else 1
         return _sample(getattr(self, name), (points - ORIGIN_MM) / step, "nearest", step)
 
 
 @cache
 def template() -> Template:
-    """The MNI 2009a symmetric T1 brain and tissue maps that come inside nilearn's package."""
+    """The MNI 2009a symmetric T1 brain and tissue maps from nilearn's package."""
 
     def volume(load: object) -> np.ndarray:
         return np.ascontiguousarray(load(resolution=1).get_fdata(dtype=np.float32))
@@ -86,8 +86,8 @@ def _hull_distance(brain: np.ndarray) -> np.ndarray:
 
 
 def _sample(volume: np.ndarray, index: np.ndarray, mode: str, stride: int) -> np.ndarray:
-    def read(some: np.ndarray) -> np.ndarray:
-        at = np.moveaxis(some, -1, 0)
+    def read(indices: np.ndarray) -> np.ndarray:
+        at = np.moveaxis(indices, -1, 0)
         return ndimage.map_coordinates(volume, at, order=1, mode=mode, output=np.float32)
 
     return _coarsely(read, index, stride)
@@ -96,7 +96,7 @@ def _sample(volume: np.ndarray, index: np.ndarray, mode: str, stride: int) -> np
 def _coarsely(
     function: Callable[[np.ndarray], np.ndarray], points: np.ndarray, stride: int
 ) -> np.ndarray:
-    """A smooth function of points; of a plane, every `stride`-th point, linear between them."""
+    """A smooth function of points; on a plane computed at every `stride`-th and interpolated."""
     if points.ndim != 3 or stride == 1:
         return function(points)
     values = np.ascontiguousarray(function(points[::stride, ::stride]), np.float32)
@@ -107,12 +107,12 @@ def _coarsely(
 
 
 def inside(points: np.ndarray, ellipsoids: tuple) -> np.ndarray:
-    """About the depth in mm inside some ellipsoids, melted together; negative outside."""
+    """Approximate depth in mm inside a smooth union of ellipsoids; negative outside."""
 
-    def depth(some: np.ndarray) -> np.ndarray:
-        deepest = np.full(some.shape[:-1], -1e3, np.float32)
+    def depth(points: np.ndarray) -> np.ndarray:
+        deepest = np.full(points.shape[:-1], -1e3, np.float32)
         for centre, radii in ellipsoids:
-            scaled = (some - np.array(centre, np.float32)) / np.array(radii, np.float32)
+            scaled = (points - np.array(centre, np.float32)) / np.array(radii, np.float32)
             reach = 1 - np.sqrt(np.einsum("...i,...i", scaled, scaled))
             deepest = smooth_max(deepest, reach * min(radii), 4)
         return deepest
@@ -121,6 +121,6 @@ def inside(points: np.ndarray, ellipsoids: tuple) -> np.ndarray:
 
 
 def smooth_max(first: np.ndarray, second: np.ndarray, blend_mm: float = 14.0) -> np.ndarray:
-    """The union of two shapes by depth, with the crease between them filled."""
+    """The union of two shapes given by depth, with the crease between them filled."""
     near = np.maximum(blend_mm - np.abs(first - second), 0) / blend_mm
     return np.maximum(first, second) + near * near * blend_mm / 4

@@ -1,7 +1,7 @@
-"""The healthy head of the phantom: MNI brain, and around it CSF, skull, scalp, face and neck.
+"""Draws the phantom's healthy head: MNI brain with CSF, skull, scalp, face and neck.
 
-Everything is a function of points in MNI millimetres (x right, y front, z up), so one slice costs
-the pixels of that slice and all slices of a patient cut the same three-dimensional head.
+Everything is a function of points in MNI millimetres (x right, y front, z up). So a slice costs
+only its own pixels, and all slices of a patient show the same three-dimensional head.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 
 from tumorseg.phantom.fields import ORIGIN_MM, Noise, inside, smooth_max, template
 
-# Ellipsoids in MNI mm: centre, radii. Mirrored ones stand on both sides of the head.
+# Ellipsoids in MNI mm: centre, radii. Some are listed twice, mirrored, for both sides of the head.
 FLESH = (
     ((0, 36, -56), (66, 52, 76)),  # face
     ((0, -6, -72), (76, 62, 66)),  # cheeks and jaw
@@ -40,13 +40,13 @@ BONE = (
 )
 ORBITS = (((32, 54, -30), (19, 25, 17)), ((-32, 54, -30), (19, 25, 17)))
 EYES = (((33, 68, -30), (12.5, 12, 12.5)), ((-33, 68, -30), (12.5, 12, 12.5)))
-# Healthy parts that take up contrast agent as a tumour does.
+# Healthy parts that take up contrast agent like a tumour.
 GLANDS = (((0, 5, -32), (6, 5, 4.5)), ((0, -29, 2), (3.5, 4, 3.5)))  # pituitary, pineal
 
 
 @dataclass(frozen=True)
 class Tissue:
-    """A patient's own head: layers in mm, intensities on the scale of an 8-bit picture."""
+    """One patient's head: layers in mm, intensities on the scale of an 8-bit picture."""
 
     csf_mm: float
     skull_mm: float
@@ -61,25 +61,25 @@ class Tissue:
 
 
 def soft(level: np.ndarray, width: float = 1.0) -> np.ndarray:
-    """How much of a pixel lies where level > 0: a ramp from 0 to 1, `width` wide in its unit."""
+    """The share of a pixel where level > 0: a ramp from 0 to 1, `width` wide in level's unit."""
     return np.clip(0.5 + level / width, 0.0, 1.0)
 
 
 def paint(canvas: np.ndarray, value: np.ndarray | float, share: np.ndarray) -> None:
-    """Mixes `value` into the canvas, in place, where `share` (0 to 1) is above 0."""
+    """Mixes `value` into the canvas in place, by `share` (0 to 1)."""
     canvas += (value - canvas) * share
 
 
 def draw_head(points: np.ndarray, hull: np.ndarray, tissue: Tissue, noise: Noise) -> np.ndarray:
-    """Air, scalp, face, neck, skull and outer CSF: all but the brain, as (height, width).
+    """All but the brain, (height, width): air, scalp, face, neck, skull and outer CSF.
 
-    `hull` is the template's distance at the points, (height, width) in mm, here and below.
+    hull: the template's `hull` at the points, (height, width) in mm, here and below.
     """
     crown = template().at("crown", points)
     fine, coarse = noise(points, 7, 2), noise(points, 24, 3)
     thickness = tissue.skull_mm * (1 + 0.15 * noise(points, 60, 1))
-    skull = thickness + tissue.csf_mm - crown  # depth in mm under the outside of the skull
-    depth = smooth_max(skull + tissue.scalp_mm, inside(points, FLESH))  # under the skin
+    skull = thickness + tissue.csf_mm - crown  # depth in mm below the outer surface of the skull
+    depth = smooth_max(skull + tissue.scalp_mm, inside(points, FLESH))  # below the skin
     skull = np.minimum(skull, 1.7 * thickness + tissue.csf_mm - hull)
 
     canvas = np.full(hull.shape, 2.0, np.float32)
@@ -109,7 +109,18 @@ def draw_head(points: np.ndarray, hull: np.ndarray, tissue: Tissue, noise: Noise
 def draw_brain(
     canvas: np.ndarray, points: np.ndarray, hull: np.ndarray, tissue: Tissue, noise: Noise
 ) -> np.ndarray:
-    """Paints the brain and what enhances in health; returns the brain's share of each pixel."""
+    """Paints brain, vessels and glands.
+
+    Args:
+        canvas: the image (height, width), changed in place.
+        points: (height, width, 3) in MNI mm.
+        hull: the template's `hull` at the points, (height, width) in mm.
+        tissue: the patient's intensities.
+        noise: the patient's noise field.
+
+    Returns:
+        The brain's share of each pixel, (height, width), 0 to 1.
+    """
     atlas = template()
     grey, white, t1 = (atlas.at(name, points) for name in ("grey", "white", "t1"))
     matter = soft(t1 - 0.50 - 0.07 * tissue.atrophy, 0.24)
@@ -122,13 +133,13 @@ def draw_brain(
     plexus = share * (1 - matter) * soft(-hull - 26, 4) * soft(noise(points, 12, 8) - 0.3, 0.8)
     plexus *= soft(25 - np.abs(points[..., 1] + 28), 10) * soft(np.abs(points[..., 0]) - 6, 3)
     paint(canvas, 0.9 * tissue.vessel, plexus)
-    return share * (points[..., 2] > ORIGIN_MM[2])  # further down the template has no brain
+    return share * (points[..., 2] > ORIGIN_MM[2])  # the template has no brain further down
 
 
 def _draw_vessels(
     canvas: np.ndarray, points: np.ndarray, hull: np.ndarray, tissue: Tissue, noise: Noise
 ) -> None:
-    """Sinuses, falx, cortical vessels and glands: in health as bright as a tumour."""
+    """Paints sinuses, falx, cortical vessels and glands, healthy parts as bright as a tumour."""
     x, y, z = np.moveaxis(points, -1, 0)
     bright = tissue.vessel * (1 + 0.06 * noise(points, 9, 5))
     sagittal = 4.2 - np.hypot(x, hull - 0.5) + 0.2 * np.minimum(np.maximum(z - 20, -y - 40), 0)
@@ -140,6 +151,6 @@ def _draw_vessels(
     paint(canvas, 0.62 * bright, 0.8 * falx * soft(38 + hull, 10))
 
     first, second = noise(points, 44, 6), noise(points, 44, 7)
-    tube = 0.09 - np.hypot(first, second)  # two fields vanish together along curves in space
+    tube = 0.09 - np.hypot(first, second)  # both fields are 0 along curves in space
     paint(canvas, bright, soft(tube, 0.08) * soft(hull + 24, 8) * soft(tissue.csf_mm - hull))
     paint(canvas, bright, soft(inside(points, GLANDS)))

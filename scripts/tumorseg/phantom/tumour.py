@@ -1,4 +1,4 @@
-"""The tumours of the phantom: where they grow, how they look, and a reader's outline of them."""
+"""Places and draws the phantom's tumours, and outlines them as a human reader would."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from scipy.spatial.transform import Rotation
 from tumorseg.phantom.fields import Noise, template
 from tumorseg.phantom.head import Tissue, paint, soft
 
-# Enhancing tumour against white matter, lowest and highest of the patients; 0.0 is invisible.
+# Contrast of enhancing tumour to white matter, range over patients; 0.0 is invisible.
 TUMOUR_CONTRAST = (0.15, 0.75)
-OEDEMA = 0.22  # how much darker than the brain the unannotated rim around a tumour is at most
+OEDEMA = 0.22  # the unannotated rim around a tumour is darker than brain by at most this share
 ROUGHNESS = {"ring": 0.15, "solid": 0.14, "dural": 0.08}  # of the border, in radii
-# Radius in mm, lowest and highest, of each kind of tumour.
+# Range of radii in mm for each kind of tumour.
 KINDS = {"ring": (13.0, 30.0), "solid": (12.0, 25.0), "dural": (18.0, 33.0)}
-MASS_EFFECT = 0.3  # share of its way that brain near the middle of a tumour was pushed
+MASS_EFFECT = 0.3  # near its middle a tumour displaces brain by this share of the distance
 TEXTURE = {"ring": 0.10, "solid": 0.10, "dural": 0.035}  # unevenness of the enhancing part
-VERTEX_PX = 10  # between two vertices of an outline
-SHAKE_PX = 0.5  # deviation of a vertex from the true border
-FINER = 4  # outlines are found on a grid so many times finer than the pixels
+VERTEX_PX = 10  # distance between two vertices of an outline
+SHAKE_PX = 0.5  # standard deviation of a vertex from the true border
+FINER = 4  # outlines are traced on a grid this many times finer than the pixels
 SPECK_SHARE = 0.02  # pieces smaller than this share of the largest are not outlined
 
 
@@ -30,14 +30,14 @@ class Tumour:
     kind: str
     centre: np.ndarray
     radii: np.ndarray
-    axes: np.ndarray  # rows are the directions of the radii
+    axes: np.ndarray  # each row is the direction of a radius
     contrast: float
     rim: float  # thickness of the enhancing rim in radii
-    edge_mm: float  # width of the passage to the brain: an infiltrating tumour has no border
+    edge_mm: float  # width of the transition to the brain, as infiltrating tumours have
     oedema_mm: float
 
     def level(self, points: np.ndarray, noise: Noise) -> np.ndarray:
-        """Positive inside, 1 in the middle, 0 on the border, falling by 1 with each radius."""
+        """1 in the middle, 0 on the border, falling by 1 with each radius."""
         scaled = (points - self.centre) @ self.axes.T / self.radii
         rough = noise(points, 1.6 * self.radii.mean(), 10)
         rough += 0.4 * noise(points, 0.6 * self.radii.mean(), 11)
@@ -71,7 +71,7 @@ def grow(rng: np.random.Generator, kind: str) -> Tumour:
 def _place(
     rng: np.random.Generator, outside_mm: float, low_mm: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A random point so far outside the brain's hull (negative: inside), and the normal there."""
+    """A random point outside_mm from the brain's hull (negative: inside), and the normal there."""
     probe = np.array([[0, -15, 15], *(np.eye(3) * 2)], float)
     while True:
         ray = rng.standard_normal(3)
@@ -86,11 +86,11 @@ def _place(
 
 
 def squeeze(points: np.ndarray, hull: np.ndarray, tumour: Tumour) -> np.ndarray:
-    """Points of the healthy brain that a tumour's growth has moved to `points`, both in mm."""
+    """The points of the healthy brain that a growing tumour has moved to `points`, in mm."""
     away = points - tumour.centre
     radius = tumour.radii.mean()
     distance = np.sqrt(np.einsum("...i,...i", away, away)) / radius
-    depth = np.clip(-hull / 20, 0, 1)  # the skull does not give way
+    depth = np.clip(-hull / 20, 0, 1)  # the skull does not move
     return points - away * (MASS_EFFECT * depth * np.exp(-((distance / 1.5) ** 2)))[..., None]
 
 
@@ -102,9 +102,21 @@ def draw_tumour(
     tissue: Tissue,
     noise: Noise,
 ) -> np.ndarray:
-    """Paints a tumour with its oedema; returns its level, positive inside, in mm."""
+    """Paints a tumour with its oedema.
+
+    Args:
+        canvas: the image (height, width), changed in place.
+        points: (height, width, 3) in MNI mm.
+        hull: the template's `hull` at the points, (height, width) in mm.
+        tumour: the tumour to paint.
+        tissue: the patient's intensities.
+        noise: the patient's noise field.
+
+    Returns:
+        Depth inside the tumour in mm, (height, width), negative outside.
+    """
     radius = tumour.radii.mean()
-    inner = tissue.csf_mm - hull  # depth under the skull, in mm
+    inner = tissue.csf_mm - hull  # depth below the skull, in mm
     level = np.minimum(tumour.level(points, noise) * radius, inner)
     fine, coarse = noise(points, 4, 12), noise(points, 12, 13)
 
@@ -123,9 +135,9 @@ def draw_tumour(
 
 
 def outline(level: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Where level > 0, holes filled, as a bool mask and as polygons of (x, y) like a reader's.
+    """The area of level > 0, holes filled: a bool mask, and polygons of (x, y) as a reader draws.
 
-    Coordinates are those of pixel centres: the middle of the first pixel is (0.0, 0.0).
+    The centre of the first pixel is (0.0, 0.0).
     """
     pieces = _borders(level)
     least = SPECK_SHARE * max(map(cv2.contourArea, pieces), default=0)
@@ -143,7 +155,7 @@ def _borders(level: np.ndarray) -> list[np.ndarray]:
 
 
 def _by_hand(line: np.ndarray, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """A closed line with 20 to 60 vertices at even steps, each a little beside the border."""
+    """A closed line of 20 to 60 evenly spaced vertices, each slightly off the border."""
     line = np.vstack([line, line[:1]])
     steps = np.r_[0, np.cumsum(np.hypot(*np.diff(line, axis=0).T))]
     count = int(np.clip(steps[-1] / VERTEX_PX, 20, 60))

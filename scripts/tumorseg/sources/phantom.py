@@ -1,8 +1,9 @@
-"""Made heads with made tumours: contrast-enhanced T1 slices of which brain and tumour are known.
+"""Source: made heads with made tumours, contrast-enhanced T1 slices with known brain and tumour.
 
-The brain is the MNI 2009a template from nilearn's package, bent differently for each patient; the
-head around it is drawn (tumorseg.phantom_head), then a ring-enhancing, solid or dural tumour, an
-uneven coil, blur and Rician noise. Nothing is read from the network, nothing from a real patient.
+The brain is the MNI 2009a template from nilearn's package, bent differently for each patient. The
+head is drawn around it (tumorseg.phantom.head), then a ring-enhancing, solid or dural tumour
+(tumorseg.phantom.tumour). An uneven coil sensitivity, blur and Rician noise follow. Nothing is
+downloaded, and nothing comes from a real patient.
 """
 
 from collections.abc import Iterator
@@ -19,22 +20,22 @@ from tumorseg.phantom.fields import Noise, template
 from tumorseg.phantom.head import Tissue, draw_brain, draw_head
 from tumorseg.phantom.tumour import KINDS, Tumour, draw_tumour, grow, outline, squeeze
 
-NOISE = (2.0, 5.0)  # deviation in grey levels, lowest and highest; white matter is about 100
-FOLDS_MM = np.float32(1.2)  # how far a patient's convolutions lie beside the template's
-BIAS = 0.14  # unevenness of the coil
+NOISE = (2.0, 5.0)  # standard deviation in grey levels, range; white matter is about 100
+CONVOLUTIONS_MM = np.float32(1.2)  # shift of a patient's convolutions from the template's
+BIAS = 0.14  # unevenness of the coil sensitivity
 HEIGHT_PX, WIDTH_PX = 512, 800
-FIELD_MM = (236.0, 248.0)  # the picture's height, lowest and highest of the patients
-MATRIX_STEP = 2  # pixels a measured sample, as a scanner interpolates its matrix
-SLICES = (2, 3, 4, 1)  # of a patient, by the number modulo 4
-HEAD_MM = 260  # no head is wider than this in any plane
-BLUR = 0.6  # samples: thick slices
-PLANES = {"axial": 2, "coronal": 1, "sagittal": 0}  # the axis that a plane's slices are cut along
+FIELD_MM = (236.0, 248.0)  # height of the picture, range over patients
+MATRIX_STEP = 2  # pixels per measured sample; scanners interpolate their matrix as well
+SLICES = (2, 3, 4, 1)  # slices of a patient, by the patient's number modulo 4
+HEAD_MM = 260  # every head is narrower, in every plane
+BLUR = 0.6  # in samples; imitates thick slices
+AXIS_OF_PLANE = {"axial": 2, "coronal": 1, "sagittal": 0}  # axis normal to the plane
 MIDDLE_MM = {"axial": (0, -14), "coronal": (0, 0), "sagittal": (-14, 0)}
 
 
 @dataclass(frozen=True)
-class Slice:
-    """One slice. Masks are (height, width) bool; the brain holds the tumour but no CSF outside."""
+class MadeSlice:
+    """One slice. Masks are (height, width) bool; brain includes the tumour but no outer CSF."""
 
     case: str
     patient: str
@@ -49,48 +50,48 @@ class Slice:
 
 @dataclass(frozen=True)
 class Patient:
-    """All that the slices of one patient share."""
+    """What all slices of one patient share."""
 
     name: str
     tissue: Tissue
     tumour: Tumour
     noise: Noise
-    turn: np.ndarray  # rotation and scale from the scanner's to the template's space
+    turn: np.ndarray  # rotation and scale from scanner space to template space
     bend_mm: float
     field_mm: float
     noise_level: float
     rng: np.random.Generator
 
     def to_template(self, points: np.ndarray) -> np.ndarray:
-        """Where points of the scanner's space, (..., 3) in mm, lie in the template."""
+        """Scanner points (..., 3) in mm to template points."""
         bend = [self.noise(points, 110, channel) for channel in (20, 21, 22)]
         return points @ self.turn.T + self.bend_mm * np.stack(bend, -1)
 
-    def own_folds(self, points: np.ndarray) -> np.ndarray:
-        """Template points moved a little, so that the convolutions are the patient's own."""
+    def shift_convolutions(self, points: np.ndarray) -> np.ndarray:
+        """Template points moved slightly, so that every patient has different convolutions."""
         shift = [self.noise(points, 34, channel) for channel in (23, 24, 25)]
-        return points + FOLDS_MM * np.stack(shift, -1)
+        return points + CONVOLUTIONS_MM * np.stack(shift, -1)
 
     def from_template(self, point: np.ndarray) -> np.ndarray:
         """The inverse of to_template for one point, by fixed-point iteration."""
-        found = point.copy()
+        estimate = point.copy()
         for _ in range(12):
-            found += point - self.to_template(found[None])[0]
-        return found
+            estimate += point - self.to_template(estimate[None])[0]
+        return estimate
 
 
 def slices(
     *, seed: int = 1, patients: int = 40, height_px: int = HEIGHT_PX, width_px: int = WIDTH_PX
-) -> Iterator[Slice]:
-    """The slices of the first `patients` patients, one to four of each, two and a half on average.
+) -> Iterator[MadeSlice]:
+    """The slices of the first `patients` patients: one to four of each, 2.5 on average.
 
-    A patient's slices depend on the seed and the patient's number alone. Raises UserError for less
+    A patient's slices depend only on the seed and the patient's number. Raises UserError for fewer
     than one patient or a picture too small to show a head.
     """
     if patients < 1 or height_px < 64 or width_px < height_px:
         raise UserError(
             f"phantom: {patients} patients of {width_px} x {height_px} pixels, expected at least "
-            "one patient, 64 pixels of height and no less width than height"
+            "one patient, a height of 64 pixels and a width not below the height"
         )
     for number in range(1, patients + 1):
         yield from _patient_slices(_patient(seed, number), number, height_px, width_px)
@@ -104,19 +105,19 @@ def cases(
     width_px: int = WIDTH_PX,
     **_: Any,
 ) -> Iterator[Case]:
-    """The slices as a data source yields them; arguments as in `slices`, other ones are unused."""
-    for one in slices(seed=seed, patients=patients, height_px=height_px, width_px=width_px):
+    """The slices as cases; the arguments are those of `slices`, others are ignored."""
+    for made in slices(seed=seed, patients=patients, height_px=height_px, width_px=width_px):
         yield Case(
-            case=one.case,
-            patient=one.patient,
-            plane=one.plane,
-            image=one.image,
-            parts=one.parts,
+            case=made.case,
+            patient=made.patient,
+            plane=made.plane,
+            image=made.image,
+            parts=made.parts,
             mask=None,
-            spacing_mm=(one.spacing_mm, one.spacing_mm),
+            spacing_mm=(made.spacing_mm, made.spacing_mm),
             origin=f"phantom of seed {seed}",
-            true_brain=one.brain,
-            tumour_type=one.tumour_type,
+            true_brain=made.brain,
+            tumour_type=made.tumour_type,
         )
 
 
@@ -153,13 +154,13 @@ def _patient(seed: int, number: int) -> Patient:
 
 def _patient_slices(
     patient: Patient, number: int, height_px: int, width_px: int
-) -> Iterator[Slice]:
+) -> Iterator[MadeSlice]:
     middle = patient.from_template(patient.tumour.centre)
-    order = patient.rng.permutation(list(PLANES))
+    order = patient.rng.permutation(list(AXIS_OF_PLANE))
     for index in range(SLICES[number % 4]):
         plane = str(order[index % 3])
-        axis = PLANES[plane]
-        # From the middle towards the head's, where a dural tumour is; the fourth slice further on.
+        axis = AXIS_OF_PLANE[plane]
+        # Shifted towards the middle of the head, where a dural tumour lies; the fourth slice more.
         share = patient.rng.uniform(-0.1, 0.3) + (0.35 if index == 3 else 0)
         offset = -np.sign(middle[axis]) * share * patient.tumour.radii.min()
         position = middle[axis] + offset
@@ -169,18 +170,18 @@ def _patient_slices(
 
 def _slice(
     patient: Patient, case: str, plane: str, position_mm: float, height_px: int, width_px: int
-) -> Slice:
+) -> MadeSlice:
     spacing_mm = patient.field_mm / height_px
     step_mm = spacing_mm * MATRIX_STEP
     rows, columns = -(-height_px // MATRIX_STEP), -(-width_px // MATRIX_STEP)
-    beside = max(0, round((columns - HEAD_MM / step_mm) / 2))  # columns with nothing but air
+    beside = max(0, round((columns - HEAD_MM / step_mm) / 2))  # columns that contain only air
 
     points = patient.to_template(
         _grid(plane, position_mm, rows, columns, step_mm)[:, beside : columns - beside]
     )
     hull = template().at("hull", points)
     tissue, noise = patient.tissue, patient.noise
-    healthy = patient.own_folds(squeeze(points, hull, patient.tumour))
+    healthy = patient.shift_convolutions(squeeze(points, hull, patient.tumour))
     canvas = draw_head(points, hull, tissue, noise)
     brain = draw_brain(canvas, healthy, hull, tissue, noise)
     level = draw_tumour(canvas, points, hull, patient.tumour, tissue, noise)
@@ -190,10 +191,10 @@ def _slice(
     canvas, brain, level = (
         np.pad(part, ((0, 0), (beside, beside)), mode="edge") for part in (canvas, brain, level)
     )
-    rng = patient.rng.spawn(1)[0]  # so that other slices do not depend on the picture's size
+    rng = patient.rng.spawn(1)[0]  # keeps other slices independent of the picture's size
     image = _enlarge(_with_noise(canvas, patient.noise_level, rng), height_px, width_px)
     tumour, polygons = outline(_enlarge(level, height_px, width_px), rng)
-    return Slice(
+    return MadeSlice(
         case=case,
         patient=patient.name,
         plane=plane,
@@ -207,7 +208,7 @@ def _slice(
 
 
 def _grid(plane: str, position_mm: float, rows: int, columns: int, step_mm: float) -> np.ndarray:
-    """Scanner points (rows, columns, 3) in mm: front up or left, top up."""
+    """Scanner points (rows, columns, 3) in mm; up in the picture is the front or the top."""
     across = (np.arange(columns) - (columns - 1) / 2) * step_mm
     down = (np.arange(rows) - (rows - 1) / 2) * step_mm
     right, up = MIDDLE_MM[plane]
@@ -225,7 +226,7 @@ def _with_noise(signal: np.ndarray, level: float, rng: np.random.Generator) -> n
 
 
 def _enlarge(samples: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
-    """From the scanner's matrix to pixels; an odd last pixel is cut off."""
+    """Scanner matrix to pixels; an odd last pixel is cut off."""
     size = (samples.shape[1] * MATRIX_STEP, samples.shape[0] * MATRIX_STEP)
     large = cv2.resize(samples, size, interpolation=cv2.INTER_CUBIC)
     return np.ascontiguousarray(large[:height_px, :width_px])
