@@ -1,4 +1,4 @@
-"""Measures every skull-stripping method on every case: how much tumour it cuts away."""
+"""Measures on every case how much tumour each skull-stripping method removes."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -8,22 +8,20 @@ import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_image, read_mask
-from tumorseg.imaging.skull_strip import brain_mask, mask_dice
-
-KEPT_SHARE = 0.99  # a case is harmed where a method keeps less of the tumour than this
+from tumorseg.imaging.skull_strip import KEPT_SHARE, brain_mask, mask_dice
 
 
 def compare_case(
     image_path: Path, mask_path: Path, brain_path: Path | None, methods: list[str]
-) -> list[dict]:
-    """One line a method: tumour pixels, those outside the brain mask, Dice with a known brain."""
+) -> list[dict[str, str | float]]:
+    """One row per method: tumour pixels, those outside the brain mask, Dice with a known brain."""
     image, tumour = read_image(image_path), read_mask(mask_path) > 0
     true_brain = read_mask(brain_path) if brain_path else None
-    lines = []
+    rows: list[dict[str, str | float]] = []
     for method in methods:
         brain = brain_mask(image, method)
         total, lost = int(tumour.sum()), int((tumour & ~brain).sum())
-        lines.append(
+        rows.append(
             {
                 "method": method,
                 "tumour_px": total,
@@ -32,11 +30,11 @@ def compare_case(
                 "true_brain_dice": mask_dice(brain, true_brain) if brain_path else float("nan"),
             }
         )
-    return lines
+    return rows
 
 
 def summary(table: pd.DataFrame, planes: pd.Series) -> list[str]:
-    """One line a method: share of cases that keep KEPT_SHARE of the tumour, all and by plane."""
+    """One line per method: share of cases that keep KEPT_SHARE of the tumour, all and by plane."""
     measured = table.dropna(subset="tumour_kept")
     measured = measured.assign(unharmed=measured.tumour_kept >= KEPT_SHARE)
     measured["plane"] = measured.case.map(planes).to_numpy()
@@ -62,28 +60,34 @@ def main(
     method: str,
     threads: int = 1,
 ) -> None:
-    """Writes strip_methods_table; names each case that the method in use (`method`) harms.
+    """Writes strip_methods_table (stripping itself never uses it); prints the harmed cases.
 
-    Evaluation only: nothing of it flows back into stripping. Cases are those of masks_table.
+    Args:
+        cases_table: cases.tsv.
+        cases_dir, masks_dir: folders of the images and of the tumour masks.
+        masks_table: masks.tsv, which gives the cases.
+        strip_methods_table: one row per case and method.
+        methods, method: the methods to compare; the one in use, whose harmed cases are printed.
+        threads: number of threads.
     """
     methods = list(dict.fromkeys([*methods, method]))
     cases = read_table(cases_table, text_columns=("true_brain",)).set_index("case")
     names = list(read_table(masks_table)["case"])
     results = Path(cases_table).parent
 
-    def one(case: str) -> list[dict]:
+    def compare(case: str) -> list[dict[str, str | float]]:
         known = cases.at[case, "true_brain"]
         brain_path = results / known if isinstance(known, str) else None
         image_path, mask_path = (Path(d) / f"{case}.png" for d in (cases_dir, masks_dir))
-        lines = compare_case(image_path, mask_path, brain_path, methods)
-        return [{"case": case, **line} for line in lines]
+        rows = compare_case(image_path, mask_path, brain_path, methods)
+        return [{"case": case, **row} for row in rows]
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        table = pd.DataFrame([line for lines in pool.map(one, names) for line in lines])
+        table = pd.DataFrame([row for rows in pool.map(compare, names) for row in rows])
     write_table(table, strip_methods_table)
     print("\n".join(summary(table, cases["plane"])))
     for row in table[(table.method == method) & (table.tumour_kept < KEPT_SHARE)].itertuples():
-        lost = f"cuts {row.tumour_lost_px} of {row.tumour_px} tumour pixels"
+        lost = f"removes {row.tumour_lost_px} of {row.tumour_px} tumour pixels"
         print(
             f"WARNING case {row.case}: {method} {lost} ({row.tumour_kept:.1%} kept)",
             file=sys.stderr,

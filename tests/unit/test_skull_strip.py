@@ -203,7 +203,7 @@ def test_the_comparison_names_each_case_whose_tumour_is_cut(results, capsys):
     assert "none: 100.0% of 3 cases keep 99%" in shown.out
     assert "otsu: 33.3% of 3 cases" in shown.out
     assert shown.err.count("WARNING") == 2
-    assert "WARNING case scalp: otsu cuts 32 of 32 tumour pixels" in shown.err
+    assert "WARNING case scalp: otsu removes 32 of 32 tumour pixels" in shown.err
 
 
 def test_the_method_used_for_the_real_slices_keeps_their_tumours(real_data):
