@@ -63,7 +63,7 @@ def timed(folder: Path, source: dict, cores: int) -> None:
     wall, own = time.perf_counter(), time.process_time()
     checked = each_slice.read_all({"kind": "table", **source}, str(folder), 1, 5, cores)
     read = time.process_time() - own
-    found = all_slices.problems(checked.slices, checked.prints, 5, "head")
+    found = all_slices.problems(checked.slices, checked.fingerprints, 5, "head")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
     print(
         f"{len(checked.slices):>6} slices: {time.perf_counter() - wall:6.1f} s, processor "
@@ -97,7 +97,7 @@ def near(data: Path) -> None:
     folder = data / "t1ce_slices"
     table = read_table(folder / "samples.tsv", ("patient_id",))
     images = [read_image(folder / name) for name in table["image"]]
-    prints = np.stack([near_duplicates.picture_print(image) for image in images])
+    prints = np.stack([near_duplicates.fingerprint(image) for image in images])
     pairs = near_duplicates.near_pairs(prints, table["patient_id"].factorize()[0], limit=255)
     bits = pairs["bits"]
     print(
@@ -106,7 +106,7 @@ def near(data: Path) -> None:
     found: dict[str, list[int]] = {}
     for image, seen in zip(images[::4], prints[::4], strict=True):
         for name, copy in changed(image):
-            other = near_duplicates.picture_print(np.ascontiguousarray(copy))[:1]
+            other = near_duplicates.fingerprint(np.ascontiguousarray(copy))[:1]
             bits = np.bitwise_count(seen ^ other).sum(axis=1).min()
             found.setdefault(name, []).append(int(bits))
     for name, numbers in found.items():

@@ -1,8 +1,7 @@
-"""Reads all data once and says everything that is wrong with it, before anything is computed."""
+"""Reads all data once and reports all its problems, before anything is computed."""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -11,13 +10,14 @@ from tumorseg.checking.page import FIELDS, SHEET, write_page
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
 from tumorseg.core.problems import print_problems
+from tumorseg.data.settings import SourceSettings
 from tumorseg.privacy.local import local_only
 from tumorseg.reporting.shown_cases import chosen_cases
 
 
 def main(
     *,
-    source: dict[str, Any],
+    source: SourceSettings,
     data_dir: str,
     seed: int,
     fold_count: int,
@@ -26,34 +26,45 @@ def main(
     folder: str,
     cores: int = 1,
 ) -> None:
-    """Writes check.html and check.tsv into `folder`, which stays on this machine.
+    """Writes check.html and check.tsv into `folder`.
 
-    Raises UserError, once both are written, where there is an error that would stop a run.
+    Args:
+        source: the config's `source`.
+        data_dir: the folder of the data.
+        seed: of cases that the source makes itself.
+        fold_count: number of folds, for which there must be enough patients.
+        strip_method: the skull-stripping method in use.
+        experiment: name of the experiment, for the page's heading.
+        folder: a local folder, marked LOCAL_ONLY.txt.
+        cores: number of threads that read.
+
+    Raises:
+        UserError: there is an error that would stop a run; both files have been written.
     """
     checked = each_slice.read_all(source, data_dir, seed, fold_count, cores)
     slices = checked.slices
-    found = [
+    problems = [
         *checked.problems,
-        *all_slices.problems(slices, checked.prints, fold_count, strip_method),
+        *all_slices.problems(slices, checked.fingerprints, fold_count, strip_method),
     ]
-    found.sort(key=lambda problem: problem.severity != "error")  # the order stays otherwise
-    table = pd.DataFrame(map(asdict, found), columns=FIELDS)
-    folder = local_only(folder)
-    write_table(table, folder / "check.tsv")
+    problems.sort(key=lambda problem: problem.severity != "error")  # stable
+    table = pd.DataFrame(map(asdict, problems), columns=FIELDS)
+    local = local_only(folder)
+    write_table(table, local / "check.tsv")
     names = chosen_cases(slices, SHEET) if len(slices) else []
     sheet = each_slice.read_again(checked, source, seed, names)
     shown = table.copy()
     for root in {Path(data_dir).expanduser(), Path(data_dir).expanduser().resolve()}:
-        for name in ("file", "value"):  # short enough to read; check.tsv has whole paths
+        for name in ("file", "value"):  # shorter on the page; check.tsv has full paths
             shown[name] = shown[name].str.replace(f"{root}/", "", regex=False)
-    write_page(folder / "check.html", f"Data check: {experiment}", shown, slices, names, sheet)
-    page = Path(folder) / "check.html"
-    errors = print_problems(found, str(page))
-    warnings = len(found) - errors
-    told = f"{len(slices)} slices read: {errors} errors, {warnings} warnings; see {page}"
+    page = local / "check.html"
+    write_page(page, f"Data check: {experiment}", shown, slices, names, sheet)
+    errors = print_problems(problems, str(page))
+    warnings = len(problems) - errors
+    summary = f"{len(slices)} slices read: {errors} errors, {warnings} warnings; see {page}"
     if errors:
-        raise UserError(told)
-    print(told)
+        raise UserError(summary)
+    print(summary)
 
 
 if "snakemake" in globals():

@@ -1,4 +1,4 @@
-"""Downloads a public data set into data_dir, as far as it is not there yet."""
+"""Downloads the missing archives of a public data set into data_dir."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from tumorseg.data import downloads
 
 
 def main(*, kind: str, data_dir: str, downloaded: str) -> None:
-    """Provides the archives of a source and writes which there are, with their SHA-256.
+    """Downloads and unpacks a source's archives; writes a table of them with their SHA-256.
 
-    kind: one of tumorseg.sources that has ARCHIVES.
+    kind: one of tumorseg.sources that has ARCHIVES. downloaded: the table.
     """
     if not data_dir:
-        hint = "name a folder for it: --config data_dir=<folder>"
+        hint = "give a folder: --config data_dir=<folder>"
         raise error("data_dir_missing", "data_dir is empty", "a folder for the data set", hint)
     source = registry.entry("sources", kind)
     folder = Path(data_dir).expanduser()

@@ -1,4 +1,4 @@
-"""Reads a data source, checks every case, and stores it in the house's form under results/."""
+"""Reads a data source, checks every case, and stores it in the project's format in results/."""
 
 import shutil
 import tempfile
@@ -13,17 +13,19 @@ from tumorseg.core.files import write_table
 from tumorseg.core.problems import Problem, stop_on_errors
 from tumorseg.data import reading
 from tumorseg.data.cohort import Cohort
-from tumorseg.data.storing import stored
+from tumorseg.data.settings import SourceSettings
+from tumorseg.data.storing import store_case
 from tumorseg.privacy import pseudonyms
 from tumorseg.privacy.local import local_only
+from tumorseg.privacy.pseudonyms import IdentifierSettings
 
 
 def main(
     *,
-    source: dict[str, Any],
+    source: SourceSettings,
     data_dir: str,
     seed: int,
-    identifiers: dict[str, str],
+    identifiers: IdentifierSettings,
     local_dir: str,
     config: dict[str, Any],
     cases_table: str,
@@ -32,18 +34,28 @@ def main(
     true_brain_dir: str,
     cores: int = 1,
 ) -> None:
-    """Writes cases.tsv, cases/<case>.png, annotations/<case>.* and known brains, if there are any.
+    """Writes cases.tsv, images, annotations and known brains; reads everything, then all or none.
 
-    source: `kind` (one of tumorseg.sources) and its options. identifiers: names, key_file.
-    local_dir gets names.tsv: which image each pseudonym stands for. config: only whether there are
-    patients enough for its folds. Everything is read before a problem stops the run, and nothing is
-    in its place before all is.
+    Args:
+        source: the config's `source`.
+        data_dir: the folder of the data.
+        seed: of cases that the source makes itself.
+        identifiers: the config's `identifiers`.
+        local_dir: gets names.tsv, the image and names of each pseudonym.
+        config: the whole config; only the number of folds is used, to check the number of patients.
+        cases_table: cases.tsv.
+        cases_dir, annotations_dir, true_brain_dir: folders of images, annotations, known brains.
+        cores: number of threads that read.
+
+    Raises:
+        UserError: the data has errors, or two cases get the same pseudonym.
     """
     local = local_only(local_dir)
     names = "keep" if source["kind"] == "phantom" else identifiers["names"]
-    called = pseudonyms.namer(names, identifiers["key_file"], local.parent)
+    name_of = pseudonyms.namer(names, identifiers["key_file"], local.parent)
+    cohort = Cohort()
     problems: list[Problem] = []
-    lines, given, cohort, good = [], [], Cohort(), True
+    rows, sources, valid = [], [], True
     targets = [Path(folder) for folder in (cases_dir, annotations_dir, true_brain_dir)]
     Path(cases_table).parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=Path(cases_table).parent) as folder:
@@ -53,25 +65,27 @@ def main(
         for item in reading.read(source, data_dir, seed, cores):
             new = [*item.problems, *cohort.add(item)]
             problems += new
-            good = good and all(problem.severity != "error" for problem in new)
-            for case in item.cases if good else []:
+            valid = valid and all(problem.severity != "error" for problem in new)
+            for case in item.cases if valid else []:
                 entry = item.entry.case if item.entry else case.case
-                name = called("case", entry) + case.case.removeprefix(entry)
-                patient = called("patient", case.patient)
-                lines.append(stored(case, name, patient, work))
+                name = name_of("case", entry) + case.case.removeprefix(entry)
+                patient = name_of("patient", case.patient)
+                rows.append(store_case(case, name, patient, work))
                 image = item.entry.image if item.entry else ""
-                drawn = item.entry.annotation if item.entry else ""
-                given.append((name, patient, case.case, case.patient, image, drawn))
-        problems += cohort.whole(config["folds"]["count"], f"source {source['kind']}")
+                annotation = item.entry.annotation if item.entry else ""
+                sources.append((name, patient, case.case, case.patient, image, annotation))
+        problems += cohort.final_problems(config["folds"]["count"], f"source {source['kind']}")
         stop_on_errors(problems)
-        table = pd.DataFrame(lines)
+        table = pd.DataFrame(rows)
         if table["case"].duplicated().any():
-            raise UserError("two cases have one pseudonym: use another key (identifiers.key_file)")
+            raise UserError(
+                "two cases have the same pseudonym; use another key (identifiers.key_file)"
+            )
         for target in targets:
             shutil.rmtree(target, ignore_errors=True)
             (work / target.name).replace(target)
         columns = ["case", "patient", "source_case", "source_patient", "image", "annotation"]
-        write_table(pd.DataFrame(given, columns=columns), local / "names.tsv")
+        write_table(pd.DataFrame(sources, columns=columns), local / "names.tsv")
         write_table(table, cases_table)
     print(
         f"imported {len(table)} cases of {table['patient'].nunique()} patients: "

@@ -1,4 +1,4 @@
-"""Slices and masks at network size as one memory-mapped array a recipe, with the way back."""
+"""Packs images and masks at network size into one array each, and records their placement."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -23,11 +23,21 @@ def main(
     size_px: int,
     preparation: str,
 ) -> None:
-    """Writes images (n, size, size, 1) float32, targets alike as uint8 0/1, and the placements.
+    """Writes images (n, size, size, 1) float32, targets (same shape) uint8 0/1, and placements.
 
-    preparation `paper`: plain resize, divided by the type's full scale, nearest-neighbour masks.
-    `robust`: cropped to the head, letterboxed, z-score a case, masks by half coverage.
-    Cases stand in the order of cases.tsv in all three.
+    All three are in the order of cases.tsv.
+
+    Args:
+        cases_table: cases.tsv.
+        stripped_dir: folder of the stripped images.
+        masks_dir: folder of the masks at native size.
+        images_file: the packed images, .npy.
+        targets_file: the packed masks, .npy.
+        placement_table: how each case maps to network size and back.
+        size_px: the network size.
+        preparation: "paper" resizes, divides by the data type's maximum and picks nearest mask
+            pixels; "robust" crops to the head, letterboxes, takes z-scores per case and sets mask
+            pixels that are covered by half or more.
     """
     images, targets, places = [], [], []
     for row in read_table(cases_table).itertuples():
@@ -45,10 +55,10 @@ def main(
     _save(images_file, np.stack(images)[..., None])
     _save(targets_file, np.stack(targets)[..., None])
     write_table(pd.DataFrame(places), placement_table)
-    gone = sum(int(target.max() == 0) for target in targets)
+    empty = sum(int(target.max() == 0) for target in targets)
     print(
         f"packed {len(images)} cases at {size_px} px ({preparation}); "
-        f"{gone} have no tumour pixel at this size"
+        f"{empty} have no tumour pixel at this size"
     )
 
 

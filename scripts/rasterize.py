@@ -1,4 +1,4 @@
-"""Annotations to masks at native resolution, with each tumour's area, perimeter and share."""
+"""Turns annotations into masks at native resolution; measures each tumour's area and shape."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tumorseg.data import storing
 
 
 def brain_area(image: np.ndarray) -> int:
-    """Pixels of the study's Fig. S1 brain: Gaussian blur 5x5, Otsu, filled largest contour."""
+    """Brain pixels as in the study's Fig. S1: Gaussian blur 5x5, Otsu, filled largest contour."""
     scaled = cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
     blurred = cv2.GaussianBlur(scaled, (5, 5), 0)
     _, bright = cv2.threshold(blurred, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
@@ -24,25 +24,22 @@ def brain_area(image: np.ndarray) -> int:
 
 
 def perimeter(mask: np.ndarray) -> float:
-    """Length of all borders in pixels, through the border pixels' centres."""
+    """Length of all borders in pixels, measured between the centres of border pixels."""
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     return float(sum(cv2.arcLength(contour, True) for contour in contours))
 
 
 def compactness(mask: np.ndarray) -> float:
-    """perimeter^2 / (4 pi area): 1 for a disc (about, on pixels), more for a jagged tumour.
-
-    Free of size. NaN for an empty mask.
-    """
+    """perimeter^2 / (4 pi area), at any size about 1 for a disc, more if jagged; NaN if empty."""
     area = int(np.count_nonzero(mask))
     return perimeter(mask) ** 2 / (4 * np.pi * area) if area else np.nan
 
 
 def mean_gradient(mask: np.ndarray) -> float:
-    """Mean over the image of the mask's gradient magnitude, central differences.
+    """Mean gradient magnitude of the mask over the image, by central differences.
 
-    gamma_mSa of the 2024 paper (eq. 8), its measure of smoothness; it grows with border length over
-    image size and so mostly measures size.
+    gamma_mSa of the 2024 paper (eq. 8), its measure of smoothness. It grows with border length
+    divided by image size, so it mostly measures size.
     """
     return float(np.hypot(*np.gradient((mask != 0).astype(float))).mean())
 
@@ -55,23 +52,30 @@ def main(
     masks_table: str,
     masks_dir: str,
 ) -> None:
-    """Writes masks/<case>.png and masks.tsv, one line a case.
+    """Writes masks/<case>.png and masks.tsv, one row per case.
 
-    tumour_brain_ratio: tumour pixels over brain pixels, the brain measured on the stripped image as
-    in the study's Fig. S1.
+    Column tumour_brain_ratio: tumour pixels divided by brain pixels, which are measured on the
+    stripped image as in the study's Fig. S1.
+
+    Args:
+        cases_table: cases.tsv.
+        annotations_dir: the stored annotations.
+        stripped_dir: the stripped images.
+        masks_table: masks.tsv.
+        masks_dir: folder of the masks.
     """
-    lines = []
-    for row in read_table(cases_table).itertuples():
-        path = Path(annotations_dir) / Path(row.annotation).name
-        mask = storing.load_annotation(path, row.height_px, row.width_px)
-        write_mask(Path(masks_dir) / f"{row.case}.png", mask)
-        brain_px = brain_area(read_image(Path(stripped_dir) / f"{row.case}.png"))
+    rows = []
+    for case in read_table(cases_table).itertuples():
+        path = Path(annotations_dir) / Path(case.annotation).name
+        mask = storing.load_annotation(path, case.height_px, case.width_px)
+        write_mask(Path(masks_dir) / f"{case.case}.png", mask)
+        brain_px = brain_area(read_image(Path(stripped_dir) / f"{case.case}.png"))
         ratio = mask.sum() / brain_px if brain_px else np.nan
-        lines.append(
+        rows.append(
             {
-                "case": row.case,
-                "patient": row.patient,
-                "plane": row.plane,
+                "case": case.case,
+                "patient": case.patient,
+                "plane": case.plane,
                 "tumour_px": int(mask.sum()),
                 "brain_px": brain_px,
                 "tumour_brain_ratio": ratio,
@@ -80,12 +84,12 @@ def main(
                 "gamma_msa": mean_gradient(mask),
             }
         )
-    table = pd.DataFrame(lines)
+    table = pd.DataFrame(rows)
     write_table(table, masks_table)
     ratio = table["tumour_brain_ratio"]
     print(
         f"{len(table)} masks, {(table['tumour_px'] == 0).sum()} of them empty; tumour/brain ratio "
-        f"mean {ratio.mean():.3f}, median {ratio.median():.3f} (the study: .22 and .19)"
+        f"mean {ratio.mean():.3f}, median {ratio.median():.3f} (published: .22 and .19)"
     )
 
 

@@ -1,4 +1,4 @@
-"""Proves that nobody's name was written: seeks every identifier of the source in all results."""
+"""Searches all results for every identifier of the source; stops the run if one is there."""
 
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,17 @@ from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
 from tumorseg.data.reading import listed
+from tumorseg.data.settings import SourceSettings
 from tumorseg.privacy import pseudonyms, source_names
 from tumorseg.privacy.identifiers import Seeker
 from tumorseg.privacy.local import local_only
 
-SHOWN = 10  # hits on the terminal; all are in a file
+SHOWN = 10  # hits printed; the file has all
 
 
 def main(
     *,
-    source: dict[str, Any],
+    source: SourceSettings,
     data_dir: str,
     names: str,
     key_file: str,
@@ -28,32 +29,44 @@ def main(
     local_dir: str,
     privacy_table: str,
 ) -> None:
-    """Reads everything under `folders`; writes what was sought, by kind, and how often found.
+    """Searches everything below `folders`; writes a table of what was sought and found, by kind.
 
-    names: pseudonyms or keep. own_names: words of the experiment that are written on purpose. A
-    hit stops the run: the message names file and kind; the identifiers themselves are printed, and
-    written to privacy_hits.tsv in local_dir, which stays here.
+    The identifiers that were found are printed and written to privacy_hits.tsv in local_dir.
+
+    Args:
+        source: the config's `source`.
+        data_dir: the folder of the data.
+        names: "pseudonyms" or "keep" (config key identifiers.names).
+        key_file: the configured key file; may be empty.
+        own_names: words of the experiment that are written on purpose.
+        cases_table: cases.tsv, whose tumour types are written on purpose as well.
+        folders: what will be shared.
+        local_dir: a local folder.
+        privacy_table: numbers of identifiers and hits by kind.
+
+    Raises:
+        UserError: an identifier was found; the message gives the file and the kind.
     """
-    options = dict(source)
+    options: dict[str, Any] = dict(source)
     module = registry.entry("sources", options.pop("kind"))
-    made = hasattr(module, "cases")  # by the software itself: there is nobody to name
+    made = hasattr(module, "cases")  # the source makes its cases; there are no real patients
     entries, _ = listed(source, data_dir)
     files = [] if made else module.files(data_dir=data_dir, **options)
     local = local_only(local_dir)
-    key = pseudonyms.secret(names, key_file, local.parent)
-    found = source_names.gather(entries, files, data_dir, keep=names == "keep", key=key)
+    key = pseudonyms.key_text(names, key_file, local.parent)
+    sought = source_names.gather(entries, files, data_dir, keep=names == "keep", key=key)
     types = read_table(cases_table, ("tumour_type",))["tumour_type"].dropna().unique()
-    source_names.drop_common(found, [*own_names, *types])
+    source_names.drop_common(sought, [*own_names, *types])
 
-    seeker = Seeker(found)
-    kinds = found.sought | found.whole
+    seeker = Seeker(sought)
+    kinds = sought.sought | sought.whole_values
     hits = []
     paths = [path for folder in folders for path in sorted(Path(folder).rglob("*"))]
     paths = [path for path in paths if path.is_file() and path != Path(privacy_table)]
     for path in paths:
         for value in sorted(seeker.in_file(path, str(path))):
             hits.append({"file": str(path), "kind": kinds[value], "identifier": value})
-    table = found.counts()
+    table = sought.counts()
     table["files_read"] = len(paths)
     table["hits"] = [sum(hit["kind"] == kind for hit in hits) for kind in table["kind"]]
     hits_file = local / "privacy_hits.tsv"
@@ -62,13 +75,12 @@ def main(
         for hit in hits[:SHOWN]:
             print(f"{hit['file']}: {hit['kind']} {hit['identifier']!r}")
         raise UserError(
-            f"{hits[0]['file']} holds a {hits[0]['kind']} of your data ({len(hits)} such hits, "
-            f"all in {hits_file}); expected none in what is shown to others; do not share "
-            f"{folders[0]}; docs/privacy.md says what to do [name_written]"
+            f"{hits[0]['file']} contains a {hits[0]['kind']} of your data ({len(hits)} hits, "
+            f"see {hits_file}); expected none in files that will be shared; do not share "
+            f"{folders[0]}, and see docs/privacy.md [name_written]"
         )
     write_table(table, privacy_table)
-    sought = len(found.sought) + len(found.whole)
-    print(f"Nobody's name: {sought} identifiers sought in {len(paths)} files, none found")
+    print(f"No names: {len(kinds)} identifiers sought in {len(paths)} files, none found")
 
 
 if "snakemake" in globals():

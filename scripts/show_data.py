@@ -1,4 +1,4 @@
-"""Shows the data before any training: Figs. 2, 3 and S1, skull stripping, and what folds hold."""
+"""Draws figures and tables of the data: Figs. 2, 3 and S1, skull stripping, and the folds."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tumorseg.reporting.table_pages import write_tables
 
 
 def read_slice(case: str, label: str, folders: dict[str, Path]) -> ShownCase:
-    """One case's image, stripped image, brain mask and tumour mask; folders by these names."""
+    """A case's image, stripped image, brain mask and tumour mask. folders: name -> folder."""
     return ShownCase(
         label,
         read_image(folders["cases"] / f"{case}.png"),
@@ -41,9 +41,24 @@ def main(
     method: str,
     large_ratio: float,
 ) -> None:
-    """Writes four figures (*_svg) and four tables, each as <name>.tsv and <name>.html.
+    """Writes four figures and four tables, each table as <name>.tsv and <name>.html.
 
-    method: the skull-stripping method in use; large_ratio: where the size classes meet.
+    Args:
+        cases_dir: folder of the images.
+        stripped_dir: folder of the stripped images.
+        brain_dir: folder of the brain masks.
+        masks_dir: folder of the tumour masks.
+        masks_table: masks.tsv.
+        strip_methods_table: strip_methods.tsv.
+        folds_table: folds.tsv.
+        annotation_svg: Fig. 2.
+        strip_svg: Fig. 3.
+        ratio_svg: Fig. S1.
+        strip_methods_svg: the figure of skull-stripping methods.
+        tables: the tables as TSV.
+        pages: the tables as HTML.
+        method: the skull-stripping method in use.
+        large_ratio: tumours above this tumour/brain ratio are large.
     """
     names = ("cases", "stripped", "brain", "masks")
     places = (cases_dir, stripped_dir, brain_dir, masks_dir)

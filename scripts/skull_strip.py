@@ -1,4 +1,4 @@
-"""Strips every case by one method: brain masks, stripped images and a table with warnings."""
+"""Strips every case with one method; writes brain masks, stripped images and a table."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -23,15 +23,23 @@ def main(
 ) -> None:
     """Writes <brain_dir>/<case>.png, <stripped_dir>/<case>.png and strip_table.
 
-    Known brains (column true_brain, relative to the folder of cases_table) only measure the result;
-    annotations are not read at all. The result does not depend on `threads`.
+    Does not read annotations. Known brains are only compared with the result.
+
+    Args:
+        cases_table: cases.tsv; column true_brain is relative to its folder.
+        cases_dir: folder of the images.
+        strip_table: one row per case, with a warning where the brain's size is implausible.
+        brain_dir: folder of the brain masks.
+        stripped_dir: folder of the stripped images.
+        method: one of imaging.skull_strip.METHODS.
+        threads: number of threads; the result does not depend on it.
     """
     cases = read_table(cases_table, text_columns=("true_brain",))
     results = Path(cases_table).parent
     for folder in (brain_dir, stripped_dir):
         Path(folder).mkdir(parents=True, exist_ok=True)
 
-    def one(case: str, true_brain: str | float) -> dict:
+    def strip_case(case: str, true_brain: str | float) -> dict[str, str | float | None]:
         image = read_image(Path(cases_dir) / f"{case}.png")
         brain = brain_mask(image, method)
         write_mask(Path(brain_dir) / f"{case}.png", brain)
@@ -49,7 +57,7 @@ def main(
         }
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        table = pd.DataFrame(list(pool.map(one, cases["case"], cases["true_brain"])))
+        table = pd.DataFrame(list(pool.map(strip_case, cases["case"], cases["true_brain"])))
     write_table(table, strip_table)
     for row in table.dropna(subset="warning").itertuples():
         print(f"WARNING case {row.case}: {row.warning} (method {method})", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Makes the cross-validation folds."""
+"""Divides the cases into cross-validation folds."""
 
 from tumorseg.core.files import read_table, write_table
 from tumorseg.data.folds import split
@@ -7,7 +7,15 @@ from tumorseg.data.folds import split
 def main(
     *, masks_table: str, folds_table: str, fold_count: int, validation_share: float, seed: int
 ) -> None:
-    """Writes folds.tsv: case, patient, plane, fold, role (train, validation, test)."""
+    """Writes folds.tsv: case, patient, plane, fold, role (train, validation, test).
+
+    Args:
+        masks_table: masks.tsv.
+        folds_table: folds.tsv.
+        fold_count: number of folds.
+        validation_share: validation's share of the cases that are not test.
+        seed: of the random assignment.
+    """
     folds = split(read_table(masks_table), fold_count, validation_share, seed)
     write_table(folds, folds_table)
     sizes = folds.groupby(["fold", "role"])["case"].count().unstack()

@@ -1,6 +1,6 @@
-"""The catalogue of bad data: what is wrong, made small, and the code of the line that must tell it.
+"""A catalogue of bad data: small data sets with one fault each, and the code they must give.
 
-`make docs` writes docs/data-checks.md with it.
+`make docs` writes docs/data-checks.md from it.
 """
 
 import ast
@@ -30,54 +30,54 @@ from tumorseg.core.problems import Problem  # noqa: E402
 SIDE = 96
 PATIENTS = 8  # enough for five folds
 GRID = np.eye(4) * [1, 1, 5, 1]
-OTHER = ("depth_mixed", "size_mixed", "spacing_mixed")  # what one DICOM slice among pictures is
-MANY = (*OTHER, "patient_large")  # what several are
+DICOM_SLICE = ("depth_mixed", "size_mixed", "spacing_mixed")  # of one DICOM slice among pictures
+DICOM_SLICES = (*DICOM_SLICE, "patient_large")  # of several
 
 
-class Bad(NamedTuple):
-    """What is fed, and what must come of it; code is empty where nothing may be said."""
+class Fault(NamedTuple):
+    """A data set and the problem it must give; code is empty where there must be none."""
 
-    fed: str
+    data: str  # what the data set is, in words
     make: Callable[["Data"], None]
     code: str
     severity: str
-    also: tuple[str, ...] = ()  # codes that come along
+    also: tuple[str, ...] = ()  # codes of further problems
 
 
-CATALOGUE: list[Bad] = []
+CATALOGUE: list[Fault] = []
 
 
-def bad(fed: str, code: str, severity: str = "error", *, also: tuple[str, ...] = ()) -> Callable:
-    """Adds a maker to the catalogue."""
+def bad(data: str, code: str, severity: str = "error", *, also: tuple[str, ...] = ()) -> Callable:
+    """Adds a function that makes bad data to the catalogue."""
 
     def add(make: Callable[["Data"], None]) -> Callable:
-        CATALOGUE.append(Bad(fed, make, code, severity, also))
+        CATALOGUE.append(Fault(data, make, code, severity, also))
         return make
 
     return add
 
 
-def good(fed: str) -> Callable:
-    """Adds what looks odd and is right: nothing may be said about it."""
-    return bad(fed, "", "")
+def good(data: str) -> Callable:
+    """Adds unusual but valid data, which must give no problem."""
+    return bad(data, "", "")
 
 
 def head(number: int, side: int = SIDE) -> np.ndarray:
-    """A picture of a head: noise for air, a bright scalp, a dark skull, structures of its own."""
+    """A picture of a head: noise for air, a bright scalp, a dark skull, random structures."""
     rng = np.random.default_rng(number)
     rows, columns = np.mgrid[:side, :side] / side - 0.5
     radius = np.hypot(rows * rng.uniform(0.95, 1.1), columns * rng.uniform(1.05, 1.25))
-    own = cv2.GaussianBlur(rng.normal(size=(side, side)).astype(np.float32), (0, 0), side / 24)
+    texture = cv2.GaussianBlur(rng.normal(size=(side, side)).astype(np.float32), (0, 0), side / 24)
     image = rng.integers(0, 9, (side, side)).astype(float)
     image[radius < 0.42] = 220
     image[radius < 0.39] = 30
     brain = radius < 0.36
-    image[brain] = np.clip(110 + 40 * own / own.std(), 30, 200)[brain]
+    image[brain] = np.clip(110 + 40 * texture / texture.std(), 30, 200)[brain]
     return image.round().astype(np.uint8)
 
 
 def tumour(number: int, side: int = SIDE) -> np.ndarray:
-    """A disc inside the head of that number."""
+    """A disc inside the head of the same number."""
     rng = np.random.default_rng(1000 + number)
     row, column = (0.5 + rng.uniform(-0.12, 0.12, 2)) * side
     rows, columns = np.mgrid[:side, :side]
@@ -90,13 +90,13 @@ def square(low: float, high: float) -> list[list[float]]:
 
 
 class Data:
-    """A data folder of the source `table`, right until a maker breaks something of it."""
+    """A data folder of the source `table`, valid until a function of the catalogue damages it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.source = {"kind": "table", "form": "auto"}
         self.rows = []
-        self.text: bytes | None = None  # of the table, where it is not simply the rows
+        self.text: bytes | None = None  # the table's content, where it is not made from the rows
         for number in range(1, PATIENTS + 1):
             name = f"a{number:02d}.png"
             self.image(number, head(number))
@@ -124,7 +124,7 @@ class Data:
         self.rows[number - 1] |= cells
 
     def annotate(self, number: int, content: object, name: str = "") -> None:
-        """Gives a case an annotation of its own: bytes as they are, all else as JSON."""
+        """Gives a case another annotation: bytes as they are, anything else as JSON."""
         name = name or f"drawn/a{number:02d}.json"
         if not isinstance(content, bytes):
             content = json.dumps(content).encode()
@@ -138,7 +138,7 @@ class Data:
     def volume(
         self, number: int, values: np.ndarray | None = None, affine: np.ndarray | None = GRID
     ) -> Path:
-        """Makes a case a NIfTI volume of three slices with its label volume."""
+        """Turns a case into a NIfTI volume of three slices with a label volume."""
         pixels = np.stack([head(50 + number + 10 * k) for k in range(3)], -1).astype(np.int16)
         labels = np.zeros(pixels.shape, np.uint8)
         labels[..., 1] = tumour(number)
@@ -150,26 +150,29 @@ class Data:
         return path
 
     def dicom(self, number: int, *slices: dict[str, object]) -> None:
-        """Makes a case of real DICOM slices (of pydicom), declared negative: one, or a series.
+        """Turns a case into one real DICOM slice (of pydicom) or a series, declared negative.
 
-        slices: for each what differs: `at`, its place along the axis in mm, or DICOM elements.
+        slices: the changes of each slice: `at`, its position along the axis in mm, or DICOM
+        elements.
         """
         for position, changes in enumerate(slices or [{}]):
-            one = pydicom.dcmread(get_testdata_file("CT_small.dcm", download=False))
-            one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.{position + 1}"
-            one.InstanceNumber = position + 1
-            one.ImagePositionPatient = [0, 0, changes.get("at", 5 * position)]
-            one.PixelData = np.roll(one.pixel_array, 9 * position, 0).tobytes()
+            image = pydicom.dcmread(get_testdata_file("CT_small.dcm", download=False))
+            image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = (
+                f"1.2.{position + 1}"
+            )
+            image.InstanceNumber = position + 1
+            image.ImagePositionPatient = [0, 0, changes.get("at", 5 * position)]
+            image.PixelData = np.roll(image.pixel_array, 9 * position, 0).tobytes()
             for name, value in changes.items():
                 if name != "at":
-                    setattr(one, name, value)
-            one.save_as(self.path(f"images/s{number}/{position}.dcm"))
+                    setattr(image, name, value)
+            image.save_as(self.path(f"images/s{number}/{position}.dcm"))
         name = f"images/s{number}" + ("" if len(slices) > 1 else "/0.dcm")
         self.set(number, image=name, annotation="negative", plane="", spacing_mm="")
         self.source["slices"] = "all"
 
     def as_folder(self) -> None:
-        """Turns to the source `folder`, which has no table."""
+        """Changes to the source `folder`, which has no table."""
         pattern = {"patient_pattern": "(.*)\\.", "plane": "axial"}
         self.source = {"kind": "folder"} | pattern
 
@@ -181,14 +184,14 @@ class Data:
             self.path("cases.tsv").write_bytes(text)
 
 
-def told(make: Callable[[Data], None], folder: Path) -> list[Problem]:
-    """What the check says about a data folder, its place written without the folder's."""
+def problems_of(make: Callable[[Data], None], folder: Path) -> list[Problem]:
+    """The problems that the data check reports for a data set."""
     data = Data(folder)
     make(data)
     data.finish()
     checked = each_slice.read_all(data.source, str(folder), seed=1, fold_count=5)
-    found = all_slices.problems(checked.slices, checked.prints, 5, "head")
-    return [*checked.problems, *found]
+    across = all_slices.problems(checked.slices, checked.fingerprints, 5, "head")
+    return [*checked.problems, *across]
 
 
 # --- images ---
@@ -248,7 +251,7 @@ def _(data: Data) -> None:
     data.image(3, cv2.circle(pixels, (50, 50), 12, (0, 255, 0)))
 
 
-@bad("picture transparent in places", "image_transparent")
+@bad("partly transparent picture", "image_transparent")
 def _(data: Data) -> None:
     pixels = cv2.cvtColor(head(3), cv2.COLOR_GRAY2BGRA)
     pixels[:30, :, 3] = 0
@@ -267,7 +270,7 @@ def _(data: Data) -> None:
     data.image(3, cv2.cvtColor(head(3), cv2.COLOR_GRAY2BGR))
 
 
-@bad("one picture of 16 bit among pictures of 8 bit", "depth_mixed", "warning")
+@bad("one 16-bit picture among 8-bit pictures", "depth_mixed", "warning")
 def _(data: Data) -> None:
     data.image(3, head(3).astype(np.uint16) * 100)
 
@@ -286,7 +289,9 @@ def _(data: Data) -> None:
     data.set(3, image="images/a03.dcm")
 
 
-@bad("DICOM slice marked as having text in its pixels", "burned_in_text", "warning", also=OTHER)
+@bad(
+    "DICOM slice marked as having text in its pixels", "burned_in_text", "warning", also=DICOM_SLICE
+)
 def _(data: Data) -> None:
     data.dicom(3, {"BurnedInAnnotation": "YES"})
 
@@ -303,23 +308,25 @@ def _(data: Data) -> None:
     data.dicom(3, {}, {}, {"SeriesInstanceUID": "1.2.99"})
 
 
-@bad("DICOM series without one slice of its middle", "slice_missing", "warning", also=MANY)
+@bad(
+    "DICOM series with a slice missing in the middle", "slice_missing", "warning", also=DICOM_SLICES
+)
 def _(data: Data) -> None:
     data.dicom(3, *({"at": at} for at in (0, 5, 10, 20, 25)))
 
 
-@bad("DICOM series with two slices at one place", "slice_repeated")
+@bad("DICOM series with two slices at the same position", "slice_repeated")
 def _(data: Data) -> None:
     data.dicom(3, *({"at": at} for at in (0, 5, 5, 10)))
 
 
-@bad("DICOM series among files of other kinds", "series_other_files", "warning", also=OTHER)
+@bad("DICOM series in a folder with other files", "series_other_files", "warning", also=DICOM_SLICE)
 def _(data: Data) -> None:
     data.dicom(3, {}, {}, {})
     data.path("images/s3/readme.txt").write_text("exported on a Monday")
 
 
-@bad("sagittal slices wanted of a single axial one", "plane_absent")
+@bad("sagittal slices requested of a single axial slice", "plane_absent")
 def _(data: Data) -> None:
     data.dicom(3)
     data.set(3, plane="sagittal")
@@ -346,7 +353,7 @@ def _(data: Data) -> None:
     path.write_bytes(content)
 
 
-@bad("volume whose header says no orientation", "affine_missing", "warning", also=("depth_mixed",))
+@bad("volume without orientation in its header", "affine_missing", "warning", also=("depth_mixed",))
 def _(data: Data) -> None:
     for row in data.rows:
         row["spacing_mm"] = "1"
@@ -409,7 +416,9 @@ def _(data: Data) -> None:
 
 
 @bad(
-    "volume without tumour, where slices with tumour are wanted", "volume_without_tumour", "warning"
+    "volume without tumour, where slices with tumour are requested",
+    "volume_without_tumour",
+    "warning",
 )
 def _(data: Data) -> None:
     data.volume(3)
@@ -453,7 +462,7 @@ def _(data: Data) -> None:
     data.mask(3, pixels)
 
 
-@bad("mask with a label that `labels` lacks", "label_unknown")
+@bad("mask with a label that is not in `labels`", "label_unknown")
 def _(data: Data) -> None:
     data.source["labels"] = {"0": "background", "255": "tumour"}
     data.mask(3, tumour(3) * 7)
@@ -519,7 +528,7 @@ def _(data: Data) -> None:
     data.labelme(3, [[40, 40], [55, 40], [55, 130], [40, 130]])
 
 
-@bad("polygon wholly outside the image", "polygon_outside")
+@bad("polygon completely outside the image", "polygon_outside")
 def _(data: Data) -> None:
     data.labelme(3, square(200, 220))
 
@@ -550,13 +559,13 @@ def _(data: Data) -> None:
     data.labelme(3)
 
 
-@bad("LabelMe file with a word that `labels` lacks", "label_unknown")
+@bad("LabelMe file with a label that is not in `labels`", "label_unknown")
 def _(data: Data) -> None:
     data.source["labels"] = {"255": "tumour", "0": "background", "glioma": "tumour"}
     data.labelme(3, square(40, 50))
 
 
-@bad("COCO file that does not hold the image", "key_missing")
+@bad("COCO file without the image", "key_missing")
 def _(data: Data) -> None:
     image = {"id": 1, "file_name": "other.png", "height": SIDE, "width": SIDE}
     coco = {"images": [image], "categories": [{"id": 1, "name": "tumour"}], "annotations": []}
@@ -581,7 +590,7 @@ def _(data: Data) -> None:
     data.annotate(3, {"images": images, "categories": [], "annotations": []})
 
 
-@bad("VIA file that does not hold the image", "key_missing")
+@bad("VIA file without the image", "key_missing")
 def _(data: Data) -> None:
     region = {"shape_attributes": {"name": "polygon", "all_points_x": [1], "all_points_y": [1]}}
     data.annotate(3, {"b.png12": {"filename": "b.png", "regions": [region]}})
@@ -644,7 +653,7 @@ def _(data: Data) -> None:
     data.text = "case\timage\tannotation\tpatient\nM\xfcller\ta\tb\tc\n".encode("latin-1")
 
 
-@bad("table with a header only", "table_empty")
+@bad("table with only a header", "table_empty")
 def _(data: Data) -> None:
     data.text = b"case\timage\tannotation\tpatient\tplane\n"
 
@@ -671,7 +680,7 @@ def _(data: Data) -> None:
         del row["patient"]
 
 
-@bad("row with a tab too many", "table_row")
+@bad("row with an extra tab", "table_row")
 def _(data: Data) -> None:
     data.set(3, plane="axial\t")
 
@@ -691,7 +700,7 @@ def _(data: Data) -> None:
     data.set(3, annotation="masks/none.png")
 
 
-@bad("no annotation named, and not declared negative", "annotation_missing")
+@bad("no annotation given, and not declared negative", "annotation_missing")
 def _(data: Data) -> None:
     data.set(3, annotation="")
 
@@ -701,12 +710,12 @@ def _(data: Data) -> None:
     data.set(3, patient="")
 
 
-@bad("case named twice", "case_repeated")
+@bad("two cases with the same name", "case_repeated")
 def _(data: Data) -> None:
     data.set(3, case="a02")
 
 
-@bad("two cases whose names differ in capitals only", "case_repeated")
+@bad("two cases whose names differ only in capitals", "case_repeated")
 def _(data: Data) -> None:
     data.set(3, case="A02")
 
@@ -721,7 +730,7 @@ def _(data: Data) -> None:
     data.set(3, case="größe 3", patient="患者-3")
 
 
-@bad("plane of another word", "plane_unknown")
+@bad("unknown plane", "plane_unknown")
 def _(data: Data) -> None:
     data.set(3, plane="transversal")
 
@@ -771,18 +780,18 @@ def _(data: Data) -> None:
 # --- the source folder, without a table ---
 
 
-@good("folder of images and folder of masks of the same names")
+@good("folder of images and folder of masks with the same names")
 def _(data: Data) -> None:
     data.as_folder()
 
 
-@bad("image without a mask of its name", "annotation_missing")
+@bad("image without a mask of the same name", "annotation_missing")
 def _(data: Data) -> None:
     data.as_folder()
     data.path("masks/a03.png").unlink()
 
 
-@bad("mask without an image of its name", "mask_without_image", "warning")
+@bad("mask without an image of the same name", "mask_without_image", "warning")
 def _(data: Data) -> None:
     data.as_folder()
     data.path("images/a08.png").unlink()
@@ -794,19 +803,19 @@ def _(data: Data) -> None:
     data.path("masks/a03.json").write_text("{}")
 
 
-@bad("file of another kind among the images", "file_passed_over", "warning")
+@bad("other file among the images", "file_passed_over", "warning")
 def _(data: Data) -> None:
     data.as_folder()
     data.path("images/notes.docx").write_bytes(b"PK")
 
 
-@bad("no pattern that tells patients", "patient_pattern")
+@bad("no pattern for patients", "patient_pattern")
 def _(data: Data) -> None:
     data.as_folder()
     del data.source["patient_pattern"]
 
 
-@bad("pattern that fits no name", "patient_missing")
+@bad("pattern that matches no name", "patient_missing")
 def _(data: Data) -> None:
     data.as_folder()
     data.source["patient_pattern"] = "^(patient[0-9]+)"
@@ -821,19 +830,19 @@ def _(data: Data) -> None:
 # --- the cohort ---
 
 
-@bad("same pixels under two patients", "patient_shared_image")
+@bad("same pixels in two patients", "patient_shared_image")
 def _(data: Data) -> None:
     data.image(3, head(5))
     data.mask(3, tumour(5) * 255)
 
 
-@bad("same pixels twice under one patient", "image_repeated", "warning")
+@bad("same pixels twice in one patient", "image_repeated", "warning")
 def _(data: Data) -> None:
     data.image(3, head(5))
     data.set(3, patient="anon-5")
 
 
-@bad("mirrored, smaller and brighter copy under another patient", "near_duplicate", "warning")
+@bad("mirrored, smaller and brighter copy in another patient", "near_duplicate", "warning")
 def _(data: Data) -> None:
     copy = cv2.resize(head(5)[:, ::-1], None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
     larger = cv2.resize(copy, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
@@ -852,7 +861,7 @@ def _(data: Data) -> None:
     data.set(4, patient="anon-2")
 
 
-@bad("two coronal slices only", "plane_rare", "warning")
+@bad("only two coronal slices", "plane_rare", "warning")
 def _(data: Data) -> None:
     data.set(3, plane="coronal")
     data.set(4, plane="coronal")
@@ -868,7 +877,7 @@ def _(data: Data) -> None:
         data.rows.append(data.rows[3] | {"case": name} | files)
 
 
-@bad("pixels of .5 and of 1 mm", "spacing_mixed", "warning")
+@bad("pixels of 0.5 and 1 mm", "spacing_mixed", "warning")
 def _(data: Data) -> None:
     data.set(3, spacing_mm="1")
 
@@ -889,7 +898,7 @@ def _(data: Data) -> None:
     data.image(3, np.zeros((SIDE, SIDE), np.uint8))
 
 
-@bad("brains that are stripped already", "brain_stripped", "warning")
+@bad("brains stripped already", "brain_stripped", "warning")
 def _(data: Data) -> None:
     rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
     inside = np.clip(1.3 - 4 * np.hypot(rows, columns), 0, 1)  # the cortex is darker, as in life
@@ -900,40 +909,40 @@ def _(data: Data) -> None:
 
 
 def codes() -> dict[str, str]:
-    """Every code in the library -> its severities, from the source's own calls."""
+    """Every code in the library -> its severities, from the calls in its source."""
     kinds = {"error": "error", "warning": "warning", "Problem": "error"}
-    found: dict[str, set[str]] = {}
+    severities: dict[str, set[str]] = {}
     for path in (ROOT / "scripts/tumorseg").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and len(node.args) >= 4:
                 kind = kinds.get(getattr(node.func, "id", ""))
                 if kind and isinstance(node.args[0], ast.Constant):
-                    found.setdefault(node.args[0].value, set()).add(kind)
-    return {code: ", ".join(sorted(found[code])) for code in sorted(found)}
+                    severities.setdefault(node.args[0].value, set()).add(kind)
+    return {code: ", ".join(sorted(severities[code])) for code in sorted(severities)}
 
 
 def page() -> str:
     """docs/data-checks.md."""
     lines = []
-    for entry in CATALOGUE:
+    for fault in CATALOGUE:
         with tempfile.TemporaryDirectory() as folder:
-            problems = told(entry.make, Path(folder))
-            said = [p for p in problems if p.code == entry.code]
-            text = said[0].line().replace(f"{Path(folder).resolve()}/", "") if said else ""
+            problems = problems_of(fault.make, Path(folder))
+            of_code = [problem for problem in problems if problem.code == fault.code]
+            text = of_code[0].line().replace(f"{Path(folder).resolve()}/", "") if of_code else ""
             text = text.replace(f"{folder}/", "").replace(folder, "<data_dir>").replace("|", "\\|")
-        lines.append(f"| {entry.fed} | {entry.severity or 'none'} | {text} |")
+        lines.append(f"| {fault.data} | {fault.severity or 'none'} | {text} |")
     listed = [f"| `{code}` | {severity} |" for code, severity in codes().items()]
     return "\n".join(
         [
-            "# What a data check says",
+            "# What a data check reports",
             "",
             "`snakemake check` reads all data once and writes `local/<experiment>/check.html` and",
             "`check.tsv`. Errors stop `import_cases` as well; warnings stop nothing.",
             "",
-            "Each line below was printed by feeding the check such data",
-            "(`tests/unit/bad_data.py`, which also writes this page).",
+            "Each message below was printed for a data set with that fault",
+            "(`tests/unit/bad_data.py` makes the data sets and writes this page).",
             "",
-            "| fed | outcome | line |",
+            "| data | severity | message |",
             "|---|---|---|",
             *lines,
             "",

@@ -1,4 +1,4 @@
-"""Small trees of the real shape of each public data set: names as published, pixels made."""
+"""Small folder trees in the layout of each public data set: names as published, made pixels."""
 
 import json
 from pathlib import Path
@@ -16,16 +16,16 @@ KITS_AFFINE = np.array([[0, 0, -0.9, 0], [0, -0.9, 0, 0], [-3.0, 0, 0, 0], [0, 0
 
 
 def values(seed: int, shape=SHAPE) -> np.ndarray:
-    """Grey values of which no two images share any."""
+    """Random grey values, different for every seed."""
     return np.random.default_rng(seed).integers(0, 3000, shape).astype(np.int16)
 
 
 def labels(*numbers: int, shape=SHAPE) -> np.ndarray:
     """Columns of 4 x 3 voxels in the two middle slices, one of each label, side by side."""
-    found = np.zeros(shape, np.uint8)
+    volume = np.zeros(shape, np.uint8)
     for place, number in enumerate(numbers):
-        found[3 + 4 * place : 7 + 4 * place, 6:9, 1:3] = number
-    return found
+        volume[3 + 4 * place : 7 + 4 * place, 6:9, 1:3] = number
+    return volume
 
 
 def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray = BRATS_AFFINE) -> None:
@@ -155,5 +155,5 @@ def picai(folder: Path) -> None:
         form = experts / ("Pooch25" if number == 3 else "resampled")
         form.mkdir(parents=True, exist_ok=True)
         sitk.WriteImage(label, str(form / f"{study}.nii.gz"))
-    # The labels come for all folds at once; of this study no image was downloaded.
+    # The labels of all folds come together; no image of this study was downloaded.
     sitk.WriteImage(label, str(experts / "resampled" / "10500_1000510.nii.gz"))

@@ -1,4 +1,4 @@
-"""Promises to people with a folder of images and one of masks, and no table."""
+"""The source `folder`: a folder of images, one of masks, and no table."""
 
 import shutil
 from pathlib import Path
@@ -34,16 +34,16 @@ def data(tmp_path):
 
 def read(data: Path, **source):
     given = {"kind": "folder", "patient_pattern": BY_NAME, "plane": "axial"} | source
-    found = list(reading.read(given, str(data), 1))
-    cases = [case for item in found for case in item.cases]
-    return cases, [problem for item in found for problem in item.problems]
+    items = list(reading.read(given, str(data), 1))
+    cases = [case for item in items for case in item.cases]
+    return cases, [problem for item in items for problem in item.problems]
 
 
 def codes(problems) -> list[str]:
     return [problem.code for problem in problems]
 
 
-def test_images_and_masks_of_the_same_name_are_cases_of_the_patient_in_the_name(data):
+def test_images_and_masks_of_the_same_name_are_cases_of_the_patient_in_their_name(data):
     cases, problems = read(data)
     assert problems == []
     assert [(c.case, c.patient) for c in cases] == [
@@ -54,7 +54,7 @@ def test_images_and_masks_of_the_same_name_are_cases_of_the_patient_in_the_name(
     assert all(case.mask.sum() == 100 and case.plane == "axial" for case in cases)
 
 
-def test_a_patient_may_be_a_sub_folder_and_a_mask_may_be_of_another_type(data):
+def test_a_sub_folder_can_name_the_patient_and_masks_can_have_another_format(data):
     for name in ("x/1", "y/1"):
         draw(data / "scans" / f"{name}.png", len(name) + ord(name[0]))
         draw(data / "labels" / f"{name}.tif", 0, mask=True)
@@ -64,21 +64,21 @@ def test_a_patient_may_be_a_sub_folder_and_a_mask_may_be_of_another_type(data):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "complaint"),
+    ("pattern", "message"),
     [
         (None, "no source.patient_pattern"),
         ("^[^_]+", "in round brackets"),
         ("^([^_]+", "unterminated subpattern"),
     ],
 )
-def test_a_pattern_of_no_use_is_one_line_with_an_example(data, pattern, complaint):
+def test_an_unusable_pattern_is_one_error_with_an_example(data, pattern, message):
     _, (problem,) = read(data, patient_pattern=pattern)
     assert problem.code == "patient_pattern"
-    assert complaint in problem.line()
+    assert message in problem.line()
     assert "for example '^([^_]+)'" in problem.line()
 
 
-def test_a_name_that_the_pattern_does_not_fit_is_named_and_the_others_are_read(data):
+def test_a_name_that_the_pattern_does_not_match_is_reported_and_the_others_are_read(data):
     draw(data / "images/odd.png", 9)
     draw(data / "masks/odd.png", 9, mask=True)
     cases, (problem,) = read(data)
@@ -87,7 +87,7 @@ def test_a_name_that_the_pattern_does_not_fit_is_named_and_the_others_are_read(d
     assert problem.line().startswith(f"{data}/images/odd.png: ")
 
 
-def test_missing_lone_and_doubled_masks_are_named(data):
+def test_missing_unused_and_ambiguous_masks_are_reported(data):
     (data / "masks/ann_1.png").unlink()
     draw(data / "masks/bob_1.tif", 0, mask=True)
     draw(data / "masks/carl_1.png", 0, mask=True)
@@ -106,30 +106,30 @@ def test_an_empty_mask_is_an_error_unless_negatives_are_declared(data):
     assert (len(cases), codes(problems)) == (3, [])
 
 
-def test_hidden_files_are_nothing_and_other_files_are_told(data):
+def test_hidden_files_are_ignored_and_other_files_are_reported(data):
     for name in (".DS_Store", "._ann_1.png", "Thumbs.db", "notes.txt"):
         (data / "images" / name).write_bytes(b"junk")
         (data / "masks" / f".{name}").write_bytes(b"junk")
     cases, (note,) = read(data)
     assert len(cases) == 3
     assert (note.code, note.severity) == ("file_passed_over", "warning")
-    assert "2 passed over, the first of them Thumbs.db" in note.line()
+    assert "2 ignored, the first is Thumbs.db" in note.line()
 
 
 @pytest.mark.parametrize("missing", ["images", "."])
-def test_no_folder_is_one_line(data, missing):
+def test_a_missing_folder_is_one_error(data, missing):
     shutil.rmtree(data / missing)
     cases, (problem,) = read(data)
     assert cases == []
     assert problem.code == "folder_missing"
 
 
-def test_no_folder_of_masks_names_each_image(data):
+def test_a_missing_folder_of_masks_is_an_error_for_each_image(data):
     shutil.rmtree(data / "masks")
     assert codes(read(data)[1]) == ["annotation_missing"] * 3
 
 
-def test_a_link_out_of_the_data_folder_is_refused(data, tmp_path_factory):
+def test_a_link_out_of_the_data_folder_is_rejected(data, tmp_path_factory):
     outside = tmp_path_factory.mktemp("elsewhere") / "ann_1.png"
     (data / "images/ann_1.png").rename(outside)
     (data / "images/ann_1.png").symlink_to(outside)
@@ -137,7 +137,7 @@ def test_a_link_out_of_the_data_folder_is_refused(data, tmp_path_factory):
     assert (len(cases), codes(problems)) == (2, ["path_link"])
 
 
-def test_names_that_become_one_case_are_refused(data):
+def test_two_images_with_the_same_case_name_are_rejected(data):
     draw(data / "images/ann/1.png", 9)
     draw(data / "masks/ann/1.png", 9, mask=True)
     _, problems = read(data, patient_pattern="^(...)")
@@ -153,16 +153,16 @@ def test_a_sub_folder_of_dicom_slices_is_one_series_and_single_slices_are_single
     draw(data / "masks/fay/1.png", 0, mask=True)
     draw(data / "masks/gil_1.png", 0, mask=True)
     options = {"data_dir": str(data), "patient_pattern": "^(...)"}
-    found = [entry for entry in folder.entries(**options) if entry.patient in ("eve", "fay", "gil")]
-    assert [(entry.case, entry.image.name) for entry in found] == [
+    entries = [e for e in folder.entries(**options) if e.patient in ("eve", "fay", "gil")]
+    assert [(entry.case, entry.image.name) for entry in entries] == [
         ("eve_1", "eve_1"),
         ("fay_1", "1.dcm"),
         ("gil_1", "gil_1.dcm"),
     ]
-    assert [entry.annotation.parent.name for entry in found] == ["masks", "fay", "masks"]
+    assert [entry.annotation.parent.name for entry in entries] == ["masks", "fay", "masks"]
 
 
-def test_one_file_may_annotate_all_images_by_their_names(data):
+def test_one_file_can_annotate_all_images_by_their_names(data):
     shutil.rmtree(data / "masks")
     border = [[16, 11], [25, 11], [25, 20], [16, 20]]
     names = ("ann_1.png", "ann_2.png", "bob_1.png")
@@ -173,5 +173,5 @@ def test_one_file_may_annotate_all_images_by_their_names(data):
     assert [case.case for case in cases] == ["ann_1", "ann_2", "bob_1"]
 
 
-def test_everything_in_both_folders_counts_for_the_import(data):
+def test_the_import_depends_on_everything_in_both_folders(data):
     assert folder.files(data_dir=str(data)) == [data / "images", data / "masks"]

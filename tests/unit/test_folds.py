@@ -1,4 +1,4 @@
-"""Promises of the folds: patients never cross, every case is test once, strata are balanced."""
+"""Folds never split a patient, test every case once, and balance the strata."""
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ def masks(patients: int, seed: int = 0, most: int = 5) -> pd.DataFrame:
     share=st.floats(0.05, 0.5),
     seed=st.integers(0, 999),
 )
-def test_splits_keep_every_promise(count, more, share, seed):
+def test_every_case_is_test_once_and_no_patient_has_two_roles(count, more, share, seed):
     table = masks(count + more, seed)
     folds = split(table, count, share, seed)
     assert sorted(folds["fold"].unique()) == list(range(1, count + 1))
@@ -45,7 +45,7 @@ def test_splits_keep_every_promise(count, more, share, seed):
     assert sorted(tests) == sorted(table["case"])
 
 
-def test_patient_plane_and_case_stay_together():
+def test_each_case_keeps_its_patient_and_plane():
     table = masks(12)
     folds = split(table, 3, 0.2, 1)
     for _, rows in folds.groupby("fold"):
@@ -53,7 +53,7 @@ def test_patient_plane_and_case_stay_together():
         assert len(together) == len(table)
 
 
-def test_same_seed_same_folds_whatever_the_names_and_another_seed_others():
+def test_folds_depend_on_the_seed_and_not_on_names():
     table = masks(20)
     first = split(table, 5, 0.15, 7)
     names = {name: f"q{hash(name)}" for name in table["patient"]}
@@ -67,7 +67,7 @@ def test_same_seed_same_folds_whatever_the_names_and_another_seed_others():
 
 
 def test_planes_and_sizes_are_balanced():
-    """With many small patients each test fold holds every stratum in nearly its overall share."""
+    """With many small patients, each test fold has nearly the overall share of every stratum."""
     table = masks(400, most=2)
     table["stratum"] = strata(table)
     assert table["stratum"].nunique() == 9
@@ -86,7 +86,7 @@ def test_strata_are_thirds_of_the_area_within_each_plane():
     assert list(strata(table)) == [f"axial-{third}" for third in (2, 0, 2, 0, 1, 1)]
 
 
-def test_too_few_patients_are_refused_with_the_number_needed():
+def test_too_few_patients_are_rejected_with_the_number_needed():
     with pytest.raises(UserError, match="at least 7 patients or lower"):
         split(masks(6), 5, 0.15, 1)
 
@@ -131,19 +131,19 @@ test_twice.__test__ = False
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
-        (leak_a_patient, "stands in several roles of fold 1"),
+        (leak_a_patient, "has several roles in fold 1"),
         (drop_validation, "fold 2 has no validation case"),
-        (repeat_a_case, "stands twice in fold 1"),
+        (repeat_a_case, "appears twice in fold 1"),
         (test_twice, "test in exactly one fold"),
         (forget_a_test, "test in exactly one fold"),
     ],
 )
-def test_check_catches_what_is_planted(change, complaint):
-    with pytest.raises(UserError, match=complaint):
+def test_check_rejects_each_planted_fault(change, message):
+    with pytest.raises(UserError, match=message):
         check(planted(change))
 
 
-def test_check_passes_good_folds():
+def test_check_accepts_valid_folds():
     check(planted(lambda folds: folds))

@@ -1,4 +1,4 @@
-"""What is sought is found in every hiding place, and nothing else is."""
+"""Identifiers are found wherever a file can contain them, and nothing else is."""
 
 import base64
 import gzip
@@ -30,13 +30,13 @@ def seeker(*values: str, kind: str = identifiers.PATIENT) -> Seeker:
     return Seeker(sought)
 
 
-def png(**texts_in_it: str) -> bytes:
-    said = PngImagePlugin.PngInfo()
-    for key, value in texts_in_it.items():
-        said.add_text(key, value, zip=key == "zipped")
+def png(**comments: str) -> bytes:
+    chunks = PngImagePlugin.PngInfo()
+    for key, value in comments.items():
+        chunks.add_text(key, value, zip=key == "zipped")
     file = io.BytesIO()
     noise = np.random.default_rng(1).integers(0, 256, (64, 64), np.uint8)
-    Image.fromarray(noise).save(file, "PNG", pnginfo=said)
+    Image.fromarray(noise).save(file, "PNG", pnginfo=chunks)
     return file.getvalue()
 
 
@@ -160,22 +160,22 @@ def test_no_name_is_found_in(place):
     assert seeker(NAME).in_content(CLEAN[place]) == set()
 
 
-def test_text_drawn_into_a_pdf_is_found_although_its_letters_are_set_apart():
+def test_text_in_a_pdf_is_found_despite_kerning():
     name = "AVATAR_WAVES"  # kerning puts numbers between the letters
     content = figure("pdf", name)
     assert normal(name) in seeker(name).in_content(content)
 
 
-def test_names_with_umlauts_are_found_however_they_are_written():
+def test_names_with_umlauts_are_found_in_every_encoding():
     sought = seeker("Müller^Jürgen")
-    said = {
+    spellings = {
         "Müller^Jürgen",
         "MÜLLER^JÜRGEN",
         "Mu\u0308ller^Ju\u0308rgen",
         "M&uuml;ller^J&#252;rgen",
     }
-    said |= {json.dumps("Müller^Jürgen"), "M%C3%BCller%5EJ%C3%BCrgen"}
-    for text in said:
+    spellings |= {json.dumps("Müller^Jürgen"), "M%C3%BCller%5EJ%C3%BCrgen"}
+    for text in spellings:
         assert sought.in_content(text.encode()), text
     for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
         assert sought.in_content("by Müller^Jürgen, 1".encode(encoding)), encoding
@@ -185,7 +185,7 @@ TEXT = st.characters(codec="utf-8", exclude_categories=["Cc"])
 
 
 @given(st.text(TEXT, min_size=4, max_size=30), st.text(TEXT, max_size=50))
-def test_whatever_is_planted_as_a_word_of_its_own_is_found(name, around):
+def test_any_name_is_found_as_a_separate_word(name, around):
     sought = seeker(name)
     planted = f'{around} "{name}" {around}'
     for value in sought.identifiers.sought:
@@ -194,11 +194,11 @@ def test_whatever_is_planted_as_a_word_of_its_own_is_found(name, around):
 
 
 @given(st.binary(max_size=400), st.sampled_from(STARTS))
-def test_no_content_stops_the_search(content, start):
+def test_no_content_raises_an_error(content, start):
     list(texts(start + content))
 
 
-def test_pixels_and_weights_spell_no_short_words_by_chance():
+def test_pixels_and_weights_contain_no_short_words_by_chance():
     rng = np.random.default_rng(4)
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz0123456789"))
     short = {"".join(word) for word in rng.choice(letters, (20_000, 4))}
@@ -224,11 +224,11 @@ def test_pixels_and_weights_spell_no_short_words_by_chance():
         ("19610307", "0.19610307", False),
     ],
 )
-def test_a_number_counts_where_it_names_something(number, text, counts):
+def test_a_number_counts_only_where_it_identifies_something(number, text, counts):
     assert bool(seeker(number).in_text(text)) is counts
 
 
-def test_short_names_count_as_whole_values_of_names_only(tmp_path):
+def test_short_names_count_only_as_whole_values_of_case_and_patient(tmp_path):
     sought = seeker("12", "A7")
     assert sought.identifiers.sought == {}
     table = tmp_path / "t.tsv"
@@ -241,13 +241,13 @@ def test_short_names_count_as_whole_values_of_names_only(tmp_path):
     assert sought.in_file(picture, "cases/A7.png") == {"a7"}
 
 
-def test_a_file_s_own_path_is_read_as_well(tmp_path):
+def test_the_path_of_a_file_is_searched_as_well(tmp_path):
     path = tmp_path / "x.txt"
     path.write_bytes(b"")
     assert seeker(NAME).in_file(path, f"results/{NAME}/x.txt") == {normal(NAME)}
 
 
-def test_what_is_too_short_or_common_is_counted_as_left_out():
+def test_short_and_common_words_are_counted_as_left_out():
     sought = Identifiers()
     sought.add(identifiers.PATIENT, ["Jo", "12", "0012_SMITH", "Focal"])
     sought.add(identifiers.HEADER, ["MR", "1.5", "focal loss"])
@@ -258,18 +258,18 @@ def test_what_is_too_short_or_common_is_counted_as_left_out():
     assert counts.sum().sum() == 7
 
 
-def test_thousands_of_identifiers_of_one_pattern_are_each_told_apart():
+def test_thousands_of_similar_identifiers_are_distinguished():
     sought = seeker(*(f"subject_{n:05d}" for n in range(10_000)))
     text = " ".join(f"subject_{n:05d}" for n in (7, 4321, 10_000))
     assert sought.in_text(text) == {"subject_00007", "subject_04321"}
 
 
-def test_names_across_the_borders_of_what_is_read_at_once_are_found():
+def test_names_across_the_borders_of_searched_pieces_are_found():
     for shift in (-12, -5, 0, 5):
         text = "x " * ((2**20 + shift) // 2) + NAME + " x" * 1000
         assert seeker(NAME).in_text(text)
 
 
-def test_a_name_is_sought_whole_and_by_its_words():
+def test_a_name_is_sought_as_a_whole_and_by_its_words():
     assert identifiers.parts("SMITH^John  A") == {"smith^john a", "smith", "john"}
     assert identifiers.parts("Dr. Li") == {"dr. li"}

@@ -1,4 +1,4 @@
-"""Promises of the pseudonyms and of the import: keyed, whole or nothing, whichever the key is."""
+"""The import writes keyed pseudonyms, all cases or none; numbers do not depend on the key."""
 
 import hashlib
 import hmac
@@ -24,7 +24,7 @@ from tumorseg.core.images import read_image, read_mask
 from tumorseg.core.problems import MAX_LINES_PER_CODE
 from tumorseg.data import reading
 from tumorseg.data.cohort import Cohort
-from tumorseg.privacy.pseudonyms import namer, pseudonym, secret_key
+from tumorseg.privacy.pseudonyms import KEY_FILE, namer, pseudonym, secret_key
 from tumorseg.statistics.comparison import Question, contrasts, patient_scores
 from tumorseg.statistics.subgroups import groups, subgroups
 
@@ -32,7 +32,7 @@ PATIENTS, SLICES = 8, 3
 
 
 def make(folder: Path, negatives: int = 0) -> Path:
-    """A table of 24 slices of 8 patients with loud names; the first cases have no tumour."""
+    """A table of 24 slices of 8 patients with distinctive names; the first cases have no tumour."""
     folder.mkdir(parents=True)
     lines = ["case\timage\tannotation\tpatient\tplane\tspacing_mm\ttumour_type"]
     for number in range(PATIENTS * SLICES):
@@ -51,7 +51,7 @@ def make(folder: Path, negatives: int = 0) -> Path:
 
 
 def run(data: Path, root: Path, fold_count: int = 2, names: str = "pseudonyms", **source) -> Path:
-    """The import as the workflow does it; gives the folder of results."""
+    """Runs the import like the workflow; returns the folder of results."""
     out = root / "results"
     import_cases.main(
         source={"kind": "table"} | source,
@@ -98,7 +98,7 @@ def onward(out: Path) -> None:
 
 
 def made_up_scores(out: Path) -> pd.DataFrame:
-    """Metrics of two losses: Dice by a case's place in the table, never by its name."""
+    """Metrics of two losses; Dice depends on a case's position in the table, not on its name."""
     tests = read_table(out / "folds.tsv").query("role == 'test'")
     places = {case: place for place, case in enumerate(read_table(out / "cases.tsv")["case"])}
     parts = []
@@ -119,9 +119,9 @@ def made_up_scores(out: Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def test_nothing_depends_on_the_key_but_the_names(tmp_path):
+def test_only_names_depend_on_the_key(tmp_path):
     data = make(tmp_path / "data")
-    found = []
+    results = []
     for root in (tmp_path / "one", tmp_path / "two"):
         out = run(data, root)
         onward(out)
@@ -130,7 +130,7 @@ def test_nothing_depends_on_the_key_but_the_names(tmp_path):
         described = read_table(out / "cases.tsv").merge(
             read_table(out / "masks.tsv").drop(columns=["patient", "plane"]), on="case"
         )
-        found.append(
+        results.append(
             {
                 "folds": read_table(out / "folds.tsv"),
                 "masks": read_table(out / "masks.tsv"),
@@ -142,7 +142,7 @@ def test_nothing_depends_on_the_key_but_the_names(tmp_path):
                 "targets": np.load(out / "targets.npy"),
             }
         )
-    one, two = found
+    one, two = results
     assert not set(one["cases"]["case"]) & set(two["cases"]["case"])
     for name in ("images", "targets"):
         np.testing.assert_array_equal(one.pop(name), two.pop(name))
@@ -155,7 +155,7 @@ def test_nothing_depends_on_the_key_but_the_names(tmp_path):
         )
 
 
-def test_results_hold_pseudonyms_alone_and_local_knows_what_they_stand_for(tmp_path):
+def test_results_contain_only_pseudonyms_and_names_tsv_explains_them(tmp_path):
     out = run(make(tmp_path / "data"), tmp_path)
     for path in out.rglob("*"):
         assert not any(word in path.name for word in ("LOUD", "SMITH", "JONES"))
@@ -176,23 +176,23 @@ def test_results_hold_pseudonyms_alone_and_local_knows_what_they_stand_for(tmp_p
         np.testing.assert_array_equal(read_mask(out / "annotations" / f"{row.case}.png"), drawn > 0)
     assert (tmp_path / "local/mine/LOCAL_ONLY.txt").is_file()
     assert (tmp_path / "local/LOCAL_ONLY.txt").is_file()
-    assert stat.S_IMODE((tmp_path / "local/pseudonym.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "local" / KEY_FILE).stat().st_mode) == 0o600
 
 
-def test_keep_leaves_names_and_makes_no_key(tmp_path):
+def test_keep_writes_the_names_and_makes_no_key(tmp_path):
     out = run(make(tmp_path / "data"), tmp_path, names="keep")
     cases = read_table(out / "cases.tsv")
     assert set(cases["patient"]) == {f"JONES{number}" for number in range(PATIENTS)}
-    assert not (tmp_path / "local/pseudonym.key").exists()
+    assert not (tmp_path / "local" / KEY_FILE).exists()
 
 
-def test_a_second_import_keeps_the_key_and_so_the_names(tmp_path):
+def test_a_second_import_uses_the_same_key_and_names(tmp_path):
     data = make(tmp_path / "data")
     first = read_table(run(data, tmp_path) / "cases.tsv")
     pd.testing.assert_frame_equal(first, read_table(run(data, tmp_path) / "cases.tsv"))
 
 
-def test_cases_keep_spacing_and_the_way_back_to_measured_values(tmp_path):
+def test_cases_tsv_has_spacing_and_the_scale_of_measured_values(tmp_path):
     cases = read_table(run(make(tmp_path / "data"), tmp_path) / "cases.tsv")
     assert list(cases) == [
         *("case", "patient", "plane", "image", "annotation", "height_px", "width_px"),
@@ -205,7 +205,7 @@ def test_cases_keep_spacing_and_the_way_back_to_measured_values(tmp_path):
     assert (cases["intensity_scale"] == 1).all()
 
 
-def test_negative_cases_go_through_masks_folds_and_packing(tmp_path):
+def test_negative_cases_pass_through_masks_folds_and_packing(tmp_path):
     out = run(make(tmp_path / "data", negatives=4), tmp_path)
     onward(out)
     masks = read_table(out / "masks.tsv")
@@ -216,7 +216,7 @@ def test_negative_cases_go_through_masks_folds_and_packing(tmp_path):
     assert set(read_table(out / "folds.tsv")["case"]) == set(masks["case"])
 
 
-def test_errors_are_told_together_and_nothing_is_left_of_the_import(tmp_path, capsys):
+def test_errors_are_reported_together_and_nothing_is_imported(tmp_path, capsys):
     data = make(tmp_path / "data")
     run(data, tmp_path)
     before = sorted(path.name for path in (tmp_path / "results").rglob("*"))
@@ -229,7 +229,7 @@ def test_errors_are_told_together_and_nothing_is_left_of_the_import(tmp_path, ca
     assert sorted(path.name for path in (tmp_path / "results").rglob("*")) == before
 
 
-def test_some_lines_of_a_kind_are_shown_errors_first_and_the_rest_is_counted(tmp_path, capsys):
+def test_a_few_problems_per_code_are_printed_errors_first_and_the_rest_counted(tmp_path, capsys):
     data = make(tmp_path / "data")
     rows = (data / "cases.tsv").read_text().splitlines()
     more = [
@@ -263,10 +263,10 @@ def test_a_pseudonym_is_the_hmac_of_kind_and_name(key, kind, name):
 @pytest.mark.parametrize(
     "content", [b"", b"abc", b"g" * 64, b"a" * 63, b"\xff\xfe" * 40, b"a" * 64 + b"\nb"]
 )
-def test_a_broken_key_file_is_one_line(tmp_path, content):
-    path = tmp_path / "pseudonym.key"
+def test_a_damaged_key_file_is_one_error(tmp_path, content):
+    path = tmp_path / KEY_FILE
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"pseudonym.key: .*key") as caught:
+    with pytest.raises(UserError, match=rf"{KEY_FILE}: .*key") as caught:
         secret_key(path, make=True)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == content
@@ -277,11 +277,11 @@ def test_a_configured_key_file_is_never_made(tmp_path):
         namer("pseudonyms", str(tmp_path / "my.key"), tmp_path)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "my.key").write_text("ab" * 32)
-    called = namer("pseudonyms", str(tmp_path / "my.key"), tmp_path)
-    assert called("patient", "Ann") == pseudonym(bytes.fromhex("ab" * 32), "patient", "Ann")
+    name_of = namer("pseudonyms", str(tmp_path / "my.key"), tmp_path)
+    assert name_of("patient", "Ann") == pseudonym(bytes.fromhex("ab" * 32), "patient", "Ann")
 
 
-def test_the_digest_of_files_sees_every_change_but_no_move(tmp_path):
+def test_the_digest_of_files_depends_on_every_change_except_moving_the_folder(tmp_path):
     data = make(tmp_path / "data")
     seen = {files_digest([data], data)}
     (data / "LOUD1.png").write_bytes(b"other")
@@ -298,15 +298,15 @@ def test_the_digest_of_files_sees_every_change_but_no_move(tmp_path):
     assert files_digest([moved / "none"], moved) != files_digest([], moved)
 
 
-def test_patients_whose_images_are_to_be_mended_count_and_those_without_a_case_do_not(tmp_path):
+def test_patients_with_damaged_images_count_and_those_without_a_case_do_not(tmp_path):
     data = make(tmp_path / "data")
     for number in range(SLICES):
         (data / f"LOUD{number}.png").write_bytes(b"")
     cohort = Cohort()
     for item in reading.read({"kind": "table"}, str(data), 1):
         cohort.add(item)
-    assert cohort.whole(PATIENTS - 2, "here") == []
+    assert cohort.final_problems(PATIENTS - 2, "here") == []
     cohort = Cohort()
     for item in reading.read({"kind": "table"}, str(data), 1):
         cohort.add(item._replace(cases=[], problems=[]))
-    assert [problem.code for problem in cohort.whole(2, "here")] == ["patients_too_few"]
+    assert [problem.code for problem in cohort.final_problems(2, "here")] == ["patients_too_few"]

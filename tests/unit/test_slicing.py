@@ -1,4 +1,4 @@
-"""Promises of reading volumes beside pictures: which slices are cases, their place and spacing."""
+"""Which slices of a volume become cases, with their values, position and spacing."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from tumorseg.core.cases import Entry
 from tumorseg.data import reading
-from tumorseg.data.slicing import chosen
+from tumorseg.data.slicing import chosen_slices
 from tumorseg.imaging import scans
 
 SHAPE = (20, 24, 9)  # R-L, A-P, I-S
@@ -52,15 +52,15 @@ def test_slices_with_tumour_are_cases_of_the_acquisition_plane(tmp_path):
     assert all(case.image.shape == (24, 20) for case in cases)
 
 
-def test_every_slice_holds_the_volumes_own_values_and_the_way_back_to_them(tmp_path):
+def test_slices_of_every_plane_have_the_values_of_the_volume(tmp_path):
     image, mask = volume(tmp_path, "a", (2,))
     values = np.asarray(nib.load(image).dataobj)
     for plane, axis in (("axial", 2), ("coronal", 1), ("sagittal", 0)):
         cases, _ = read(entry(image, mask, plane=plane), slices="all")
         assert len(cases) == SHAPE[axis]
-        whole = np.rint([case.offset + case.scale * case.image for case in cases])
-        np.testing.assert_array_equal(np.sort(whole, axis=None), np.sort(values, axis=None))
-        tumour = whole[np.stack([case.mask for case in cases]) > 0]
+        measured = np.rint([case.offset + case.scale * case.image for case in cases])
+        np.testing.assert_array_equal(np.sort(measured, axis=None), np.sort(values, axis=None))
+        tumour = measured[np.stack([case.mask for case in cases]) > 0]
         inside = values[np.asarray(nib.load(mask).dataobj) > 0]
         np.testing.assert_array_equal(np.sort(tumour), np.sort(inside))
 
@@ -73,7 +73,7 @@ def test_all_takes_every_slice_and_largest_the_one_with_most_tumour(tmp_path):
     assert largest.case == "v-axial-006"
 
 
-def test_planes_are_those_of_the_config_unless_the_entry_says_one(tmp_path):
+def test_planes_are_those_of_the_config_unless_the_entry_gives_one(tmp_path):
     item = entry(*volume(tmp_path, "a", (2,)))
     cases, _ = read(item, planes=["coronal", "sagittal"])
     assert [case.case for case in cases] == [
@@ -84,12 +84,12 @@ def test_planes_are_those_of_the_config_unless_the_entry_says_one(tmp_path):
         "v-sagittal-014",
     ]
     assert {case.spacing_mm for case in cases} == {(4.0, 0.5), (4.0, 0.75)}
-    own, _ = read(entry(item.image, item.annotation, plane="axial"), planes=["coronal"])
-    assert [case.case for case in own] == ["v-axial-002"]
+    cases, _ = read(entry(item.image, item.annotation, plane="axial"), planes=["coronal"])
+    assert [case.case for case in cases] == ["v-axial-002"]
 
 
 @pytest.mark.parametrize(
-    ("most", "expected"),
+    ("limit", "expected"),
     [
         (0, [*range(10)]),
         (1, [5]),
@@ -99,16 +99,16 @@ def test_planes_are_those_of_the_config_unless_the_entry_says_one(tmp_path):
         (99, [*range(10)]),
     ],
 )
-def test_at_most_so_many_slices_are_taken_evenly(most, expected):
+def test_at_most_the_limit_of_slices_is_taken_evenly(limit, expected):
     masks = np.ones((10, 2, 2), np.uint8)
-    assert chosen(masks, "tumour", most) == expected
-    assert chosen(masks * 0, "all", most) == expected
-    assert chosen(masks * 0, "tumour", most) == []
-    assert chosen(masks * 0, "largest", most) == []
-    assert chosen(masks, "largest", most) == [0]
+    assert chosen_slices(masks, "tumour", limit) == expected
+    assert chosen_slices(masks * 0, "all", limit) == expected
+    assert chosen_slices(masks * 0, "tumour", limit) == []
+    assert chosen_slices(masks * 0, "largest", limit) == []
+    assert chosen_slices(masks, "largest", limit) == [0]
 
 
-def test_a_volume_without_tumour_is_an_error_a_warning_or_cases_as_declared(tmp_path):
+def test_a_volume_without_tumour_is_an_error_a_warning_or_cases_by_the_settings(tmp_path):
     image, mask = volume(tmp_path, "a")
     assert read(entry(image, mask)) == ([], ["annotation_empty"])
     assert read(entry(image, None)) == ([], ["volume_without_tumour"])
@@ -118,7 +118,7 @@ def test_a_volume_without_tumour_is_an_error_a_warning_or_cases_as_declared(tmp_
     assert [case.mask.any() for case in cases] == [False, False]
 
 
-def test_a_slice_that_is_tumour_all_over_is_refused(tmp_path):
+def test_a_slice_full_of_tumour_is_rejected(tmp_path):
     image, mask = volume(tmp_path, "a", (2,))
     labels = nib.load(mask)
     full = np.asarray(labels.dataobj).copy()
@@ -127,7 +127,7 @@ def test_a_slice_that_is_tumour_all_over_is_refused(tmp_path):
     assert read(entry(image, mask)) == ([], ["annotation_all"])
 
 
-def test_labels_say_which_numbers_are_tumour(tmp_path):
+def test_labels_define_which_numbers_are_tumour(tmp_path):
     image, mask = volume(tmp_path, "a", (2, 5))
     labels = nib.load(mask)
     two = np.asarray(labels.dataobj).copy()
@@ -140,7 +140,7 @@ def test_labels_say_which_numbers_are_tumour(tmp_path):
     assert [case.case for case in cases] == ["v-axial-002"]
 
 
-def test_a_spacing_of_the_table_counts_and_is_warned_of_where_the_image_says_another(tmp_path):
+def test_the_tables_spacing_is_used_with_a_warning_if_the_image_has_another(tmp_path):
     image, mask = volume(tmp_path, "a", (2,))
     (case,), problems = read(entry(image, mask, spacing_mm=(1.0, 1.0)))
     assert case.spacing_mm == (1.0, 1.0)
@@ -168,7 +168,7 @@ def dicom(path: Path, rows: int = 24, columns: int = 20, orientation=(1, 0, 0, 0
     return path
 
 
-def test_a_lone_dicom_slice_knows_its_plane_and_takes_a_mask_picture_or_polygons(tmp_path):
+def test_a_single_dicom_slice_has_its_plane_and_takes_a_mask_picture_or_polygons(tmp_path):
     image = dicom(tmp_path / "one.dcm")
     mask = np.zeros((24, 20), np.uint8)
     mask[3:9, 4:7] = 1
@@ -183,8 +183,8 @@ def test_a_lone_dicom_slice_knows_its_plane_and_takes_a_mask_picture_or_polygons
     assert problems == ["plane_absent"]
 
 
-def test_polygons_on_a_slice_that_is_stored_upside_down_stay_on_their_pixels(tmp_path):
-    """The case is turned for display, and the annotation with it."""
+def test_polygons_on_a_slice_stored_upside_down_stay_on_their_pixels(tmp_path):
+    """The case is flipped for display, and its annotation with it."""
     image = dicom(tmp_path / "one.dcm", orientation=(1, 0, 0, 0, -1, 0))
     (tmp_path / "one.json").write_text("[[4.5, 3.5], [7.5, 3.5], [7.5, 9.5], [4.5, 9.5]]")
     (case,), _ = read(entry(image, tmp_path / "one.json"))
@@ -194,7 +194,7 @@ def test_polygons_on_a_slice_that_is_stored_upside_down_stay_on_their_pixels(tmp
     )
 
 
-def test_polygons_do_not_annotate_a_volume(tmp_path):
+def test_polygons_on_a_volume_are_rejected(tmp_path):
     image, _ = volume(tmp_path, "a")
     (tmp_path / "one.json").write_text("[[4.5, 3.5], [7.5, 3.5], [7.5, 9.5], [4.5, 9.5]]")
     cases, problems = read(entry(image, tmp_path / "one.json"))
@@ -216,7 +216,7 @@ def matlab(path: Path, mask: np.ndarray) -> Path:
     return path
 
 
-def test_one_table_may_mix_pictures_dicom_volumes_and_matlab_files(tmp_path):
+def test_one_table_can_mix_pictures_dicom_volumes_and_matlab_files(tmp_path):
     mask = np.zeros((24, 20), np.uint8)
     mask[3:9, 4:7] = 1
     cv2.imwrite(str(tmp_path / "a.png"), np.arange(480, dtype=np.uint16).reshape(24, 20) * 9)
@@ -231,17 +231,17 @@ def test_one_table_may_mix_pictures_dicom_volumes_and_matlab_files(tmp_path):
         "c\tc.nii.gz\tc_seg.nii.gz\t3\t\n"
         "b\tb.dcm\tmask.png\t2\tNA\n"
     )
-    found = list(reading.read({"kind": "table"}, str(tmp_path), 1, cores=2))
-    assert [problem.line() for item in found for problem in item.problems] == []
-    cases = [case for item in found for case in item.cases]
+    items = list(reading.read({"kind": "table"}, str(tmp_path), 1, cores=2))
+    assert [problem.line() for item in items for problem in item.problems] == []
+    cases = [case for item in items for case in item.cases]
     names = ["a", "b", "c-axial-002", "c-axial-005", "d"]
-    assert [case.case for case in cases] == names  # by name, whatever the table's order
+    assert [case.case for case in cases] == names  # by name, not in the table's order
     assert [case.patient for case in cases] == ["1", "2", "3", "3", "4"]
     for name in (0, 1, 4):
         np.testing.assert_array_equal(cases[name].mask, mask)
 
 
-def test_many_threads_give_the_same_in_the_same_order(tmp_path):
+def test_any_number_of_threads_gives_the_same_cases_in_the_same_order(tmp_path):
     lines = ["case\timage\tannotation\tpatient\tplane"]
     mask = np.zeros((24, 20), np.uint8)
     mask[3:9, 4:7] = 255

@@ -1,4 +1,4 @@
-"""What is gathered from a source, and what is left out of it on purpose."""
+"""The identifiers gathered from a source, and those left out on purpose."""
 
 import json
 from pathlib import Path
@@ -22,22 +22,24 @@ from tumorseg.privacy.header_text import header_texts
 def entry(root: Path, patient="OKONJO^BRIGA", case="slice-77x", stem="OKONJOB_03") -> Entry:
     image = root / "Ward7B" / f"{stem}.png"
     image.parent.mkdir(parents=True, exist_ok=True)
-    said = PngImagePlugin.PngInfo()
-    said.add_text("Comment", "seen by Dr Kowalski")
-    Image.new("L", (8, 8)).save(image, pnginfo=said)
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Comment", "seen by Dr Kowalski")
+    Image.new("L", (8, 8)).save(image, pnginfo=texts)
     drawn = image.with_suffix(".json")
     drawn.write_text(json.dumps({"imagePath": "C:\\users\\hofer\\a.png"}), encoding="utf-8")
     return Entry(case, patient, image, drawn, "t.tsv", 1)
 
 
 def gathered(root: Path, keep: bool = False, **options: str) -> dict[str, str]:
-    found = source_names.gather([entry(root, **options)], [], str(root), keep=keep, key="ab" * 32)
-    source_names.drop_common(found, ["phantom"])
-    return found.sought
+    identifiers = source_names.gather(
+        [entry(root, **options)], [], str(root), keep=keep, key="ab" * 32
+    )
+    source_names.drop_common(identifiers, ["phantom"])
+    return identifiers.sought
 
 
 def test_names_files_folders_and_header_texts_are_gathered(tmp_path):
-    found = gathered(tmp_path)
+    sought = gathered(tmp_path)
     wanted = {
         "okonjo^briga": identifiers.PATIENT,
         "okonjo": identifiers.PATIENT,
@@ -51,30 +53,30 @@ def test_names_files_folders_and_header_texts_are_gathered(tmp_path):
         "hofer": identifiers.HEADER,
         "ab" * 32: identifiers.KEY,
     }
-    assert wanted.items() <= found.items()
+    assert wanted.items() <= sought.items()
 
 
-def test_words_of_the_software_are_no_names(tmp_path):
-    found = gathered(tmp_path, patient="MEDIAN^FOCAL", stem="image")
-    assert "median^focal" in found
-    assert not {"median", "focal", "image", "phantom"} & found.keys()
+def test_words_of_the_software_are_left_out(tmp_path):
+    sought = gathered(tmp_path, patient="MEDIAN^FOCAL", stem="image")
+    assert "median^focal" in sought
+    assert not {"median", "focal", "image", "phantom"} & sought.keys()
 
 
-def test_kept_names_are_no_secret_and_neither_are_files_called_so(tmp_path):
-    found = gathered(tmp_path, keep=True, case="OKONJOB_03")
-    assert not {"okonjo^briga", "okonjob_03", "okonjob_03.png"} & found.keys()
-    assert {"kowalski", "ward7b"} <= found.keys()
+def test_kept_names_are_left_out_and_files_named_like_them(tmp_path):
+    sought = gathered(tmp_path, keep=True, case="OKONJOB_03")
+    assert not {"okonjo^briga", "okonjob_03", "okonjob_03.png"} & sought.keys()
+    assert {"kowalski", "ward7b"} <= sought.keys()
 
 
-def test_header_texts_of_dicom_hold_names_dates_and_uids_but_no_standard_ones():
+def test_header_texts_of_dicom_include_names_dates_and_uids_except_the_standards():
     path = Path(get_testdata_file("MR_small.dcm"))
     data = pydicom.dcmread(path)
-    said = set(header_texts(path))
-    assert {str(data.PatientName), data.PatientID, data.StudyDate, data.SOPInstanceUID} <= said
-    assert not any(text.startswith("1.2.840.10008.") for text in said)
+    texts = set(header_texts(path))
+    assert {str(data.PatientName), data.PatientID, data.StudyDate, data.SOPInstanceUID} <= texts
+    assert not any(text.startswith("1.2.840.10008.") for text in texts)
 
 
-def test_header_texts_of_volumes_and_of_files_that_are_none(tmp_path):
+def test_header_texts_of_volumes_and_damaged_files(tmp_path):
     volume = nibabel.Nifti1Image(np.zeros((2, 2, 2), np.uint8), np.eye(4))
     volume.header["descrip"] = b"Kowalski 1962"
     nibabel.save(volume, tmp_path / "a.nii.gz")
@@ -115,7 +117,7 @@ def study(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_results_without_names_pass_and_say_what_was_sought(study, capsys):
+def test_results_without_names_pass_and_list_what_was_sought(study, capsys):
     search(study)
     assert "none found" in capsys.readouterr().out
     text = (study / "results/privacy.tsv").read_text(encoding="utf-8")
@@ -123,16 +125,18 @@ def test_results_without_names_pass_and_say_what_was_sought(study, capsys):
     assert "patient name" in text
 
 
-def test_a_hit_names_file_and_kind_and_leaves_the_name_in_local_only(study, capsys):
+def test_a_hit_reports_file_and_kind_and_writes_the_name_only_into_local(study, capsys):
     (study / "results/x.txt").write_text("Okonjo", encoding="utf-8")
-    with pytest.raises(UserError, match=r"results/x.txt holds a patient name of your data") as told:
+    with pytest.raises(
+        UserError, match=r"results/x.txt contains a patient name of your data"
+    ) as caught:
         search(study)
-    assert "okonjo" not in str(told.value).lower()
+    assert "okonjo" not in str(caught.value).lower()
     assert "okonjo" in capsys.readouterr().out
     assert "okonjo" in (study / "local/own/privacy_hits.tsv").read_text(encoding="utf-8")
     assert not (study / "results/privacy.tsv").exists()
 
 
-def test_a_picture_s_format_is_no_name(tmp_path):
+def test_a_pictures_format_is_not_among_its_texts(tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "a.jpg", comment=b"seen by Kowalski")
     assert set(header_texts(tmp_path / "a.jpg")) == {"seen by Kowalski"}

@@ -1,4 +1,4 @@
-"""Promises of the sources of public data sets, on generated trees of their shape (layouts.py)."""
+"""Sources of public data sets, tested on made folder trees in their layout (layouts.py)."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from tumorseg.imaging import scans
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "t1ce_slices" / "samples.tsv"
 
-# name -> source, options, and (case, patient, tumour type) as the data set's own names say.
+# name -> source, options, and (case, patient, tumour type) from the data set's names.
 SETS = {
     "cheng_mat": (
         "cheng_mat",
@@ -83,7 +83,7 @@ SETS = {
 
 @pytest.fixture(params=SETS)
 def made(request, tmp_path):
-    """A generated data set: its module, folder, options and the names expected."""
+    """A made data set: its module, folder, options and the expected names."""
     getattr(layouts, request.param)(tmp_path)
     source, options, names = SETS[request.param]
     return registry.entry("sources", source), tmp_path, options, names
@@ -104,59 +104,59 @@ def tumour_pixels(name, folder, number=0, **options):
     return [int(case.mask.sum()) for case in cases]
 
 
-def test_every_source_passes_the_battery(made):
+def test_every_source_passes_every_check(made):
     module, folder, options, _ = made
-    found = check_source(module, str(folder), **options)
-    assert set(found.values()) == {"passed"}, found
+    outcomes = check_source(module, str(folder), **options)
+    assert set(outcomes.values()) == {"passed"}, outcomes
 
 
-def test_cases_patients_and_types_are_those_of_the_published_names(made):
+def test_cases_patients_and_types_come_from_the_published_names(made):
     module, folder, options, names = made
-    found = module.entries(data_dir=str(folder), **options)
-    assert [(entry.case, entry.patient, entry.tumour_type) for entry in found] == names
+    entries = module.entries(data_dir=str(folder), **options)
+    assert [(entry.case, entry.patient, entry.tumour_type) for entry in entries] == names
 
 
-def listed_twice(found, _):
-    return [found[0], *found]
+def listed_twice(listed, _):
+    return [listed[0], *listed]
 
 
-def with_unknown_labels(found, _):
-    return [replace(entry, labels={"7": "tumour"}) for entry in found]
+def with_unknown_labels(listed, _):
+    return [replace(entry, labels={"7": "tumour"}) for entry in listed]
 
 
-def in_another_order_each_time(found, _):
-    in_another_order_each_time.turn = not getattr(in_another_order_each_time, "turn", False)
-    return found[:: 1 if in_another_order_each_time.turn else -1]
+def in_a_different_order_each_time(listed, _):
+    in_a_different_order_each_time.turn = not getattr(in_a_different_order_each_time, "turn", False)
+    return listed[:: 1 if in_a_different_order_each_time.turn else -1]
 
 
-def without_a_word_where_there_is_nothing(found, folder):
-    return found if folder.is_dir() and any(folder.iterdir()) else []
+def silent_about_an_empty_folder(listed, folder):
+    return listed if folder.is_dir() and any(folder.iterdir()) else []
 
 
-def named_by_the_folder(found, folder):
-    return [replace(entry, case=f"{folder.name} {entry.case}") for entry in found]
+def named_by_the_folder(listed, folder):
+    return [replace(entry, case=f"{folder.name} {entry.case}") for entry in listed]
 
 
-def named_by_the_number_of_files(found, folder):
+def named_by_the_number_of_files(listed, folder):
     count = len(list(folder.rglob("*")))
-    return [replace(entry, patient=f"{entry.patient} of {count}") for entry in found]
+    return [replace(entry, patient=f"{entry.patient} of {count}") for entry in listed]
 
 
-def silent_about_what_is_missing(found, _):
-    return [item for item in found if not isinstance(item, DataError)]
+def silent_about_what_is_missing(listed, _):
+    return [item for item in listed if not isinstance(item, DataError)]
 
 
-def negative_where_damaged(found, _):
+def negative_where_damaged(listed, _):
     return [
         replace(item, annotation=None if item.annotation.stat().st_size < 100 else item.annotation)
         if not isinstance(item, DataError)
         else item
-        for item in found
+        for item in listed
     ]
 
 
-def without_empty_images(found, _):
-    return [item for item in found if isinstance(item, DataError) or item.image.stat().st_size]
+def without_empty_images(listed, _):
+    return [item for item in listed if isinstance(item, DataError) or item.image.stat().st_size]
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ def without_empty_images(found, _):
     [
         (listed_twice, "everything_is_named_once"),
         (with_unknown_labels, "every_entry_is_readable"),
-        (in_another_order_each_time, "the_order_is_stable"),
-        (without_a_word_where_there_is_nothing, "no_data_is_one_clear_problem"),
+        (in_a_different_order_each_time, "the_order_is_stable"),
+        (silent_about_an_empty_folder, "no_data_is_one_clear_problem"),
         (named_by_the_number_of_files, "junk_is_ignored"),
         (named_by_the_folder, "the_folder_may_have_any_name"),
         (silent_about_what_is_missing, "a_missing_file_is_a_problem_in_its_place"),
@@ -173,7 +173,7 @@ def without_empty_images(found, _):
         (without_empty_images, "listing_reads_no_pixels"),
     ],
 )
-def test_each_check_of_the_battery_finds_the_fault_it_is_for(tmp_path, fault, check):
+def test_each_check_finds_its_fault(tmp_path, fault, check):
     layouts.kits19(tmp_path)
     good = registry.entry("sources", "kits19")
 
@@ -184,15 +184,15 @@ def test_each_check_of_the_battery_finds_the_fault_it_is_for(tmp_path, fault, ch
         def entries(*, data_dir, **options):
             folder = Path(data_dir)
             try:
-                found = list(good.entries(data_dir=data_dir, **options))
+                listed = list(good.entries(data_dir=data_dir, **options))
             except DataError as stop:
-                found = [stop]
-            yield from fault(found, folder)
+                listed = [stop]
+            yield from fault(listed, folder)
 
     assert check_source(Faulty, str(tmp_path))[check] != "passed"
 
 
-def test_the_battery_finds_a_file_that_is_read_but_not_watched(tmp_path):
+def test_a_file_that_is_read_but_not_among_files_is_found(tmp_path):
     layouts.kits19(tmp_path)
     good = registry.entry("sources", "kits19")
 
@@ -206,14 +206,14 @@ def test_the_battery_finds_a_file_that_is_read_but_not_watched(tmp_path):
     assert check_source(Faulty, str(tmp_path))["files_are_all_that_is_read"] != "passed"
 
 
-def test_cheng_spacing_is_the_authors_for_512_pixels_and_unknown_otherwise(tmp_path):
+def test_cheng_spacing_is_known_only_for_512_pixels(tmp_path):
     entries = entries_of("cheng_mat", tmp_path)
     assert entries[0].spacing_mm == (0.49, 0.49)
     assert np.isnan(entries[3].spacing_mm).all()
     assert [entry.plane for entry in entries] == ["axial", "coronal", "sagittal", "axial"]
 
 
-def test_cheng_mask_is_the_files_own_and_upright(tmp_path):
+def test_cheng_mask_is_that_of_the_file_and_upright(tmp_path):
     mask = layouts.write_mat(tmp_path / "1.mat", 1, "100360", 1)
     (entry,) = registry.entry("sources", "cheng_mat").entries(data_dir=tmp_path, plane="axial")
     (case,), _ = reading.cases_of(entry, {})
@@ -223,7 +223,7 @@ def test_cheng_mask_is_the_files_own_and_upright(tmp_path):
     )
 
 
-def test_cheng_without_planes_says_how_to_give_them(tmp_path):
+def test_cheng_without_planes_explains_how_to_give_them(tmp_path):
     layouts.cheng_mat(tmp_path)
     (tmp_path / "planes.tsv").unlink()
     module = registry.entry("sources", "cheng_mat")
@@ -232,18 +232,20 @@ def test_cheng_without_planes_says_how_to_give_them(tmp_path):
     assert len(list(module.entries(data_dir=str(tmp_path), plane="axial"))) == 4
 
 
-def test_cheng_a_slice_that_planes_tsv_lacks_is_one_problem(tmp_path):
+def test_cheng_a_slice_missing_from_planes_tsv_is_one_problem(tmp_path):
     layouts.cheng_mat(tmp_path)
     (tmp_path / "planes.tsv").write_text("case\tplane\n1\taxial\n767\taxial\n2300\taxial\n")
-    found = list(registry.entry("sources", "cheng_mat").entries(data_dir=str(tmp_path)))
-    assert [item.problem.code for item in found if isinstance(item, DataError)] == ["plane_missing"]
+    listed = list(registry.entry("sources", "cheng_mat").entries(data_dir=str(tmp_path)))
+    assert [item.problem.code for item in listed if isinstance(item, DataError)] == [
+        "plane_missing"
+    ]
 
 
 @pytest.mark.parametrize(
     "content, code",
     [("case\tview\n1\taxial\n", "table_columns"), ("case\tplane\n1\ttop\n", "plane_unknown")],
 )
-def test_cheng_wrong_planes_tsv_is_named(tmp_path, content, code):
+def test_cheng_a_wrong_planes_tsv_is_reported_with_its_name(tmp_path, content, code):
     layouts.cheng_mat(tmp_path)
     (tmp_path / "planes.tsv").write_text(content)
     with pytest.raises(DataError, match=rf"planes\.tsv.*{code}"):
@@ -260,7 +262,7 @@ def test_cheng_patients_are_grouped_as_in_the_development_set():
 
 
 @pytest.mark.parametrize("sequence, channel", [("pre", 0), ("flair", 1), ("post", 2)])
-def test_lgg_reads_the_sequence_asked_for(tmp_path, sequence, channel):
+def test_lgg_reads_the_configured_sequence(tmp_path, sequence, channel):
     entry = entries_of("lgg", tmp_path, sequence=sequence)[0]
     (case,), problems = reading.cases_of(entry, {"negatives": True})
     expected = layouts.values(1, (32, 32, 3))[..., channel] % 256
@@ -268,7 +270,7 @@ def test_lgg_reads_the_sequence_asked_for(tmp_path, sequence, channel):
     assert not problems
 
 
-def test_lgg_empty_masks_are_negatives_only_where_that_is_declared(tmp_path):
+def test_lgg_empty_masks_are_negatives_only_if_declared(tmp_path):
     entry = entries_of("lgg", tmp_path)[0]
     cases, _ = reading.cases_of(entry, {"negatives": True})
     assert cases[0].mask.sum() == 0
@@ -277,7 +279,7 @@ def test_lgg_empty_masks_are_negatives_only_where_that_is_declared(tmp_path):
     assert [problem.code for problem in problems] == ["annotation_empty"]
 
 
-def test_lgg_takes_either_copy_of_kaggles_archive_but_not_both(tmp_path):
+def test_lgg_reads_only_one_of_the_two_copies_in_kaggles_archive(tmp_path):
     layouts.lgg(tmp_path / "lgg-mri-segmentation")
     module = registry.entry("sources", "lgg")
     inner = [entry.case for entry in module.entries(data_dir=str(tmp_path))]
@@ -298,9 +300,7 @@ def test_lgg_takes_either_copy_of_kaggles_archive_but_not_both(tmp_path):
         ("kits19", {"1": "tumour", "2": "tumour"}, 24),
     ],
 )
-def test_labels_count_as_the_data_set_means_them_unless_the_config_says_otherwise(
-    tmp_path, name, labels, pixels
-):
+def test_labels_mean_what_the_data_set_defines_unless_configured(tmp_path, name, labels, pixels):
     options = {"labels": labels} if labels else {}
     assert tumour_pixels(name, tmp_path, planes=["axial"], **options) == [pixels, pixels]
 
@@ -311,7 +311,7 @@ def test_picai_grades_count_as_tumour_and_negatives_stay(tmp_path):
     assert tumour_pixels("picai", tmp_path / "c", 3) == [0, 12, 12, 0, 0]
 
 
-def test_a_label_that_no_rule_knows_is_an_error(tmp_path):
+def test_an_unknown_label_is_an_error(tmp_path):
     entry = entries_of("brats18", tmp_path, labels={"1": "tumour"})[0]
     cases, problems = reading.cases_of(entry, {})
     assert cases == []
@@ -319,7 +319,7 @@ def test_a_label_that_no_rule_knows_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("number, sequence", [(0, "flair"), (1, "t1"), (2, "t1ce"), (3, "t2")])
-def test_msd_reads_the_sequence_asked_for(tmp_path, number, sequence):
+def test_msd_reads_the_configured_sequence(tmp_path, number, sequence):
     entry = entries_of("msd_brain", tmp_path, sequence=sequence)[0]
     cases, _ = reading.cases_of(entry, {"planes": ["axial"]})
     volume = layouts.values(1, (*layouts.SHAPE, 4))[..., number]
@@ -329,7 +329,7 @@ def test_msd_reads_the_sequence_asked_for(tmp_path, number, sequence):
     assert np.array_equal(measured, volume[::-1, ::-1, 1].T)  # rows to Posterior, columns to Left
 
 
-def test_brats_reads_the_sequence_asked_for(tmp_path):
+def test_brats_reads_the_configured_sequence(tmp_path):
     for sequence in ("flair", "t1", "t1ce", "t2"):
         folder = tmp_path / sequence
         entry = entries_of("brats18", folder, sequence=sequence)[0]
@@ -337,7 +337,7 @@ def test_brats_reads_the_sequence_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["brats18", "msd_brain", "lgg", "picai"])
-def test_a_sequence_that_does_not_exist_is_refused_with_those_that_do(name, tmp_path):
+def test_an_unknown_sequence_is_rejected_with_the_known_ones(name, tmp_path):
     with pytest.raises(DataError, match=r"sequence 'pd'; expected .*sequence_unknown"):
         entries_of(name, tmp_path, sequence="pd")
 
@@ -350,12 +350,12 @@ def test_kits_axes_follow_the_affine(tmp_path):
     assert cases[0].spacing_mm == pytest.approx((0.9, 0.9))
 
 
-def test_kits_cases_published_without_a_segmentation_are_left_out_others_are_not(tmp_path):
-    entries_of("kits19", tmp_path)  # holds case_00210 without one, as published
+def test_kits_only_cases_published_without_segmentation_may_lack_one(tmp_path):
+    entries_of("kits19", tmp_path)  # includes case_00210 without one, as published
     (tmp_path / "data" / "case_00001" / "segmentation.nii.gz").unlink()
-    found = list(registry.entry("sources", "kits19").entries(data_dir=str(tmp_path)))
-    assert [getattr(item, "case", "problem") for item in found] == ["case_00000", "problem"]
-    assert found[1].problem.code == "annotation_missing"
+    listed = list(registry.entry("sources", "kits19").entries(data_dir=str(tmp_path)))
+    assert [getattr(item, "case", "problem") for item in listed] == ["case_00000", "problem"]
+    assert listed[1].problem.code == "annotation_missing"
 
 
 def test_picai_without_its_labels_is_one_problem(tmp_path):
@@ -365,7 +365,7 @@ def test_picai_without_its_labels_is_one_problem(tmp_path):
         list(registry.entry("sources", "picai").entries(data_dir=str(tmp_path)))
 
 
-def test_a_broken_table_of_names_stops_brats_with_its_name(tmp_path):
+def test_brats_reports_a_damaged_table_of_names(tmp_path):
     layouts.brats20(tmp_path)
     table = tmp_path / "MICCAI_BraTS2020_TrainingData" / "name_mapping.csv"
     table.write_bytes(b"\xff\xfeG\0r\0a\0d\0e\0")
@@ -375,7 +375,7 @@ def test_a_broken_table_of_names_stops_brats_with_its_name(tmp_path):
     assert module.files(data_dir=str(tmp_path)) == [table]
 
 
-def test_a_changed_file_is_among_those_watched(made):
+def test_files_names_existing_files_inside_the_folder(made):
     module, folder, options, _ = made
     watched = module.files(data_dir=str(folder), **options)
     assert len(watched) == len(set(watched)) >= 2
@@ -383,7 +383,7 @@ def test_a_changed_file_is_among_those_watched(made):
 
 
 @pytest.mark.parametrize("number, suffix", [(0, ".nii"), (0, ".nii.gz"), (3, ".nii.gz")])
-def test_a_channel_is_read_only_from_a_whole_file(tmp_path, number, suffix):
+def test_a_channel_is_read_only_from_a_complete_file(tmp_path, number, suffix):
     path = tmp_path / f"v{suffix}"
     layouts.write_nifti(path, layouts.values(1, (*layouts.SHAPE, 4)))
     assert scans.read(path, number).voxels.shape == layouts.SHAPE
@@ -392,7 +392,7 @@ def test_a_channel_is_read_only_from_a_whole_file(tmp_path, number, suffix):
         scans.read(path, number)
 
 
-def test_a_channel_of_an_image_that_has_none_is_one_line(tmp_path):
+def test_a_channel_of_an_image_without_channels_is_one_error(tmp_path):
     volume, grey, mat = tmp_path / "v.nii", tmp_path / "grey.tif", tmp_path / "1.mat"
     layouts.write_nifti(volume, layouts.values(1))
     Image.fromarray(layouts.labels(1)[..., 1]).save(grey)
@@ -402,7 +402,7 @@ def test_a_channel_of_an_image_that_has_none_is_one_line(tmp_path):
             scans.read(path, 1)
 
 
-def test_a_colour_picture_and_a_4d_volume_are_refused_without_a_channel(tmp_path):
+def test_a_colour_picture_and_a_4d_volume_are_rejected_without_a_channel(tmp_path):
     layouts.lgg(tmp_path)
     layouts.msd_brain(tmp_path)
     for pattern in ("*_1.tif", "imagesTr/BRATS*"):

@@ -1,4 +1,4 @@
-"""Promises of the source `table`: no value changes, and what is wrong is one line."""
+"""The source `table` changes no value and reports each problem in one line."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def labelme(points=BORDER, height=HEIGHT, width=WIDTH):
 
 @pytest.fixture
 def data(tmp_path):
-    """Three cases of two patients; the tests spoil row 2."""
+    """Three cases of two patients; the tests damage row 2."""
     folder = tmp_path / "data"
     folder.mkdir()
     for number in (1, 2, 3):
@@ -75,7 +75,7 @@ def read(folder: Path, **source) -> tuple[list, list[Problem]]:
     return cases, problems
 
 
-def test_every_case_of_a_good_table_is_read_and_nothing_is_remarked(data):
+def test_every_case_of_a_valid_table_is_read_without_problems(data):
     cases, problems = read(data)
     assert problems == []
     assert [(case.case, case.patient, case.plane) for case in cases] == [
@@ -245,21 +245,21 @@ BAD = {
     truncated_png: ("image_truncated", "2.png: "),
     empty_image_file: ("image_empty", "2.png: "),
     missing_image: ("image_missing", "2.png"),
-    no_image_named: ("image_missing", "no image is named"),
+    no_image_named: ("image_missing", "no image given"),
     missing_annotation: ("annotation_missing", "2.json"),
     no_annotation_named: ("annotation_missing", "`negative` for no tumour"),
     annotation_of_another_size: ("annotation_size", "2.json: "),
     annotation_is_no_json: ("annotation_not_json", "2.json: "),
-    annotation_without_tumour: ("annotation_empty", "no tumour is annotated"),
-    polygon_between_pixel_centres: ("annotation_empty", "hold no pixel's centre"),
+    annotation_without_tumour: ("annotation_empty", "no tumour annotated"),
+    polygon_between_pixel_centres: ("annotation_empty", "contain no pixel centre"),
     polygon_of_the_whole_image: ("annotation_all", "2.json: "),
     unknown_plane: ("plane_unknown", "'oblique'; expected one of axial, coronal, sagittal"),
-    no_plane: ("plane_missing", "2.png: a picture does not know its plane"),
-    duplicate_case: ("case_repeated", "'c1' is there already as 'c1' (row 1)"),
-    case_differs_in_capitals_only: ("case_repeated", "'C1' is there already as 'c1' (row 1)"),
+    no_plane: ("plane_missing", "2.png: the plane of this picture is not known"),
+    duplicate_case: ("case_repeated", "'c1' has the name of case 'c1' (row 1)"),
+    case_differs_in_capitals_only: ("case_repeated", "'C1' has the name of case 'c1' (row 1)"),
     same_image_of_two_patients: ("patient_shared_image", "case c2 of patient b has the same"),
     same_pixels_in_another_format: ("patient_shared_image", "case c1 of patient a"),
-    no_patient: ("patient_missing", "folds never split one"),
+    no_patient: ("patient_missing", "must be in one fold"),
     impossible_spacing: ("spacing", "spacing_mm '-1'"),
     spacing_in_words: ("spacing", "spacing_mm 'half'"),
     spacing_of_three_numbers: ("spacing", "height and width"),
@@ -270,21 +270,21 @@ BAD = {
     windows_path: ("path_absolute", "a relative path"),
     backslash_between_folders: ("image_missing", "write / between folders"),
     path_that_leaves_the_folder: ("path_outside", "../out.png"),
-    link_that_leaves_the_folder: ("path_link", "outside the data folder"),
+    link_that_leaves_the_folder: ("path_link", "out of the data folder"),
     link_in_a_circle: ("image_missing", "2.png"),
-    pipe_that_never_ends: ("image_missing", "is no file"),
+    pipe_that_never_ends: ("image_missing", "is not a file"),
     control_character: ("table_character", r"'2\x07.png'"),
     too_few_cells: ("table_row", "5 cells; expected 6 as in the header"),
     too_many_cells: ("table_row", "7 cells; expected 6 as in the header"),
 }
 
 
-@pytest.mark.parametrize(("spoil", "told"), BAD.items(), ids=[f.__name__ for f in BAD])
-def test_a_bad_row_is_one_line_that_names_it_and_leaves_the_other_rows_alone(data, spoil, told):
-    spoil(data)
+@pytest.mark.parametrize(("damage", "expected"), BAD.items(), ids=[f.__name__ for f in BAD])
+def test_a_bad_row_is_one_error_with_its_row_and_the_other_rows_are_read(data, damage, expected):
+    damage(data)
     cases, problems = read(data)
     (error,) = [problem for problem in problems if problem.severity == "error"]
-    code, text = told
+    code, text = expected
     assert error.code == code
     assert (error.file, error.row) == (f"{data / 'cases.tsv'}", 2)
     line = error.line()
@@ -294,7 +294,7 @@ def test_a_bad_row_is_one_line_that_names_it_and_leaves_the_other_rows_alone(dat
     assert {"c1", "c3"} <= {case.case for case in cases}
 
 
-def test_all_problems_come_in_one_go(data):
+def test_all_problems_are_reported_together(data):
     unknown_plane(data)
     empty_image_file(data)
     change(data, case="c1", image="/2.png")
@@ -308,7 +308,7 @@ def test_all_problems_come_in_one_go(data):
     ]
 
 
-def test_shared_file_without_the_case_names_the_row(data):
+def test_a_shared_file_without_the_case_is_an_error_of_its_row(data):
     borders = {"c1": BORDER, "c3": BORDER}
     (data / "borders.json").write_text(json.dumps(borders), encoding="utf-8")
     rows_of(data).drop(columns="annotation").to_csv(data / "cases.tsv", sep="\t", index=False)
@@ -388,7 +388,7 @@ BAD_TABLES = {
     header_alone: ("table_empty", "a header and no case"),
     no_patient_column: ("table_columns", "no columns 'patient'"),
     patient_column_twice: ("table_columns", "2 columns 'patient'"),
-    commas: ("table_unreadable", "columns parted by ','"),
+    commas: ("table_unreadable", "columns separated by ','"),
     latin_1: ("table_encoding", "byte 0xfc that is not UTF-8"),
     utf_16: ("table_encoding", "byte 0xff that is not UTF-8"),
     binary_table: ("table_encoding", "not UTF-8"),
@@ -399,21 +399,21 @@ BAD_TABLES = {
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"), BAD_TABLES.items(), ids=[f.__name__ for f in BAD_TABLES]
+    ("damage", "expected"), BAD_TABLES.items(), ids=[f.__name__ for f in BAD_TABLES]
 )
-def test_a_bad_table_is_one_line_that_names_it(data, spoil, told):
-    spoil(data)
+def test_a_bad_table_is_one_error_with_its_name(data, damage, expected):
+    damage(data)
     _, problems = read(data)
     (error,) = problems
-    assert error.code == told[0]
+    assert error.code == expected[0]
     assert error.line().startswith(f"{data / 'cases.tsv'}: ")
-    assert told[1] in error.line()
+    assert expected[1] in error.line()
     assert "\n" not in error.line()
     table.files(data_dir=str(data))  # never raises
 
 
 @pytest.mark.parametrize("kind", ["bom", "crlf", "old Mac", "spaces", "quoted", "blank end"])
-def test_what_spreadsheets_make_of_a_table_is_the_same_table(data, kind):
+def test_a_table_saved_by_a_spreadsheet_is_read_the_same(data, kind):
     expected = list(table.entries(data_dir=str(data)))
     text = (data / "cases.tsv").read_text()
     changed = {
@@ -430,7 +430,7 @@ def test_what_spreadsheets_make_of_a_table_is_the_same_table(data, kind):
     assert repr(list(table.entries(data_dir=str(data)))) == repr(expected)
 
 
-def test_odd_characters_in_names_are_read(data):
+def test_unusual_characters_in_names_are_read(data):
     name = "Zwölf Köpfe (neu) #1 & 50 % 'x' 脳.png"
     (data / "2.png").rename(data / name)
     change(data, image=name, patient="Ærø 'b' 脳")
@@ -439,22 +439,26 @@ def test_odd_characters_in_names_are_read(data):
     assert cases[1].patient == "Ærø 'b' 脳"
 
 
-def test_column_map_reads_foreign_names_and_missing_spacing_is_unknown(data):
+def test_columns_can_have_other_names_and_missing_spacing_is_unknown(data):
     rows = rows_of(data).drop(columns="spacing_mm")
     foreign = {"case": "sample_id", "patient": "subject", "image": "file"}
     rows.rename(columns=foreign).assign(extra=1).to_csv(data / "mine.tsv", sep="\t", index=False)
-    found = list(table.entries(data_dir=str(data), table="mine.tsv", columns=foreign))
-    assert [(case.case, case.patient) for case in found] == [("c1", "a"), ("c2", "b"), ("c3", "b")]
-    assert all(np.isnan(case.spacing_mm).all() for case in found)
+    entries = list(table.entries(data_dir=str(data), table="mine.tsv", columns=foreign))
+    assert [(case.case, case.patient) for case in entries] == [
+        ("c1", "a"),
+        ("c2", "b"),
+        ("c3", "b"),
+    ]
+    assert all(np.isnan(case.spacing_mm).all() for case in entries)
     _, problems = read(data, table="mine.tsv", columns=foreign | {"case": "name"})
     assert "no columns 'name'" in problems[0].line()
 
 
-def test_column_map_wins_over_a_column_that_has_our_name_already(data):
-    """A table may hold both its own `case` and the column to be used as case."""
+def test_a_configured_column_is_used_instead_of_one_with_our_name(data):
+    """A table may have a column `case` and another column to be used as case."""
     write(data, rows_of(data).assign(sample_id=["s1", "s2", "s3"]))
-    found = table.entries(data_dir=str(data), columns={"case": "sample_id"})
-    assert [case.case for case in found] == ["s1", "s2", "s3"]
+    entries = table.entries(data_dir=str(data), columns={"case": "sample_id"})
+    assert [case.case for case in entries] == ["s1", "s2", "s3"]
 
 
 def test_numbers_stay_text_and_the_image_keeps_every_value(data):
@@ -466,7 +470,7 @@ def test_numbers_stay_text_and_the_image_keeps_every_value(data):
     np.testing.assert_array_equal(first.image, slice_of(9, np.uint16))
 
 
-def test_a_row_may_declare_that_there_is_no_tumour(data):
+def test_a_row_can_declare_that_there_is_no_tumour(data):
     change(data, annotation="negative")
     cases, problems = read(data)
     assert problems == []
@@ -479,7 +483,7 @@ def test_a_row_may_declare_that_there_is_no_tumour(data):
     assert not cases[1].parts
 
 
-def test_a_row_may_have_a_form_of_its_own(data):
+def test_a_row_can_have_its_own_annotation_format(data):
     cv2.imwrite(str(data / "2m.png"), 255 * np.eye(HEIGHT, WIDTH, dtype=np.uint8))
     rows = rows_of(data).assign(form=["labelme", "mask", "NA"])
     rows.loc[1, "annotation"] = "2m.png"
@@ -501,7 +505,7 @@ def test_one_patient_under_two_names_is_a_warning(data, other):
         assert (note.code, note.severity, note.row) == ("patient_similar", "warning", 2)
 
 
-def test_a_changed_file_or_table_changes_what_the_import_depends_on(data):
+def test_the_import_depends_on_the_table_and_every_file_in_it(data):
     assert {path.name for path in table.files(data_dir=str(data))} == {
         "cases.tsv",
         *(f"{number}.{end}" for number in (1, 2, 3) for end in ("png", "json")),

@@ -127,7 +127,7 @@ def test_a_name_that_comes_in_later_stops_the_run_and_is_itself_not_told_in_resu
     done = house.run("--cores", "1", "all", "--config", f"data_dir={data_of(house)}")
     planted.unlink()
     assert done.returncode != 0
-    assert "results/own/tables/notes.txt holds a text in a source file" in done.stdout
+    assert "results/own/tables/notes.txt contains a text in a source file" in done.stdout
     assert "Traceback" not in done.stdout
     assert names_in([house.folder / "results", house.folder / "logs"]) == set()
     hits = read_table(house.folder / "local/own/privacy_hits.tsv")

@@ -82,7 +82,7 @@ def test_plan_is_printed_before_the_first_training(study):
         "robust: 4 trainings (2 losses x 1 seed(s) x 2 folds), 2 epochs each, 4 epochs of tuning"
         in told
     )
-    assert told.index("What is to come") < told.index("epoch 1/")
+    assert told.index("Plan: training") < told.index("epoch 1/")
 
 
 def test_tables_have_their_rows(results):

@@ -1,4 +1,4 @@
-"""What is strange about slices when they are held together; what is wrong: tumorseg.data.cohort."""
+"""Warnings visible only across slices; the errors across cases are in tumorseg.data.cohort."""
 
 from collections import Counter
 
@@ -11,20 +11,23 @@ from tumorseg.core.cases import PLANES, patients_needed
 from tumorseg.core.problems import Problem, warning
 
 PAIRS_SHOWN = 200
-LARGE = 1.5  # times a fold's worth of slices makes a patient too large
-STRIPPED_RIM, STRIPPED_AIR = 0.2, 0.3  # see `_stripped`; measured on heads and stripped brains
+LARGE = 1.5  # a patient is large with more slices than this multiple of a fold's mean
+STRIPPED_RIM, STRIPPED_AIR = 0.2, 0.3  # measured on heads and stripped brains: see `_stripped`
 
 
-def problems(slices: pd.DataFrame, prints: np.ndarray, folds: int, method: str) -> list[Problem]:
-    """All of it. slices, prints: of data_check.Checked; folds: how many; method: skull stripping.
+def problems(
+    slices: pd.DataFrame, fingerprints: np.ndarray, folds: int, method: str
+) -> list[Problem]:
+    """All warnings across slices.
 
-    Pictures with hardly anything on them are alike and count in no comparison of pictures.
+    slices, fingerprints: from each_slice.Checked. folds: their number. method: of skull stripping.
+    Nearly empty pictures are all alike, so they are not compared with others.
     """
     if slices.empty:
         return []
     pictures = slices["other_share"] >= FLAT_SHARE
     return [
-        *near_duplicates(slices[pictures], prints[pictures]),
+        *near_duplicates(slices[pictures], fingerprints[pictures]),
         *_planes(slices, folds),
         *_large_patients(slices, folds),
         *_mixed(slices),
@@ -32,37 +35,38 @@ def problems(slices: pd.DataFrame, prints: np.ndarray, folds: int, method: str) 
     ]
 
 
-def near_duplicates(slices: pd.DataFrame, prints: np.ndarray) -> list[Problem]:
-    """Warnings for pictures of different patients that are nearly the same, nearest first.
+def near_duplicates(slices: pd.DataFrame, fingerprints: np.ndarray) -> list[Problem]:
+    """Warns of pictures of different patients that are nearly the same, nearest first.
 
-    slices: case, patient, digest, file, row; the very same pixels are told by tumorseg.cohort.
+    slices: case, patient, digest, file, row. Identical pixels are left out, because
+    tumorseg.data.cohort reports them.
     """
-    pairs = near_pairs(prints, pd.factorize(slices["patient"])[0])
+    pairs = near_pairs(fingerprints, pd.factorize(slices["patient"])[0])
     digests = slices["digest"].to_numpy(object)
     pairs = pairs[digests[pairs["first"]] != digests[pairs["second"]]]
-    found = []
+    warnings = []
     for pair in pairs.head(PAIRS_SHOWN).itertuples():
         first, second = slices.iloc[pair.first], slices.iloc[pair.second]
-        found.append(
+        warnings.append(
             warning(
                 "near_duplicate",
                 f"case {second['case']} of patient {second['patient']} is nearly the same picture "
                 f"as case {first['case']} of patient {first['patient']} ({pair.bits} of {BITS} "
                 "bits differ)",
-                "different pictures of different patients",
-                "give both the same patient, or remove one",
+                "different pictures for different patients",
+                "name the same patient for both, or remove one",
             ).at(second["file"], int(second["row"]))
         )
     if len(pairs) > PAIRS_SHOWN:
-        found.append(
+        warnings.append(
             warning(
                 "near_duplicate",
                 f"{len(pairs) - PAIRS_SHOWN} further pairs of nearly the same picture",
-                "different pictures of different patients",
-                "mend those that are listed and check again",
+                "different pictures for different patients",
+                "fix those that are listed and check again",
             )
         )
-    return found
+    return warnings
 
 
 def _planes(slices: pd.DataFrame, folds: int) -> list[Problem]:
@@ -71,8 +75,8 @@ def _planes(slices: pd.DataFrame, folds: int) -> list[Problem]:
         warning(
             "plane_rare",
             f"{plane} slices of only {patients[plane]} patients",
-            f"at least {folds}, so that every one of {folds} folds can test some",
-            "bring more, lower folds.count, or read results of this plane with care",
+            f"at least {folds}, so that each of {folds} folds can have some for testing",
+            "add patients, lower folds.count, or interpret results of this plane with care",
         )
         for plane in PLANES
         if 0 < patients.get(plane, 0) < folds
@@ -85,8 +89,8 @@ def _large_patients(slices: pd.DataFrame, folds: int) -> list[Problem]:
         warning(
             "patient_large",
             f"patient {patient} has {count} of {len(slices)} slices",
-            f"no more than a fold's worth, {len(slices) / folds:.0f}",
-            "take fewer of its slices, or its fold will be larger than the others",
+            f"at most the mean size of a fold, {len(slices) / folds:.0f}",
+            "use fewer of its slices, or accept that its fold is larger than the others",
         )
         for patient, count in counts.items()
         if count > LARGE * len(slices) / folds and len(counts) >= patients_needed(folds)
@@ -94,31 +98,32 @@ def _large_patients(slices: pd.DataFrame, folds: int) -> list[Problem]:
 
 
 def _mixed(slices: pd.DataFrame) -> list[Problem]:
-    found = []
+    warnings = []
     sizes = Counter(zip(slices["width_px"], slices["height_px"], strict=True)).most_common()
     if len(sizes) > 1:
         listed = ", ".join(f"{number} of {w} x {h}" for (w, h), number in sizes[:4])
         listed += f" and {len(sizes) - 4} other sizes" if len(sizes) > 4 else ""
-        hint = "nothing if that is meant; the network sees all at one size"
-        found.append(warning("size_mixed", f"slices {listed} pixels", "one size", hint))
+        hint = "nothing if that is intended; all are resized to the network's size"
+        warnings.append(warning("size_mixed", f"slices: {listed} pixels", "one size", hint))
     depths = slices["bits"].value_counts()
     if len(depths) > 1:
         listed = ", ".join(f"{number} of {bits} bits" for bits, number in depths.items())
-        hint = "export all in the same way, from the original data where you can"
-        found.append(warning("depth_mixed", f"slices {listed}", "one bit depth", hint))
-    return found
+        hint = "export all in the same way, if possible from the original data"
+        warnings.append(warning("depth_mixed", f"slices: {listed}", "one bit depth", hint))
+    return warnings
 
 
 def _stripped(slices: pd.DataFrame, method: str) -> list[Problem]:
-    """Where brains seem stripped already: black around them, and no bright scalp at their rim.
+    """Warns if most brains seem stripped already: black around them, no bright scalp at their rim.
 
-    Median share of the rim brighter than the inside, measured: whole heads .29 to .60 (three
-    scanners and the phantom), the same stripped .08 to .12; their black, .63 to .83 of the picture.
+    Measured: the median share of rim pixels brighter than the inside is .29 to .60 in whole heads
+    (three scanners and the phantom), and .08 to .12 in the same heads stripped, whose pictures are
+    black in .63 to .83 of their pixels.
     """
     rim, air = slices["rim_share"].median(), slices["lowest_share"].median()
     if method == "none" or not (rim < STRIPPED_RIM and air > STRIPPED_AIR):
         return []
-    value = f"most slices show no scalp, and {air:.0%} of a slice is black: stripped brains"
-    expected = f"whole heads, as skull_strip.method is {method}"
-    hint = "set skull_strip.method to none: stripping twice cuts into the brain"
+    value = f"stripped brains: most slices show no scalp, and {air:.0%} of a slice is black"
+    expected = f"whole heads, because skull_strip.method is {method}"
+    hint = "set skull_strip.method to none, because stripping twice removes parts of the brain"
     return [warning("brain_stripped", value, expected, hint)]

@@ -1,4 +1,4 @@
-"""The page of a data check: what is wrong, the cohort in numbers, and outlines to look at."""
+"""Writes the page of a data check: problems, the cohort in numbers, and outlines to inspect."""
 
 import io
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from tumorseg.reporting.figure_style import TRUTH, style
 from tumorseg.reporting.page_parts import contour_path, picture_url
 from tumorseg.reporting.table_pages import FILTER, STYLE, table_element
 
-SHOWN = 300  # rows a code on the page; check.tsv has all
+SHOWN = 300  # rows per code on the page; check.tsv has all
 SHEET = 60  # cases on the contact sheet
 THUMB_PX, THUMB_QUALITY = 256, 70
 FIELDS = ["severity", "code", "file", "row", "value", "expected", "hint"]
@@ -32,30 +32,35 @@ def write_page(
     names: list[str],
     sheet: Iterable[Case],
 ) -> None:
-    """Writes the page as one file that needs no other.
+    """Writes the page as one self-contained file.
 
-    problems: FIELDS, errors first. slices: of data_check.Checked. names, sheet: the cases to show,
-    and themselves in any order.
+    Args:
+        path: the HTML file.
+        title: heading of the page.
+        problems: the columns FIELDS, errors first.
+        slices: from each_slice.Checked.
+        names: the cases on the contact sheet, in their order.
+        sheet: these cases, in any order.
     """
     parts = [
         f"<h1>{escape(title)}</h1>",
         '<p class="local"><b>Local only.</b> This page names your source files and patients and '
-        "shows pictures of them: keep it on this machine. Nothing of it goes into results/.</p>",
+        "shows pictures of them. Keep it on this machine; results/ contains nothing from it.</p>",
         _verdict(problems, slices),
-        "<h2>What to look at</h2>",
+        "<h2>Problems</h2>",
         _problems(problems),
     ]
     if len(slices):
         cards = {case.case: _card(case) for case in sheet}
-        cards = "".join(cards[name] for name in names)
+        cards_in_order = "".join(cards[name] for name in names)
         parts += [
             "<h2>The cohort</h2>",
             f'<div class="scroll">{_planes(slices)}</div>',
             _histograms(slices),
             "<h2>Outlines</h2>",
-            f"<p>Up to {SHEET} slices, of each plane evenly from its smallest tumour to its "
-            "largest, chosen by nothing else. Does the line run where the tumour ends?</p>",
-            f'<div class="sheet">{cards}</div>',
+            f"<p>Up to {SHEET} slices: in each plane evenly spaced from the smallest tumour to the "
+            "largest. Check that the line follows the border of the tumour.</p>",
+            f'<div class="sheet">{cards_in_order}</div>',
         ]
     style = STYLE + Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     script = FILTER + Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
@@ -70,9 +75,9 @@ def write_page(
 def _verdict(problems: pd.DataFrame, slices: pd.DataFrame) -> str:
     errors, warnings = ((problems["severity"] == kind).sum() for kind in ("error", "warning"))
     if errors:
-        text, kind = "The run would stop: mend the errors first.", "bad"
+        text, kind = "A run would stop: fix the errors first.", "bad"
     else:
-        text, kind = "Nothing stops the run.", "good"
+        text, kind = "No error: a run would start.", "good"
     patients = slices["patient"].nunique() if len(slices) else 0
     numbers = [
         ("error", "errors", errors),
@@ -89,7 +94,7 @@ def _verdict(problems: pd.DataFrame, slices: pd.DataFrame) -> str:
 
 def _problems(problems: pd.DataFrame) -> str:
     if problems.empty:
-        return "<p>Nothing: no error and no warning.</p>"
+        return "<p>No errors and no warnings.</p>"
     counts = problems.groupby(["severity", "code"], sort=False).size()
     codes = "".join(
         f'<button class="{severity}" data-code="{escape(code)}">{escape(code)} '
@@ -99,38 +104,38 @@ def _problems(problems: pd.DataFrame) -> str:
     shown = problems.groupby("code", sort=False).head(SHOWN)
     more = ""
     if len(shown) < len(problems):
-        more = f"<p>At most {SHOWN} lines a code are here; check.tsv beside has all.</p>"
+        more = f"<p>At most {SHOWN} rows per code; check.tsv in the same folder has all.</p>"
     shown = shown.assign(row=shown["row"].map(lambda row: str(row) if row else ""))
     table = table_element(shown[FIELDS])
     return f'<div class="codes">{codes}</div>{more}<div class="scroll problems">{table}</div>'
 
 
 def _span(values: pd.Series, unit: str) -> str:
-    """Lowest to highest, and the median where they differ."""
+    """Lowest to highest value, with the median where they differ."""
     known = values.dropna()
     if known.empty:
         return "unknown"
     low, middle, high = known.min(), known.median(), known.max()
     low, middle, high = (f"{v:,.0f}" if v >= 1000 else f"{v:.3g}" for v in (low, middle, high))
-    one = low if low == high else f"{low} to {high}, median {middle}"
+    spread = low if low == high else f"{low} to {high}, median {middle}"
     missing = len(values) - len(known)
-    return f"{one} {unit}" + (f" ({missing} unknown)" if missing else "")
+    return f"{spread} {unit}" + (f" ({missing} unknown)" if missing else "")
 
 
 def _planes(slices: pd.DataFrame) -> str:
     lines = []
     groups = [(plane, slices[slices["plane"] == plane]) for plane in PLANES]
-    for plane, some in [*groups, ("all", slices)]:
-        tumours = some["tumour_px"].where(some["tumour_px"] > 0)
+    for plane, rows in [*groups, ("all", slices)]:
+        tumours = rows["tumour_px"].where(rows["tumour_px"] > 0)
         lines.append(
             [
                 plane,
-                f"{some['patient'].nunique():,}",
-                f"{len(some):,}",
-                _span(some["width_px"], "px") if len(some) else "",
-                _span(some["height_px"], "px") if len(some) else "",
-                _span(some["pixel_height_mm"], "mm") if len(some) else "",
-                _span(tumours.dropna(), "px") if len(some) else "",
+                f"{rows['patient'].nunique():,}",
+                f"{len(rows):,}",
+                _span(rows["width_px"], "px") if len(rows) else "",
+                _span(rows["height_px"], "px") if len(rows) else "",
+                _span(rows["pixel_height_mm"], "mm") if len(rows) else "",
+                _span(tumours.dropna(), "px") if len(rows) else "",
                 f"{tumours.isna().sum():,}",
             ]
         )
@@ -150,9 +155,9 @@ def _histograms(slices: pd.DataFrame) -> str:
     longest = slices.assign(longest=slices[["height_px", "width_px"]].max(axis=1))
     tumours = slices[slices["tumour_px"] > 0]
     panels = [
-        (per_patient, "size", "Slices a patient and plane", False),
+        (per_patient, "size", "Slices per patient and plane", False),
         (longest, "longest", "Longer side, pixels", False),
-        (slices, "pixel_height_mm", "Height of a pixel, mm", False),
+        (slices, "pixel_height_mm", "Pixel height, mm", False),
         (slices, "middle", "Median value of a slice", False),
         (slices, "high", "99 % quantile of a slice", False),
         (tumours, "tumour_px", "Tumour, pixels", True),

@@ -1,4 +1,4 @@
-"""What is wrong with an entry of a data source, before anything of it is read."""
+"""Checks an entry's names and paths before its files are read."""
 
 import re
 import unicodedata
@@ -8,25 +8,25 @@ from pathlib import Path
 from tumorseg.core.cases import PLANES, Entry
 from tumorseg.core.problems import Problem, warning
 
-LONGEST_NAME = 120  # characters of a case, which names files
+LONGEST_NAME = 120  # characters of a case's name, which becomes a file name
 
 
-def wrong(entry: Entry, folder: Path) -> Iterator[Problem]:
-    """What is wrong with an entry by itself, before anything of it is read."""
+def entry_problems(entry: Entry, folder: Path) -> Iterator[Problem]:
+    """Errors of one entry: its names, its plane, and paths that are missing or leave `folder`."""
     case = entry.case
-    if not case or len(case) > LONGEST_NAME or case[0] == "." or not _plain(case):
+    if not case or len(case) > LONGEST_NAME or case[0] == "." or not _can_name_a_file(case):
         yield Problem(
             "case_name",
             f"case {case[:LONGEST_NAME]!r}",
-            f"a name of up to {LONGEST_NAME} letters, digits and signs that can name a file",
+            f"a name of up to {LONGEST_NAME} characters that are allowed in file names",
             "use letters, digits, - and _",
         )
     if not entry.patient or not entry.patient.isprintable():
         yield Problem(
             "patient_missing",
             f"patient {entry.patient!r}",
-            "a patient for every case, because folds never split one",
-            "name the patient, slices of one person alike",
+            "a patient for every case, because all slices of a patient must be in one fold",
+            "name the patient, with the same name for all slices of one person",
         )
     if entry.plane and entry.plane not in PLANES:
         known = ", ".join(PLANES)
@@ -34,56 +34,57 @@ def wrong(entry: Entry, folder: Path) -> Iterator[Problem]:
         yield Problem("plane_unknown", f"plane {entry.plane!r}", f"one of {known}", hint)
     for what, path in (("image", entry.image), ("annotation", entry.annotation)):
         if path is not None:
-            yield from _wrong_path(what, path, folder)
+            yield from _path_problems(what, path, folder)
 
 
-def _plain(name: str) -> bool:
+def _can_name_a_file(name: str) -> bool:
     return name.isprintable() and not set(name) & set('/\\<>:"|?*')
 
 
-def _wrong_path(what: str, path: Path, folder: Path) -> Iterator[Problem]:
+def _path_problems(what: str, path: Path, folder: Path) -> Iterator[Problem]:
     try:
-        there = path.resolve(strict=True)
-        inner = [child for child in there.iterdir() if child.is_symlink()] if there.is_dir() else []
-        places = [there, *(child.resolve(strict=True) for child in inner)]
+        target = path.resolve(strict=True)
+        children = target.iterdir() if target.is_dir() else ()
+        links = [child for child in children if child.is_symlink()]
+        targets = [target, *(link.resolve(strict=True) for link in links)]
     except (OSError, ValueError, RuntimeError):
-        hint = "correct the name or bring the file; capitals count"
+        hint = "correct the name (capitals count) or add the file"
         yield Problem(f"{what}_missing", f"no file {path}", f"the {what} of the case", hint)
         return
-    if not (there.is_file() or there.is_dir()):  # a pipe or device would never end
-        hint = "name another"
-        yield Problem(f"{what}_missing", f"{path} is no file", f"the {what} of the case", hint)
-    if not all(place.is_relative_to(folder) for place in places):
+    if not (target.is_file() or target.is_dir()):  # reading a pipe or device would never end
+        hint = "give the path of a file or folder"
+        yield Problem(f"{what}_missing", f"{path} is not a file", f"the {what} of the case", hint)
+    if not all(place.is_relative_to(folder) for place in targets):
         yield Problem(
             "path_link",
-            f"{path} is or lies behind a link to a place outside the data folder",
-            "files inside it",
+            f"{path} is, or is behind, a link that leads out of the data folder",
+            "a file inside the data folder",
             "copy the file into the folder",
         )
 
 
-def repeated(entry: Entry, earlier: Entry) -> Problem:
-    """The complaint that another entry has the name already."""
+def repeated_case(entry: Entry, earlier: Entry) -> Problem:
+    """The error of an entry whose case name an earlier entry has already."""
     where = f"row {earlier.row}" if earlier.row else earlier.origin
-    value = f"case {entry.case!r} is there already as {earlier.case!r} ({where})"
-    hint = "rename one of them; capitals do not make names different"
-    return Problem("case_repeated", value, "a name of its own for every case", hint)
+    value = f"case {entry.case!r} has the name of case {earlier.case!r} ({where})"
+    hint = "rename one of them; names that differ only in capitals count as the same"
+    return Problem("case_repeated", value, "a different name for each case", hint)
 
 
 def similar_patients(entries: list[Entry]) -> list[Problem]:
-    """Warnings for patients whose names differ in capitals, spaces or a final letter alone."""
-    alike: dict[str, dict[str, Entry]] = {}
+    """Warns of patients whose names differ only in capitals, spaces or a final letter."""
+    groups: dict[str, dict[str, Entry]] = {}  # normalised name -> name as given -> first entry
     for entry in entries:
         name = "".join(unicodedata.normalize("NFKC", entry.patient).casefold().split())
         core = re.sub(r"(?<=\d)[a-z]$", "", name)
-        alike.setdefault(core, {}).setdefault(entry.patient, entry)
+        groups.setdefault(core, {}).setdefault(entry.patient, entry)
     return [
         warning(
             "patient_similar",
-            f"patients {', '.join(map(repr, found))} may be one person",
-            "one name for each person, or folds split them",
-            "give them one name if they are",
-        ).at(*((last := list(found.values())[-1]).origin, last.row))
-        for found in alike.values()
-        if len(found) > 1
+            f"patients {', '.join(map(repr, names))} may be one person",
+            "one name for each person, or a person's slices get into different folds",
+            "if they are one person, give them the same name",
+        ).at(*((last := list(names.values())[-1]).origin, last.row))
+        for names in groups.values()
+        if len(names) > 1
     ]

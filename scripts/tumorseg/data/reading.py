@@ -1,9 +1,9 @@
-"""From a data source to checked cases: what import and check both go through."""
+"""Reads a data source into cases; both the import and the data check use it."""
 
 import unicodedata
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -16,57 +16,58 @@ from tumorseg.core.cases import Case, Entry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import DataError, Problem
 from tumorseg.data import entry_checks, slicing
+from tumorseg.data.settings import SliceSettings, SourceSettings
 from tumorseg.imaging import scans
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import any_form
 from tumorseg.outlines.drawings import Annotation
 
+CasesAndProblems = tuple[list[Case], list[Problem]]
 
-class Read(NamedTuple):
-    """What became of one entry; `entry` is None for made cases."""
+
+class ReadEntry(NamedTuple):
+    """The cases and problems of one entry; `entry` is None for cases that the phantom makes."""
 
     entry: Entry | None
     cases: list[Case]
     problems: list[Problem]
 
 
-def read(source: dict[str, Any], data_dir: str, seed: int, cores: int = 1) -> Iterator[Read]:
-    """Everything of a source, entry by entry in the order of case names; bad data raises nothing.
+def read(source: SourceSettings, data_dir: str, seed: int, cores: int = 1) -> Iterator[ReadEntry]:
+    """Reads every entry of a source in the order of case names; bad data raises nothing.
 
-    source: the config's `source`. First comes what is wrong with the list itself. About `cores`
-    entries are read at once and no more are held.
+    source: the config's `source`. The problems of the list of entries come first. About `cores`
+    entries are read at the same time, and no more are held in memory.
     """
-    module, options = _source(source)
+    module, options = _module_and_options(source)
     if hasattr(module, "cases"):
         for case in module.cases(seed=seed, **options):
-            yield Read(None, [case], [])
+            yield ReadEntry(None, [case], [])
         return
-    entries, problems = listed(source, data_dir, seed)
-    yield Read(None, [], problems)
-    waiting: deque = deque()
+    entries, problems = listed(source, data_dir)
+    yield ReadEntry(None, [], problems)
+    waiting: deque[tuple[Entry, Future[CasesAndProblems]]] = deque()
     with ThreadPoolExecutor(cores) as pool:
         for entry in entries:
             waiting.append((entry, pool.submit(cases_of, entry, source)))
             if len(waiting) > cores:
                 first, done = waiting.popleft()
-                yield Read(first, *done.result())
+                yield ReadEntry(first, *done.result())
         while waiting:
             first, done = waiting.popleft()
-            yield Read(first, *done.result())
+            yield ReadEntry(first, *done.result())
 
 
-def listed(
-    source: dict[str, Any], data_dir: str, seed: int = 1
-) -> tuple[list[Entry], list[Problem]]:
-    """The source's good entries by case name, and what is wrong with the others; no image is read.
+def listed(source: SourceSettings, data_dir: str) -> tuple[list[Entry], list[Problem]]:
+    """The source's valid entries by case name, and the problems of the others; reads no image.
 
-    A source that makes its cases (phantom) lists nothing.
+    A source that makes its cases (phantom) has no entries.
     """
-    module, options = _source(source)
+    module, options = _module_and_options(source)
     if hasattr(module, "cases"):
         return [], []
     folder = Path(data_dir).expanduser().resolve()
-    seen: dict[str, Entry] = {}
+    first_of_name: dict[str, Entry] = {}
     entries: list[Entry] = []
     problems: list[Problem] = []
     try:
@@ -74,15 +75,15 @@ def listed(
             if isinstance(entry, DataError):
                 problems.append(entry.problem)
                 continue
-            # Some file systems do not tell capitals apart, and every case becomes a file.
+            # Every case becomes a file, and some file systems ignore capitals.
             name = unicodedata.normalize("NFKC", entry.case).casefold()
-            wrong = list(entry_checks.wrong(entry, folder))
-            if seen.setdefault(name, entry) is not entry:
-                wrong.append(entry_checks.repeated(entry, seen[name]))
-            problems += [problem.at(entry.origin, entry.row) for problem in wrong]
-            entries += [] if wrong else [entry]
+            new = list(entry_checks.entry_problems(entry, folder))
+            if first_of_name.setdefault(name, entry) is not entry:
+                new.append(entry_checks.repeated_case(entry, first_of_name[name]))
+            problems += [problem.at(entry.origin, entry.row) for problem in new]
+            entries += [] if new else [entry]
     except UserError as stop:
-        return [], [*problems, _problem(stop)]
+        return [], [*problems, _problem_of(stop)]
     entries.sort(key=lambda entry: entry.case)
     if not (entries or problems):
         hint = "see docs/own-data.md"
@@ -90,27 +91,24 @@ def listed(
     return entries, [*problems, *entry_checks.similar_patients(entries)]
 
 
-def cases_of(entry: Entry, source: dict[str, Any]) -> tuple[list[Case], list[Problem]]:
-    """The cases of one entry (a volume gives several) and the problems met; raises no UserError.
-
-    source: the config's `source` (labels, planes, slices, slices_per_volume, negatives).
-    """
+def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:
+    """The cases of one entry (a volume gives several) and its problems; raises no UserError."""
     problems: list[Problem] = []
-    reading = entry.image
+    current_file = entry.image
     try:
         scan = scans.read(entry.image, entry.channel)
-        problems += [_placed(note, entry, reading) for note in scan.notes]
-        reading = entry.annotation or entry.image
-        drawn = _annotation(entry, scan, source.get("labels"))
-        problems += [_placed(note, entry, reading) for note in drawn.notes]
-        cases, notes = slicing.cases(entry, scan, drawn, source)
+        problems += [_placed(note, entry, current_file) for note in scan.notes]
+        current_file = entry.annotation or entry.image
+        annotation = _annotation(entry, scan, settings.get("labels"))
+        problems += [_placed(note, entry, current_file) for note in annotation.notes]
+        cases, notes = slicing.cases(entry, scan, annotation, settings)
     except UserError as stop:
-        return [], [*problems, _placed(_problem(stop), entry, reading)]
+        return [], [*problems, _placed(_problem_of(stop), entry, current_file)]
     return cases, [*problems, *(_placed(note, entry, entry.image) for note in notes)]
 
 
-def _source(source: dict[str, Any]) -> tuple[ModuleType, dict[str, Any]]:
-    options = dict(source)
+def _module_and_options(source: SourceSettings) -> tuple[ModuleType, dict[str, Any]]:
+    options: dict[str, Any] = dict(source)
     return registry.entry("sources", options.pop("kind")), options
 
 
@@ -122,14 +120,18 @@ def _annotation(entry: Entry, scan: Scan, labels: dict[str, str] | None) -> Anno
     return any_form.read(entry.annotation, entry.form, scan, key, labels)
 
 
-def _problem(stop: UserError) -> Problem:
+def _problem_of(stop: UserError) -> Problem:
     if isinstance(stop, DataError):
         return stop.problem
     return Problem("unreadable", str(stop), "readable data", "see docs/own-data.md")
 
 
 def _placed(problem: Problem, entry: Entry, path: Path) -> Problem:
-    """With file and row; where the row is a table's, the value says which of its files it is."""
+    """The problem with file and row.
+
+    Where the row is one of a table, file is the table, and the value begins with the name of the
+    file that is wrong.
+    """
     file = problem.file or str(path)
     if not entry.row or file == entry.origin:
         return problem.at(file, entry.row)

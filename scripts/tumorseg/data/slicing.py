@@ -1,110 +1,109 @@
-"""From a scan and its annotation to cases: a picture is one, a volume gives several."""
-
-from typing import Any
+"""Makes cases of a scan and its annotation: a picture is one case, a volume gives several."""
 
 import numpy as np
 
 from tumorseg.core.cases import PLANES, Case, Entry
 from tumorseg.core.problems import Problem, error, warning
+from tumorseg.data.settings import SliceSettings
 from tumorseg.imaging import planes, scans
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import polygons
 from tumorseg.outlines.drawings import Annotation
 
-OTHER_MM = 0.01  # a stated spacing is another than the image's own where they differ by this share
+SPACING_TOLERANCE = 0.01  # share by which a stated spacing may differ from the image's without note
 
 
 def cases(
-    entry: Entry, scan: Scan, drawn: Annotation, source: dict[str, Any]
+    entry: Entry, scan: Scan, annotation: Annotation, settings: SliceSettings
 ) -> tuple[list[Case], list[Problem]]:
-    """The cases of one entry that was read, and warnings.
+    """The cases of one entry that has been read, and warnings.
 
-    source: the config's `source` (planes, slices, slices_per_volume, negatives). A volume's cases
-    are named <case>-<plane>-<slice>, the slice counted from 0 in the order of scans.cut. Raises
-    DataError for what cannot be a case.
+    A volume's cases are named <case>-<plane>-<slice>; slices count from 0 in the order of
+    planes.cut. Raises DataError for what cannot be a case.
     """
-    mask = drawn.mask  # outlines are on pictures only
+    mask = annotation.mask  # None for outlines, which belong to pictures only
     if mask is None:
-        mask = polygons.fill_parts(drawn.parts, *scan.voxels.shape)
-    if not mask.any() and entry.annotation is not None and not source.get("negatives"):
+        mask = polygons.fill_parts(annotation.parts, *scan.voxels.shape)
+    if not mask.any() and entry.annotation is not None and not settings.get("negatives"):
         raise error(
             "annotation_empty",
-            "polygons that hold no pixel's centre" if drawn.parts else "no tumour is annotated",
-            "a tumour, or a case that is declared negative",
-            "mend the annotation, write `negative` in its place, or set source.negatives: true",
+            "polygons that contain no pixel centre" if annotation.parts else "no tumour annotated",
+            "a tumour, or a case declared as negative",
+            "fix the annotation, write `negative` instead of its path, or set source.negatives: "
+            "true",
         )
     if scan.voxels.ndim == 2:
-        return _picture(entry, scan, drawn)
-    found = _slices(entry, scan, mask, source)
-    if found:
-        return found, _spacing_notes(entry, planes.spacing_in(scan.affine, found[0].plane))
-    which = source.get("slices", "tumour")
-    value = f"no slice of it is a case with slices: {which}"
-    hint = "go on, or take volumes without tumour in with slices: all"
+        return _picture(entry, scan, annotation)
+    volume_cases = _slices(entry, scan, mask, settings)
+    if volume_cases:
+        own_spacing_mm = planes.spacing_in(scan.affine, volume_cases[0].plane)
+        return volume_cases, _spacing_notes(entry, own_spacing_mm)
+    which = settings.get("slices", "tumour")
+    value = f"source.slices is {which}, and no slice of the volume fits"
+    hint = "nothing if that is intended; source.slices: all also takes slices without tumour"
     return [], [warning("volume_without_tumour", value, "a tumour", hint)]
 
 
-def chosen(masks: np.ndarray, which: str, most: int) -> list[int]:
+def chosen_slices(masks: np.ndarray, which: str, limit: int) -> list[int]:
     """Numbers of the slices that become cases, ascending.
 
-    masks: (n, height, width). which: "tumour" (those with a tumour), "all", or "largest" (the one
-    with most tumour pixels, the first of equals). most: at most so many, the middles of as many
-    equal stretches of them; 0 for no limit.
+    masks: (n, height, width). which: "tumour" (slices with tumour), "all", or "largest" (the slice
+    with most tumour pixels; the first of equals). limit: at most this many slices, the middle ones
+    of `limit` equal stretches; 0 for no limit.
     """
     area = np.count_nonzero(masks, axis=(1, 2))
-    found = np.arange(len(masks)) if which == "all" else np.flatnonzero(area)
-    if which == "largest" and len(found):
-        found = area.argmax()[None]
-    if 0 < most < len(found):
-        found = found[((np.arange(most) + 0.5) * len(found) / most).astype(int)]
-    return found.tolist()
+    numbers = np.arange(len(masks)) if which == "all" else np.flatnonzero(area)
+    if which == "largest" and len(numbers):
+        numbers = area.argmax()[None]
+    if 0 < limit < len(numbers):
+        numbers = numbers[((np.arange(limit) + 0.5) * len(numbers) / limit).astype(int)]
+    return numbers.tolist()
 
 
-def _picture(entry: Entry, scan: Scan, drawn: Annotation) -> tuple[list[Case], list[Problem]]:
+def _picture(entry: Entry, scan: Scan, annotation: Annotation) -> tuple[list[Case], list[Problem]]:
     if not entry.plane:
         raise error(
             "plane_missing",
-            "a picture does not know its plane",
+            "the plane of this picture is not known",
             f"one of {', '.join(PLANES)}",
-            "say it in the table's column plane, or for a whole folder with source.plane",
+            "give it in the table's column plane, or for a whole folder in source.plane",
             str(entry.image),
         )
-    case = _case(entry, scan, entry.case, entry.plane, scan.voxels, scan.spacing_mm, drawn)
+    case = _case(entry, scan, entry.case, entry.plane, scan.voxels, scan.spacing_mm, annotation)
     return [case], _spacing_notes(entry, scan.spacing_mm)
 
 
-def _slices(entry: Entry, scan: Scan, mask: np.ndarray, source: dict[str, Any]) -> list[Case]:
-    there = scans.planes_of(scan)
-    wanted = (
-        [entry.plane] if entry.plane else source.get("planes") or [scans.acquisition_plane(scan)]
-    )
-    found = []
+def _slices(entry: Entry, scan: Scan, mask: np.ndarray, settings: SliceSettings) -> list[Case]:
+    available = scans.planes_of(scan)
+    acquired = scans.acquisition_plane(scan)
+    wanted = [entry.plane] if entry.plane else settings.get("planes") or [acquired]
+    volume_cases = []
     for plane in wanted:
-        if plane not in there:
+        if plane not in available:
             raise error(
                 "plane_absent",
                 f"no {plane} slices",
-                f"one of {', '.join(there)}, which this image has",
+                f"a plane of this image: {', '.join(available)}",
                 "correct the plane",
                 str(entry.image),
             )
         images = planes.cut(scan.voxels, scan.affine, plane)
         masks = planes.cut(mask, scan.affine, plane)
         spacing = planes.spacing_in(scan.affine, plane)
-        most = int(source.get("slices_per_volume", 0))
-        for number in chosen(masks, source.get("slices", "tumour"), most):
+        limit = int(settings.get("slices_per_volume", 0))
+        for number in chosen_slices(masks, settings.get("slices", "tumour"), limit):
             name = f"{entry.case}-{plane}-{number:03d}" if len(images) > 1 else entry.case
             if masks[number].all():
                 raise error(
                     "annotation_all",
                     f"the annotation covers all of slice {number}",
-                    "a tumour and what is around it",
-                    "is it inverted, or the image itself?",
+                    "a tumour and its surroundings",
+                    "check that the annotation is not inverted, or a copy of the image",
                 )
-            drawn = Annotation(None, np.ascontiguousarray(masks[number]))
+            annotation = Annotation(None, np.ascontiguousarray(masks[number]))
             image = np.ascontiguousarray(images[number])
-            found.append(_case(entry, scan, name, plane, image, spacing, drawn))
-    return found
+            volume_cases.append(_case(entry, scan, name, plane, image, spacing, annotation))
+    return volume_cases
 
 
 def _case(
@@ -113,17 +112,17 @@ def _case(
     name: str,
     plane: str,
     image: np.ndarray,
-    own_mm: tuple[float, float],
-    drawn: Annotation,
+    own_spacing_mm: tuple[float, float],
+    annotation: Annotation,
 ) -> Case:
     return Case(
         case=name,
         patient=entry.patient,
         plane=plane,
         image=image,
-        parts=drawn.parts,
-        mask=drawn.mask,
-        spacing_mm=entry.spacing_mm if np.isfinite(entry.spacing_mm).all() else own_mm,
+        parts=annotation.parts,
+        mask=annotation.mask,
+        spacing_mm=entry.spacing_mm if np.isfinite(entry.spacing_mm).all() else own_spacing_mm,
         origin=entry.origin,
         offset=scan.offset,
         scale=scan.scale,
@@ -131,11 +130,14 @@ def _case(
     )
 
 
-def _spacing_notes(entry: Entry, own_mm: tuple[float, float]) -> list[Problem]:
-    """A warning where the stated spacing is another than the image's own; NaN is like any."""
-    if not (np.abs(np.divide(entry.spacing_mm, own_mm) - 1) > OTHER_MM).any():
+def _spacing_notes(entry: Entry, own_spacing_mm: tuple[float, float]) -> list[Problem]:
+    """Warns where the stated spacing differs from the image's; NaN differs from nothing."""
+    ratios = np.divide(entry.spacing_mm, own_spacing_mm)
+    if not (np.abs(ratios - 1) > SPACING_TOLERANCE).any():
         return []
-    stated, own = (" x ".join(f"{side:.3g}" for side in mm) for mm in (entry.spacing_mm, own_mm))
-    value = f"spacing {stated} mm is stated, {own} mm stands in the image"
-    hint = "correct it, or leave it empty to take the image's own"
-    return [warning("spacing_differs", value, "one spacing", hint, str(entry.image))]
+    stated, own = (
+        " x ".join(f"{side:.3g}" for side in sides) for sides in (entry.spacing_mm, own_spacing_mm)
+    )
+    value = f"the stated spacing is {stated} mm, the image's own {own} mm"
+    hint = "correct it, or leave it empty to use the image's own"
+    return [warning("spacing_differs", value, "the same spacing", hint, str(entry.image))]

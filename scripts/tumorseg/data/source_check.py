@@ -1,4 +1,4 @@
-"""One battery that every source of a data set passes: check_source(lgg, data_dir="...")."""
+"""Checks that every source of a data set must pass: check_source(lgg, data_dir="...")."""
 
 import shutil
 import tempfile
@@ -15,61 +15,61 @@ JUNK = (".DS_Store", "._1.nii.gz", "Thumbs.db", "notes.txt", "~$notes.docx", "em
 ODD_NAME = "Zwölf Köpfe (neu) #1 & 50 %"
 
 
-class Copy:
-    """A source with a copy of its data that a check may spoil."""
+class SourceCopy:
+    """A source with a copy of its data, which a check may damage."""
 
     def __init__(self, module: ModuleType, data_dir: Path, options: dict[str, Any]) -> None:
         self.module, self.folder, self.options = module, data_dir, options
 
     def listed(self) -> list[Entry | DataError]:
-        """What the source lists; a source that raises lists its one problem."""
+        """The source's list of entries and problems; a source that raises lists its one problem."""
         try:
             return list(self.module.entries(data_dir=str(self.folder), **self.options))
         except DataError as stop:
             return [stop]
 
     def entries(self) -> list[Entry]:
-        """The entries listed; a problem among them is a finding."""
+        """The list of entries; fails if there is a problem among them."""
         listed = self.listed()
-        for item in listed:
-            _demand(not isinstance(item, DataError), f"a problem in good data: {item}")
-        return listed
+        errors = [item for item in listed if isinstance(item, DataError)]
+        _require(not errors, f"problems in valid data: {errors}")
+        return [item for item in listed if isinstance(item, Entry)]
 
     def problems(self) -> list[Problem]:
-        """Every error of listing and reading."""
-        found = []
+        """All errors of listing and reading."""
+        problems = []
         for item in self.listed():
             if isinstance(item, DataError):
-                found.append(item.problem)
+                problems.append(item.problem)
             else:
-                found += reading.cases_of(item, self.options)[1]
-        return [problem for problem in found if problem.severity == "error"]
+                problems += reading.cases_of(item, self.options)[1]
+        return [problem for problem in problems if problem.severity == "error"]
 
     def files(self) -> set[Path]:
-        """What the source watches."""
+        """The files whose changes cause a new import."""
         return set(self.module.files(data_dir=str(self.folder), **self.options))
 
 
 def check_source(module: ModuleType, data_dir: str, **options: Any) -> dict[str, str]:
-    """Runs every check; check -> "passed" or what was found wrong.
+    """Runs every check; returns check -> "passed" or what is wrong.
 
-    data_dir: a small folder of the source's shape with good data only and two cases at least; it is
-    copied, once a check, and never changed. options: the experiment's `source`, without kind.
+    data_dir: a small folder in the source's layout, with valid data and at least two cases; each
+    check works on its own copy. options: the experiment's `source` without kind.
     """
-    found = {}
+    outcomes = {}
     for check in CHECKS:
         with tempfile.TemporaryDirectory() as place:
             copy = Path(place).resolve() / "data"
             shutil.copytree(Path(data_dir).expanduser(), copy)
             try:
-                check(Copy(module, copy, options))
-                found[check.__name__] = "passed"
-            except Exception as error:  # a check's finding, whatever the source did
-                found[check.__name__] = f"{type(error).__name__}: {error}"
-    return found
+                check(SourceCopy(module, copy, options))
+                outcomes[check.__name__] = "passed"
+            except Exception as error:  # any exception of the source fails the check
+                outcomes[check.__name__] = f"{type(error).__name__}: {error}"
+    return outcomes
 
 
-def _demand(condition: bool, complaint: str) -> None:
+def _require(condition: bool, complaint: str) -> None:
     if not condition:
         raise AssertionError(complaint)
 
@@ -78,46 +78,47 @@ def _names(items: Iterable[Entry | DataError]) -> list[tuple[str, str]]:
     return [(item.case, item.patient) for item in items if isinstance(item, Entry)]
 
 
-def everything_is_named_once(source: Copy) -> None:
-    """Two cases at least; cases and patients have names, cases names of their own."""
+def everything_is_named_once(source: SourceCopy) -> None:
+    """At least two cases; cases and patients have names; no two cases have the same name."""
     names = _names(source.entries())
-    _demand(len(names) > 1, f"{len(names)} cases, expected two at least")
-    _demand(all(case.strip() and patient.strip() for case, patient in names), "an empty name")
+    _require(len(names) > 1, f"{len(names)} cases, expected at least two")
+    _require(all(case.strip() and patient.strip() for case, patient in names), "an empty name")
     cases = [case.casefold() for case, _ in names]
-    _demand(len(set(cases)) == len(cases), "a case's name twice")
+    _require(len(set(cases)) == len(cases), "two cases have the same name")
 
 
-def every_entry_is_readable(source: Copy) -> None:
-    """Every image and annotation reads without an error, and gives cases."""
+def every_entry_is_readable(source: SourceCopy) -> None:
+    """Every image and annotation is read without an error, and its cases have its patient."""
     for entry in source.entries():
         cases, problems = reading.cases_of(entry, source.options)
         errors = [problem.line() for problem in problems if problem.severity == "error"]
-        _demand(not errors, "; ".join(errors))
-        of_whom = {case.patient for case in cases} - {entry.patient}
-        _demand(not of_whom, f"patients {of_whom} in an entry of {entry.patient}")
+        _require(not errors, "; ".join(errors))
+        others = {case.patient for case in cases} - {entry.patient}
+        _require(not others, f"patients {others} in an entry of {entry.patient}")
 
 
-def the_order_is_stable(source: Copy) -> None:
-    """Two listings are equal."""
-    _demand(_names(source.entries()) == _names(source.entries()), "another order the second time")
+def the_order_is_stable(source: SourceCopy) -> None:
+    """Listing twice gives the same order."""
+    first, second = (_names(source.entries()) for _ in range(2))
+    _require(first == second, "a different order the second time")
 
 
-def files_are_all_that_is_read(source: Copy) -> None:
-    """What `files` names is there and holds every image and annotation."""
+def files_are_all_that_is_read(source: SourceCopy) -> None:
+    """Every file that `files` returns exists; all images and annotations are among them."""
     watched = source.files()
-    _demand(all(path.is_file() for path in watched), "a file that is not there")
+    _require(all(path.is_file() for path in watched), "a file that does not exist")
     for entry in source.entries():
         for path in (entry.image, entry.annotation):
-            _demand(path is None or path in watched, f"{path} is read but not watched")
+            _require(path is None or path in watched, f"{path} is read but not among `files`")
 
 
-def no_data_is_one_clear_problem(source: Copy) -> None:
-    """An empty folder and one that is missing: one problem; `files` raises nothing."""
+def no_data_is_one_clear_problem(source: SourceCopy) -> None:
+    """An empty or missing folder gives exactly one problem, and `files` raises nothing."""
     for remove in (_empty, shutil.rmtree):
         remove(source.folder)
         listed = source.listed()
-        _demand(len(listed) == 1 and isinstance(listed[0], DataError), f"{listed}")
-        _demand(not source.files(), "files in an empty folder")
+        _require(len(listed) == 1 and isinstance(listed[0], DataError), f"{listed}")
+        _require(not source.files(), "files in an empty folder")
 
 
 def _empty(folder: Path) -> None:
@@ -125,29 +126,30 @@ def _empty(folder: Path) -> None:
     folder.mkdir()
 
 
-def junk_is_ignored(source: Copy) -> None:
-    """Files that systems and people leave behind change nothing."""
+def junk_is_ignored(source: SourceCopy) -> None:
+    """Files left behind by operating systems and people change nothing."""
     before = _names(source.entries()), source.files()
     for folder in [source.folder, *filter(Path.is_dir, sorted(source.folder.rglob("*")))]:
         for name in JUNK:
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(b"\0junk")
-    _demand((_names(source.entries()), source.files()) == before, "junk became data")
+    _require((_names(source.entries()), source.files()) == before, "junk became data")
 
 
-def the_folder_may_have_any_name(source: Copy) -> None:
-    """Spaces and odd characters in the path are only a path."""
+def the_folder_may_have_any_name(source: SourceCopy) -> None:
+    """Spaces and unusual characters in the path change nothing."""
     before = _names(source.entries())
     moved = source.folder.with_name(ODD_NAME) / "a b"
     moved.parent.mkdir()
     source.folder.rename(moved)
-    _demand(_names(Copy(source.module, moved, source.options).entries()) == before, "other names")
+    after = _names(SourceCopy(source.module, moved, source.options).entries())
+    _require(after == before, "different names")
 
 
-def a_missing_file_is_a_problem_in_its_place(source: Copy) -> None:
-    """Without an image or annotation its case is one problem with a code and a file.
+def a_missing_file_is_a_problem_in_its_place(source: SourceCopy) -> None:
+    """A missing image or annotation turns its case into one problem with a code and a file.
 
-    Where nothing of the case is left it may be gone. The other cases stay as they are.
+    A case without any file may disappear. The other cases do not change.
     """
     first, *others = source.entries()
     for path in dict.fromkeys((first.image, first.annotation)):
@@ -156,38 +158,38 @@ def a_missing_file_is_a_problem_in_its_place(source: Copy) -> None:
         hidden = path.rename(path.with_name("hidden"))
         listed = source.listed()
         hidden.rename(path)
-        _demand(_names(listed) == _names(others), f"without {path.name}: other cases changed")
+        _require(_names(listed) == _names(others), f"without {path.name}: other cases changed")
         problems = [item.problem for item in listed if isinstance(item, DataError)]
-        lonely = first.image == first.annotation
-        _demand(len(problems) == (0 if lonely else 1), f"without {path.name}: {problems}")
-        _demand(all(problem.code and problem.file for problem in problems), f"{problems}")
+        one_file = first.image == first.annotation
+        _require(len(problems) == (0 if one_file else 1), f"without {path.name}: {problems}")
+        _require(all(problem.code and problem.file for problem in problems), f"{problems}")
 
 
-def a_damaged_file_is_a_problem_in_its_place(source: Copy) -> None:
-    """A truncated or empty image or annotation is an error that names it, and no crash."""
+def a_damaged_file_is_a_problem_in_its_place(source: SourceCopy) -> None:
+    """A truncated or empty image or annotation is one error that names the file; no crash."""
     first = source.entries()[0]
     for path in dict.fromkeys((first.image, first.annotation)):
         if path is None:
             continue
-        whole = path.read_bytes()
-        for content in (whole[: len(whole) // 3], b""):
+        complete = path.read_bytes()
+        for content in (complete[: len(complete) // 3], b""):
             path.write_bytes(content)
             problems = source.problems()
-            _demand(len(problems) == 1, f"{path.name} damaged: {problems}")
-            _demand(problems[0].file == str(path), f"{path.name} damaged: {problems[0].line()}")
-        path.write_bytes(whole)
+            _require(len(problems) == 1, f"{path.name} damaged: {problems}")
+            _require(problems[0].file == str(path), f"{path.name} damaged: {problems[0].line()}")
+        path.write_bytes(complete)
 
 
-def listing_reads_no_pixels(source: Copy) -> None:
-    """With images of no byte the list is the same, unless image and annotation are one file."""
+def listing_reads_no_pixels(source: SourceCopy) -> None:
+    """Emptied image files do not change the list, unless image and annotation are one file."""
     before = source.entries()
     for entry in before:
         if entry.image != entry.annotation:
             entry.image.write_bytes(b"")
-    _demand(source.entries() == before, "pixels change the list")
+    _require(source.entries() == before, "the list depends on pixels")
 
 
-CHECKS: tuple[Callable[[Copy], None], ...] = (
+CHECKS: tuple[Callable[[SourceCopy], None], ...] = (
     everything_is_named_once,
     every_entry_is_readable,
     the_order_is_stable,

@@ -1,4 +1,4 @@
-"""What the sources of public data sets share: finding their files, and saying what is missing."""
+"""Finds the files of public data sets and reports which are missing; their sources share it."""
 
 import os
 import re
@@ -10,25 +10,24 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.problems import DataError, error
 
 
-def opened(data_dir: str) -> Path:
-    """The data folder; raises a DataError where there is none."""
+def data_folder(data_dir: str) -> Path:
+    """The data folder; raises a DataError if it does not exist."""
     folder = Path(data_dir).expanduser()
     if data_dir and folder.is_dir():
         return folder
     hint = "give the folder of the data set: --config data_dir=<folder>"
-    raise error("data_dir_missing", f"data_dir {data_dir!r}", "a folder that exists", hint)
+    raise error("data_dir_missing", f"data_dir {data_dir!r}", "an existing folder", hint)
 
 
-def chosen(sequence: str, known: Iterable[str]) -> str:
-    """`sequence`, if it is one of the known; otherwise a DataError that lists them."""
-    if sequence in known:
-        return sequence
-    hint = "set source.sequence to one of them"
-    raise error("sequence_unknown", f"sequence {sequence!r}", ", ".join(known), hint)
+def check_sequence(sequence: str, known: Iterable[str]) -> None:
+    """Raises a DataError that lists the known sequences if `sequence` is none of them."""
+    if sequence not in known:
+        hint = "set source.sequence to one of them"
+        raise error("sequence_unknown", f"sequence {sequence!r}", ", ".join(known), hint)
 
 
 def folders(folder: Path, pattern: str, depth: int = 3) -> Iterator[Path]:
-    """Folders below `folder` whose whole name matches, sorted; they are not searched themselves."""
+    """Folders below `folder` whose full name matches, sorted; does not search inside a match."""
     for path in sorted(Path(item.path) for item in os.scandir(folder) if item.is_dir()):
         if re.fullmatch(pattern, path.name):
             yield path
@@ -37,55 +36,54 @@ def folders(folder: Path, pattern: str, depth: int = 3) -> Iterator[Path]:
 
 
 def files_below(folder: Path, pattern: str) -> Iterator[Path]:
-    """Files below `folder` whose whole name matches, sorted; hidden folders are left alone."""
+    """Files below `folder` whose full name matches, sorted; skips hidden folders."""
     for place, below, names in os.walk(folder):
         below[:] = sorted(name for name in below if not name.startswith("."))
         yield from (Path(place, name) for name in sorted(names) if re.fullmatch(pattern, name))
 
 
 def nifti(path_without_suffix: Path) -> Path:
-    """The file as .nii.gz, or as .nii where only that is there (some mirrors unpack them)."""
+    """The file as .nii.gz, or as .nii if only that exists (some mirrors decompress the files)."""
     plain = path_without_suffix.with_name(path_without_suffix.name + ".nii")
     packed = plain.with_name(plain.name + ".gz")
     return plain if plain.is_file() and not packed.is_file() else packed
 
 
-def checked(
+def with_missing_files(
     entries: Iterable[Entry | DataError], folder: Path, layout: str
 ) -> Iterator[Entry | DataError]:
-    """The entries, or the problem of those whose image or annotation is not there.
+    """The entries; a problem instead of each whose image or annotation is missing.
 
-    layout: what the folder should hold; a DataError is raised where it holds no entry at all.
+    layout: what the folder should contain. Raises a DataError if there is no entry at all.
     """
-    found = False
+    empty = True
     for entry in entries:
-        found = True
+        empty = False
         if isinstance(entry, DataError):
             yield entry
             continue
-        missing = [
-            what
-            for what, path in (("image", entry.image), ("annotation", entry.annotation))
-            if path is not None and not path.is_file()
-        ]
+        files = {"image": entry.image, "annotation": entry.annotation}
+        missing = {
+            what: path for what, path in files.items() if path is not None and not path.is_file()
+        }
         if not missing:
             yield entry
             continue
-        path = entry.image if missing[0] == "image" else entry.annotation
+        what, path = next(iter(missing.items()))
         value = f"case {entry.case} has no {' and no '.join(missing)}"
         hint = "copy it there, or remove all files of this case"
-        yield error(f"{missing[0]}_missing", value, f"the file {path.name}", hint, str(path))
-    if not found:
+        yield error(f"{what}_missing", value, f"the file {path.name}", hint, str(path))
+    if empty:
         hint = "see docs/sources.md for the layout, and check data_dir"
         raise error("source_empty", "no case of this data set", layout, hint, str(folder))
 
 
-def existing(entries: Iterable[Entry], *others: Path) -> list[Path]:
-    """The files that the entries name, and the others, as far as they are there; never raises."""
-    found = [*others]
+def existing_files(entries: Iterable[Entry], *others: Path) -> list[Path]:
+    """The entries' files and `others`, without those that are missing; never raises."""
+    paths = [*others]
     try:
         for entry in entries:
-            found += [path for path in (entry.image, entry.annotation) if path is not None]
+            paths += [path for path in (entry.image, entry.annotation) if path is not None]
     except (UserError, OSError):
-        pass  # the importer says it, with its place
-    return [path for path in dict.fromkeys(found) if path.is_file()]
+        pass  # the import reports it, with file and row
+    return [path for path in dict.fromkeys(paths) if path.is_file()]

@@ -1,8 +1,8 @@
-"""A case in the house's form: image, annotation and known brain in files, the rest in a line."""
+"""Writes and reads a case in the project's format: images and annotation as files, plus one row."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -13,11 +13,29 @@ from tumorseg.core.images import read_mask, write_mask, write_png
 from tumorseg.outlines.polygons import fill_parts
 
 
-def stored(case: Case, name: str, patient: str, folder: Path) -> dict[str, Any]:
-    """Writes image, annotation and known brain of a case below `folder`; its line of cases.tsv."""
+class CaseRow(TypedDict):
+    """A row of cases.tsv; paths are relative to its folder, NaN where a value is unknown."""
+
+    case: str
+    patient: str
+    plane: str
+    image: str
+    annotation: str
+    height_px: int
+    width_px: int
+    pixel_height_mm: float
+    pixel_width_mm: float
+    intensity_offset: float
+    intensity_scale: float
+    true_brain: str | float
+    tumour_type: str | float
+
+
+def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
+    """Writes image, annotation and known brain of a case below `folder`."""
     write_png(folder / "cases" / f"{name}.png", case.image)
     annotation = store_annotation(folder / "annotations" / name, case)
-    brain = np.nan
+    brain: str | float = np.nan
     if case.true_brain is not None:
         brain = f"true_brain/{name}.png"
         write_mask(folder / brain, case.true_brain)
@@ -40,12 +58,12 @@ def stored(case: Case, name: str, patient: str, folder: Path) -> dict[str, Any]:
 
 
 def mask_of(case: Case) -> np.ndarray:
-    """The tumour of a case, drawn or painted, as (height, width) uint8 0/1."""
+    """The tumour of a case as (height, width) uint8 0/1; polygons are filled."""
     return case.mask if case.parts is None else fill_parts(case.parts, *case.image.shape)
 
 
 def store_annotation(path_without_suffix: str | Path, case: Case) -> Path:
-    """Writes the case's parts as <path>.json or its mask as <path>.png; returns the file."""
+    """Writes the case's parts as <path>.json, or its mask as <path>.png; returns the file."""
     if case.parts is None:
         path = Path(f"{path_without_suffix}.png")
         write_mask(path, case.mask)
@@ -59,7 +77,7 @@ def store_annotation(path_without_suffix: str | Path, case: Case) -> Path:
 def load_annotation(path: str | Path, height: int, width: int) -> np.ndarray:
     """The stored annotation as a mask (height, width) uint8 of 0 and 1.
 
-    Raises UserError for a file that `store_annotation` did not write for an image of that size.
+    Raises UserError for a file that `store_annotation` did not write, or of another size.
     """
     path = Path(path)
     if path.suffix == ".png":

@@ -1,4 +1,4 @@
-"""The texts that a source's own files carry beside the pixels: headers, EXIF, labels, comments."""
+"""Reads the texts in a source file beside its pixels: headers, EXIF, labels, comments."""
 
 import io
 import json
@@ -13,21 +13,21 @@ import pydicom
 from PIL import ExifTags, Image
 from pydicom.errors import InvalidDicomError
 
-# Value representations of text, dates and UIDs; code strings and numbers name nobody.
+# DICOM value representations of text, dates and UIDs; code strings and numbers identify nobody.
 _TEXT = {"PN", "LO", "SH", "LT", "ST", "UT", "UC", "UI", "UR", "DA", "DT", "AE"}
 _STANDARD_UID = "1.2.840.10008."
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _NO_TEXT = ("exif", "icc_profile", "photoshop")
-_LONGEST = 1000  # characters; longer are encoded images
+_LONGEST = 1000  # characters; longer strings are encoded images
 
 
 def header_texts(path: Path) -> Iterator[str]:
-    """Every text in a file's header, or in an annotation; nothing where the file cannot be read.
+    """Yields every text in a file's header or in an annotation; stops where it cannot be read.
 
-    DICOM: elements of text, dates and UIDs (not those of the standard), in sequences too; pictures:
-    EXIF, text chunks, comments; NIfTI, NRRD, MHA and MATLAB: header fields; JSON: all strings.
+    DICOM: text, dates and UIDs except the standard's, also in sequences. Pictures: EXIF, text
+    chunks, comments. NIfTI, NRRD, MHA and MATLAB: header fields. JSON: all strings.
     """
-    # Libraries differ in what they raise for a broken file; the import has said what is wrong.
+    # Libraries raise different exceptions for a damaged file; the import has reported it already.
     with suppress(Exception), redirect_stderr(io.StringIO()):
         name = path.name.lower()
         if name.endswith(_PICTURES):
@@ -65,7 +65,7 @@ def _dicom(data: pydicom.Dataset) -> Iterator[str]:
 
 def _picture(path: Path) -> Iterator[str]:
     with Image.open(path) as image:
-        # The keys are Pillow's own; EXIF comes next, and what it reads as it is says less.
+        # Only values, as the keys are Pillow's; raw EXIF is left out, because it is decoded below.
         yield from _strings([image.info[key] for key in image.info if key not in _NO_TEXT])
         exif = image.getexif()
         for folder in (None, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):

@@ -1,4 +1,4 @@
-"""All text that a file holds, wherever it hides: archives, compressed streams, metadata, base64."""
+"""Extracts all text of a file, also from archives, compressed streams, metadata and base64."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import h5py
 import numpy as np
 
-# Short words arise by chance in data that is no text; longer ones do not.
+# Characters. Data that are not text contain shorter words by chance.
 IN_DATA = 8
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}(?:\s+[A-Za-z0-9+/]{16,})*={0,2}")
 _BASE64_MARKED = re.compile(r"base64,\s*[A-Za-z0-9+/]{16,}(?:\s+[A-Za-z0-9+/]{16,})*={0,2}")
@@ -27,16 +27,16 @@ _PDF_HEX = re.compile(r"<((?:[0-9A-Fa-f]{2}\s*){4,})>")
 _READABLE = re.compile(rb"[\t -~]{%d,}" % IN_DATA)
 _BROKEN = (ValueError, OSError, EOFError, LookupError, RuntimeError, zlib.error, zipfile.BadZipFile)
 
-# A text, and the number of characters from which on a word in it is no chance.
-Found = tuple[str, int]
+# A text, and the length from which a word in it is no coincidence.
+TextAndLength = tuple[str, int]
 
 
-def texts(data: bytes) -> Iterator[Found]:
-    """Every text in a file's content, and how long a word in it must be to mean anything.
+def texts(data: bytes) -> Iterator[TextAndLength]:
+    """Yields every text in a file's content, and the length from which a word in it counts.
 
-    Opens what holds other content (zip, gzip, zlib, base64, PDF streams), and yields metadata and
-    names of PNG, JPEG, HDF5 and NPY, but not their pixels and numbers. Text may be UTF-8 or UTF-16;
-    what HTML, JSON or URLs escape comes plain as well. What is unknown comes as it is.
+    Unpacks zip, gzip, zlib, base64 and PDF streams. Of PNG, JPEG, HDF5 and NPY it yields metadata
+    and names, not pixels and numbers. Text may be UTF-8 or UTF-16; escapes of HTML, JSON and URLs
+    are also yielded decoded. Of unknown content it yields whatever reads as text.
     """
     for magic, read in _READERS.items():
         if data.startswith(magic):
@@ -48,7 +48,7 @@ def texts(data: bytes) -> Iterator[Found]:
     yield from _plain(data)
 
 
-def _plain(data: bytes) -> Iterator[Found]:
+def _plain(data: bytes) -> Iterator[TextAndLength]:
     even, odd = data[::2].count(0), data[1::2].count(0)
     wide = max(even, odd) > 0.4 * len(data) / 2 and min(even, odd) < 0.1 * len(data) / 2
     try:
@@ -57,18 +57,18 @@ def _plain(data: bytes) -> Iterator[Found]:
         else:
             text = data.decode("utf-8")
             if "\0" in text:
-                raise ValueError("no text")
+                raise ValueError("not text")
     except ValueError:
         yield from _unknown(data)
         return
-    # Pieces that say so are taken out, as their letters would spell short words by chance.
+    # Marked base64 is removed, because its letters spell short words by chance.
     for match in _BASE64.finditer(text):
         yield from _decoded(match[0])
     yield from spellings(_BASE64_MARKED.sub(" ", text))
 
 
-def spellings(text: str) -> Iterator[Found]:
-    """A text as it stands, and with what HTML, JSON and URLs escape, where that differs."""
+def spellings(text: str) -> Iterator[TextAndLength]:
+    """A text as it is, and with the escapes of HTML, JSON and URLs decoded, if that differs."""
     yield text, 0
     plain = html.unescape(text) if "&" in text else text
     plain = _CODE_POINT.sub(lambda match: chr(int(match[1], 16)), plain)
@@ -77,25 +77,25 @@ def spellings(text: str) -> Iterator[Found]:
         yield plain, 0
 
 
-def _decoded(letters: str) -> Iterator[Found]:
+def _decoded(letters: str) -> Iterator[TextAndLength]:
     letters = "".join(letters.split()).rstrip("=")
     try:
         yield from texts(base64.b64decode(letters + "=" * (-len(letters) % 4)))
     except binascii.Error:
-        return  # a long word
+        return  # not base64 but a long word
 
 
-def _unknown(data: bytes) -> Iterator[Found]:
-    """What reads like text in data of an unknown kind, also without the zeros of UTF-16."""
+def _unknown(data: bytes) -> Iterator[TextAndLength]:
+    """What reads as text in data of an unknown kind, also without the zero bytes of UTF-16."""
     for content in (data, data.replace(b"\0", b"")):
         yield b"\n".join(_READABLE.findall(content)).decode("ascii"), IN_DATA
 
 
-def _utf16(data: bytes) -> Iterator[Found]:
+def _utf16(data: bytes) -> Iterator[TextAndLength]:
     yield from spellings(data[: len(data) // 2 * 2].decode("utf-16"))
 
 
-def _png(data: bytes) -> Iterator[Found]:
+def _png(data: bytes) -> Iterator[TextAndLength]:
     place = 8
     while place + 8 <= len(data):
         length, kind = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
@@ -111,7 +111,7 @@ def _png(data: bytes) -> Iterator[Found]:
         yield from texts(data[place:])
 
 
-def _compressed_chunk(content: bytes) -> Iterator[Found]:
+def _compressed_chunk(content: bytes) -> Iterator[TextAndLength]:
     yield from _metadata(content)
     for start in range(min(len(content), 200)):
         if content[start : start + 1] == b"\x78":
@@ -121,13 +121,13 @@ def _compressed_chunk(content: bytes) -> Iterator[Found]:
                 continue
 
 
-def _metadata(content: bytes) -> Iterator[Found]:
-    """Few bytes of metadata: a short word is no chance there."""
+def _metadata(content: bytes) -> Iterator[TextAndLength]:
+    """A few bytes of metadata, in which even a short word counts."""
     yield content.replace(b"\0", b"").decode("latin-1"), 0
     yield content.decode("utf-8", errors="replace"), 0
 
 
-def _jpeg(data: bytes) -> Iterator[Found]:
+def _jpeg(data: bytes) -> Iterator[TextAndLength]:
     place = 2
     while data[place : place + 1] == b"\xff" and data[place + 1] != 0xDA:
         length = int.from_bytes(data[place + 2 : place + 4])
@@ -139,7 +139,7 @@ def _jpeg(data: bytes) -> Iterator[Found]:
         yield from _plain(data[end + 2 :])
 
 
-def _zip(data: bytes) -> Iterator[Found]:
+def _zip(data: bytes) -> Iterator[TextAndLength]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         yield from _metadata(archive.comment)
         for member in archive.infolist():
@@ -148,17 +148,17 @@ def _zip(data: bytes) -> Iterator[Found]:
             yield from texts(archive.read(member))
 
 
-def _gzip(data: bytes) -> Iterator[Found]:
+def _gzip(data: bytes) -> Iterator[TextAndLength]:
     if data[3] & 0b11000:  # the file's name or a comment
         yield from _metadata(data[10:1000].split(b"\0")[0])
     yield from texts(gzip.decompress(data))
 
 
-def _zlib(data: bytes) -> Iterator[Found]:
+def _zlib(data: bytes) -> Iterator[TextAndLength]:
     yield from texts(zlib.decompress(data))
 
 
-def _pdf(data: bytes) -> Iterator[Found]:
+def _pdf(data: bytes) -> Iterator[TextAndLength]:
     for settings, content in _PDF_STREAM.findall(data):
         if b"/Image" in settings:
             continue
@@ -171,7 +171,7 @@ def _pdf(data: bytes) -> Iterator[Found]:
     yield from _pdf_text(_PDF_STREAM.sub(b" ", data))
 
 
-def _pdf_text(content: bytes) -> Iterator[Found]:
+def _pdf_text(content: bytes) -> Iterator[TextAndLength]:
     text = _PDF_GLYPHS.sub(" ", content.replace(b"\0", b"").decode("latin-1"))
     yield text, 0
     yield _PDF_KERNING.sub("", text), 0
@@ -179,22 +179,22 @@ def _pdf_text(content: bytes) -> Iterator[Found]:
         yield from _metadata(bytes.fromhex(digits))
 
 
-def _hdf5(data: bytes) -> Iterator[Found]:
-    said: list[str] = []
+def _hdf5(data: bytes) -> Iterator[TextAndLength]:
+    words: list[str] = []
 
     def visit(name: str, item: h5py.HLObject) -> None:
-        said.extend([name, *item.attrs, *(str(value) for value in item.attrs.values())])
+        words.extend([name, *item.attrs, *(str(value) for value in item.attrs.values())])
         if isinstance(item, h5py.Dataset) and h5py.check_string_dtype(item.dtype):
-            said.append(str(item.asstr()[()]))
+            words.append(str(item.asstr()[()]))
 
     with h5py.File(io.BytesIO(data), "r") as file:
         visit("", file["/"])
         file.visititems(visit)
-    yield "\n".join(said), 0
+    yield "\n".join(words), 0
     yield from _unknown(data)
 
 
-def _npy(data: bytes) -> Iterator[Found]:
+def _npy(data: bytes) -> Iterator[TextAndLength]:
     values = np.load(io.BytesIO(data), allow_pickle=False)
     yield str(values.dtype), 0
     if values.dtype.kind == "S":

@@ -1,4 +1,4 @@
-"""Seeks the names of patients, files and people in anything that is about to be shown to others."""
+"""Searches files that will be shared for identifiers: names of patients, files and people."""
 
 import re
 import unicodedata
@@ -12,27 +12,27 @@ import pandas as pd
 
 from tumorseg.privacy.hidden_text import texts
 
-# Kinds of identifiers, by what the user gave.
+# Kinds of identifiers, by where they come from.
 PATIENT, CASE, FILE, FOLDER = "patient name", "case name", "file name", "folder name"
 HEADER, USER, HOST, KEY = "text in a source file", "user name", "host name", "secret key"
 KINDS = (PATIENT, CASE, FILE, FOLDER, HEADER, USER, HOST, KEY)
 
-SHORTEST = 4  # characters; shorter ones only count as a whole value
-SHORT_TEXT = 64  # characters: the longest text of DICOM's that is no paragraph
-LONG_NUMBER = 8  # digits; from here on a number is no count of pixels
+SHORTEST = 4  # characters; shorter identifiers count only as a complete value
+SHORT_TEXT = 64  # characters; DICOM's longest kind of text that is not a paragraph
+LONG_NUMBER = 8  # digits; longer than any count of pixels
 _WORD = re.compile(r"[^\W_]+")
-_STEP, _OVERLAP = 2**20, 1000  # characters searched at a time, and the longest identifier
-_AROUND = 20  # characters that decide whether it is a word of its own
+_STEP, _OVERLAP = 2**20, 1000  # characters searched at a time; the longest identifier
+_AROUND = 20  # characters around an identifier that decide whether it is a separate word
 _NAME_COLUMNS = ("case", "patient")
 
 
 def normal(text: str) -> str:
-    """Text as it is compared: in one form of Unicode, without capitals."""
+    """A text in the form for comparison: one Unicode normalisation, no capitals."""
     return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
 
 
 def parts(value: str) -> set[str]:
-    """A text, and if it is short the words in it that could name someone: those of four letters.
+    """A text and, if it is short, its words of at least four letters, which may be names.
 
     MUSTERMANN^ERIKA gives mustermann^erika, mustermann and erika.
     """
@@ -43,18 +43,18 @@ def parts(value: str) -> set[str]:
 
 @dataclass
 class Identifiers:
-    """What is sought: identifier in normal form -> its kind, the first one given.
+    """The identifiers to search for: normal form -> kind (the first one given).
 
-    whole: those that only count as a whole value in a column or as a file's name; left_out: kinds
-    of those that cannot be sought at all.
+    sought: searched for in all text. whole_values: count only as a complete value in a column or as
+    a file's name. left_out: cannot be searched for.
     """
 
     sought: dict[str, str] = field(default_factory=dict)
-    whole: dict[str, str] = field(default_factory=dict)
+    whole_values: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     def add(self, kind: str, values: Iterable[str]) -> None:
-        """Adds identifiers of one kind; what is too short or a small number goes where it can."""
+        """Adds identifiers of one kind; short ones and small numbers are not sought in all text."""
         for value in values:
             value = normal(value).strip()
             if not value or len(value) >= _OVERLAP:
@@ -64,77 +64,81 @@ class Identifiers:
             if len(letters) >= SHORTEST and not small:
                 self.sought.setdefault(value, kind)
             elif kind in (PATIENT, CASE):
-                self.whole.setdefault(value, kind)
-            elif value not in self.whole:
+                self.whole_values.setdefault(value, kind)
+            elif value not in self.whole_values:
                 self.left_out.setdefault(value, kind)
 
     def drop(self, values: Iterable[str]) -> None:
-        """Leaves out what stands in the software itself or is written on purpose."""
+        """Leaves out words that are part of the software or written on purpose."""
         for value in map(normal, values):
-            for some in (self.sought, self.whole):
-                if value in some:
-                    self.left_out[value] = some.pop(value)
+            for kinds in (self.sought, self.whole_values):
+                if value in kinds:
+                    self.left_out[value] = kinds.pop(value)
 
     def counts(self) -> pd.DataFrame:
-        """One line a kind: how many are sought in all text, as whole values only, not at all."""
-        columns = {"sought": self.sought, "as_whole_value": self.whole, "left_out": self.left_out}
+        """One row per kind: how many are sought in all text, only as whole values, not at all."""
+        columns = {
+            "sought": self.sought,
+            "as_whole_value": self.whole_values,
+            "left_out": self.left_out,
+        }
         table = pd.DataFrame({"kind": KINDS})
-        for name, some in columns.items():
-            found = pd.Series(list(some.values()), dtype=str).value_counts()
-            table[name] = [int(found.get(kind, 0)) for kind in KINDS]
+        for name, kinds in columns.items():
+            numbers = Counter(kinds.values())
+            table[name] = [numbers[kind] for kind in KINDS]
         return table
 
 
 class Seeker:
-    """Finds all identifiers in one pass: a text's words are looked up, then their surroundings."""
+    """Finds all identifiers in one pass: looks up the words of a text, then their surroundings."""
 
     def __init__(self, identifiers: Identifiers) -> None:
         self.identifiers = identifiers
         words = {value: _WORD.findall(value) for value in identifiers.sought}
-        shared = Counter(word for several in words.values() for word in set(several))
-        # An identifier is looked up by its rarest word: thousands may begin with the same one.
+        counts = Counter(word for words_of in words.values() for word in set(words_of))
+        # An identifier is looked up by its rarest word, as thousands may begin with the same word.
         self._by_word: dict[str, list[tuple[str, set[str]]]] = {}
-        for value, several in words.items():
-            rarest = min(several, key=lambda word: (shared[word], -len(word)))
-            self._by_word.setdefault(rarest, []).append((value, set(several)))
+        for value, words_of in words.items():
+            rarest = min(words_of, key=lambda word: (counts[word], -len(word)))
+            self._by_word.setdefault(rarest, []).append((value, set(words_of)))
 
     def in_text(self, text: str, shortest: int = 0) -> set[str]:
-        """The identifiers of at least `shortest` characters in a text, as whole words."""
+        """The identifiers of at least `shortest` characters that occur in a text as whole words."""
         text = normal(text)
-        found: set[str] = set()
+        hits: set[str] = set()
         for start in range(0, len(text), _STEP):
             piece = text[max(0, start - _OVERLAP) : start + _STEP]
             present = set(_WORD.findall(piece))
             for word in self._by_word.keys() & present:
-                found.update(
+                hits.update(
                     value
                     for value, words in self._by_word[word]
-                    if len(value) >= shortest and words <= present and self._stands(value, piece)
+                    if len(value) >= shortest and words <= present and self._occurs(value, piece)
                 )
-        return found
+        return hits
 
     def in_content(self, content: bytes) -> set[str]:
-        """The identifiers anywhere in a file's content."""
-        found: set[str] = set()
+        """The identifiers in a file's content, also in what it packs or encodes."""
+        hits: set[str] = set()
         for text, shortest in texts(content):
-            found |= self.in_text(text, shortest)
-        return found
+            hits |= self.in_text(text, shortest)
+        return hits
 
     def in_file(self, path: Path, name: str) -> set[str]:
-        """The identifiers in a file, or in its name (its path as others see it)."""
-        found = self.in_content(path.read_bytes()) | self.in_text(name)
-        whole = {normal(part) for part in [*Path(name).parts, path.name.split(".")[0]]}
+        """The identifiers in a file or in `name`, its path as others see it."""
+        hits = self.in_content(path.read_bytes()) | self.in_text(name)
+        values = {normal(part) for part in [*Path(name).parts, path.name.split(".")[0]]}
         if path.suffix in (".tsv", ".csv"):
-            whole |= _values(path)
-        return found | (whole & self.identifiers.whole.keys())
+            values |= _values(path)
+        return hits | (values & self.identifiers.whole_values.keys())
 
-    def _stands(self, value: str, text: str) -> bool:
-        """Whether the identifier stands there as a word; looks only at the places of its letters.
+    def _occurs(self, value: str, text: str) -> bool:
+        """Whether the identifier occurs as a word.
 
-        That is fifty times as fast as a search for the expression.
+        Matches the pattern only where the letters occur: 50 times as fast as matching everywhere.
         """
         pattern = _pattern(value)
-        if " " in value:  # a line may break there
+        if " " in value:  # may be a line break in the text
             return pattern.search(text) is not None
         place = text.find(value)
         while place >= 0:
@@ -146,10 +150,11 @@ class Seeker:
 
 @cache
 def _pattern(value: str) -> re.Pattern:
-    """An identifier as a whole word; a short number only where it names something.
+    """Matches an identifier as a whole word; a short number only where it identifies something.
 
-    Pixel counts have as many digits as patient numbers. So a number below eight digits counts in
-    quotes, in a path, joined by _, after the word case or patient, and in a text cell of our pages.
+    Counts of pixels have as many digits as patient numbers. So a number of fewer than eight digits
+    counts only in quotes, in a path, joined by _, after the word case or patient, and in a text
+    cell of the project's HTML pages.
     """
     body = r"\s+".join(map(re.escape, value.split()))
     if not value.isdecimal():
@@ -162,7 +167,7 @@ def _pattern(value: str) -> re.Pattern:
 
 
 def _values(path: Path) -> set[str]:
-    """What stands in the columns case and patient of a table."""
+    """The values in the columns case and patient of a table."""
     separator = "\t" if path.suffix == ".tsv" else ","
     try:
         table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)

@@ -1,14 +1,14 @@
-"""Folders whose content may name source files and patients, and the mark that says so."""
+"""Makes local folders: their content may name source files and patients, and a file says so."""
 
 from pathlib import Path
 
 from tumorseg.core.files import write_text
 
-LOCAL_MARK = "LOCAL_ONLY.txt"  # lies in every folder that may name source files
+LOCAL_MARK = "LOCAL_ONLY.txt"  # marks every folder that may name source files
 
 
 def local_only(folder: str | Path) -> Path:
-    """Makes a folder of which the content may name source files and patients, and marks it."""
+    """Makes a folder that may name source files and patients, and marks it with LOCAL_MARK."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / LOCAL_MARK).exists():

@@ -1,4 +1,4 @@
-"""Keyed pseudonyms: what patients and cases are called in everything that is written."""
+"""Keyed pseudonyms: the names of patients and cases in all results."""
 
 import hashlib
 import hmac
@@ -6,26 +6,35 @@ import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal, TypedDict
 
 from tumorseg.core.errors import UserError
 from tumorseg.privacy.local import local_only
 
 KEY_FILE = "pseudonym.key"
-DIGITS = 10  # hexadecimal: among 10,000 names two are alike once in 20,000 keys
+DIGITS = 10  # hexadecimal; among 10,000 names two are equal for one key in 20,000
+
+
+class IdentifierSettings(TypedDict):
+    """The config's `identifiers`. key_file: empty for KEY_FILE in the root of local folders."""
+
+    names: Literal["pseudonyms", "keep"]
+    key_file: str
 
 
 def secret_key(path: Path, *, make: bool) -> bytes:
-    """The 32 bytes that the file holds as hexadecimal digits; with `make`, made if it is missing.
+    """The 32 bytes of a key file, which contains them as hexadecimal digits.
 
-    A new file can be read by its owner alone. Raises UserError for a file that holds no such key.
+    With `make`, a missing file is created, readable only by its owner. Raises UserError for a file
+    that contains no key.
     """
     try:
         text = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         if not make:
             raise UserError(
-                f"{path}: no such key file; give the path of the key that the names were made with,"
-                " or empty identifiers.key_file for a new one"
+                f"{path}: no such key file; give the path of the key that made the names, or leave "
+                "identifiers.key_file empty for a new key"
             ) from None
         return _new_key(path)
     except (OSError, ValueError) as error:
@@ -33,8 +42,8 @@ def secret_key(path: Path, *, make: bool) -> bytes:
         raise UserError(f"{path}: the key file cannot be read ({reason})") from None
     if not re.fullmatch("[0-9a-fA-F]{64}", text):
         raise UserError(
-            f"{path}: not a key: expected 64 hexadecimal digits; restore it from a copy, or delete "
-            "it for a new key (all names then change)"
+            f"{path}: not a key; expected 64 hexadecimal digits; restore it from a copy, or delete "
+            "it to make a new key (all names then change)"
         )
     return bytes.fromhex(text)
 
@@ -46,7 +55,7 @@ def _new_key(path: Path) -> bytes:
     try:
         temporary.touch(mode=0o600, exist_ok=False)
         temporary.write_text(key.hex() + "\n", encoding="ascii")
-        path.hardlink_to(temporary)  # fails where another run has made one meanwhile
+        path.hardlink_to(temporary)  # fails if another run has made the key meanwhile
     except FileExistsError:
         return secret_key(path, make=False)
     finally:
@@ -61,21 +70,24 @@ def pseudonym(key: bytes, kind: str, name: str) -> str:
 
 
 def namer(names: str, key_file: str, local_root: Path) -> Callable[[str, str], str]:
-    """Turns ("patient" or "case", name) into what it is called in the results.
+    """Returns a function of ("patient" or "case", name) that gives the name in the results.
 
-    names: "pseudonyms" or "keep" (config key identifiers.names). key_file: the configured file;
-    empty: pseudonym.key in local_root, made when it is first needed.
+    names: "pseudonyms" or "keep" (config key identifiers.names). key_file: the configured file; if
+    empty, KEY_FILE in local_root, which is made on first use.
     """
     if names == "keep":
         return lambda kind, name: name
-    path = Path(key_file).expanduser() if key_file else local_root / KEY_FILE
-    key = secret_key(path, make=not key_file)
+    key = secret_key(_key_path(key_file, local_root), make=not key_file)
     return lambda kind, name: pseudonym(key, kind, name)
 
 
-def secret(names: str, key_file: str, local_root: Path) -> str:
-    """The key of the pseudonyms as its file holds it; empty where none is used or made."""
-    path = Path(key_file).expanduser() if key_file else local_root / "pseudonym.key"
+def _key_path(key_file: str, local_root: Path) -> Path:
+    return Path(key_file).expanduser() if key_file else local_root / KEY_FILE
+
+
+def key_text(names: str, key_file: str, local_root: Path) -> str:
+    """The text of the key file without spaces; empty where names are kept or there is no file."""
+    path = _key_path(key_file, local_root)
     if names == "keep" or not path.is_file():
         return ""
     return re.sub(r"\s", "", path.read_text(encoding="ascii", errors="replace"))

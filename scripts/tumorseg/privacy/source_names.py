@@ -1,4 +1,4 @@
-"""Gathers the identifiers of a data source and of the machine, and the words that are none."""
+"""Collects the identifiers of a data source and of this machine, and excludes common words."""
 
 import getpass
 import socket
@@ -12,19 +12,25 @@ from tumorseg.privacy import identifiers
 from tumorseg.privacy.header_text import header_texts
 from tumorseg.privacy.identifiers import Identifiers, Seeker
 
-_OWN_TEXT = (".py", ".smk", ".yaml", ".rst", ".html", ".js", ".css", ".jinja2", ".md", ".txt", "")
+_TEXT_SUFFIXES = (".py", ".smk", ".yaml", ".rst", ".html", ".js", ".css", ".jinja2", ".md", ".txt")
 
 
 def gather(
     entries: Iterable[Entry], files: Iterable[Path], data_dir: str, *, keep: bool, key: str = ""
 ) -> Identifiers:
-    """All that must not be written: of the source's entries and files, the user and the machine.
+    """All identifiers that results must not contain: of the source, the user and the machine.
 
-    files: tables and annotation files beside what the entries name. keep: patients and cases are
-    called in the results as in the source; their names are then no secret. key: that of the
-    pseudonyms, empty where there is none.
+    Args:
+        entries: the source's entries.
+        files: further files of the source, such as tables.
+        data_dir: the folder of the data; empty where there is none.
+        keep: whether the results keep the names of patients and cases, which are then not secret.
+        key: the text of the pseudonyms' key file; empty where there is none.
+
+    Returns:
+        The identifiers, among them those in the headers of all files.
     """
-    found = Identifiers()
+    gathered = Identifiers()
     root = Path(data_dir).expanduser()
     kept: set[str] = set()
     paths = set(files)
@@ -33,25 +39,26 @@ def gather(
         if keep:
             kept |= {entry.patient, entry.case}
         else:
-            found.add(identifiers.PATIENT, identifiers.parts(entry.patient))
-            found.add(identifiers.CASE, [entry.case, entry.key])
+            gathered.add(identifiers.PATIENT, identifiers.parts(entry.patient))
+            gathered.add(identifiers.CASE, [entry.case, entry.key])
     if data_dir:
-        found.add(identifiers.FOLDER, [str(root), str(root.resolve()), *root.resolve().parts[1:]])
+        resolved = root.resolve()
+        gathered.add(identifiers.FOLDER, [str(root), str(resolved), *resolved.parts[1:]])
     for path in sorted(paths):
         inside = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
-        found.add(identifiers.FOLDER, inside.parts[:-1])
+        gathered.add(identifiers.FOLDER, inside.parts[:-1])
         for file in _members(path):
             stems = {file.stem, file.name.split(".")[0]}
-            found.add(identifiers.FILE, [file.name, *stems])
+            gathered.add(identifiers.FILE, [file.name, *stems])
             if stems & kept or path.name in kept:
                 kept |= {file.name, *stems, path.name}
             for text in header_texts(file):
-                found.add(identifiers.HEADER, identifiers.parts(text))
-    found.add(identifiers.USER, [getpass.getuser(), Path.home().name])
-    found.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
-    found.add(identifiers.KEY, [key])
-    found.drop({part for name in kept for part in {name, *identifiers.parts(name)}})
-    return found
+                gathered.add(identifiers.HEADER, identifiers.parts(text))
+    gathered.add(identifiers.USER, [getpass.getuser(), Path.home().name])
+    gathered.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
+    gathered.add(identifiers.KEY, [key])
+    gathered.drop({part for name in kept for part in {name, *identifiers.parts(name)}})
+    return gathered
 
 
 def _members(path: Path) -> list[Path]:
@@ -59,27 +66,27 @@ def _members(path: Path) -> list[Path]:
     return sorted(filter(Path.is_file, path.rglob("*"))) if path.is_dir() else [path]
 
 
-def drop_common(found: Identifiers, own_names: Iterable[str]) -> None:
-    """Leaves out words that say nobody's name, because the software itself writes them.
+def drop_common(sought: Identifiers, own_names: Iterable[str]) -> None:
+    """Leaves out words that identify nobody, because the software writes them itself.
 
-    own_names: the experiment's own words (losses, recipes, tumour types). Beside these, all that
-    stands in the text of this workflow and in the parts of others of which pages are made.
+    own_names: the experiment's words (losses, recipes, tumour types). Words in the text of this
+    workflow and of the packages that make its pages are left out as well.
     """
-    found.drop(own_names)
-    seeker = Seeker(found)
-    for text in [*own_names, *_software()]:
-        found.drop(seeker.in_text(text))
+    sought.drop(own_names)
+    seeker = Seeker(sought)
+    for text in [*own_names, *_software_texts()]:
+        sought.drop(seeker.in_text(text))
 
 
-def _software() -> Iterator[str]:
-    here = SCRIPTS.parent
-    folders = [SCRIPTS, here / "rules", here / "report"]
+def _software_texts() -> Iterator[str]:
+    root = SCRIPTS.parent
+    folders = [SCRIPTS, root / "rules", root / "report"]
     for package, inside in (("snakemake", "report"), ("snakemake", "assets"), ("itables", "html")):
-        found = find_spec(package)
-        if found and found.origin:
-            folders.append(Path(found.origin).parent / inside)
+        spec = find_spec(package)
+        if spec and spec.origin:
+            folders.append(Path(spec.origin).parent / inside)
     paths = [path for folder in folders for path in folder.rglob("*")]
-    paths += [here / name for name in ("Snakefile", "config.yaml", "config.schema.yaml")]
+    paths += [root / name for name in ("Snakefile", "config.yaml", "config.schema.yaml")]
     for path in paths:
-        if path.suffix in _OWN_TEXT and path.is_file():
+        if path.suffix in (*_TEXT_SUFFIXES, "") and path.is_file():
             yield path.read_text(encoding="utf-8", errors="replace")

@@ -1,8 +1,8 @@
-"""BraTS 2018 to 2020 as their organizers published them, and Task01_BrainTumour of the MSD.
+"""Source: BraTS 2018 to 2020 as their organisers published them, and Task01_BrainTumour (MSD).
 
 BraTS: [HGG|LGG]/<id>/<id>_{t1,t1ce,t2,flair,seg}.nii.gz (Menze et al. 2015, Bakas et al. 2017 and
 2018). MSD (Antonelli et al. 2022): imagesTr/BRATS_<number>.nii.gz with four sequences along the
-fourth axis, and labelsTr/ with other numbers for the same tissues.
+fourth axis, and labelsTr/ with different numbers for the same tissues.
 """
 
 import csv
@@ -15,13 +15,15 @@ from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError, error
 from tumorseg.data import source_files
 
-# The order of the MSD's fourth axis, as its dataset.json gives it: FLAIR, T1w, t1gd, T2w.
+# The order of the MSD's fourth axis, from its dataset.json: FLAIR, T1w, t1gd, T2w.
 SEQUENCES = ("flair", "t1", "t1ce", "t2")
 # 1 necrotic and non-enhancing core, 2 oedema, 4 enhancing: together the whole tumour.
 LABELS = {"1": "tumour", "2": "tumour", "4": "tumour"}
 # 1 oedema, 2 non-enhancing core, 3 enhancing.
 MSD_LABELS = {"1": "tumour", "2": "tumour", "3": "tumour"}
-LAYOUT = "HGG/ and LGG/ with a folder a case, BraTS20_Training_001/ ..., or imagesTr/ and labelsTr/"
+LAYOUT = (
+    "HGG/ and LGG/ with a folder per case, BraTS20_Training_001/ etc., or imagesTr/ and labelsTr/"
+)
 SUBJECT = r"(?i:brats1[789]_\w+|brats20_training_\d+)"
 MISNAMED = "W39_1998.09.19_Segm"  # the segmentation of BraTS20_Training_355, as published
 
@@ -33,21 +35,21 @@ def entries(
     labels: dict[str, str] | None = None,
     **_: Any,
 ) -> Iterator[Entry | DataError]:
-    """A volume a case; the whole tumour unless `labels` says otherwise.
+    """One volume per entry; the whole tumour unless `labels` defines otherwise.
 
-    sequence: flair, t1, t1ce or t2. Patients: the id without year and scan number (the last part),
-    so that two scans of a patient stay together; for 2020 by name_mapping.csv, where it is there.
+    sequence: flair, t1, t1ce or t2. The patient is the id without year and scan number (its last
+    part), so that two scans of a patient stay together; for 2020 from name_mapping.csv, if present.
     """
-    folder = source_files.opened(data_dir)
-    source_files.chosen(sequence, SEQUENCES)
-    yield from source_files.checked(_entries(folder, sequence, labels), folder, LAYOUT)
+    folder = source_files.data_folder(data_dir)
+    source_files.check_sequence(sequence, SEQUENCES)
+    yield from source_files.with_missing_files(_entries(folder, sequence, labels), folder, LAYOUT)
 
 
 def files(*, data_dir: str, sequence: str = "flair", **_: Any) -> list[Path]:
-    """Every volume that would be read, and the table of names."""
+    """All volumes to be read, and the table of names."""
     folder = Path(data_dir).expanduser()
     tables = source_files.files_below(folder, "name_mapping.csv")
-    return source_files.existing(_entries(folder, sequence, None), *tables)
+    return source_files.existing_files(_entries(folder, sequence, None), *tables)
 
 
 def _entries(folder: Path, sequence: str, labels: dict[str, str] | None) -> Iterator[Entry]:
@@ -107,7 +109,7 @@ def _subjects(
 
 
 def _grade_and_patient(subject: Path, mapping: dict[str, dict[str, str]]) -> tuple[str, str]:
-    """hgg, lgg or nothing, and the patient, of a subject's folder."""
+    """The grade (hgg, lgg or empty) and the patient of a subject's folder."""
     row = mapping.get(subject.name, {})
     earlier = row.get("BraTS_2019_subject_ID") or ""
     name = earlier if re.fullmatch(SUBJECT, earlier) else subject.name
@@ -119,7 +121,7 @@ def _grade_and_patient(subject: Path, mapping: dict[str, dict[str, str]]) -> tup
 
 
 def _mapping(folder: Path) -> dict[str, dict[str, str]]:
-    """The rows of name_mapping.csv by their id of 2020; empty where there is no such table."""
+    """The rows of name_mapping.csv by their id of 2020; empty without that table."""
     path = folder / "name_mapping.csv"
     if not path.is_file():
         return {}
@@ -128,5 +130,5 @@ def _mapping(folder: Path) -> dict[str, dict[str, str]]:
             return {row["BraTS_2020_subject_ID"]: row for row in csv.DictReader(lines)}
     except (KeyError, ValueError, csv.Error):
         expected = "a table with the columns Grade, BraTS_2019_subject_ID, BraTS_2020_subject_ID"
-        hint = "copy it again, or remove it: every case is then a patient"
-        raise error("table_unreadable", "not such a table", expected, hint, str(path)) from None
+        hint = "copy it again, or remove it: then every case counts as a patient of its own"
+        raise error("table_unreadable", "not a table of names", expected, hint, str(path)) from None

@@ -1,4 +1,4 @@
-"""The public contrast-enhanced T1 slices with three kinds of tumour, as their authors give them.
+"""Source: the public contrast-enhanced T1 slices with three kinds of tumour, as published.
 
 Cheng J., "brain tumor dataset", doi 10.6084/m9.figshare.1512427 (CC BY 4.0): 3,064 files <n>.mat
 of 233 patients in four archives; Cheng et al. 2015 (PLoS ONE 10:e0140381) and 2016 (11:e0157112).
@@ -19,10 +19,10 @@ from tumorseg.data.downloads import Archive
 from tumorseg.formats import mat
 from tumorseg.imaging.raw import truncated
 
-PIXEL_MM = 0.49  # of a picture of 512 pixels, by the authors; of the few others nothing is said
+PIXEL_MM = 0.49  # for 512 x 512 pixels, by the authors; not stated for the few other sizes
 PLANE_HINT = (
-    f"one of {', '.join(PLANES)} for each",
-    "write planes.tsv (columns case and plane) into data_dir, or set source.plane for all",
+    f"one of {', '.join(PLANES)} for each slice",
+    "put planes.tsv (columns case and plane) into data_dir, or set source.plane for all",
 )
 LAYOUT = "1.mat to 3064.mat, in data_dir or in folders below it"
 
@@ -33,7 +33,7 @@ def _archive(first: int, last: int, number: int, size: int) -> Archive:
     return Archive(f"brainTumorDataPublic_{first}-{last}.zip", url, size, members)
 
 
-# File numbers and sizes as figshare lists them for article 1512427.
+# File numbers and sizes from figshare, article 1512427.
 ARCHIVES = (
     _archive(1, 766, 3381290, 214401279),
     _archive(767, 1532, 3381296, 217848429),
@@ -43,42 +43,44 @@ ARCHIVES = (
 
 
 def entries(*, data_dir: str, plane: str = "", **_: Any) -> Iterator[Entry | DataError]:
-    """A slice a file; its mask is the file's tumorMask, which the authors filled from the border.
+    """One slice per file; its mask is the file's tumorMask, which the authors filled from a border.
 
-    plane: of every slice, for the files do not say it; a table planes.tsv in data_dir (columns case
-    and plane) says it for each. Patients: PIDs that differ only in a final letter (MR040240 and
-    MR040240B) may be one person; the authors do not say, so they are taken as one.
+    plane: the plane of all slices, because the files do not contain it; a table planes.tsv in
+    data_dir (columns case and plane) gives the plane of each. Patients: PIDs that differ only in a
+    final letter (MR040240 and MR040240B) count as one patient; the authors do not say whether they
+    are one person.
     """
-    folder = source_files.opened(data_dir)
+    folder = source_files.data_folder(data_dir)
     planes = _planes(folder)
     if not planes and not plane and _mat_files(folder):
-        raise error("plane_missing", "the slices do not say their planes", *PLANE_HINT, str(folder))
-    yield from source_files.checked(_slices(folder, planes, plane), folder, LAYOUT)
+        value = "the planes of the slices are not known"
+        raise error("plane_missing", value, *PLANE_HINT, str(folder))
+    yield from source_files.with_missing_files(_slices(folder, planes, plane), folder, LAYOUT)
 
 
 def files(*, data_dir: str, **_: Any) -> list[Path]:
-    """Every slice, and the table of planes."""
+    """All slices, and the table of planes."""
     folder = Path(data_dir).expanduser()
     table = folder / "planes.tsv"
     return [*_mat_files(folder), *([table] if table.is_file() else [])]
 
 
 def patient_of(pid: str) -> str:
-    """The patient of a PID: scans of one person may differ in a final letter."""
+    """The patient of a PID: the PID without a final letter."""
     return re.sub(r"(?<=\d)[A-Za-z]$", "", pid)
 
 
 def _mat_files(folder: Path) -> list[Path]:
-    found = source_files.files_below(folder, r"\d+\.mat")
-    return sorted(found, key=lambda path: (int(path.stem), path))
+    paths = source_files.files_below(folder, r"\d+\.mat")
+    return sorted(paths, key=lambda path: (int(path.stem), path))
 
 
 def _slices(folder: Path, planes: dict[str, str], plane: str) -> Iterator[Entry | DataError]:
     for path in _mat_files(folder):
         case = path.stem
-        place = planes.get(case, plane)
-        if not place:
-            value = f"planes.tsv does not say the plane of slice {case}"
+        slice_plane = planes.get(case, plane)
+        if not slice_plane:
+            value = f"planes.tsv has no plane for slice {case}"
             yield error("plane_missing", value, *PLANE_HINT, str(path))
             continue
         try:
@@ -93,7 +95,7 @@ def _slices(folder: Path, planes: dict[str, str], plane: str) -> Iterator[Entry 
             annotation=path,
             origin=str(path),
             form="mask",
-            plane=place,
+            plane=slice_plane,
             spacing_mm=(PIXEL_MM, PIXEL_MM) if shape == (512, 512) else (np.nan, np.nan),
             tumour_type=tumour_type,
         )
@@ -104,19 +106,19 @@ def _facts(path: Path) -> tuple[str, str, tuple[int, ...]]:
         return mat.read_metadata(path)
     except DataError as reason:
         raise reason.at(str(path)) from None
-    except Exception:  # HDF5 has an exception of its own for every kind of damage
+    except Exception:  # h5py raises many kinds of exceptions for damaged files
         raise truncated("MATLAB 7.3").at(str(path)) from None
 
 
 def _planes(folder: Path) -> dict[str, str]:
-    """Case -> plane, as planes.tsv says it; empty where there is none."""
+    """Case -> plane from planes.tsv; empty without that table."""
     path = folder / "planes.tsv"
     if not path.is_file():
         return {}
     table = read_table(path, ("plane",))
     if not {"case", "plane"} <= set(table.columns):
-        found = f"columns {', '.join(map(str, table.columns))}"
-        raise error("table_columns", found, "case and plane", "rename the columns", str(path))
+        value = f"columns {', '.join(map(str, table.columns))}"
+        raise error("table_columns", value, "case and plane", "rename the columns", str(path))
     for row, plane in enumerate(table["plane"], start=1):
         if plane not in PLANES:
             hint = "correct it"

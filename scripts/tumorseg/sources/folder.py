@@ -1,6 +1,7 @@
-"""One's own images without a table: a folder of images, and one of annotations of the same names.
+"""Source: your own images without a table, in a folder of images and one of annotations.
 
-A name is the path below the folder without its suffix, so images/p1/a.png goes with masks/p1/a.png.
+An image and its annotation have the same path below their folders, apart from the suffix:
+images/p1/a.png belongs to masks/p1/a.png.
 """
 
 import re
@@ -14,8 +15,8 @@ from tumorseg.core.problems import DataError, error, warning
 DICOM = (".dcm", ".dicom", ".ima")
 SUFFIXES = (".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".mha", ".mhd", ".nrrd")
 SUFFIXES += (".mat", *DICOM)
-DATA = (".raw", ".zraw")  # of a header file beside it
-HINT = "for example '^([^_]+)': what stands before the first _, or '^([^/]+)/': the sub-folder"
+DATA = (".raw", ".zraw")  # pixels that belong to a header file beside them
+HINT = "for example '^([^_]+)' for the part before the first _, or '^([^/]+)/' for the sub-folder"
 
 
 def entries(
@@ -29,37 +30,47 @@ def entries(
     annotation_file: str | None = None,
     **_: Any,
 ) -> Iterator[Entry | DataError]:
-    """Every image below data_dir/images, by name; one without annotation comes as a DataError.
+    """Every image below data_dir/images, by name; a DataError for each one without annotation.
 
-    patient_pattern: regular expression; its first group, searched in the image's path below the
-    folder, is the patient. plane: of all pictures. annotation_file: one file that annotates all
-    images, instead of the folder of masks. A sub-folder with DICOM files is one series, unless
-    masks has a sub-folder of that name. What is passed over is told in warnings, which come as
-    DataErrors as well. Raises DataError where the folder or the pattern is of no use.
+    A sub-folder with DICOM files is one series, unless masks has a sub-folder of the same name.
+    Warnings, also yielded as DataErrors, name the files that are ignored.
+
+    Args:
+        data_dir: the folder that contains `images` and `masks`.
+        images: name of the folder of images.
+        masks: name of the folder of annotations.
+        patient_pattern: regular expression; its first group, searched in the image's path below
+            its folder, is the patient.
+        plane: the plane of all pictures.
+        form: the annotation format.
+        annotation_file: one file that annotates all images, instead of the folder of masks.
+
+    Raises:
+        DataError: the folder has no image, or the pattern is not usable.
     """
     root = Path(data_dir).expanduser()
     pattern = _pattern(patient_pattern)
-    folder, drawn = root / images, root / masks
-    found, others = _images(folder, drawn)
-    if not found:
-        value = "no folder of this name" if not folder.is_dir() else "no image in it"
+    folder, masks_folder = root / images, root / masks
+    image_paths, ignored = _images(folder, masks_folder)
+    if not image_paths:
+        value = "no such folder" if not folder.is_dir() else "no image in this folder"
         hint = "set data_dir and source.images"
         raise error("folder_missing", value, "a folder of images", hint, str(folder))
-    annotations = _by_name(drawn)
-    for path in found:
+    annotations = _by_name(masks_folder)
+    for path in image_paths:
         name = _name(path, folder)
         match = pattern.search(path.relative_to(folder).as_posix())
         try:
             if not (match and match[1]):
-                value = f"no patient by source.patient_pattern {patient_pattern!r}"
-                raise error("patient_missing", value, "a pattern that fits every name", HINT)
+                value = f"source.patient_pattern {patient_pattern!r} does not match this name"
+                raise error("patient_missing", value, "a pattern that matches every name", HINT)
             yield Entry(
                 case=name.replace("/", "_"),
                 patient=match[1],
                 image=path,
                 annotation=root / annotation_file
                 if annotation_file
-                else _one(annotations.get(name, []), drawn / name),
+                else _the_only(annotations.get(name, []), masks_folder / name),
                 origin=str(path),
                 form=form,
                 plane=plane,
@@ -67,9 +78,10 @@ def entries(
         except DataError as wrong:
             yield wrong.at(str(path))
     if not annotation_file:
-        lone = set(annotations) - {_name(path, folder) for path in found}
-        yield from _passed_over("mask_without_image", drawn, [drawn / name for name in lone])
-    yield from _passed_over("file_passed_over", folder, others)
+        unused = set(annotations) - {_name(path, folder) for path in image_paths}
+        unused_paths = [masks_folder / name for name in unused]
+        yield from _ignored("mask_without_image", masks_folder, unused_paths)
+    yield from _ignored("file_passed_over", folder, ignored)
 
 
 def files(
@@ -80,7 +92,7 @@ def files(
     annotation_file: str | None = None,
     **_: Any,
 ) -> list[Path]:
-    """Everything in both folders: raw data beside a header file counts too."""
+    """Both folders as a whole, because raw data beside a header file counts as well."""
     root = Path(data_dir).expanduser()
     return [root / images, root / (annotation_file or masks)]
 
@@ -99,7 +111,7 @@ def _pattern(text: str | None) -> re.Pattern:
 
 
 def _name(path: Path, folder: Path) -> str:
-    """The path below the folder without suffix."""
+    """The path below the folder, without suffix."""
     name = path.relative_to(folder).as_posix()
     suffix = next((end for end in SUFFIXES if name.lower().endswith(end)), path.suffix)
     if path.is_dir() or suffix[1:].isdigit():  # DICOM files are often named 1.2.840.12
@@ -113,7 +125,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _is_dicom(path: Path) -> bool:
-    """By suffix, or of an unknown one by the mark after the preamble (DICOM PS3.10, 7.1)."""
+    """By suffix; if that is unknown, by the prefix after the preamble (DICOM PS3.10, 7.1)."""
     if path.name.lower().endswith(SUFFIXES):
         return path.name.lower().endswith(DICOM)
     try:
@@ -123,48 +135,48 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
-def _images(folder: Path, drawn: Path) -> tuple[list[Path], list[Path]]:
+def _images(folder: Path, masks_folder: Path) -> tuple[list[Path], list[Path]]:
     """Image files and folders of DICOM series in the order of names, and all other files."""
-    found: dict[Path, None] = {}
+    images: dict[Path, None] = {}
     others = []
     for path in _visible(folder):
         if not path.is_file():
             continue
         if _is_dicom(path):
             inside = path.parent.relative_to(folder)
-            series = path.parent != folder and not (drawn / inside).is_dir()
-            found[path.parent if series else path] = None
+            series = path.parent != folder and not (masks_folder / inside).is_dir()
+            images[path.parent if series else path] = None
         elif path.name.lower().endswith(SUFFIXES):
-            found[path] = None
+            images[path] = None
         elif path.suffix.lower() not in DATA:
             others.append(path)
-    return list(found), others
+    return list(images), others
 
 
-def _passed_over(code: str, folder: Path, paths: list[Path]) -> Iterator[DataError]:
+def _ignored(code: str, folder: Path, paths: list[Path]) -> Iterator[DataError]:
     if paths:
-        value = f"{len(paths)} passed over, the first of them {min(paths).name}"
+        value = f"{len(paths)} ignored, the first is {min(paths).name}"
         expected = f"files of these kinds: {' '.join(SUFFIXES)}"
         if code == "mask_without_image":
-            expected = "an image of the same name for each"
-        hint = "nothing if that is meant; otherwise convert or rename"
+            expected = "an image of the same name for each annotation"
+        hint = "nothing if that is intended; otherwise convert or rename them"
         yield DataError(warning(code, value, expected, hint, str(folder)))
 
 
-def _by_name(drawn: Path) -> dict[str, list[Path]]:
-    """Name -> annotation files; .raw and the like belong to a header file beside them."""
-    found: dict[str, list[Path]] = {}
-    for path in _visible(drawn):
+def _by_name(masks_folder: Path) -> dict[str, list[Path]]:
+    """Name -> annotation files, without .raw and .zraw, which belong to a header file."""
+    annotations: dict[str, list[Path]] = {}
+    for path in _visible(masks_folder):
         if path.is_file() and path.suffix.lower() not in DATA:
-            found.setdefault(_name(path, drawn), []).append(path)
-    return found
+            annotations.setdefault(_name(path, masks_folder), []).append(path)
+    return annotations
 
 
-def _one(there: list[Path], name: Path) -> Path:
-    if len(there) == 1:
-        return there[0]
+def _the_only(paths: list[Path], name: Path) -> Path:
+    if len(paths) == 1:
+        return paths[0]
     hint = "give image and annotation the same name; a case without tumour needs an empty mask"
-    if not there:
-        raise error("annotation_missing", f"no annotation {name}.*", "one of each image", hint)
-    names = ", ".join(path.name for path in there)
-    raise error("annotation_ambiguous", f"several annotations: {names}", "one of each image", hint)
+    if not paths:
+        raise error("annotation_missing", f"no annotation {name}.*", "one for each image", hint)
+    names = ", ".join(path.name for path in paths)
+    raise error("annotation_ambiguous", f"several annotations: {names}", "one for each image", hint)

@@ -1,7 +1,7 @@
-"""KiTS19: CT of kidney tumours, to try the losses on another organ (Heller et al. 2019).
+"""Source: KiTS19, CT of kidney tumours, to test the losses on another organ (Heller et al. 2019).
 
-data/case_00000/{imaging.nii.gz,segmentation.nii.gz}, as the challenge's repository and its
-get_imaging.py leave them: 0 background, 1 kidney, 2 tumour.
+data/case_00000/{imaging.nii.gz,segmentation.nii.gz}, as created by the challenge's repository and
+its get_imaging.py: 0 background, 1 kidney, 2 tumour.
 """
 
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ FIRST_TEST_CASE = 210  # cases 210 to 299 were published without a segmentation
 def entries(
     *, data_dir: str, labels: dict[str, str] | None = None, **_: Any
 ) -> Iterator[Entry | DataError]:
-    """A volume a case, which is a patient. The files' axes run z, y, x; their affines say so."""
-    folder = source_files.opened(data_dir)
-    yield from source_files.checked(_entries(folder, labels or LABELS), folder, LAYOUT)
+    """One volume per case, each a patient. The files' axes run z, y, x, as their affines state."""
+    folder = source_files.data_folder(data_dir)
+    yield from source_files.with_missing_files(_entries(folder, labels or LABELS), folder, LAYOUT)
 
 
 def files(*, data_dir: str, **_: Any) -> list[Path]:
-    """Every volume that would be read."""
-    return source_files.existing(_entries(Path(data_dir).expanduser(), LABELS))
+    """All volumes to be read."""
+    return source_files.existing_files(_entries(Path(data_dir).expanduser(), LABELS))
 
 
 def _entries(folder: Path, labels: dict[str, str]) -> Iterator[Entry]:

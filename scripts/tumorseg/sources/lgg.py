@@ -1,4 +1,4 @@
-"""Lower-grade gliomas of TCGA with FLAIR abnormalities drawn, as on Kaggle (Buda et al. 2019).
+"""Source: lower-grade gliomas of TCGA, FLAIR abnormalities outlined (Buda et al. 2019, Kaggle).
 
 kaggle_3m/TCGA_<site>_<patient>_<date>/<folder's name>_<slice>.tif and ..._<slice>_mask.tif: axial
 pictures whose three channels are three sequences, not colours.
@@ -13,7 +13,7 @@ from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError
 from tumorseg.data import source_files
 
-# Where pre or post was not acquired (15 of 110 patients), the authors put FLAIR into its channel.
+# Where pre or post was not acquired (15 of 110 patients), its channel contains FLAIR.
 SEQUENCES = ("pre", "flair", "post")
 LAYOUT = "kaggle_3m/TCGA_CS_4941_19960909/ with TCGA_CS_4941_19960909_1.tif and ..._1_mask.tif"
 SUBJECT = r"(TCGA_[A-Za-z0-9]+_[A-Za-z0-9]+)_\d{8}"
@@ -22,27 +22,27 @@ SUBJECT = r"(TCGA_[A-Za-z0-9]+_[A-Za-z0-9]+)_\d{8}"
 def entries(
     *, data_dir: str, sequence: str = "flair", labels: dict[str, str] | None = None, **_: Any
 ) -> Iterator[Entry | DataError]:
-    """A slice a case; most show no tumour, so the experiment wants `negatives: true`.
+    """One slice per case; most have no tumour, so the experiment needs `negatives: true`.
 
-    sequence: pre, flair or post (contrast). Patients: the folder's name without the date.
+    sequence: pre, flair or post (contrast). The patient is the folder's name without the date.
     """
-    folder = source_files.opened(data_dir)
-    source_files.chosen(sequence, SEQUENCES)
-    yield from source_files.checked(_entries(folder, sequence, labels), folder, LAYOUT)
+    folder = source_files.data_folder(data_dir)
+    source_files.check_sequence(sequence, SEQUENCES)
+    yield from source_files.with_missing_files(_entries(folder, sequence, labels), folder, LAYOUT)
 
 
 def files(*, data_dir: str, sequence: str = "flair", **_: Any) -> list[Path]:
-    """Every picture that would be read."""
-    return source_files.existing(_entries(Path(data_dir).expanduser(), sequence, None))
+    """All pictures to be read."""
+    return source_files.existing_files(_entries(Path(data_dir).expanduser(), sequence, None))
 
 
 def _entries(folder: Path, sequence: str, labels: dict[str, str] | None) -> Iterator[Entry]:
-    # Kaggle's archive holds everything twice: kaggle_3m/ and lgg-mri-segmentation/kaggle_3m/.
+    # Kaggle's archive contains everything twice: kaggle_3m/ and lgg-mri-segmentation/kaggle_3m/.
     inner = folder / "kaggle_3m"
     for place in source_files.folders(inner if inner.is_dir() else folder, SUBJECT):
         pattern = re.escape(place.name) + r"_(\d+)(?:_mask)?\.tif"
-        found = source_files.files_below(place, pattern)
-        slices = {int(re.fullmatch(pattern, path.name)[1]) for path in found}
+        paths = source_files.files_below(place, pattern)
+        slices = {int(re.fullmatch(pattern, path.name)[1]) for path in paths}
         for number in sorted(slices):
             image = place / f"{place.name}_{number}.tif"
             yield Entry(

@@ -1,7 +1,7 @@
-"""PI-CAI: MRI of the prostate with the cancers that experts drew (Saha et al. 2022).
+"""Source: PI-CAI, MRI of the prostate with cancers outlined by experts (Saha et al. 2022).
 
-<patient>/<patient>_<study>_{t2w,adc,hbv,cor,sag}.mha anywhere below data_dir (the archive has a
-folder a fold), and the repository picai_labels, whose annotations lie on the grid of t2w.
+<patient>/<patient>_<study>_{t2w,adc,hbv,cor,sag}.mha anywhere below data_dir (the archive has one
+folder per fold), and the repository picai_labels, whose annotations have the grid of t2w.
 """
 
 import re
@@ -14,32 +14,32 @@ from tumorseg.core.problems import DataError, error
 from tumorseg.data import source_files
 
 SEQUENCES = ("t2w", "adc", "hbv", "cor", "sag")
-# Experts' labels are ISUP grades (2 to 5), later ones 1: any of them is a significant cancer.
+# The experts' labels are ISUP grades (2 to 5), later ones 1; each means a significant cancer.
 LABELS = {str(grade): "tumour" for grade in range(1, 6)}
 EXPERTS = Path("picai_labels", "csPCa_lesion_delineations", "human_expert")
-FORMS = ("resampled", "Pooch25")  # 1,295 studies, and 205 that experts drew in 2025
+FORMS = ("resampled", "Pooch25")  # 1,295 studies, and 205 annotated in 2025
 LAYOUT = "<patient>/<patient>_<study>_t2w.mha, and picai_labels/"
 
 
 def entries(
     *, data_dir: str, sequence: str = "t2w", labels: dict[str, str] | None = None, **_: Any
 ) -> Iterator[Entry | DataError]:
-    """A study a case; most have no cancer, so the experiment wants `negatives: true`.
+    """One volume per study; most have no cancer, so the experiment needs `negatives: true`.
 
-    Studies without any image are not asked for: the labels come for all folds at once.
+    Studies without any image are ignored, because the labels of all folds come together.
     """
-    folder = source_files.opened(data_dir)
-    source_files.chosen(sequence, SEQUENCES)
+    folder = source_files.data_folder(data_dir)
+    source_files.check_sequence(sequence, SEQUENCES)
     if not (folder / EXPERTS).is_dir():
         hint = "clone the repository picai_labels into data_dir"
         raise error("annotations_missing", "no annotations", str(EXPERTS), hint, str(folder))
-    found = _entries(folder, sequence, labels or LABELS)
-    yield from source_files.checked(found, folder, LAYOUT)
+    studies = _entries(folder, sequence, labels or LABELS)
+    yield from source_files.with_missing_files(studies, folder, LAYOUT)
 
 
 def files(*, data_dir: str, sequence: str = "t2w", **_: Any) -> list[Path]:
-    """Every volume that would be read."""
-    return source_files.existing(_entries(Path(data_dir).expanduser(), sequence, LABELS))
+    """All volumes to be read."""
+    return source_files.existing_files(_entries(Path(data_dir).expanduser(), sequence, LABELS))
 
 
 def _entries(folder: Path, sequence: str, labels: dict[str, str]) -> Iterator[Entry]:

@@ -1,4 +1,4 @@
-"""One's own images: a TSV with a line a case, beside the images and annotations that it names."""
+"""Source: your own images, listed in a TSV with one row per case."""
 
 import csv
 import math
@@ -12,9 +12,9 @@ from tumorseg.core.problems import DataError, error
 NEEDED = ("case", "image", "annotation", "patient")
 OPTIONAL = ("plane", "spacing_mm", "tumour_type", "form")
 UNKNOWN = ("", "NA", "NaN", "nan", "n/a")
-NEGATIVE = "negative"  # in the annotation's place: looked at, and there is no tumour
-LARGEST = 2**28  # bytes of a table: more is another file, and millions of rows fit in
-HINT = "save it as tab-separated text (TSV), UTF-8, with one line of column names first"
+NEGATIVE = "negative"  # instead of an annotation: the image was examined and has no tumour
+LARGEST = 2**28  # bytes; millions of rows fit, so a larger file is not a table
+HINT = "save it as tab-separated text (TSV), UTF-8, with the column names in the first line"
 
 
 def entries(
@@ -26,14 +26,20 @@ def entries(
     annotation_file: str | None = None,
     **_: Any,
 ) -> Iterator[Entry | DataError]:
-    """The table's cases in its order; a bad row comes as a DataError with its place.
+    """The table's cases in its order; a DataError with file and row for each bad row.
 
-    data_dir: folder of the table; its paths are relative to it. columns: our column name -> the
-    table's, where they differ. form: form of the annotations where the row says none.
-    annotation_file: one file that annotates all images, instead of the annotation column. plane,
-    spacing_mm (one number, or height and width), tumour_type and form may be missing or NA; the
-    annotation may be `negative`. Row 1 is the first line after the header. Raises DataError where
-    the table cannot be read at all.
+    plane, spacing_mm (one number, or height and width), tumour_type and form may be missing or NA;
+    the annotation may be `negative`. Row 1 is the first line after the header.
+
+    Args:
+        data_dir: folder of the table; the table's paths are relative to it.
+        table: file name of the table.
+        form: annotation format of the rows that give none.
+        columns: our column name -> the table's column name, where they differ.
+        annotation_file: one file that annotates all images, instead of the annotation column.
+
+    Raises:
+        DataError: the table cannot be read at all.
     """
     folder = Path(data_dir).expanduser()
     path = folder / table
@@ -57,24 +63,24 @@ def files(
     annotation_file: str | None = None,
     **_: Any,
 ) -> list[Path]:
-    """The table and what it names, as far as it can be read; folders are DICOM series."""
+    """The table and the files it names, as far as it can be read; folders are DICOM series."""
     folder = Path(data_dir).expanduser()
-    found = [folder / table]
+    paths = [folder / table]
     if annotation_file:
-        found.append(folder / annotation_file)
+        paths.append(folder / annotation_file)
     try:
         for row in _rows(folder / table, columns or {}, without=NEEDED):
             if isinstance(row, dict):
-                found += [folder / row[name] for name in ("image", "annotation") if row.get(name)]
+                paths += [folder / row[name] for name in ("image", "annotation") if row.get(name)]
     except DataError:
-        pass  # the import says what is wrong
-    return found
+        pass  # the import reports it
+    return paths
 
 
 def _rows(
     path: Path, columns: dict[str, str], without: tuple[str, ...]
 ) -> Iterator[dict[str, str] | DataError]:
-    """Each row by our column names, cells stripped; a generator that reads as it goes."""
+    """Yields each row as our column name -> stripped cell while it reads the table."""
     try:
         if not path.is_file():  # reading a pipe would never end
             raise FileNotFoundError
@@ -90,7 +96,7 @@ def _rows(
                 empty = False
                 yield _row(names, cells, len(header))
             if empty:
-                raise error("table_empty", "a header and no case", "a line a case", HINT)
+                raise error("table_empty", "a header and no case", "one row per case", HINT)
     except FileNotFoundError:
         hint = "set data_dir and source.table"
         raise error("table_missing", "no such table", "a TSV", hint, str(path)) from None
@@ -106,10 +112,10 @@ def _rows(
 
 
 def _names(header: list[str], columns: dict[str, str], without: tuple[str, ...]) -> dict[str, int]:
-    """Our column names -> where each stands."""
+    """Our column name -> position in the table."""
     if len(header) < 2:
         other = next((sign for sign in ",;|" if sign in "".join(header)), None)
-        value = f"columns parted by {other!r}" if other else "no header of several columns"
+        value = f"columns separated by {other!r}" if other else "fewer than two columns"
         raise error("table_unreadable", f"not a tab-separated table ({value})", "a TSV", HINT)
     names = {}
     for ours in (*NEEDED, *OPTIONAL):
@@ -117,25 +123,26 @@ def _names(header: list[str], columns: dict[str, str], without: tuple[str, ...])
         if header.count(theirs) == 1:
             names[ours] = header.index(theirs)
         elif header.count(theirs) > 1 or theirs != ours or ours in set(NEEDED) - set(without):
-            there = ", ".join(filter(None, header))
+            present = ", ".join(filter(None, header))
             raise error(
                 "table_columns",
-                f"{header.count(theirs) or 'no'} columns {theirs!r} (there are: {there[:200]})",
+                f"{header.count(theirs) or 'no'} columns {theirs!r} (columns: {present[:200]})",
                 f"one column {theirs!r}",
-                f"add it, or name the right one in source.columns ({ours})",
+                f"add it, or give its name in source.columns ({ours})",
             )
     return names
 
 
 def _row(names: dict[str, int], cells: list[str], width: int) -> dict[str, str] | DataError:
     if len(cells) != width:
-        hint = "a tab is missing or too many"
+        hint = "add the missing tab or remove the extra one"
         return error("table_row", f"{len(cells)} cells", f"{width} as in the header", hint)
     row = {ours: cells[place].strip() for ours, place in names.items()}
     odd = [ours for ours, text in row.items() if not text.isprintable()]
     if odd:
-        hint = "type it anew"
-        return error("table_character", f"{odd[0]} {row[odd[0]]!r}", "letters and signs", hint)
+        hint = "type it again"
+        value = f"{odd[0]} {row[odd[0]]!r}"
+        return error("table_character", value, "printable characters only", hint)
     return row
 
 
@@ -155,7 +162,7 @@ def _entry(
         plane=known.get("plane", ""),
         spacing_mm=_spacing(known.get("spacing_mm", "nan")),
         tumour_type=known.get("tumour_type", ""),
-        # A bare border file knows cases, the tools that annotate many images know file names.
+        # A border file names cases; tools that annotate many images name image files.
         key=row["case"] if form == "border" else image.name,
     )
 
@@ -167,20 +174,20 @@ def _annotation(folder: Path, text: str, shared: Path | None) -> Path | None:
 
 
 def _inside(folder: Path, text: str, what: str = "annotation") -> Path:
-    """A path of the table below the data folder; that it leads there is checked by the reader."""
+    """A path of the table below the data folder; `reading` checks where links lead."""
     if not text:
         expected = "a file" if what == "image" else f"a file, or `{NEGATIVE}` for no tumour"
-        raise error(f"{what}_missing", f"no {what} is named", expected, "name it")
+        raise error(f"{what}_missing", f"no {what} given", expected, "give its path")
     windows = PureWindowsPath(text)
     if windows.is_absolute() or windows.drive or PurePosixPath(text).is_absolute():
-        hint = "write it relative to the table's folder"
+        hint = "write the path relative to the table's folder"
         raise error("path_absolute", f"absolute path {text}", "a relative path", hint)
     if ".." in windows.parts or text[0] == "~":
         hint = "copy the file into the folder"
         raise error("path_outside", f"path {text}", "a path inside the data folder", hint)
     if "\\" in text and not (folder / text).exists():
         hint = "write / between folders"
-        raise error(f"{what}_missing", f"path {text}", "folders parted by /", hint)
+        raise error(f"{what}_missing", f"path {text}", "folders separated by /", hint)
     return folder / text
 
 
@@ -195,7 +202,7 @@ def _spacing(text: str) -> tuple[float, float]:
         raise error(
             "spacing",
             f"spacing_mm {text!r}",
-            "the side of a pixel, or its height and width, in millimetres above 0",
-            "correct it, or write NA where it is unknown",
+            "the side of a pixel, or its height and width, in millimetres, above 0 and below 100",
+            "correct it, or write NA if it is unknown",
         )
     return sides[0], sides[-1]

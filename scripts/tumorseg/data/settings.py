@@ -1,0 +1,33 @@
+"""The keys of the config's `source` as types; config.schema.yaml describes each."""
+
+from typing import Literal, Required, TypedDict
+
+CHANGES_NO_RESULT = True  # types only (workflow/code_digest.py)
+
+
+class SliceSettings(TypedDict, total=False):
+    """What counts as tumour, and which slices of a volume become cases."""
+
+    labels: dict[str, str]
+    planes: list[str]
+    slices: Literal["tumour", "all", "largest"]
+    slices_per_volume: int
+    negatives: bool
+
+
+class SourceSettings(SliceSettings, total=False):
+    """`kind` is one of tumorseg.sources; a source uses the keys that it knows."""
+
+    kind: Required[str]
+    patients: int
+    height_px: int
+    width_px: int
+    table: str
+    columns: dict[str, str]
+    form: str
+    annotation_file: str
+    images: str
+    masks: str
+    patient_pattern: str
+    plane: str
+    sequence: str
