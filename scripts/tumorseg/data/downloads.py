@@ -167,7 +167,7 @@ def unpack(path: Path, target: Path, members: tuple[str, ...]) -> None:
             packed = {PurePosixPath(item.filename).name: item for item in opened.infolist()}
             absent = [name for name in members if name not in packed]
             if absent:
-                value = f"lacks {len(absent)} of the files, such as {absent[0]}"
+                value = f"{len(absent)} of the files are missing, such as {absent[0]}"
                 hint = "remove it to download it again"
                 raise error("archive_content", value, "the published files", hint, path.name)
             for name in members:

@@ -27,7 +27,7 @@ _PDF_HEX = re.compile(r"<((?:[0-9A-Fa-f]{2}\s*){4,})>")
 _READABLE = re.compile(rb"[\t -~]{%d,}" % IN_DATA)
 _BROKEN = (ValueError, OSError, EOFError, LookupError, RuntimeError, zlib.error, zipfile.BadZipFile)
 
-# A text, and the length from which a word in it is no coincidence.
+# A text, and the length from which a word in it is not there by chance.
 TextAndLength = tuple[str, int]
 
 
@@ -36,7 +36,7 @@ def texts(data: bytes) -> Iterator[TextAndLength]:
 
     Unpacks zip, gzip, zlib, base64 and PDF streams. Of PNG, JPEG, HDF5 and NPY it yields metadata
     and names, not pixels and numbers. Text may be UTF-8 or UTF-16; escapes of HTML, JSON and URLs
-    are also yielded decoded. Of unknown content it yields whatever reads as text.
+    are also yielded decoded. Of unknown content it yields what reads as text.
     """
     for magic, read in _READERS.items():
         if data.startswith(magic):

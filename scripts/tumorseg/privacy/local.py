@@ -1,4 +1,4 @@
-"""Makes local folders: their content may name source files and patients, and a file says so."""
+"""Makes local folders, which may name source files and patients, and marks them."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ LOCAL_MARK = "LOCAL_ONLY.txt"  # marks every folder that may name source files
 
 
 def local_only(folder: str | Path) -> Path:
-    """Makes a folder that may name source files and patients, and marks it with LOCAL_MARK."""
+    """Makes a folder that may name source files and patients, and puts LOCAL_MARK into it."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / LOCAL_MARK).exists():

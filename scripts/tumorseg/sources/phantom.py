@@ -174,10 +174,10 @@ def _slice(
     spacing_mm = patient.field_mm / height_px
     step_mm = spacing_mm * MATRIX_STEP
     rows, columns = -(-height_px // MATRIX_STEP), -(-width_px // MATRIX_STEP)
-    beside = max(0, round((columns - HEAD_MM / step_mm) / 2))  # columns that contain only air
+    air = max(0, round((columns - HEAD_MM / step_mm) / 2))  # columns left and right of the head
 
     points = patient.to_template(
-        _grid(plane, position_mm, rows, columns, step_mm)[:, beside : columns - beside]
+        _grid(plane, position_mm, rows, columns, step_mm)[:, air : columns - air]
     )
     hull = template().at("hull", points)
     tissue, noise = patient.tissue, patient.noise
@@ -189,7 +189,7 @@ def _slice(
     canvas = cv2.GaussianBlur(canvas, (0, 0), BLUR)
 
     canvas, brain, level = (
-        np.pad(part, ((0, 0), (beside, beside)), mode="edge") for part in (canvas, brain, level)
+        np.pad(part, ((0, 0), (air, air)), mode="edge") for part in (canvas, brain, level)
     )
     rng = patient.rng.spawn(1)[0]  # keeps other slices independent of the picture's size
     image = _enlarge(_with_noise(canvas, patient.noise_level, rng), height_px, width_px)
