@@ -103,7 +103,7 @@ def _mixed(slices: pd.DataFrame) -> list[Problem]:
     if len(sizes) > 1:
         listed = ", ".join(f"{number} of {w} x {h}" for (w, h), number in sizes[:4])
         listed += f" and {len(sizes) - 4} other sizes" if len(sizes) > 4 else ""
-        hint = "nothing if that is intended; all are resized to the network's size"
+        hint = "ignore this if it is intended; all are resized to the network's size"
         warnings.append(warning("size_mixed", f"slices: {listed} pixels", "one size", hint))
     depths = slices["bits"].value_counts()
     if len(depths) > 1:

@@ -175,8 +175,8 @@ def slice_problems(row: SliceRecord) -> list[Problem]:
             warning(
                 "burned_in_text",
                 f"{case}: what looks like a row of letters beside the head",
-                "no names in the pixels",
-                "look at the picture before you share it or anything made from it",
+                "pixels without a name in them",
+                "look at the picture before you pass it on",
             )
         )
     return [problem.at(row["file"], row["row"]) for problem in warnings]

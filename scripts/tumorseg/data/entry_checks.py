@@ -66,7 +66,7 @@ def _path_problems(what: str, path: Path, folder: Path) -> Iterator[Problem]:
 def repeated_case(entry: Entry, earlier: Entry) -> Problem:
     """The error of an entry whose case name an earlier entry has already."""
     where = f"row {earlier.row}" if earlier.row else earlier.origin
-    value = f"case {entry.case!r} has the name of case {earlier.case!r} ({where})"
+    value = f"case {entry.case!r} has the same name as case {earlier.case!r} ({where})"
     hint = "rename one of them; names that differ only in capitals count as the same"
     return Problem("case_repeated", value, "a different name for each case", hint)
 
@@ -82,7 +82,7 @@ def similar_patients(entries: list[Entry]) -> list[Problem]:
         warning(
             "patient_similar",
             f"patients {', '.join(map(repr, names))} may be one person",
-            "one name for each person, or a person's slices get into different folds",
+            "one name for each person, or a person's slices may be in different folds",
             "if they are one person, give them the same name",
         ).at(*((last := list(names.values())[-1]).origin, last.row))
         for names in groups.values()

@@ -39,8 +39,8 @@ def cases(
         own_spacing_mm = planes.spacing_in(scan.affine, volume_cases[0].plane)
         return volume_cases, _spacing_notes(entry, own_spacing_mm)
     which = settings.get("slices", "tumour")
-    value = f"source.slices is {which}, and no slice of the volume fits"
-    hint = "nothing if that is intended; source.slices: all also takes slices without tumour"
+    value = f"no slice of the volume fits source.slices: {which}"
+    hint = "ignore this if it is intended, or set source.slices: all"
     return [], [warning("volume_without_tumour", value, "a tumour", hint)]
 
 
@@ -98,7 +98,7 @@ def _slices(entry: Entry, scan: Scan, mask: np.ndarray, settings: SliceSettings)
                     "annotation_all",
                     f"the annotation covers all of slice {number}",
                     "a tumour and its surroundings",
-                    "check that the annotation is not inverted, or a copy of the image",
+                    "check that it is not inverted and not the image itself",
                 )
             annotation = Annotation(None, np.ascontiguousarray(masks[number]))
             image = np.ascontiguousarray(images[number])

@@ -159,7 +159,7 @@ def _ignored(code: str, folder: Path, paths: list[Path]) -> Iterator[DataError]:
         expected = f"files of these kinds: {' '.join(SUFFIXES)}"
         if code == "mask_without_image":
             expected = "an image of the same name for each annotation"
-        hint = "nothing if that is intended; otherwise convert or rename them"
+        hint = "ignore this if it is intended; otherwise convert or rename them"
         yield DataError(warning(code, value, expected, hint, str(folder)))
 
 
