@@ -1,4 +1,4 @@
-"""Filters what C++ libraries print on stderr, which Python's own logging cannot reach."""
+"""Keeps what C and C++ libraries print on stderr off the terminal: all of it, or known lines."""
 
 import os
 import re
@@ -6,6 +6,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
 
 CHANGES_NO_RESULT = True  # terminal output only (workflow/code_digest.py)
 
@@ -14,6 +16,7 @@ TENSORFLOW_START = re.compile(
     r"All log messages before absl::InitializeLog|oneDNN custom operations are on|"
     r"This TensorFlow binary is optimized|To enable the following instructions"
 )
+_stderr_lock = Lock()  # stderr is the whole process's
 
 
 @contextmanager
@@ -36,3 +39,21 @@ def without_lines(noise: re.Pattern[str]) -> Iterator[None]:
                 if not noise.search(line.decode("utf-8", "replace")):
                     os.write(terminal, line)
             os.close(terminal)
+
+
+@contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Silences C libraries' stderr while a damaged file is decoded; our own error replaces it.
+
+    It redirects the stderr of the process, so threads take turns, and only calls to libraries that
+    print are wrapped.
+    """
+    with _stderr_lock, Path(os.devnull).open("wb") as devnull:
+        sys.stderr.flush()
+        saved_stderr = os.dup(2)
+        try:
+            os.dup2(devnull.fileno(), 2)
+            yield
+        finally:
+            os.dup2(saved_stderr, 2)
+            os.close(saved_stderr)

@@ -12,12 +12,12 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
 from tumorseg.core.problems import error
+from tumorseg.core.quiet import silent_stderr
 from tumorseg.imaging.planes import LPS_TO_RAS_AFFINE
 from tumorseg.imaging.raw import (
     RawImage,
     check_size,
     orientation_warning,
-    silent_stderr,
     to_three_axes,
     truncated,
     unreadable,

@@ -9,12 +9,12 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tumorseg.core.problems import error
+from tumorseg.core.quiet import silent_stderr
 from tumorseg.imaging.raw import (
     MAX_PIXELS,
     RawImage,
     check_size,
     missing_channel,
-    silent_stderr,
     too_large,
     truncated,
     unreadable,

@@ -1,13 +1,7 @@
 """What every format's reader returns and raises, and how large a file may be."""
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
-from threading import Lock
 
 import numpy as np
 
@@ -15,7 +9,6 @@ from tumorseg.core.problems import DataError, Problem, error, warning
 
 MAX_PIXELS = 2**27  # of one picture, or of one slice
 MAX_BYTES = 2**31  # of one volume's numbers, and of one file
-_stderr_lock = Lock()
 
 
 @dataclass(frozen=True)
@@ -32,24 +25,6 @@ class RawImage:
     uids: tuple[str, ...] = ()
     inverted: bool = False
     notes: tuple[Problem, ...] = ()
-
-
-@contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Silences C libraries' stderr while a damaged file is decoded; our own error replaces it.
-
-    It redirects the stderr of the process, so threads take turns, and only calls to libraries that
-    print are wrapped.
-    """
-    with _stderr_lock, Path(os.devnull).open("wb") as devnull:
-        sys.stderr.flush()
-        saved_stderr = os.dup(2)
-        try:
-            os.dup2(devnull.fileno(), 2)
-            yield
-        finally:
-            os.dup2(saved_stderr, 2)
-            os.close(saved_stderr)
 
 
 def missing_channel(content: str, channel: int) -> DataError:

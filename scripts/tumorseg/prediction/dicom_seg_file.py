@@ -8,6 +8,7 @@ import pydicom
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
+from tumorseg import __version__
 from tumorseg.core.files import write_atomically
 from tumorseg.imaging.planes import LPS_TO_RAS
 from tumorseg.imaging.scans import Scan
@@ -61,7 +62,7 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
     if len(images) == 1 and len(mask) > 1:
         mask = _in_frames_order(mask, scan, images[0])
     algorithm = highdicom.AlgorithmIdentificationSequence(
-        name="tumorseg", family=codes.cid7162.ArtificialIntelligence, version="1"
+        name="tumorseg", family=codes.cid7162.ArtificialIntelligence, version=__version__
     )
     segment = highdicom.seg.SegmentDescription(
         segment_number=1,
@@ -82,7 +83,7 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
         instance_number=1,
         manufacturer="tumorseg",
         manufacturer_model_name="tumorseg",
-        software_versions="1",
+        software_versions=__version__,
         device_serial_number="none",
         series_description="Tumour, predicted: research use, not for diagnosis",
         transfer_syntax_uid=ExplicitVRLittleEndian,
