@@ -38,26 +38,40 @@ def all_losses_code(wildcards):
     return code("show_losses.py", *(f"tumorseg.losses.{n}" for n in registry.names("losses")))
 
 
-def tune_code(wildcards):
-    """The tuning script with one loss and the network in use."""
+def with_one_loss(script, wildcards):
+    """A script with one loss and the network in use: another loss changes nothing here."""
     function, _ = EXPERIMENT.losses[wildcards.loss]
     network = config["network"]["name"]
-    return code("tune.py", f"tumorseg.losses.{function}", f"tumorseg.networks.{network}")
+    return code(script, f"tumorseg.losses.{function}", f"tumorseg.networks.{network}")
 
 
-def loss_function(wildcards):
-    """The file in losses/ that a name of the config stands for."""
-    return EXPERIMENT.losses[wildcards.loss][0]
+def job_fields(wildcards, **other):
+    """What trainings and trials of tuning share of TrainingJob's fields (training/job.py)."""
+    function, constants = EXPERIMENT.losses[wildcards.loss]
+    fields = {
+        "recipe": wildcards.recipe,
+        "loss": {"name": wildcards.loss, "function": function, "constants": constants},
+        "network": config["network"],
+        "threads": config["training"]["threads"],
+        "wanted_device": config["training"]["device"],
+    }
+    return dict(sorted((fields | other).items()))
 
 
-def constants(wildcards):
-    """The constants that the config gives the loss."""
-    return EXPERIMENT.losses[wildcards.loss][1]
+def tune_code(wildcards):
+    """The tuning script with one loss and the network in use."""
+    return with_one_loss("tune.py", wildcards)
 
 
-def trial_recipe(wildcards):
-    """The recipe with the length of a trial."""
-    return EXPERIMENT.trial_recipe(wildcards.recipe, wildcards.loss)
+def tuning_job(wildcards):
+    """The training that tuning varies: a trial's number of epochs, the search's fold, first seed."""
+    return job_fields(
+        wildcards,
+        settings=EXPERIMENT.trial_recipe(wildcards.recipe, wildcards.loss),
+        fold=settings.fold_of_scope(wildcards.scope),
+        seed=config["seed"],
+        state_dir=f"{RESULTS}/.resume/tune-{wildcards.recipe}-{wildcards.loss}-{wildcards.scope}",
+    )
 
 
 def search_of(wildcards):
@@ -65,16 +79,20 @@ def search_of(wildcards):
     return EXPERIMENT.search(wildcards.recipe, wildcards.loss)
 
 
-def tuning_fold(wildcards):
-    """The fold whose training patients the search uses."""
-    return settings.fold_of_scope(wildcards.scope)
-
-
 def train_code(wildcards):
-    """The training script with one loss and the network in use: other losses do not re-train it."""
-    network = config["network"]["name"]
-    loss = loss_function(wildcards)
-    return code("train.py", f"tumorseg.losses.{loss}", f"tumorseg.networks.{network}")
+    """The training script with one loss and the network in use."""
+    return with_one_loss("train.py", wildcards)
+
+
+def training_job(wildcards):
+    """A training, before what tuning chose."""
+    return job_fields(
+        wildcards,
+        settings=EXPERIMENT.recipe(wildcards.recipe),
+        fold=int(wildcards.fold),
+        seed=int(wildcards.seed),
+        state_dir=f"{RESULTS}/.resume",
+    )
 
 
 def tuned(wildcards):
@@ -82,16 +100,6 @@ def tuned(wildcards):
     scope = EXPERIMENT.scope_of(int(wildcards.fold))
     values = {"recipe": wildcards.recipe, "loss": wildcards.loss, "scope": scope}
     return f"{TUNING}/best.yaml".format(**values) if scope else []
-
-
-def fold_number(wildcards):
-    """The fold as a number."""
-    return int(wildcards.fold)
-
-
-def training_seed(wildcards):
-    """The seed of a training as a number; the data and the folds keep the config's."""
-    return int(wildcards.seed)
 
 
 def predict_cases_code(wildcards):

@@ -24,17 +24,7 @@ rule train:
         mem_mb=3000,
     params:
         code=train_code,
-        recipe="{recipe}",
-        settings=lookup(within=config, dpath="recipes/{recipe}"),
-        loss="{loss}",
-        loss_function=loss_function,
-        constants=constants,
-        network=lookup(within=config, dpath="network"),
-        fold=fold_number,
-        seed=training_seed,
-        threads=lookup(within=config, dpath="training/threads"),
-        wanted_device=lookup(within=config, dpath="training/device"),
-        state_dir=f"{RESULTS}/.resume",
+        job=training_job,
     script:
         "../scripts/train.py"
 

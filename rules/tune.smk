@@ -23,19 +23,9 @@ rule tune:
         gpu=0,
     params:
         code=tune_code,
-        recipe="{recipe}",
-        settings=trial_recipe,
-        loss="{loss}",
-        loss_function=loss_function,
-        constants=constants,
-        network=lookup(within=config, dpath="network"),
+        job=tuning_job,
         search=search_of,
-        fold=tuning_fold,
-        seed=lookup(within=config, dpath="seed"),
-        threads=lookup(within=config, dpath="training/threads"),
         at_once=lookup(within=config, dpath="tuning/trials_at_once"),
-        wanted_device=lookup(within=config, dpath="training/device"),
-        state_dir=f"{RESULTS}/.resume/tune-{{recipe}}-{{loss}}-{{scope}}",
     script:
         "../scripts/tune.py"
 

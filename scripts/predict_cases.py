@@ -1,9 +1,8 @@
-"""Predicts every training's test and validation cases, at native resolution."""
+"""Predicts the test and validation cases of every training, at native size."""
 
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
@@ -11,10 +10,11 @@ import yaml
 from tumorseg.core import device
 from tumorseg.core.files import read_table, write_text
 from tumorseg.core.images import write_png
+from tumorseg.core.records import NetworkSettings, RecipeSettings
 from tumorseg.data.folds import positions
 from tumorseg.evaluation.probabilities import quantised
 from tumorseg.imaging.placement import Placement
-from tumorseg.training import model as training_model
+from tumorseg.training.model import build_network, with_channels
 
 
 def main(
@@ -25,8 +25,8 @@ def main(
     weights: list[str],
     settings_files: list[str],
     predictions: list[str],
-    settings: dict[str, Any],
-    network: dict[str, Any],
+    settings: RecipeSettings,
+    network: NetworkSettings,
     seed: int,
     threads: int,
     wanted_device: str,
@@ -34,17 +34,27 @@ def main(
 ) -> None:
     """Writes <case>.png: 16 bit, probability = value / 65535, native height and width.
 
-    weights, settings_files, predictions: one a training, in the same order; the validation cases,
-    which only choose a threshold, go into the folder's subfolder validation/. A training that
-    failed gets a file FAILED with the reason instead. One job serves all trainings of a loss,
+    Validation cases, which only choose a threshold, go into the subfolder validation/. A training
+    that failed gets a file FAILED with the reason instead. One job serves all trainings of a loss,
     because starting Keras takes longer than predicting.
+
+    Args:
+        images_file, placement_table, folds_table: packed images, their placement, the folds.
+        weights, settings_files, predictions: one per training, in the same order; predictions are
+            the folders to write.
+        settings: the recipe.
+        network: the network's name and size.
+        seed: of the device; no prediction depends on it.
+        threads: CPU threads.
+        wanted_device: auto, cpu, gpu or tpu.
+        batch_size: images at once.
     """
     folds = read_table(folds_table)
     places = read_table(placement_table)
     device.start(wanted=wanted_device, threads=threads, seed=seed)
-    from tumorseg.training import inference  # Keras may only start after the device is set up
+    from tumorseg.training.inference import predict  # Keras may only start after the device is set up
 
-    model = training_model.build_network(network, settings)
+    model = build_network(network, settings)
     model.compile(optimizer=None, jit_compile=False)  # XLA would compile longer than it saves
     images = np.load(images_file, mmap_mode="r")
     for weight, settings_file, prediction in zip(weights, settings_files, predictions, strict=True):
@@ -59,8 +69,8 @@ def main(
         mirrored = settings["training"]["mirrored"]
         for role, into in (("test", folder), ("validation", folder / "validation")):
             rows = positions(folds, facts["fold"], role, places["case"])
-            inputs = training_model.with_channels(images[rows], settings["channels"])
-            probabilities = inference.predict(model, inputs, batch_size, mirrored)[..., 0]
+            inputs = with_channels(images[rows], settings["channels"])
+            probabilities = predict(model, inputs, batch_size, mirrored)[..., 0]
             into.mkdir(exist_ok=True)
             for row, probability in zip(rows, probabilities, strict=True):
                 line = places.iloc[row].to_dict()

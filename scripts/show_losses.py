@@ -1,4 +1,4 @@
-"""Shows the losses themselves: value and slope against the probability of the true class."""
+"""Draws each loss: value and gradient against the probability of the true class."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Shows the network as it is built for training: Fig. 1."""
+"""Draws the network as it is built for training (Fig. 1)."""
 
 import json
 
@@ -30,12 +30,18 @@ def main(
     channels: int,
     settings: dict,
 ) -> None:
-    """Builds the network (no training, no weights read) and draws it.
+    """Builds the network without training it and draws it.
 
-    settings: further arguments of the network's build().
+    Args:
+        network_svg: written.
+        network: the network's name.
+        size_px: side of its input in pixels.
+        base_width: feature maps of its first block.
+        channels: channels of its input.
+        settings: further arguments of the network's build().
     """
     build = {"size_px": size_px, "base_width": base_width, "channels": channels, **settings}
-    print(f"builds {network}: {json.dumps(build)}")
+    print(f"{network} with {json.dumps(build)}")
     model = entry("networks", network).build(**build)
     title = f"Fig. 1: the network ({network})"
     save_svg(draw(described(model), title, model.count_params()), network_svg)

@@ -1,4 +1,4 @@
-"""Shows the tuning: Table 1, the trials by epoch and the sensitivity to each searched value."""
+"""Shows the tuning: Table 1, the score of every trial by epoch, and that of each value."""
 
 from pathlib import Path
 
@@ -8,16 +8,16 @@ from tumorseg.core.files import read_table
 from tumorseg.reporting import tuning_figures
 from tumorseg.reporting.figure_style import save_svg
 from tumorseg.reporting.table_pages import write_tables
-from tumorseg.tuning import results
+from tumorseg.tuning.results import FinishedSearch, table1
 
 
-def read(best_file: Path) -> results.Search:
+def read(best_file: Path) -> FinishedSearch:
     """One search from its folder <recipe>/<loss>/<scope>."""
     recipe, loss, scope = best_file.parts[-4:-1]
-    return results.Search(
+    return FinishedSearch(
         *(recipe, loss, scope),
         best=yaml.safe_load(best_file.read_text(encoding="utf-8")),
-        cells=read_table(best_file.with_name("trials.tsv"), text_columns=("failure",)),
+        grid_points=read_table(best_file.with_name("trials.tsv"), text_columns=("failure",)),
         history=read_table(best_file.with_name("history.tsv")),
     )
 
@@ -30,9 +30,15 @@ def main(
     curves: list[str],
     effects: list[str],
 ) -> None:
-    """Writes Table 1 as TSV and page, and two figures a recipe; a figure's name is its recipe."""
+    """Writes Table 1 as TSV and page, and two figures per recipe.
+
+    Args:
+        best_files: best.yaml of each search; others: the tables beside them, which are read too.
+        tables: table1.tsv and table1.html, written.
+        curves, effects: <recipe>.svg, written.
+    """
     searches = [read(Path(path)) for path in best_files]
-    write_tables({"table1": results.table1(searches)}, tables)
+    write_tables({"table1": table1(searches)}, tables)
     for path in map(Path, curves):
         save_svg(tuning_figures.curve_figure(searches, path.stem), path)
     for path in map(Path, effects):

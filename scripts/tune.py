@@ -6,104 +6,74 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
-from tumorseg.core.files import read_table, write_table, write_text
-from tumorseg.data import folds
-from tumorseg.training import identity
-from tumorseg.training.prepare import Cell
-from tumorseg.tuning import results
-from tumorseg.tuning import search as tuning
-from tumorseg.tuning.ray_session import session
-
-
-def data_digest(cell: Cell) -> str:
-    """A short name for the cases that the trials see: the fold's, without its test patients."""
-    table, order = read_table(cell.folds_table), read_table(cell.placement_table)["case"]
-    parts = [np.load(path, mmap_mode="r") for path in (cell.images_file, cell.targets_file)]
-    rows = [folds.positions(table, cell.fold, role, order) for role in ("train", "validation")]
-    return identity.digest(*[part[r] for r in rows for part in parts])
+from tumorseg.core.files import write_table, write_text
+from tumorseg.core.records import Search, TuningResult
+from tumorseg.training.job import TrainingJob
+from tumorseg.tuning.results import TrialRecord, best_result, epoch_table, grid_table, values_text
+from tumorseg.tuning.search import run_search
 
 
 def main(
     *,
-    images_file: str,
-    targets_file: str,
-    placement_table: str,
-    folds_table: str,
-    trials_table: str,
-    history_table: str,
-    best_file: str,
-    recipe: str,
-    settings: dict[str, Any],
-    loss: str,
-    loss_function: str,
-    constants: dict[str, Any],
-    network: dict[str, Any],
-    search: dict[str, Any],
-    fold: int,
-    seed: int,
-    threads: int,
+    job: dict[str, Any],
+    search: Search,
     at_once: int,
-    wanted_device: str,
-    state_dir: str,
     code: str,
     cores: int,
     gpus: int,
+    trials_table: str,
+    history_table: str,
+    best_file: str,
+    **cases: str,
 ) -> None:
-    """Writes the cells of the grid, the history of every trial and what won.
+    """Writes the grid points, the history of every trial and the values that won.
 
-    fold: whose training patients the trials train on and whose validation patients score them.
-    cores, gpus: what the job was given; at_once: trials side by side where that allows it.
+    Args:
+        job: the fields of TrainingJob that the config determines; on its fold's training patients
+            the trials train, and its validation patients score them.
+        search: what is searched.
+        at_once: trials side by side, where cores and GPUs allow it.
+        code: digest of the code that tunes.
+        cores, gpus: what the Snakemake job may use.
+        trials_table, history_table, best_file: written.
+        cases: the packed cases and the folds, under TrainingJob's names.
     """
-    cell = Cell(
-        images_file=str(Path(images_file).resolve()),
-        targets_file=str(Path(targets_file).resolve()),
-        placement_table=str(Path(placement_table).resolve()),
-        folds_table=str(Path(folds_table).resolve()),
-        settings=settings,
-        loss_function=loss_function,
-        constants=constants,
-        network=network,
-        fold=fold,
-        seed=identity.training_seed(seed, fold, tuning=True),
-        threads=threads,
-        wanted_device=wanted_device,
-        state_dir=str(Path(state_dir).resolve()),
-        code=code,
-    )
-    name = f"{recipe}/{loss}"
-    Path(state_dir).mkdir(parents=True, exist_ok=True)
+    training_job = TrainingJob(**job, **cases, code=code, tuning=True).with_absolute_paths()
+    Path(training_job.state_dir).mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    runs = []
+    trials: list[TrialRecord] = []
     if search["trials"]:
-        joined = bool(os.environ.get("RAY_ADDRESS"))
-        possible = gpus or max(1, cores // threads)
-        side_by_side = at_once if search["search"] == "optuna" else min(at_once, possible)
-        with session(max(cores, threads), gpus):
-            runs = tuning.run_trials(
-                cell,
-                search,
-                data=data_digest(cell),
-                gpus=min(gpus, 1),
-                at_once=None if joined and search["search"] != "optuna" else side_by_side,
-                say=lambda text: print(f"tune {name}  {text}", flush=True),
-            )
-    table = results.cell_table(runs, search)
-    found = results.best(table, search, settings["training"])
-    if not runs:
-        found = {"status": "nothing to search", "training": {}, "constants": {}}
+        trials = run_search(
+            training_job,
+            search,
+            at_once=at_once,
+            cores=cores,
+            gpus=gpus,
+            report=lambda text: print(f"tune {training_job.name}  {text}", flush=True),
+        )
+    table = grid_table(trials, search)
+    best = best_result(table, search, training_job.settings["training"])
+    if not trials:
+        best = {"status": "nothing to search", "training": {}, "constants": {}}
     write_table(table, trials_table)
-    write_table(results.history_table(runs), history_table)
-    asked = {"recipe": recipe, "loss": loss, "search": search["search"], "fold": fold}
-    asked |= {"searched": search["searched"], "trials": search["trials"]}
-    write_text(best_file, yaml.safe_dump(asked | found, sort_keys=False))
-    shutil.rmtree(state_dir, ignore_errors=True)
-    text = results.text_of(found["training"] | found["constants"])
+    write_table(epoch_table(trials), history_table)
+    searched: TuningResult = {
+        "recipe": training_job.recipe,
+        "loss": training_job.loss["name"],
+        "search": search["search"],
+        "fold": training_job.fold,
+        "searched": search["searched"],
+        "trials": search["trials"],
+    }
+    write_text(best_file, yaml.safe_dump({**searched, **best}, sort_keys=False))
+    shutil.rmtree(training_job.state_dir, ignore_errors=True)
     print(
-        f"tune {name}  {found['status']}: {text}; {len(runs)} trials, "
-        f"{sum(len(run.history) for run in runs)} epochs, {time.perf_counter() - started:.0f} s"
+        f"tune {training_job.name}  {best['status']}: "
+        f"{values_text(best['training'] | best['constants'])}; {len(trials)} trials, "
+        f"{sum(len(trial.history) for trial in trials)} epochs, "
+        f"{time.perf_counter() - started:.0f} s"
     )
 
 

@@ -1,6 +1,6 @@
-"""The records that settings files and the config carry between steps, as types.
+"""The records that the config, settings files and trainings carry, as types.
 
-They are plain dictionaries at run time (YAML holds them); the types name their keys once.
+At run time they are plain dictionaries, because YAML holds them.
 """
 
 from typing import Any, Literal, NotRequired, TypedDict
@@ -9,7 +9,7 @@ CHANGES_NO_RESULT = True  # types only (workflow/code_digest.py)
 
 
 class NetworkSettings(TypedDict):
-    """Which network is trained and how large; `parameters` is known once it is built."""
+    """Which network is trained, and its size; `parameters` is known once it is built."""
 
     name: str
     size_px: int
@@ -18,7 +18,7 @@ class NetworkSettings(TypedDict):
 
 
 class TrainingSettings(TypedDict):
-    """The key `training` of a recipe; config.schema.yaml describes each."""
+    """The key `training` of a recipe; config.schema.yaml describes each field."""
 
     epochs: int
     batch_size: int
@@ -42,12 +42,13 @@ class RecipeSettings(TypedDict):
 
 
 class Search(TypedDict):
-    """What is searched for one loss and recipe, as tuning.search_space.resolve returns it.
+    """What tuning searches for one loss and recipe; `tuning.search_space.resolve` builds it.
 
-    A dimension is a list of values or a range {low, high, log}. space: the dimensions that need a
-    training of their own; searched: all dimensions, as the report prints them. scored_epochs: the
-    numbers of epochs at which each run is scored; epochs: the length of a run. trials: 0 where
-    there is nothing to search.
+    A dimension is a list of values or a range {low, high, log}.
+    space: the dimensions that need a training of their own.
+    searched: all dimensions, as the report prints them.
+    scored_epochs: the numbers of epochs at which each trial is scored; epochs: a trial's length.
+    trials: how many; 0 where there is nothing to search.
     """
 
     search: Literal["grid", "random", "optuna"]
@@ -61,23 +62,23 @@ class Search(TypedDict):
     keep_best: bool
 
 
-class TuningResult(TypedDict):
-    """best.yaml: what was searched and which values won; training and constants may be empty."""
+class TuningResult(TypedDict, total=False):
+    """best.yaml: what was searched and which values won. Empty where nothing was tuned."""
 
-    status: str
+    recipe: str
+    loss: str
+    search: str
+    fold: int
+    searched: dict[str, Any]
+    trials: int
+    status: Literal["won", "nothing learned", "nothing to search"]
     training: dict[str, Any]
     constants: dict[str, Any]
-    val_iou: NotRequired[float]
-    recipe: NotRequired[str]
-    loss: NotRequired[str]
-    search: NotRequired[str]
-    fold: NotRequired[int]
-    searched: NotRequired[dict[str, Any]]
-    trials: NotRequired[int]
+    val_iou: float
 
 
 class LossSettings(TypedDict):
-    """A configured loss: its name, the file in losses/ and the constants it was trained with."""
+    """A configured loss: its name, its file in losses/, and its constants."""
 
     name: str
     function: str
@@ -85,7 +86,7 @@ class LossSettings(TypedDict):
 
 
 class TrainingRecord(TypedDict):
-    """settings.yaml of one training: all that was set, and how it ended."""
+    """settings.yaml of one training: everything that was set, and how the training ended."""
 
     status: Literal["ok", "failed"]
     failure: str

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tumorseg.reporting.figure_style import LEGEND, WIDTH_IN, empty_figure, style, titled
-from tumorseg.tuning.results import Search, text_of, winner
+from tumorseg.tuning.results import FinishedSearch, values_text, winner
 from tumorseg.tuning.search_space import has_values
 
 STAR = {
@@ -33,7 +33,7 @@ def _panels(count: int) -> tuple[Figure, list[Axes]]:
     return figure, axes[:count]
 
 
-def curve_figure(searches: list[Search], recipe: str) -> Figure:
+def curve_figure(searches: list[FinishedSearch], recipe: str) -> Figure:
     """Validation IoU by epoch: one line per trial, one panel per search, a star at the best."""
     title = f"Tuning by epoch ({recipe})"
     shown = [s for s in searches if s.recipe == recipe and len(s.history)]
@@ -42,13 +42,13 @@ def curve_figure(searches: list[Search], recipe: str) -> Figure:
     style()
     figure, axes = _panels(len(shown))
     for axis, search in zip(axes, shown, strict=True):
-        trials = list(dict.fromkeys(search.cells["trial"]))
+        trials = list(dict.fromkeys(search.grid_points["trial"]))
         colours = sns.color_palette("viridis", len(trials))
         for trial, colour in zip(trials, colours, strict=True):
             rows = search.history[search.history["trial"] == trial]
-            label = text_of(search.chosen(trial))
+            label = values_text(search.chosen(trial))
             axis.plot(rows["epoch"], rows["val_iou"], color=colour, lw=1.4, label=label)
-            status = set(search.cells.loc[search.cells["trial"] == trial, "status"])
+            status = set(search.grid_points.loc[search.grid_points["trial"] == trial, "status"])
             if len(rows) and status & {"pruned", "failed"}:
                 last = rows.iloc[-1]
                 axis.plot(last["epoch"], last["val_iou"], "x", color=colour, ms=7, mew=2)
@@ -61,7 +61,7 @@ def curve_figure(searches: list[Search], recipe: str) -> Figure:
     return figure
 
 
-def sensitivity_figure(searches: list[Search], recipe: str) -> Figure:
+def sensitivity_figure(searches: list[FinishedSearch], recipe: str) -> Figure:
     """Best validation IoU of each trial against each searched value, one panel per dimension."""
     title = f"Effect of each tuned value ({recipe})"
     shown = [s for s in searches if s.recipe == recipe and len(s.history)]
@@ -82,7 +82,7 @@ def sensitivity_figure(searches: list[Search], recipe: str) -> Figure:
         colours = sns.color_palette("colorblind", len(of_loss))
         for search, colour in zip(of_loss, colours, strict=True):
             by = ["trial", "epochs"] if name == "epochs" else ["trial", name]
-            points = search.cells.groupby(by, as_index=False)["val_iou"].max()
+            points = search.grid_points.groupby(by, as_index=False)["val_iou"].max()
             axis.scatter(points[name], points["val_iou"], s=22, color=colour, label=search.scope)
             best = points.groupby(name)["val_iou"].max()
             if has_values(search.best["searched"][name]):
@@ -99,17 +99,17 @@ def sensitivity_figure(searches: list[Search], recipe: str) -> Figure:
     return figure
 
 
-def _star(axis: Axes, search: Search, name: str) -> None:
-    best = winner(search.cells)
+def _star(axis: Axes, search: FinishedSearch, name: str) -> None:
+    best = winner(search.grid_points)
     if best is not None:
         axis.scatter(best[name], best["val_iou"], **STAR)
 
 
-def _result_text(shown: list[Search]) -> str:
+def _result_text(shown: list[FinishedSearch]) -> str:
     epochs = sum(len(search.history) for search in shown)
-    separate = sum(int(search.cells["epochs"].sum()) for search in shown)
-    text = f"{sum(s.cells['trial'].nunique() for s in shown)} trials, {epochs} epochs trained"
+    separate = sum(int(search.grid_points["epochs"].sum()) for search in shown)
+    text = f"{sum(s.grid_points['trial'].nunique() for s in shown)} trials, {epochs} epochs trained"
     if separate > epochs:
         text += f" (training every grid point separately: {separate})"
-    best = [f"{s.name} {text_of(s.best['training'] | s.best['constants'])}" for s in shown]
+    best = [f"{s.name} {values_text(s.best['training'] | s.best['constants'])}" for s in shown]
     return f"{text}; star: chosen" + (f": {'; '.join(best)}" if len(best) <= 2 else "")

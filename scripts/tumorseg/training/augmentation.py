@@ -1,4 +1,4 @@
-"""Random flips, rotation, scale, shift and intensity of a training case, at network size."""
+"""Random augmentation of a training case: flip, rotation, scale, shift and intensity."""
 
 import cv2
 import numpy as np
@@ -9,9 +9,9 @@ def augment(
 ) -> tuple[np.ndarray, np.ndarray]:
     """One random variant of a case: image (size, size, channels) float32, mask (size, size) 0/1.
 
-    At strength 1: mirrored left-right half of the time, rotation up to 15 degrees, scale .85 to
-    1.15, shift up to 6 % of the side, contrast .8 to 1.2, brightness +-.2. The mask moves with the
-    image by linear interpolation and a threshold of .5, so it stays 0/1.
+    At strength 1: rotation up to 15 degrees, scale .85 to 1.15, shift up to 6 % of the side,
+    contrast .8 to 1.2, brightness +-.2. At any strength, half of the cases are mirrored left-right.
+    The mask moves with the image by linear interpolation and a threshold of .5, so it stays 0/1.
     """
     size = image.shape[0]
     angle = strength * random.uniform(-15, 15)

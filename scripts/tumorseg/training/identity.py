@@ -1,4 +1,4 @@
-"""What training and prediction of a cell share: its network, its input and its identity."""
+"""What identifies a training: its random seed, digests of its content, package versions."""
 
 import hashlib
 import json
@@ -9,29 +9,27 @@ from typing import Any
 import numpy as np
 
 
-def training_seed(seed: int, fold: int, tuning: bool = False) -> int:
-    """The number that all randomness of one training comes from; no two trainings share one.
+def random_seed(seed: int, fold: int, tuning: bool = False) -> int:
+    """The number from which all randomness of one training comes; no two trainings share one.
 
-    Tuning has its own, so that the winner is not also the luckiest start of the comparison.
+    Tuning has numbers of its own: the winner of a search must not also be the luckiest start of
+    the comparison.
     """
     return 1000 * seed + fold + 500 * tuning
 
 
-def digest(*parts: Any) -> str:
-    """A short name for all that shapes a training's result, the contents of arrays included."""
-    seen = hashlib.sha256()
+def content_digest(*parts: Any) -> str:
+    """20 hexadecimal digits that change with the content of any part: an array or plain values."""
+    content = hashlib.sha256()
     for part in parts:
-        if hasattr(part, "images"):
-            seen.update(np.ascontiguousarray(part.images).tobytes())
-            seen.update(np.ascontiguousarray(part.masks).tobytes())
-        elif isinstance(part, np.ndarray):
-            seen.update(np.ascontiguousarray(part).tobytes())
+        if isinstance(part, np.ndarray):
+            content.update(np.ascontiguousarray(part).tobytes())
         else:
-            seen.update(json.dumps(part, sort_keys=True).encode())
-    return seen.hexdigest()[:20]
+            content.update(json.dumps(part, sort_keys=True).encode())
+    return content.hexdigest()[:20]
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that shape the numbers."""
+    """The versions of Python and of the packages that shape the numbers."""
     names = ("keras", "tensorflow-cpu", "numpy", "opencv-python-headless")
     return {"python": sys.version.split()[0]} | {name: version(name) for name in names}

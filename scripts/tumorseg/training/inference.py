@@ -1,4 +1,4 @@
-"""Probabilities that a network gives for images, in batches of equal size."""
+"""Predicts probabilities of images with a network."""
 
 import keras
 import numpy as np
@@ -9,11 +9,11 @@ def predict(
 ) -> np.ndarray:
     """Probabilities (n, size, size, 1) float32, in batches of equal size (one compilation).
 
-    mirrored: the mean of what the network says of an image and of its left-right mirror image.
+    mirrored: the mean of the predictions of an image and of its left-right mirror image.
     """
     if mirrored:
-        other = predict(model, images[:, :, ::-1], batch_size)[:, :, ::-1]
-        return (predict(model, images, batch_size) + other) / 2
+        mirror = predict(model, images[:, :, ::-1], batch_size)[:, :, ::-1]
+        return (predict(model, images, batch_size) + mirror) / 2
     padding = -len(images) % batch_size
     padded = np.concatenate([images, np.zeros((padding, *images.shape[1:]), images.dtype)])
     parts = [

@@ -1,7 +1,8 @@
-"""Training of one cell (recipe, loss, fold): batches, epochs, resumption; Keras only.
+"""The training loop: batches, epochs, validation and resumption. Uses Keras only.
 
 Everything random is a function of (seed, fold, epoch), never of what ran before, and the whole
-state is stored after each epoch: a killed run goes on and ends bit-identical to one left alone.
+state is stored after each epoch: a killed training resumes and ends bit-identical to an
+undisturbed one.
 """
 
 import time
@@ -35,10 +36,10 @@ class Cases:
 
 @keras.saving.register_keras_serializable("tumorseg")
 class Rate(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up, then constant; or, with a horizon, down a half cosine to 0 at its step.
+    """Learning rate: linear warm-up, then constant or, with a horizon, a half cosine down to 0.
 
-    Without a horizon the rate at a step does not depend on how many will follow: a run of 30 epochs
-    passes through the very weights that a run of 10 ends with.
+    Without a horizon the rate at a step does not depend on how many steps will follow: a training
+    of 30 epochs passes through the same weights with which one of 10 epochs ends.
     """
 
     def __init__(self, rate: float, warmup_steps: int, horizon_steps: int = 0) -> None:
@@ -60,7 +61,17 @@ class Rate(keras.optimizers.schedules.LearningRateSchedule):
 def compile_model(
     model: keras.Model, loss: CaseLoss, plan: Plan, steps_per_epoch: int, machine: Device
 ) -> None:
-    """Adam with the plan's schedule and decoupled weight decay (Loshchilov & Hutter 2019)."""
+    """Compiles with Adam, the plan's schedule and decoupled weight decay.
+
+    Source: Loshchilov & Hutter 2019.
+
+    Args:
+        model: the network; compiled in place.
+        loss: the loss.
+        plan: learning rate, schedule and weight decay.
+        steps_per_epoch: to convert the schedule's epochs into steps.
+        machine: decides whether XLA compiles.
+    """
     rate: Any = plan.learning_rate
     if plan.warmup_epochs or has_horizon(plan.schedule):
         horizon = plan.epochs * steps_per_epoch if has_horizon(plan.schedule) else 0
@@ -72,7 +83,7 @@ def compile_model(
 def epoch_batches(
     cases: Cases, loss: CaseLoss, plan: Plan, epoch: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The shuffled, augmented batches of one epoch: a pure function of (seed, epoch)."""
+    """The shuffled, augmented batches of one epoch; they depend on (seed, epoch) only."""
     order = np.random.default_rng([plan.seed, epoch]).permutation(len(cases))
     for start in range(0, len(order), plan.batch_size):
         chosen = np.sort(order[start : start + plan.batch_size])
@@ -90,23 +101,31 @@ def epoch_batches(
 
 def validate(probability: np.ndarray, masks: np.ndarray, loss: CaseLoss) -> dict[str, float]:
     """Loss, pooled IoU and mean Dice of the cases at threshold .5, at network size."""
-    truth, found = masks > 0, probability > 0.5
+    truth, predicted = masks > 0, probability > 0.5
     axes = tuple(range(1, truth.ndim))
-    both, total = (truth & found).sum(axes), truth.sum(axes) + found.sum(axes)
+    both, total = (truth & predicted).sum(axes), truth.sum(axes) + predicted.sum(axes)
     values = loss.call(loss.targets(masks), probability)
     return {
         "val_loss": float(keras.ops.convert_to_numpy(values).mean()),
-        "val_iou": float(both.sum() / max(1, (truth | found).sum())),
+        "val_iou": float(both.sum() / max(1, (truth | predicted).sum())),
         "val_dice": float(np.mean(2 * both / np.maximum(total, 1))),
     }
 
 
 class Training:
-    """One training as it goes on: `epoch()` does the next one, `outcome` holds what there is.
+    """One training in progress: `epoch()` trains the next epoch, `outcome` is the result so far.
 
-    keep_best chooses the epoch of the best pooled validation IoU, otherwise the last one.
-    state: a file that is written after each epoch and read at the start; None stores nothing.
-    A loss that is not finite ends the training with outcome.failure set.
+    With plan.keep_best the weights of the best pooled validation IoU are chosen, otherwise the
+    last ones. A loss that is not finite ends the training and sets outcome.failure.
+
+    Args:
+        model: the network, not yet compiled.
+        loss: the loss.
+        plan: the settings.
+        training: cases to train on.
+        validation: cases that score each epoch.
+        machine: the device, as `device.start` returned it.
+        state: a file that is written after each epoch and read at the start; None stores nothing.
     """
 
     def __init__(
@@ -123,7 +142,7 @@ class Training:
         self.model, self.loss, self.plan, self.machine = model, loss, plan, machine
         self.training, self.validation, self.state = training, validation, state
         self.steps = -(-len(training) // plan.batch_size)
-        with machine.scope():  # the optimizer's variables, too, live on every device
+        with machine.scope():  # the optimizer's variables must live on every device too
             compile_model(model, loss, plan, self.steps, machine)
             model.optimizer.build(model.trainable_variables)
         self.variables = [*model.variables, *model.optimizer.variables]
@@ -133,11 +152,11 @@ class Training:
 
     @property
     def finished(self) -> bool:
-        """Whether there is no epoch left to do."""
+        """Whether no epoch is left, or the training failed."""
         return bool(self.outcome.failure) or len(self.outcome.history) >= self.plan.epochs
 
     def epoch(self) -> dict[str, float] | None:
-        """Trains and validates once more; the epoch's row of the history, None where it failed."""
+        """Trains and validates one epoch; returns its row of the history, None where it failed."""
         model, plan, outcome = self.model, self.plan, self.outcome
         started, epoch = time.perf_counter(), len(outcome.history)
         batches = partial(epoch_batches, self.training, self.loss, plan, epoch)
@@ -148,12 +167,12 @@ class Training:
         weights = model.get_weights()
         chosen = self.average.values or weights
         model.set_weights(chosen)
-        found = predict(model, self.validation.images, plan.batch_size, plan.mirrored)
+        probability = predict(model, self.validation.images, plan.batch_size, plan.mirrored)
         model.set_weights(weights)
-        if not np.isfinite(found).all():  # the last step broke the weights, the loss was finite yet
-            outcome.failure = f"the predictions stopped being finite in epoch {epoch + 1}"
+        if not np.isfinite(probability).all():  # the last step broke the weights, not yet the loss
+            outcome.failure = f"the predictions were not finite in epoch {epoch + 1}"
             return None
-        scores = validate(found, self.validation.masks, self.loss)
+        scores = validate(probability, self.validation.masks, self.loss)
         best = max((row["val_iou"] for row in outcome.history), default=-1.0)
         if not plan.keep_best or scores["val_iou"] > best:
             outcome.weights = [weight.copy() for weight in chosen]
@@ -169,18 +188,18 @@ class Training:
         if self.plan.weight_average:
             self.average.update(self.model.get_weights())
 
-    def run(self, say: Callable[[str], None] = print) -> Outcome:
-        """Does all epochs that are left and says a line after each."""
+    def run(self, report: Callable[[str], None] = print) -> Outcome:
+        """Trains all epochs that are left; reports a line after each."""
         if self.outcome.history:
-            say(f"goes on after epoch {len(self.outcome.history)} of an earlier run")
+            report(f"resumes after epoch {len(self.outcome.history)} of an earlier run")
         while not self.finished:
             row = self.epoch()
             if row is None:
                 break
-            left = (self.plan.epochs - row["epoch"]) * row["seconds"] / 60
-            say(
+            minutes_left = (self.plan.epochs - row["epoch"]) * row["seconds"] / 60
+            report(
                 f"epoch {row['epoch']}/{self.plan.epochs}  loss {row['loss']:.4g}  val Dice "
                 f"{row['val_dice']:.3f}  val IoU {row['val_iou']:.3f}  {row['seconds']:.0f} s, "
-                f"{left:.1f} min to go"
+                f"{minutes_left:.1f} min left"
             )
         return self.outcome

@@ -1,4 +1,4 @@
-"""The settings of one training; needs no Keras."""
+"""The settings of one training's optimisation. Needs no Keras."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ HORIZON = {"constant": False, "cosine": True}
 
 @dataclass(frozen=True)
 class Plan:
-    """The settings of one training; the fields are the keys of a recipe in the config."""
+    """How one training proceeds; the fields are the keys of a recipe's `training`, and the seed."""
 
     epochs: int
     batch_size: int
@@ -23,8 +23,8 @@ class Plan:
 
 
 def has_horizon(schedule: str) -> bool:
-    """Whether the rate at an epoch depends on how many will follow.
+    """Whether the learning rate at an epoch depends on how many epochs will follow.
 
-    Without a horizon a long run passes through every shorter one, and tuning trains it once.
+    Without a horizon a long training passes through every shorter one, so tuning trains once.
     """
     return HORIZON[schedule]

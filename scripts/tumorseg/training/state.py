@@ -1,4 +1,4 @@
-"""The state of a training after an epoch, and its file: what a killed run goes on from."""
+"""The state of a training after an epoch, and the file from which a killed training resumes."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ HISTORY = ("epoch", "learning_rate", "loss", "val_loss", "val_iou", "val_dice", 
 
 @dataclass
 class Outcome:
-    """What a training leaves: one history row an epoch, the weights to use, and why it failed."""
+    """The result of a training: a history row per epoch, the weights to use, why it failed."""
 
     history: list[dict[str, float]] = field(default_factory=list)
     weights: list[np.ndarray] = field(default_factory=list)
@@ -26,8 +26,8 @@ class Outcome:
 class Average:
     """Exponential moving average of all weights, normalisation statistics included.
 
-    decay: what a step keeps of the average; 0 averages nothing. Its memory grows from short to
-    1 / (1 - decay) steps, which keeps the untrained weights out of it.
+    decay: the share of the average that a step keeps; 0 averages nothing. The first steps keep
+    less, so that the untrained weights are soon forgotten.
     """
 
     decay: float
@@ -45,7 +45,7 @@ class Average:
 
 
 def store(path: Path, variables: list[Any], outcome: Outcome, average: Average) -> None:
-    """Writes all of it (variables: the model's and the optimizer's), in one rename."""
+    """Writes the whole state atomically. variables: the model's and the optimizer's."""
     groups = {
         "variable": [keras.ops.convert_to_numpy(variable) for variable in variables],
         "weight": outcome.weights,
@@ -67,7 +67,7 @@ def store(path: Path, variables: list[Any], outcome: Outcome, average: Average) 
 
 
 def restore(path: Path, variables: list[Any], outcome: Outcome, average: Average) -> None:
-    """Puts back what `store` wrote, bit for bit."""
+    """Sets variables, outcome and average to what `store` wrote, bit for bit."""
     with np.load(path, allow_pickle=False) as stored:
         for index, variable in enumerate(variables):
             variable.assign(stored[f"variable_{index}"])

@@ -1,4 +1,4 @@
-"""Checks of a tuning preset against the schema and the losses; runs where Snakemake runs."""
+"""Checks a tuning preset against the config's schema and the losses, before anything runs."""
 
 from typing import Any
 
@@ -8,30 +8,44 @@ from tumorseg.core.errors import UserError
 from tumorseg.loss_kit import configured
 from tumorseg.tuning.search_space import dimensions, has_values
 
-NOT_TUNED = ("keep_best", "mirrored")  # how epochs are chosen and predictions made: the protocol
-WHOLE = ("epochs", "batch_size")
+NOT_TUNED = (
+    "keep_best",
+    "mirrored",
+)  # part of the protocol: how epochs are chosen and predictions made
+WHOLE_NUMBERS = ("epochs", "batch_size")
 
 
 def check(
     preset: dict[str, Any], name: str, function: str, training_schema: dict[str, Any], where: str
 ) -> None:
-    """Raises UserError for a dimension or a value that neither the training nor the loss takes."""
+    """Rejects a dimension or a value that neither the training nor the loss accepts.
+
+    Args:
+        preset: the tuning preset.
+        name: the loss's name in the config.
+        function: its file in losses/.
+        training_schema: the schema's properties of a recipe's `training`.
+        where: the preset's place in the config, for messages.
+
+    Raises:
+        UserError: names the dimension, what is wrong and what is allowed.
+    """
     for key, values in dimensions(preset, name, function).items():
         here = f"{where}: {name}: {key}"
         if key in NOT_TUNED:
-            raise UserError(f"{here} is part of the protocol and not tuned")
-        several = has_values(values)
-        if several and len(set(map(str, values))) < len(values):
-            raise UserError(f"{here}: a value stands twice in {values}")
-        if not several and preset["search"] == "grid":
+            raise UserError(f"{here} is part of the protocol and cannot be tuned; remove it")
+        listed = has_values(values)
+        if listed and len(set(map(str, values))) < len(values):
+            raise UserError(f"{here}: {values} holds a value twice; remove one")
+        if not listed and preset["search"] == "grid":
             raise UserError(f"{here}: a grid needs a list of values, not a range")
-        if not several and key in WHOLE:
+        if not listed and key in WHOLE_NUMBERS:
             raise UserError(f"{here}: give a list of whole numbers, not a range")
-        if not several and not 0 <= values["low"] < values["high"]:
-            raise UserError(f"{here}: low must lie from 0 to below high")
-        if not several and values.get("log") and not values["low"]:
-            raise UserError(f"{here}: a logarithmic range starts above 0")
-        for value in values if several else (values["low"], values["high"]):
+        if not listed and not 0 <= values["low"] < values["high"]:
+            raise UserError(f"{here}: low must be at least 0 and less than high")
+        if not listed and values.get("log") and not values["low"]:
+            raise UserError(f"{here}: a logarithmic range must start above 0")
+        for value in values if listed else (values["low"], values["high"]):
             _check_value(function, key, value, training_schema, here)
 
 

@@ -1,4 +1,4 @@
-"""Ray for the length of a search: a cluster of our own or the running one, and nothing left."""
+"""Starts Ray for one search, or joins a running cluster, and removes every trace afterwards."""
 
 import contextlib
 import logging
@@ -7,23 +7,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 from tumorseg.core.places import SCRIPTS
 
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_worker_niceness": "0",  # 15 by default: trials would starve beside the other jobs
+    "RAY_worker_niceness": "0",  # default 15: other jobs would starve the trials
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # a stopped search must not look like a finished one
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a later default, which Ray announces at length
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default; silences a long warning
 }
-OBJECTS = 200 * 2**20  # bytes of shared memory; nothing larger than settings goes through it
-LONGEST = 40  # of the temporary folder's path: Ray puts sockets below it, which allow 107 bytes
+OBJECT_STORE_BYTES = 200 * 2**20  # shared memory; only settings go through it
+LONGEST_PATH = 40  # of the temporary folder: Ray's sockets below it allow 107 bytes in all
 
-# Runs beside the search in a session of its own. When the search ends, however it ends (SIGKILL
-# included), its standard input closes: then no process of this Ray and no file of it may stay.
-# A worker's title hides the folder that it was started with, but not its open log (Linux).
+# Runs beside the search, in a session of its own. Its standard input closes when the search ends,
+# even by SIGKILL; then it kills every process of this Ray and deletes Ray's files.
+# A worker's title hides the folder with which it was started, but not its open log file (Linux).
 CLEANER = """
 import os, shutil, signal, subprocess, sys, time
 from pathlib import Path
@@ -57,33 +58,33 @@ for _ in range(50):
 
 @contextlib.contextmanager
 def session(cpus: int, gpus: int) -> Iterator[None]:
-    """Ray with so many CPUs and GPUs of this machine; where RAY_ADDRESS is set, that cluster.
+    """Ray with `cpus` and `gpus` of this machine, or the cluster of RAY_ADDRESS where that is set.
 
-    Workers find this library and the Keras backend as the caller does.
+    Workers use the caller's library and Keras backend.
     """
     os.environ.update(QUIET)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a failed trial is told by us
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # we report failed trials
     import ray
 
-    library = str(SCRIPTS)
-    handed = {name: os.environ[name] for name in ("KERAS_BACKEND",) if name in os.environ}
-    how = {
-        "runtime_env": {"env_vars": handed | {"PYTHONPATH": library}},
+    variables = {name: os.environ[name] for name in ("KERAS_BACKEND",) if name in os.environ}
+    options: dict[str, Any] = {
+        "runtime_env": {"env_vars": variables | {"PYTHONPATH": str(SCRIPTS)}},
         "log_to_driver": False,
         "logging_level": "ERROR",
     }
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(**how)
+        ray.init(**options)
         try:
             yield
         finally:
             ray.shutdown()
         return
     parent = tempfile.gettempdir()
-    folder = tempfile.mkdtemp(prefix="ray-", dir=parent if len(parent) < LONGEST else "/tmp")
+    folder = tempfile.mkdtemp(prefix="ray-", dir=parent if len(parent) < LONGEST_PATH else "/tmp")
     with subprocess.Popen(
         [sys.executable, "-c", CLEANER], stdin=subprocess.PIPE, text=True, start_new_session=True
     ) as cleaner:
+        assert cleaner.stdin is not None  # for the type checker: it is a pipe
         cleaner.stdin.write(f"{folder}\n")
         cleaner.stdin.flush()
         try:
@@ -92,9 +93,9 @@ def session(cpus: int, gpus: int) -> Iterator[None]:
                 num_cpus=cpus,
                 num_gpus=gpus,
                 include_dashboard=False,
-                object_store_memory=OBJECTS,
+                object_store_memory=OBJECT_STORE_BYTES,
                 _temp_dir=folder,
-                **how,
+                **options,
             )
             yield
         finally:

@@ -1,93 +1,143 @@
-"""A search over one loss's settings with Ray Tune."""
+"""Runs a search over one loss's settings with Ray Tune."""
 
+import os
+from collections.abc import Callable
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from tumorseg.core.errors import UserError
-from tumorseg.tuning import search_space
-from tumorseg.tuning.results import HISTORY, Run, text_of
-
-if TYPE_CHECKING:
-    from tumorseg.training.prepare import Cell
+from tumorseg.core.files import read_table
+from tumorseg.core.records import Search
+from tumorseg.data.folds import positions
+from tumorseg.training.identity import content_digest
+from tumorseg.training.job import TrainingJob
+from tumorseg.tuning.ray_session import session
+from tumorseg.tuning.results import HISTORY, TrialRecord, values_text
+from tumorseg.tuning.search_space import has_values, planned_epochs, rounded
 
 REDUCTION = 3  # of ASHA: a third of the trials passes each rung
 
 
-def search_space_of(space: dict[str, Any], search: str) -> dict[str, Any]:
+def run_search(
+    job: TrainingJob,
+    search: Search,
+    *,
+    at_once: int,
+    cores: int,
+    gpus: int,
+    report: Callable[[str], None] = print,
+) -> list[TrialRecord]:
+    """Runs all trials of a search, on this machine or in the Ray cluster of RAY_ADDRESS.
+
+    Args:
+        job: the training with the recipe's own values; its paths must be absolute.
+        search: what is searched.
+        at_once: the most trials side by side.
+        cores, gpus: what the Snakemake job may use.
+        report: gets a line after each epoch.
+
+    Returns:
+        The trials in the order in which they were drawn.
+
+    Raises:
+        UserError: every trial failed.
+    """
+    limit: int | None = at_once
+    if search["search"] != "optuna":  # Optuna's proposals depend on how many run side by side
+        in_cluster = bool(os.environ.get("RAY_ADDRESS"))
+        limit = None if in_cluster else min(at_once, gpus or max(1, cores // job.threads))
+    with session(max(cores, job.threads), gpus):
+        return _run_trials(job, search, gpus=min(gpus, 1), at_once=limit, report=report)
+
+
+def recipe_values(job: TrainingJob, space: dict[str, Any]) -> dict[str, Any]:
+    """The recipe's own values, where they lie in the space: the first trial of a search."""
+    values = {**job.settings["training"], **job.loss["constants"]}
+    first = {}
+    for name, dimension in space.items():
+        if name not in values:
+            continue
+        value = values[name]
+        if has_values(dimension):
+            inside = value in dimension
+        else:
+            inside = not isinstance(value, list) and dimension["low"] <= value <= dimension["high"]
+        if inside:
+            first[name] = value
+    return first
+
+
+def _cases_digest(job: TrainingJob) -> str:
+    """A digest of the cases that the trials see: the fold's, without its test patients."""
+    table, order = read_table(job.folds_table), read_table(job.placement_table)["case"]
+    arrays = [np.load(path, mmap_mode="r") for path in (job.images_file, job.targets_file)]
+    rows = [positions(table, job.fold, role, order) for role in ("train", "validation")]
+    return content_digest(*[array[r] for r in rows for array in arrays])
+
+
+def _ray_space(search: Search) -> dict[str, Any]:
     """The dimensions in Ray Tune's terms."""
     from ray import tune
 
-    found = {}
-    for name, values in space.items():
-        if search_space.has_values(values):
-            found[name] = tune.grid_search(values) if search == "grid" else tune.choice(values)
+    list_of = tune.grid_search if search["search"] == "grid" else tune.choice
+    space = {}
+    for name, dimension in search["space"].items():
+        if has_values(dimension):
+            space[name] = list_of(dimension)
         else:
-            draw = tune.loguniform if values.get("log") else tune.uniform
-            found[name] = draw(values["low"], values["high"])
-    return found
+            draw = tune.loguniform if dimension.get("log") else tune.uniform
+            space[name] = draw(dimension["low"], dimension["high"])
+    return space
 
 
-def own_values(cell: "Cell", space: dict[str, Any]) -> dict[str, Any]:
-    """The recipe's own settings, as far as they lie in the space: the first trial of a search."""
-    own = cell.settings["training"] | cell.constants
-    found = {}
-    for name, values in space.items():
-        if name not in own:
-            continue
-        inside = (
-            own[name] in values
-            if search_space.has_values(values)
-            else not isinstance(own[name], list) and values["low"] <= own[name] <= values["high"]
-        )
-        if inside:
-            found[name] = own[name]
-    return found
-
-
-def _searcher(cell: "Cell", search: dict[str, Any], at_once: int) -> Any:
-    """Ray's search algorithm; seeded, and for Optuna in batches, so that it can be repeated."""
-    first = [own_values(cell, search["space"])]
+def _search_algorithm(job: TrainingJob, search: Search, at_once: int) -> Any:
+    """Ray's search algorithm; seeded, and for Optuna in batches, so that it is repeatable."""
+    first = [recipe_values(job, search["space"])]
     if search["search"] == "optuna":
         from optuna.samplers import TPESampler
         from ray.tune.search import ConcurrencyLimiter
         from ray.tune.search.optuna import OptunaSearch
 
-        found = OptunaSearch(points_to_evaluate=first, sampler=TPESampler(seed=cell.seed))
-        return ConcurrencyLimiter(found, max_concurrent=at_once, batch=True)
+        optuna = OptunaSearch(points_to_evaluate=first, sampler=TPESampler(seed=job.random_seed))
+        return ConcurrencyLimiter(optuna, max_concurrent=at_once, batch=True)
     from ray.tune.search.basic_variant import BasicVariantGenerator
 
     grid = search["search"] == "grid"
     return BasicVariantGenerator(
-        points_to_evaluate=None if grid or not first[0] else first, random_state=cell.seed
+        points_to_evaluate=None if grid or not first[0] else first, random_state=job.random_seed
     )
 
 
-def run_trials(
-    cell: "Cell", search: dict[str, Any], *, data: str, gpus: int, at_once: int, say: Any = print
-) -> list[Run]:
-    """All trials of a search inside a running Ray session, in the order they were drawn.
+def _run_trials(
+    job: TrainingJob,
+    search: Search,
+    *,
+    gpus: int,
+    at_once: int | None,
+    report: Callable[[str], None],
+) -> list[TrialRecord]:
+    """All trials inside a running Ray session; see run_search.
 
-    gpus: 1 gives each trial a GPU of its own. at_once: trials side by side, None for as many as
-    the cluster holds. Raises UserError where every trial failed.
+    gpus: 1 gives each trial a GPU. at_once: None for as many trials as the cluster holds.
     """
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
     from tumorseg.tuning.trial import Trial
 
-    progress = _progress(search, say)
+    progress = _progress(search, report)
     grace = max(1, ceil(search["epochs"] / REDUCTION**2))
+    trainable = tune.with_parameters(Trial, job=job, search=search, cases=_cases_digest(job))
     tuner = tune.Tuner(
-        tune.with_resources(
-            tune.with_parameters(Trial, cell=cell, search=search, data=data),
-            {"cpu": cell.threads, "gpu": gpus},
-        ),
-        param_space=search_space_of(search["space"], search["search"]),
+        tune.with_resources(trainable, {"cpu": job.threads, "gpu": gpus}),
+        param_space=_ray_space(search),
         tune_config=tune.TuneConfig(
             metric="score",
             mode="max",
-            search_alg=_searcher(cell, search, at_once or 1),
+            search_alg=_search_algorithm(job, search, at_once or 1),
             scheduler=ASHAScheduler(
                 max_t=search["epochs"], grace_period=grace, reduction_factor=REDUCTION
             )
@@ -99,50 +149,52 @@ def run_trials(
         ),
         run_config=tune.RunConfig(
             name="ray",
-            storage_path=str(Path(cell.state_dir).resolve()),
+            storage_path=str(Path(job.state_dir).resolve()),
             verbose=0,
             callbacks=[progress],
         ),
     )
-    runs = []
-    for result in tuner.fit():
-        chosen = search_space.rounded(result.config)
-        run = progress.runs.get(result.metrics.get("trial_id", ""), Run(chosen))
-        run.epochs = chosen.get("epochs", search["epochs"])
+    results = tuner.fit()
+    trials = []
+    for index in range(len(results)):
+        result = results[index]
+        chosen = rounded(result.config)
+        trial = progress.trials.get(result.metrics.get("trial_id", ""), TrialRecord(chosen))
+        trial.epochs = chosen.get("epochs", search["epochs"])
         if result.error is not None:
-            run.failure = str(result.error).strip().splitlines()[-1]
-        runs.append(run)
-    failures = [run.failure for run in runs if run.failure]
-    if len(failures) == len(runs):
-        raise UserError(f"all {len(runs)} trials failed; the first: {failures[0]}")
-    return runs
+            trial.failure = str(result.error).strip().splitlines()[-1]
+        trials.append(trial)
+    failures = [trial.failure for trial in trials if trial.failure]
+    if len(failures) == len(trials):
+        raise UserError(f"all {len(trials)} trials failed; the first: {failures[0]}")
+    return trials
 
 
-def _progress(search: dict[str, Any], say: Any) -> Any:
+def _progress(search: Search, report: Callable[[str], None]) -> Any:
     from ray import tune
 
     class Progress(tune.Callback):
-        """Keeps every row and says a line after each."""
+        """Keeps every row of every trial's history and reports a line after each."""
 
         def __init__(self) -> None:
-            self.runs: dict[str, Run] = {}
-            self.passed = 0
+            self.trials: dict[str, TrialRecord] = {}
+            self.epochs_done = 0
 
         def on_trial_result(
             self, iteration: int, trials: list, trial: Any, result: dict, **info: Any
         ) -> None:
-            chosen = search_space.rounded(trial.config)
-            run = self.runs.setdefault(trial.trial_id, Run(chosen))
+            chosen = rounded(trial.config)
+            record = self.trials.setdefault(trial.trial_id, TrialRecord(chosen))
             if result.get("failure"):
-                run.failure = result["failure"]
-                say(f"trial {text_of(chosen)}: {run.failure}")
+                record.failure = result["failure"]
+                report(f"trial {values_text(chosen)}: {record.failure}")
                 return
-            run.history.append({name: result[name] for name in HISTORY if name in result})
-            self.passed += 1
-            best = max(row["val_iou"] for r in self.runs.values() for row in r.history)
-            say(
-                f"epoch {self.passed} of {search_space.planned_epochs(search)}  "
-                f"({text_of(chosen)}) at its epoch {result['epoch']}  "
+            record.history.append({name: result[name] for name in HISTORY if name in result})
+            self.epochs_done += 1
+            best = max(row["val_iou"] for t in self.trials.values() for row in t.history)
+            report(
+                f"epoch {self.epochs_done} of {planned_epochs(search)}  "
+                f"({values_text(chosen)}) at its epoch {result['epoch']}  "
                 f"val IoU {result['val_iou']:.3f}, best so far {best:.3f}"
             )
 

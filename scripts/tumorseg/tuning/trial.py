@@ -1,56 +1,59 @@
-"""One trial of tuning as Ray runs it: a training, an epoch a step, that stores where it stands."""
+"""One trial of tuning as Ray runs it: a training, one epoch per step, that stores its progress."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
 from tumorseg.core.files import write_text
-from tumorseg.training import identity, prepare
-from tumorseg.training.prepare import Cell
-from tumorseg.tuning import search_space
+from tumorseg.core.records import Search
+from tumorseg.training.identity import content_digest
+from tumorseg.training.job import TrainingJob
+from tumorseg.training.prepare import prepare
+from tumorseg.tuning.search_space import rounded, split_values
+
+if TYPE_CHECKING:
+    from tumorseg.training.loop import Training
 
 
 class Trial(tune.Trainable):
     """Every step gives Ray one row of the history and the score so far.
 
-    An actor serves one trial after another, so Keras is started once for each CPU. A trial that an
-    earlier, killed search has finished gives its rows again at once; one that it began goes on.
-    Both make a search that is started again the same search.
+    An actor serves one trial after another, so Keras starts once per actor. When a killed search
+    is started again, a trial that was finished returns its stored rows at once, and one that had
+    begun resumes: the repeated search ends like an undisturbed one.
     """
 
-    def setup(self, config: dict[str, Any], cell: Cell, search: dict[str, Any], data: str) -> None:
-        """cell: the recipe's own training; search: as `search_space.resolve` gives it; data: a
-        digest of the cases."""
-        self.cell, self.search, self.data = cell, search, data
+    def setup(  # type: ignore[override]  # tune.with_parameters adds the last three
+        self, config: dict[str, Any], job: TrainingJob, search: Search, cases: str
+    ) -> None:
+        """job: the recipe's own training; search: what is searched; cases: digest of the cases."""
+        self.recipe_job, self.search, self.cases = job, search, cases
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Takes over another trial in the same process."""
+        """Begins another trial in the same process."""
         self._begin(new_config)
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
-        chosen = search_space.rounded(config)
-        settings = self.cell.settings
-        length = {"epochs": chosen.get("epochs", self.search["epochs"])}
-        training, constants = search_space.applied(
-            settings["training"] | length, self.cell.constants, chosen
+        chosen = rounded(config)
+        epochs = chosen.get("epochs", self.search["epochs"])
+        training, constants = split_values(chosen, self.recipe_job.settings["training"])
+        self.job = self.recipe_job.with_values(training | {"epochs": epochs}, constants)
+        key = content_digest(
+            self.cases, self.job.code, self.job.settings["training"], self.job.loss["constants"]
         )
-        key = identity.digest(self.data, self.cell.code, training, constants)
-        self.record = Path(self.cell.state_dir) / f"{key}.json"
+        self.record = Path(self.job.state_dir) / f"{key}.json"
         self.rows: list[dict[str, float]] = []
-        self.passed, self.training = 0, None
-        self.asked = replace(
-            self.cell, settings=settings | {"training": training}, constants=constants
-        )
+        self.reported = 0
+        self.training: Training | None = None
 
     def step(self) -> dict[str, Any]:
-        """The next epoch; `done` where it was the last or the training failed.
+        """The next epoch; `done` where it was the last one or the training failed.
 
-        An error ends this trial alone: Ray would end the process, and Keras start again.
+        An error ends this trial alone. Ray would end the process, and Keras would start again.
         """
         try:
             return self._step()
@@ -67,33 +70,34 @@ class Trial(tune.Trainable):
             if self.record.is_file():
                 self.rows = json.loads(self.record.read_text(encoding="utf-8"))
             else:
-                self.training = _training(self.asked)
+                self.training = _fresh_training(self.job)
                 self.rows = self.training.outcome.history
         training = self.training
-        if self.passed == len(self.rows) and training.epoch() is None:
-            return self._failed(training.outcome.failure)
-        row = self.rows[self.passed]
-        self.passed += 1
-        last = self.passed == len(self.rows) and (training is None or training.finished)
+        if self.reported == len(self.rows) and training and training.epoch() is None:
+            return self._failed(training.outcome.failure or "")
+        row = self.rows[self.reported]
+        self.reported += 1
+        last = self.reported == len(self.rows) and (training is None or training.finished)
         if last and training is not None:
             write_text(self.record, json.dumps(self.rows))
-            training.state.unlink(missing_ok=True)
-        score = max(r["val_iou"] for r in self.rows[: self.passed])
+            if training.state is not None:
+                training.state.unlink(missing_ok=True)
+        score = max(r["val_iou"] for r in self.rows[: self.reported])
         if not (self.search["keep_best"] or self.search["epochs_searched"]):
             score = row["val_iou"]
         return row | {"score": score, "failure": "", "done": last}
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        """Nothing: the training's own state is all there is to keep."""
+        """Nothing: the training's own state file is enough."""
         return {}
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Nothing: see save_checkpoint."""
 
 
-def _training(cell: Cell) -> Any:
-    """A training that nothing of the process's earlier trials shapes."""
+def _fresh_training(job: TrainingJob) -> "Training":
+    """A training on which the earlier trials of this process have no influence."""
     import keras
 
     keras.backend.clear_session()
-    return prepare.prepare(cell)
+    return prepare(job)
