@@ -1,10 +1,10 @@
-"""Milliseconds of every loss, forward and backward, beside a training step and MONAI's losses.
+"""Measures every loss in ms, forward and backward, and compares it with MONAI's.
 
     make bench-losses
 
 Batch 8, 128x128, float32, all on the same arrays and threads in one run; medians over rounds, each
-kind in its own process. `of a step`: what the loss adds to bce's time, as a share of one training
-step of the study's U-Net. MONAI needs .venv-torch (`make torch`); without it its columns are empty.
+kind in its own process. `of a step`: the loss's time minus bce's, as a share of a training step of
+the study's U-Net. MONAI needs .venv-torch (`make torch`); without it its columns are empty.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def arrays():
 
 
 def milliseconds(call) -> float:
-    """Median of CALLS calls after three that are not counted."""
+    """Median of CALLS calls after three uncounted ones."""
     seconds = []
     for index in range(CALLS + 3):
         started = time.perf_counter()
@@ -41,7 +41,7 @@ def milliseconds(call) -> float:
 
 
 def ours(threads: int) -> dict[str, float]:
-    """Each loss of the folder in a compiled TensorFlow function, and one training step."""
+    """The time of each loss in a compiled TensorFlow function, and of one training step."""
     sys.path.insert(0, str(SCRIPTS))
     from tumorseg.core import device
 
@@ -55,7 +55,7 @@ def ours(threads: int) -> dict[str, float]:
 
     masks, logits = arrays()
     p = tf.sigmoid(logits)
-    found = {}
+    times = {}
     for name in registry.names("losses"):
         loss = CaseLoss(name)
         truth = tf.constant(loss.targets(masks))
@@ -67,16 +67,16 @@ def ours(threads: int) -> dict[str, float]:
                 value = tf.reduce_mean(loss.call(y, x))
             return value, tape.gradient(value, x)
 
-        found[name] = milliseconds(lambda f=both, y=truth: f(y, p)[1].numpy())
+        times[name] = milliseconds(lambda f=both, y=truth: f(y, p)[1].numpy())
     model = unet.build(normalisation=True, dropout=0.0)
     model.compile(keras.optimizers.Adam(), CaseLoss("bce"), jit_compile=False)
     images = logits.copy()
-    found["training step"] = milliseconds(lambda: model.train_on_batch(images, masks))
-    return found
+    times["training step"] = milliseconds(lambda: model.train_on_batch(images, masks))
+    return times
 
 
 def monai(threads: int) -> dict[str, float]:
-    """MONAI's counterparts under our names; their sigmoid is not counted."""
+    """The times of MONAI's counterparts, by our names, without the sigmoid before them."""
     import torch
     from monai import losses
 
@@ -91,7 +91,7 @@ def monai(threads: int) -> dict[str, float]:
         "dice_ce": losses.DiceCELoss(sigmoid=True),  # takes logits
         "dice_focal": losses.DiceFocalLoss(sigmoid=True),  # takes logits
     }
-    found = {}
+    times = {}
     for name, loss in pairs.items():
         takes_logits = name in ("focal", "dice_ce", "dice_focal")
         x = (logits if takes_logits else torch.sigmoid(logits)).clone().requires_grad_()
@@ -100,8 +100,8 @@ def monai(threads: int) -> dict[str, float]:
             x.grad = None
             loss(x, masks).backward()
 
-        found[name] = milliseconds(both)
-    return found
+        times[name] = milliseconds(both)
+    return times
 
 
 def main() -> None:
@@ -129,11 +129,11 @@ def main() -> None:
     print(f"one training step {step:.0f} ms, {options.threads} thread(s)")
     print(f"{'loss':20} {'ms':>7} {'of a step':>10} {'MONAI ms':>9} {'ours/MONAI':>11}")
     for name, values in times["ours"].items():
-        mine = statistics.median(values)
-        line = f"{name:20} {mine:7.2f} {100 * (mine - floor) / step:9.2f}%"
+        own = statistics.median(values)
+        line = f"{name:20} {own:7.2f} {100 * (own - floor) / step:9.2f}%"
         if name in times["monai"]:
             pairs = zip(values, times["monai"][name], strict=True)
-            ratio = statistics.median(one / other for one, other in pairs)
+            ratio = statistics.median(ours / theirs for ours, theirs in pairs)
             line += f" {statistics.median(times['monai'][name]):9.2f} {ratio:11.2f}"
         print(line)
 

@@ -1,11 +1,11 @@
-"""Images/s of the workflow's training against a bare Keras loop and plain PyTorch, as ratios.
+"""Measures images/s of the workflow's training, a bare Keras loop and plain PyTorch.
 
     make bench
 
 All three train the study's U-Net (base 16, 128x128, batch 8, float32, same threads) on the same
-random arrays, in turn for several rounds, start-up not counted: in one process of all threads, and
-in as many processes of one thread at once, which is how the workflow uses a machine.
-PyTorch lives in .venv-torch (`make torch`); without it that row is left out.
+random arrays, in turn for several rounds, without start-up: in one process with all threads, and in
+as many processes of one thread at once, which is how the workflow uses a machine.
+PyTorch is in .venv-torch (`make torch`); without it that row is left out.
 """
 
 import argparse
@@ -37,17 +37,17 @@ def workflow(threads: int, normalisation: bool) -> float:
     machine = device.start(wanted="cpu", threads=threads, seed=1)
     from tumorseg.loss_kit.keras_loss import CaseLoss
     from tumorseg.networks import unet
-    from tumorseg.training import loop
-    from tumorseg.training import plan as training_plan
+    from tumorseg.training.loop import Cases, Training
+    from tumorseg.training.plan import Plan
 
     images, masks = arrays()
     model = unet.build(normalisation=normalisation, dropout=0.0 if normalisation else 1.0)
-    plan = training_plan.Plan(3, BATCH, 1e-3, "constant", 0, 0.0, 0.97, 1.0, True, False, 1)
-    cases = loop.Cases(images, masks)
-    one = loop.Cases(images[:BATCH], masks[:BATCH])
+    plan = Plan(3, BATCH, 1e-3, "constant", 0, 0.0, 0.97, 1.0, True, False, 1)
+    cases = Cases(images, masks)
+    validation = Cases(images[:BATCH], masks[:BATCH])
     loss = CaseLoss("bce")
-    ready = loop.Training(model, loss, plan, cases, one, machine=machine)
-    outcome = ready.run(say=lambda text: None)
+    training = Training(model, loss, plan, cases, validation, machine=machine)
+    outcome = training.run(report=lambda text: None)
     return len(images) / min(row["seconds"] for row in outcome.history[1:])
 
 
@@ -120,18 +120,18 @@ def torch_loop(threads: int, normalisation: bool) -> float:
             return self.last(x)
 
     images, masks = arrays()
-    to = {"memory_format": torch.channels_last}
-    images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(**to)
-    masks = torch.from_numpy(masks).float().permute(0, 3, 1, 2).contiguous(**to)
-    model = Net().to(**to)
+    layout = {"memory_format": torch.channels_last}
+    images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(**layout)
+    masks = torch.from_numpy(masks).float().permute(0, 3, 1, 2).contiguous(**layout)
+    model = Net().to(**layout)
     optimizer = torch.optim.Adam(model.parameters())
     seconds = []
     for _ in range(3):
         started = time.perf_counter()
         for i in range(0, len(images), BATCH):
             optimizer.zero_grad()
-            found = model(images[i : i + BATCH])
-            nn.functional.binary_cross_entropy_with_logits(found, masks[i : i + BATCH]).backward()
+            output = model(images[i : i + BATCH])
+            nn.functional.binary_cross_entropy_with_logits(output, masks[i : i + BATCH]).backward()
             optimizer.step()
         seconds.append(time.perf_counter() - started)
     return len(images) / min(seconds[1:])
@@ -140,15 +140,15 @@ def torch_loop(threads: int, normalisation: bool) -> float:
 KINDS = {"workflow": workflow, "bare Keras loop": keras_loop, "PyTorch": torch_loop}
 
 
-def show(how: str, normalisation: bool, rates: dict[str, list[float]]) -> None:
+def show(title: str, normalisation: bool, rates: dict[str, list[float]]) -> None:
     """Prints the medians, and the medians of the ratios within a round."""
-    print(f"\n{how}, {'batch' if normalisation else 'no'} normalisation")
+    print(f"\n{title}, {'batch' if normalisation else 'no'} normalisation")
     print(f"{'':18} {'images/s':>9} {'to Keras loop':>14} {'to PyTorch':>11}")
-    for kind, mine in rates.items():
-        line = f"{kind:18} {statistics.median(mine):9.1f}"
+    for kind, own_rates in rates.items():
+        line = f"{kind:18} {statistics.median(own_rates):9.1f}"
         for other in ("bare Keras loop", "PyTorch"):
-            pairs = zip(mine, rates.get(other, []), strict=False)
-            ratios = [one / theirs for one, theirs in pairs]
+            pairs = zip(own_rates, rates.get(other, []), strict=False)
+            ratios = [own / others for own, others in pairs]
             line += f" {statistics.median(ratios):13.2f}" if ratios else f" {'-':>13}"
         print(line, flush=True)
 
@@ -177,8 +177,8 @@ def main() -> None:
                         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
                         for _ in range(processes)
                     ]
-                    said = [process.communicate()[0] for process in running]
-                    rates[kind].append(sum(json.loads(text.splitlines()[-1]) for text in said))
+                    outputs = [process.communicate()[0] for process in running]
+                    rates[kind].append(sum(json.loads(text.splitlines()[-1]) for text in outputs))
             show(f"{processes} x {threads} thread(s)", normalisation, rates)
 
 

@@ -1,10 +1,10 @@
-"""Table 1's grid for focal, both ways: every cell trained apart, and one run a value of alpha.
+"""Times Table 1's grid for focal: one trial per grid point, and one per value of alpha.
 
   snakemake --cores all show_data          (the demonstration's cases, packed)
   PYTHONPATH=scripts python bench/tuning.py [--epochs 5,10,15,20,25,30] [--alphas .5,.6,.7,.8,.9]
 
-Prints epochs, wall seconds, the share of them that is not training (Ray, imports, networks built),
-and the winner of each way, which must be the same.
+Prints epochs, wall seconds, their share that is not training (Ray, imports, building networks), and
+the winner of each way, which must be the same.
 """
 
 import argparse
@@ -23,13 +23,13 @@ from tumorseg.core.files import read_table  # noqa: E402
 from tumorseg.tuning.search_space import resolve  # noqa: E402
 
 
-def search(results: Path, config: dict, preset: dict, apart: bool, cores: int) -> dict:
-    """One search of focal over the packed cases; what it took and what won."""
+def search(results: Path, config: dict, preset: dict, by_point: bool, cores: int) -> dict:
+    """One search of focal over the packed cases: its cost and what won."""
     settings = config["recipes"]["robust"]
-    asked = resolve(preset, "focal", "focal", settings["training"])
-    if apart:  # what a schedule with a horizon needs, of a schedule without one
+    tried = resolve(preset, "focal", "focal", settings["training"])
+    if by_point:  # as for a schedule with a horizon
         horizon = settings["training"] | {"schedule": "cosine"}
-        asked = resolve(preset, "focal", "focal", horizon)
+        tried = resolve(preset, "focal", "focal", horizon)
     out = Path(tempfile.mkdtemp())
     started = time.perf_counter()
     tune.main(
@@ -40,19 +40,19 @@ def search(results: Path, config: dict, preset: dict, apart: bool, cores: int) -
         trials_table=str(out / "trials.tsv"),
         history_table=str(out / "history.tsv"),
         best_file=str(out / "best.yaml"),
-        recipe="robust",
-        settings=settings,
-        loss="focal",
-        loss_function="focal",
-        constants={"gamma": 2.0},
-        network=config["network"],
-        search=asked,
-        fold=1,
-        seed=config["seed"],
-        threads=1,
+        job={
+            "recipe": "robust",
+            "settings": settings,
+            "loss": {"name": "focal", "function": "focal", "constants": {"gamma": 2.0}},
+            "network": config["network"],
+            "fold": 1,
+            "seed": config["seed"],
+            "threads": 1,
+            "wanted_device": "cpu",
+            "state_dir": str(out / "state"),
+        },
+        search=tried,
         at_once=cores,
-        wanted_device="cpu",
-        state_dir=str(out / "state"),
         code="bench",
         cores=cores,
         gpus=0,
@@ -62,7 +62,7 @@ def search(results: Path, config: dict, preset: dict, apart: bool, cores: int) -
     best = yaml.safe_load((out / "best.yaml").read_text(encoding="utf-8"))
     training = history["seconds"].sum()
     return {
-        "runs": history["trial"].nunique(),
+        "trials": history["trial"].nunique(),
         "epochs": len(history),
         "seconds": round(seconds, 1),
         "training_s": round(training, 1),
@@ -87,14 +87,14 @@ def main() -> None:
     space = {"epochs": numbers(given.epochs, int), "alpha": numbers(given.alphas, float)}
     preset = {"search": "grid", "space": {"focal": space}}
     results = ROOT / "results" / config["experiment"]
-    found = {}
-    for name, apart in (("one run an alpha", False), ("every cell apart", True)):
-        found[name] = search(results, config, preset, apart, given.cores)
-        print(name, found[name], flush=True)
-    ours, apart = found.values()
-    print(f"ratio of seconds: {ours['seconds'] / apart['seconds']:.2f}")
-    print(f"ratio of epochs: {ours['epochs'] / apart['epochs']:.2f}")
-    print("same winner:", ours["won"] == apart["won"])
+    costs = {}
+    for name, by_point in (("one trial per alpha", False), ("one per grid point", True)):
+        costs[name] = search(results, config, preset, by_point, given.cores)
+        print(name, costs[name], flush=True)
+    ours, by_point = costs.values()
+    print(f"ratio of seconds: {ours['seconds'] / by_point['seconds']:.2f}")
+    print(f"ratio of epochs: {ours['epochs'] / by_point['epochs']:.2f}")
+    print("same winner:", ours["won"] == by_point["won"])
 
 
 if __name__ == "__main__":

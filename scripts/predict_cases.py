@@ -52,7 +52,7 @@ def main(
     folds = read_table(folds_table)
     places = read_table(placement_table)
     device.start(wanted=wanted_device, threads=threads, seed=seed)
-    from tumorseg.training.inference import predict  # Keras may only start after the device is set up
+    from tumorseg.training.inference import predict  # Keras must start after the device
 
     model = build_network(network, settings)
     model.compile(optimizer=None, jit_compile=False)  # XLA would compile longer than it saves

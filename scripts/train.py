@@ -72,7 +72,7 @@ def main(
     best = yaml.safe_load(Path(best_file).read_text(encoding="utf-8")) if best_file else {}
     training_job = TrainingJob(**job, **cases, code=code).with_tuning(best)
     training = prepare(training_job)
-    from tumorseg.training.state import HISTORY  # Keras may only start after the device is set up
+    from tumorseg.training.state import HISTORY  # Keras must start after the device
 
     started = time.perf_counter()
     name = f"{training_job.name} seed {training_job.seed} fold {training_job.fold}"

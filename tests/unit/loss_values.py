@@ -1,8 +1,8 @@
-"""Prints every loss's value, slope and battery on one Keras backend as JSON.
+"""Prints the value, gradient and check results of every loss on one Keras backend as JSON.
 
     KERAS_BACKEND=jax python tests/unit/loss_values.py
 
-Run by test_loss_backends.py, once a backend: Keras takes a backend only at its start.
+test_loss_backends.py runs it once per backend, because Keras chooses its backend at its start.
 """
 
 import json
@@ -23,19 +23,19 @@ from tumorseg.loss_kit.keras_loss import CaseLoss
 
 
 def values() -> dict[str, dict[str, list]]:
-    """Loss -> values and slopes at fixed float32 probabilities, 0 and 1 among them."""
+    """Loss -> values and gradients at fixed float32 probabilities, among them 0 and 1."""
     random = np.random.default_rng(1)
     masks = (random.random((3, 9, 8, 1)) < 0.3).astype(np.float32)
     p = random.uniform(0.001, 0.999, masks.shape).astype(np.float32)
     p[0, 0, :4, 0] = [0, 1, 0, 1]
     masks[0, 0, :4, 0] = [0, 1, 1, 0]
-    found = {}
+    results = {}
     for name in registry.names("losses"):
         loss = CaseLoss(name)
         truth = loss.targets(masks)
-        value, slope = value_and_gradient(lambda x, y=truth, f=loss: f.call(y, x), p)
-        found[name] = {"value": value.tolist(), "slope": slope.ravel().tolist()}
-    return found
+        value, gradient = value_and_gradient(lambda x, y=truth, f=loss: f.call(y, x), p)
+        results[name] = {"value": value.tolist(), "gradient": gradient.ravel().tolist()}
+    return results
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Prints our losses and MONAI's on the same cases as JSON: name -> [ours, MONAI's], one a case.
+"""Prints our losses and MONAI's on the same cases as JSON: name -> [ours, MONAI's] per case.
 
     KERAS_BACKEND=torch .venv-torch/bin/python tests/unit/monai_values.py
 
-Run by test_loss_backends.py in the venv that has PyTorch and MONAI.
+test_loss_backends.py runs it in the environment that has PyTorch and MONAI.
 """
 
 import json
@@ -41,15 +41,15 @@ def by_case(values: torch.Tensor) -> list[float]:
     return values.reshape(len(values), -1).mean(1).tolist()
 
 
-found = {}
+results = {}
 for title, (constants, loss) in PAIRS.items():
-    mine = CaseLoss(title.split(" ")[0], constants).call(*ours)
-    found[title] = [by_case(torch.as_tensor(mine)), by_case(loss(*theirs))]
+    own = CaseLoss(title.split(" ")[0], constants).call(*ours)
+    results[title] = [by_case(torch.as_tensor(own)), by_case(loss(*theirs))]
 empty = np.zeros_like(truth)[..., None], np.full_like(ours[1], 1e-3)
 small = torch.full_like(theirs[0], float(np.log(1e-3 / (1 - 1e-3))))
 blank = torch.zeros_like(theirs[1])
-found["dice, empty mask (MONAI's defaults)"] = [
+results["dice, empty mask (MONAI's defaults)"] = [
     by_case(torch.as_tensor(CaseLoss("dice").call(*empty))),
     by_case(losses.DiceLoss(sigmoid=True, reduction="none")(small, blank)),
 ]
-print(json.dumps(found))
+print(json.dumps(results))

@@ -1,4 +1,4 @@
-"""Promises of the augmentation: image and mask move together, masks stay 0/1, seeded."""
+"""Promises of the augmentation: image and mask move together, masks stay 0/1, seeds repeat."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SIZE = 48
 
 
 def case(seed: int = 0, channels: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """A smooth bright ellipse off the centre on a dark ground, and its mask."""
+    """A bright ellipse on a dark background, and its mask."""
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[:SIZE, :SIZE]
     y, x = random.uniform(17, 30, 2)
@@ -21,7 +21,7 @@ def case(seed: int = 0, channels: int = 1) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Unflipped:
-    """A generator whose coin says: do not mirror."""
+    """A random generator that never mirrors."""
 
     def __init__(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
@@ -71,7 +71,7 @@ def test_strength_0_mirrors_exactly_half_of_the_time():
     assert 15 <= flips <= 45
 
 
-def test_same_generator_same_bytes_and_the_inputs_stay_as_they_were():
+def test_the_same_seed_gives_the_same_bytes_and_leaves_the_inputs_unchanged():
     image, mask = case(1)
     before = image.tobytes(), mask.tobytes()
     first, second = (augment(image, mask, 1.0, np.random.default_rng(5)) for _ in range(2))
@@ -81,8 +81,8 @@ def test_same_generator_same_bytes_and_the_inputs_stay_as_they_were():
     assert (image.tobytes(), mask.tobytes()) == before
 
 
-def test_what_moves_in_is_background():
-    """A corner that the rotated image leaves free takes the image's darkest value, not 0."""
+def test_uncovered_corners_are_filled_with_background():
+    """A corner that the rotated image does not cover takes the image's darkest value, not 0."""
     image = np.full((SIZE, SIZE, 1), -3.0, np.float32)
     mask = np.ones((SIZE, SIZE), np.uint8)
     for seed in range(8):

@@ -137,7 +137,17 @@ def test_the_real_training_reaches_its_loss_network_and_augmentation_only():
             seen.add(path)
             waiting += code_digest._parsed(path)[1]
     names = {path.relative_to(places.LIBRARY).as_posix() for path in seen - {script}}
-    wanted = ("loop", "augmentation", "identity", "model", "plan", "prepare", "state", "inference")
+    wanted = (
+        "loop",
+        "augmentation",
+        "identity",
+        "job",
+        "model",
+        "plan",
+        "prepare",
+        "state",
+        "inference",
+    )
     assert {f"training/{name}.py" for name in wanted} | {"core/device.py", "data/folds.py"} <= names
     unwanted = ("losses", "networks", "formats", "imaging", "reporting", "evaluation", "statistics")
     assert not [name for name in names if name.startswith(unwanted)]  # rules name the registries

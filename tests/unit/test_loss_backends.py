@@ -1,6 +1,6 @@
-"""Promise: every loss has the same value and slope on TensorFlow, JAX and PyTorch.
+"""Promise: every loss has the same value and gradient on TensorFlow, JAX and PyTorch.
 
-PyTorch lives in a venv of its own (`make torch`); without it its rows are skipped.
+PyTorch has its own virtual environment (`make torch`); without it its tests are skipped.
 """
 
 import json
@@ -23,16 +23,18 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 @pytest.fixture(scope="module", params=PYTHONS)
 def other(request):
-    """What another backend printed."""
+    """The results of another backend."""
     if request.param == "torch" and not TORCH.is_file():
-        pytest.skip("PyTorch is not here: `make torch` sets up its venv; losses NOT compared on it")
+        pytest.skip(
+            "losses NOT compared on PyTorch, which is not installed: `make torch` installs it"
+        )
     command = [PYTHONS[request.param], ROOT / "tests" / "unit" / "loss_values.py"]
     environment = os.environ | {"KERAS_BACKEND": request.param, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["keras"] == request.param
-    return found
+    results = json.loads(done.stdout.splitlines()[-1])
+    assert results["keras"] == request.param
+    return results
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +43,17 @@ def here():
 
 
 @pytest.mark.parametrize("name", registry.names("losses"))
-def test_value_and_slope_are_the_same_on_every_backend(here, other, name):
-    for part in ("value", "slope"):
-        one, two = np.array(here[name][part]), np.array(other["values"][name][part])
-        np.testing.assert_allclose(two, one, rtol=1e-5, atol=1e-5 * max(1, np.abs(one).max()))
+def test_value_and_gradient_are_the_same_on_every_backend(here, other, name):
+    for part in ("value", "gradient"):
+        expected, values = np.array(here[name][part]), np.array(other["values"][name][part])
+        tolerance = 1e-5 * max(1, np.abs(expected).max())
+        np.testing.assert_allclose(values, expected, rtol=1e-5, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", registry.names("losses"))
 def test_the_battery_passes_on_every_backend(other, name):
-    wrong = {check: said for check, said in other["battery"][name].items() if said != "passed"}
+    results = other["battery"][name].items()
+    wrong = {check: result for check, result in results if result != "passed"}
     assert not wrong
 
 
@@ -57,7 +61,9 @@ def test_the_battery_passes_on_every_backend(other, name):
 def monai():
     """Name -> our values and MONAI's."""
     if not TORCH.is_file():
-        pytest.skip("MONAI is not here: `make torch` sets up its venv; losses NOT compared with it")
+        pytest.skip(
+            "losses NOT compared with MONAI, which is not installed: `make torch` installs it"
+        )
     command = [TORCH, ROOT / "tests" / "unit" / "monai_values.py"]
     environment = os.environ | {"KERAS_BACKEND": "torch", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -73,8 +79,8 @@ def test_monai_agrees_where_it_computes_the_same(monai, name):
 
 def test_monai_differs_in_these_ways(monai):
     ours, theirs = monai["dice, empty mask (MONAI's defaults)"]
-    assert max(theirs) < min(ours)  # it smooths with 1e-5: an empty mask costs a little less
+    assert max(theirs) < min(ours)  # its smoothing is 1e-5: an empty mask costs a little less
     ours, theirs = monai["dice (MONAI's batch=True)"]
-    assert len(theirs) == 1 < len(ours)  # one Dice for the batch
+    assert len(theirs) == 1 < len(ours)  # one Dice of the whole batch
     ours, theirs = monai["focal (MONAI's default alpha)"]
     assert np.min(np.array(theirs) / ours) > 1.3  # no alpha unless it is given

@@ -1,4 +1,4 @@
-"""Promise: docs/new-loss.md works as it stands: its loss passes, its config is taken."""
+"""Promise: docs/new-loss.md works: its loss passes the checks, its config is accepted."""
 
 import json
 import re
@@ -16,19 +16,19 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory):
-    """What the page's check and its config say in a copy of scripts/ with the page's loss."""
-    scripts = tmp_path_factory.mktemp("house") / "scripts"
+def results(tmp_path_factory):
+    """The configured losses and the check results, from a copy of scripts/ with the page's loss."""
+    scripts = tmp_path_factory.mktemp("project") / "scripts"
     shutil.copytree(ROOT / "scripts", scripts, ignore=shutil.ignore_patterns("__pycache__"))
     path = re.search(r"`scripts/(tumorseg/losses/\w+\.py)`:", PAGE)[1]
     (scripts / path).write_text(next(text for kind, text in BLOCKS if kind == "python"))
     losses = yaml.safe_load(next(text for kind, text in BLOCKS if kind == "yaml"))["losses"]
     code = (
         "import json, sys\n"
-        "from tumorseg.loss_kit import configured\n"
+        "from tumorseg.loss_kit.configured import configured_losses\n"
         "from tumorseg.loss_kit.check import check_loss\n"
-        "taken = configured.configured_losses(json.loads(sys.argv[1]))\n"
-        "print(json.dumps([taken, check_loss('log_cosh_dice')]))\n"
+        "losses = configured_losses(json.loads(sys.argv[1]))\n"
+        "print(json.dumps([losses, check_loss('log_cosh_dice')]))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, json.dumps(losses)],
@@ -41,13 +41,13 @@ def said(tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_the_pages_loss_passes_the_battery(said):
-    assert set(said[1].values()) == {"passed"}
+def test_the_loss_of_the_page_passes_every_check(results):
+    assert set(results[1].values()) == {"passed"}
 
 
-def test_the_pages_config_is_taken(said):
-    assert said[0]["log_cosh_dice"] == ["log_cosh_dice", {"scale": 2.0}]
-    assert said[0]["gentle"] == ["log_cosh_dice", {"scale": 0.5}]
+def test_the_config_of_the_page_is_accepted(results):
+    assert results[0]["log_cosh_dice"] == ["log_cosh_dice", {"scale": 2.0}]
+    assert results[0]["gentle"] == ["log_cosh_dice", {"scale": 0.5}]
 
 
 def test_the_page_names_every_loss():

@@ -29,7 +29,7 @@ from tumorseg.prediction import (
     new_images,
 )
 from tumorseg.training import identity
-from tumorseg.training import model as training_model
+from tumorseg.training.model import build_network
 from tumorseg.workflow import code_digest
 
 SIZE = 32
@@ -94,7 +94,7 @@ def model(tmp_path_factory):
     """An exported model of two untrained networks with different weights."""
     folder = tmp_path_factory.mktemp("exported") / "model"
     keras.utils.set_random_seed(1)  # independent of the tests that ran before
-    network = training_model.build_network(NETWORK, SETTINGS)
+    network = build_network(NETWORK, SETTINGS)
     random = np.random.default_rng(3)
     files = []
     for index in (1, 2):

@@ -1,6 +1,5 @@
-"""What tuning tries: the study's grid at a third of its price, equal budgets, bad values told."""
+"""Promises of the search space: the study's grid at a third of its cost, bad values rejected."""
 
-from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -22,16 +21,16 @@ def table1(settings: dict) -> list[dict]:
     return [search_space.resolve(PRESETS["paper"], name, name, settings) for name in names]
 
 
-def test_table_1_is_66_cells_of_1155_epochs_and_takes_11_runs_of_330_epochs():
+def test_table_1_has_66_grid_points_of_1155_epochs_and_takes_11_trials_of_330_epochs():
     searches = table1(SETTINGS)
-    cells = [search["trials"] * len(search["scored_epochs"]) for search in searches]
-    assert cells == [6, 30, 30]
+    grid_points = [search["trials"] * len(search["scored_epochs"]) for search in searches]
+    assert grid_points == [6, 30, 30]
     assert sum(s["trials"] * sum(s["scored_epochs"]) for s in searches) == 1155
     assert sum(search["trials"] for search in searches) == 11
     assert sum(map(search_space.planned_epochs, searches)) == 330
 
 
-def test_a_schedule_with_a_horizon_trains_every_number_of_epochs_apart():
+def test_a_schedule_with_a_horizon_needs_a_training_for_every_number_of_epochs():
     searches = table1(SETTINGS | {"schedule": "cosine"})
     assert [search["trials"] for search in searches] == [6, 30, 30]
     assert sum(map(search_space.planned_epochs, searches)) == 1155
@@ -39,14 +38,14 @@ def test_a_schedule_with_a_horizon_trains_every_number_of_epochs_apart():
 
 
 @pytest.mark.parametrize("loss", ["bce", "focal", "dice", "boundary"])
-def test_robust_gives_every_loss_the_same_trials_and_its_own_learning_rate(loss):
+def test_robust_gives_every_loss_the_same_number_of_trials_and_a_searched_learning_rate(loss):
     search = search_space.resolve(PRESETS["robust"], loss, loss, SETTINGS)
     assert search["trials"] == PRESETS["robust"]["trials"]
     assert search_space.planned_epochs(search) == search["trials"] * search["epochs"]
     assert "learning_rate" in search["space"]
 
 
-def test_a_variant_is_tuned_as_its_function_and_by_its_own_name_first():
+def test_a_variant_is_tuned_as_its_function_unless_its_own_name_says_otherwise():
     preset = {"search": "grid", "space": {"focal": {"alpha": [0.5]}, "sharp": {"gamma": [3.0]}}}
     searched = search_space.resolve(preset, "sharp", "focal", SETTINGS)["searched"]
     assert searched == {"alpha": [0.5], "gamma": [3.0]}
@@ -63,33 +62,35 @@ def test_the_presets_of_the_config_are_valid(preset, loss):
 
 
 @pytest.mark.parametrize(
-    ("search", "space", "told"),
+    ("search", "space", "message"),
     [
         ("grid", {"alpha": {"low": 0.1, "high": 0.5}}, "focal: alpha: a grid needs a list"),
         ("grid", {"alpha": [0.5, 1.5]}, "alpha must lie from 0 to 1, not 1.5"),
         ("grid", {"delta": [0.5]}, "neither a training setting (epochs, "),
-        ("grid", {"alpha": [0.5, 0.5]}, "a value stands twice"),
+        ("grid", {"alpha": [0.5, 0.5]}, "[0.5, 0.5] holds a value twice"),
         ("grid", {"learning_rate": [0.0]}, "learning_rate: 0.0 is less than or equal to"),
         ("grid", {"batch_size": [2.5]}, "batch_size: 2.5 is not of type 'integer'"),
         ("grid", {"keep_best": [True]}, "part of the protocol"),
         ("random", {"epochs": {"low": 2, "high": 5}}, "give a list of whole numbers"),
-        ("random", {"alpha": {"low": 0.5, "high": 0.4}}, "low must lie from 0 to below high"),
-        ("random", {"gamma": {"low": 0, "high": 4, "log": True}}, "starts above 0"),
+        (
+            "random",
+            {"alpha": {"low": 0.5, "high": 0.4}},
+            "low must be at least 0 and less than high",
+        ),
+        ("random", {"gamma": {"low": 0, "high": 4, "log": True}}, "must start above 0"),
     ],
 )
-def test_a_bad_dimension_is_told_in_one_line(search, space, told):
+def test_a_bad_dimension_is_rejected_with_one_line(search, space, message):
     preset = {"search": search, "trials": 2, "space": {"focal": space}}
     with pytest.raises(UserError) as error:
         preset_check.check(preset, "focal", "focal", TRAINING["properties"], "config: here")
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert str(error.value).startswith("config: here: focal: ")
     assert "\n" not in str(error.value)
 
 
-def test_applied_values_reach_the_training_and_the_loss():
-    before = deepcopy(SETTINGS)
+def test_chosen_values_are_split_into_training_settings_and_constants_of_the_loss():
     chosen = search_space.rounded({"alpha": 0.61234, "learning_rate": 0.00123456, "batch_size": 4})
-    training, constants = search_space.applied(SETTINGS, {"alpha": 0.1, "gamma": 2.0}, chosen)
-    assert constants == {"alpha": 0.612, "gamma": 2.0}
-    assert (training["learning_rate"], training["batch_size"]) == (0.00123, 4)
-    assert before == SETTINGS
+    training, constants = search_space.split_values(chosen, SETTINGS)
+    assert training == {"learning_rate": 0.00123, "batch_size": 4}
+    assert constants == {"alpha": 0.612}

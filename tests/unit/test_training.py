@@ -1,7 +1,7 @@
-"""Promises of the training: bit-identical twice over and after a kill, failures told and survived.
+"""Promises of the training: it repeats and resumes bit-identically, and it reports failures.
 
-The U-Net of 32 px and base width 4, or two convolutions where it does not matter, on twelve made
-cases; runs are compared by every weight and every number of the history but the seconds.
+Tests train a U-Net of 32 px and base width 4, or two convolutions where that is enough, on twelve
+synthetic cases. Trainings are compared by every weight and every history number but the seconds.
 """
 
 import os
@@ -20,7 +20,8 @@ from keras import layers
 from tumorseg.core import device, registry
 from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.networks.unet import build
-from tumorseg.training import inference, loop
+from tumorseg.training import loop
+from tumorseg.training.inference import predict
 from tumorseg.training.loop import Cases, Training
 from tumorseg.training.plan import Plan
 from tumorseg.training.state import HISTORY, Outcome
@@ -47,7 +48,7 @@ def unet() -> keras.Model:
 
 
 def convolutions() -> keras.Model:
-    """The least network with all that a state must hold: dropout seeds and running statistics."""
+    """The smallest network whose state holds everything: dropout seeds and running statistics."""
     return keras.Sequential(
         [
             keras.Input((SIZE, SIZE, 1)),
@@ -61,7 +62,7 @@ def convolutions() -> keras.Model:
 
 
 def plain() -> keras.Model:
-    """Two convolutions and nothing that depends on how a batch is split."""
+    """Two convolutions; nothing in them depends on how a batch is split."""
     return keras.Sequential(
         [
             keras.Input((SIZE, SIZE, 1)),
@@ -92,18 +93,18 @@ def run(
     network: Callable[[], keras.Model] = convolutions,
     loss: str = "bce",
     state: Path | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
     training_cases: Cases | None = None,
 ) -> Outcome:
-    """One training from the start, as scripts/train.py does it."""
+    """One training as scripts/train.py does it."""
     machine = device.start(wanted="cpu", threads=1, seed=plan.seed)
     parts = (training_cases or cases(10, 1), cases(2, 2))
-    how = {"machine": machine, "state": state}
-    return Training(network(), CaseLoss(loss), plan, *parts, **how).run(say)
+    options = {"machine": machine, "state": state}
+    return Training(network(), CaseLoss(loss), plan, *parts, **options).run(report)
 
 
 def numbers(outcome: Outcome) -> list[list[float]]:
-    """The history without the seconds, which nobody can repeat."""
+    """The history without the seconds, which differ in every run."""
     return [[row[name] for name in HISTORY[:-1]] for row in outcome.history]
 
 
@@ -111,9 +112,9 @@ def assert_same(first: Outcome, second: Outcome) -> None:
     assert repr(numbers(first)) == repr(numbers(second))  # epoch 1 is not epoch 1.0 in a table
     assert first.chosen_epoch == second.chosen_epoch
     assert len(first.weights) == len(second.weights) > 0
-    for one, other in zip(first.weights, second.weights, strict=True):
-        assert one.dtype == other.dtype
-        assert one.tobytes() == other.tobytes()
+    for a, b in zip(first.weights, second.weights, strict=True):
+        assert a.dtype == b.dtype
+        assert a.tobytes() == b.tobytes()
 
 
 PLANS = {
@@ -126,7 +127,7 @@ PLANS = {
 
 @pytest.fixture(scope="module", params=PLANS)
 def uninterrupted(request):
-    """A training by each plan that was left alone."""
+    """An undisturbed training with each plan."""
     plan = PLANS[request.param]
     return plan, run(plan)
 
@@ -142,59 +143,60 @@ class KilledError(Exception):
 
 
 def killer(after: int) -> Callable[[str], None]:
-    """A `say` that dies as an epoch is reported, when it has just been stored."""
+    """A `report` that fails when an epoch is reported, which is just after it was stored."""
 
-    def say(text: str) -> None:
+    def report(text: str) -> None:
         if text.startswith(f"epoch {after}/"):
             raise KilledError
 
-    return say
+    return report
 
 
-def test_a_stopped_run_goes_on_and_ends_bit_identical(uninterrupted, tmp_path):
-    plan, whole = uninterrupted
+def test_a_stopped_training_resumes_and_ends_bit_identical(uninterrupted, tmp_path):
+    plan, undisturbed = uninterrupted
     after = 2
     state = tmp_path / "state.npz"
     with pytest.raises(KilledError):
-        run(plan, state=state, say=killer(after))
-    said = []
-    resumed = run(plan, state=state, say=said.append)
-    assert said[0] == f"goes on after epoch {after} of an earlier run"
-    assert len(said) == 1 + plan.epochs - after
-    assert_same(whole, resumed)
+        run(plan, state=state, report=killer(after))
+    lines = []
+    resumed = run(plan, state=state, report=lines.append)
+    assert lines[0] == f"resumes after epoch {after} of an earlier run"
+    assert len(lines) == 1 + plan.epochs - after
+    assert_same(undisturbed, resumed)
 
 
-def test_a_unet_killed_with_9_goes_on_and_ends_bit_identical(tmp_path):
-    """The kill comes from outside, at any moment after the first epoch is stored."""
+def test_a_unet_killed_with_sigkill_resumes_and_ends_bit_identical(tmp_path):
+    """The kill comes from outside, at any moment after the second epoch is stored."""
     state = tmp_path / "state.npz"
     code = (
         f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
         "import test_training as t\n"
-        f"t.run(network=t.unet, state=t.Path({str(state)!r}), say=lambda x: print(x, flush=True))\n"
+        f"state = t.Path({str(state)!r})\n"
+        "t.run(network=t.unet, state=state, report=lambda text: print(text, flush=True))\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     child = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
     )
     try:
-        told = [child.stdout.readline(), child.stdout.readline()]
+        printed = [child.stdout.readline(), child.stdout.readline()]
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
-    assert told[1].startswith("epoch 2/3")
+    assert printed[1].startswith("epoch 2/3")
     assert child.returncode == -signal.SIGKILL
-    said = []
-    resumed = run(network=unet, state=state, say=said.append)
-    assert "goes on after epoch" in said[0]
+    lines = []
+    resumed = run(network=unet, state=state, report=lines.append)
+    assert "resumes after epoch" in lines[0]
     assert_same(run(network=unet), resumed)
 
 
 def test_a_finished_state_is_not_trained_again(tmp_path):
     state = tmp_path / "state.npz"
-    whole = run(state=state)
-    said = []
-    assert_same(whole, run(state=state, say=said.append))
-    assert said == [f"goes on after epoch {PLAN.epochs} of an earlier run"]
+    finished = run(state=state)
+    lines = []
+    assert_same(finished, run(state=state, report=lines.append))
+    assert lines == [f"resumes after epoch {PLAN.epochs} of an earlier run"]
 
 
 def test_the_network_learns_the_discs():
@@ -204,7 +206,7 @@ def test_the_network_learns_the_discs():
     assert max(row["val_dice"] for row in outcome.history) > 0.7
 
 
-def test_best_epoch_is_the_first_of_the_highest_validation_iou_and_last_is_last():
+def test_keep_best_chooses_the_first_epoch_of_the_highest_validation_iou_else_the_last():
     best = run(replace(PLAN, epochs=4))
     ious = [row["val_iou"] for row in best.history]
     assert best.chosen_epoch == 1 + int(np.argmax(ious))
@@ -220,23 +222,23 @@ def test_learning_rate_rises_over_the_warm_up_and_stays():
 
 def test_a_cosine_falls_from_the_rate_to_zero_at_its_last_step():
     rate = loop.Rate(1.0, 2, 10)
-    found = [float(rate(step)) for step in range(11)]
-    wanted = [min(1, (s + 1) / 2) * (1 + np.cos(np.pi * s / 10)) / 2 for s in range(11)]
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    rates = [float(rate(step)) for step in range(11)]
+    expected = [min(1, (s + 1) / 2) * (1 + np.cos(np.pi * s / 10)) / 2 for s in range(11)]
+    np.testing.assert_allclose(rates, expected, atol=1e-6)
     rates = [row["learning_rate"] for row in run(replace(PLAN, schedule="cosine")).history]
     assert rates[0] > rates[1] > rates[2]
 
 
 def every_weight(ready: Training) -> list[np.ndarray]:
-    """Network, optimizer and average: all that the next epoch starts from."""
+    """Network, optimizer and average: everything from which the next epoch starts."""
     arrays = [keras.ops.convert_to_numpy(variable) for variable in ready.variables]
     return [*(array.copy() for array in arrays), *(v.copy() for v in ready.average.values)]
 
 
 @pytest.mark.parametrize("name", PLANS)
 def test_a_long_run_passes_through_the_weights_of_a_short_one_bit_for_bit(name):
-    """Epoch 3 of 5 against 3 of 3: why tuning trains each value once for all numbers of epochs."""
-    found = []
+    """Epoch 3 of 5 equals 3 of 3; so tuning trains each value once for all numbers of epochs."""
+    trainings = []
     for epochs in (5, 3):
         machine = device.start(wanted="cpu", threads=1, seed=5)
         plan = replace(PLANS[name], epochs=epochs)
@@ -244,8 +246,8 @@ def test_a_long_run_passes_through_the_weights_of_a_short_one_bit_for_bit(name):
         ready = Training(unet(), CaseLoss("bce"), plan, *parts, machine=machine)
         for _ in range(3):
             ready.epoch()
-        found.append((every_weight(ready), ready.outcome))
-    (long, long_outcome), (short, short_outcome) = found
+        trainings.append((every_weight(ready), ready.outcome))
+    (long, long_outcome), (short, short_outcome) = trainings
     assert len(long) == len(short) > 100
     assert all(a.tobytes() == b.tobytes() for a, b in zip(long, short, strict=True))
     assert_same(long_outcome, short_outcome)
@@ -264,7 +266,7 @@ def test_weight_decay_shrinks_the_weights():
 
 
 @pytest.mark.parametrize("weight_average", [0.0, 0.9])
-def test_a_loss_that_stops_being_finite_is_a_failure_and_no_crash(weight_average):
+def test_a_loss_that_is_not_finite_is_reported_as_a_failure(weight_average):
     broken = cases(10, 1)
     broken.images[3] = np.nan
     plan = replace(PLAN, weight_average=weight_average, augmentation=0)
@@ -273,18 +275,18 @@ def test_a_loss_that_stops_being_finite_is_a_failure_and_no_crash(weight_average
     assert outcome.history == []
 
 
-def test_predictions_that_are_not_finite_are_a_failure_and_no_crash(monkeypatch):
+def test_predictions_that_are_not_finite_are_reported_as_a_failure(monkeypatch):
     monkeypatch.setattr(loop, "predict", lambda *given: np.full((2, SIZE, SIZE, 1), np.nan))
     outcome = run(PLAN)
-    assert outcome.failure == "the predictions stopped being finite in epoch 1"
+    assert outcome.failure == "the predictions were not finite in epoch 1"
     assert outcome.history == []
 
 
-def test_another_seed_is_another_training():
+def test_another_seed_gives_another_training():
     assert numbers(run()) != numbers(run(replace(PLAN, seed=6)))
 
 
-def test_epochs_are_shuffled_differently_and_hold_every_case_once():
+def test_each_epoch_has_its_own_order_and_contains_every_case_once():
     part = Cases(np.arange(10, dtype=np.float32).reshape(10, 1, 1, 1), np.zeros((10, 1, 1, 1)))
     plan = replace(PLAN, augmentation=0)
     orders = []
@@ -302,13 +304,13 @@ def test_prediction_does_not_depend_on_the_batch():
     model = build(size_px=SIZE, base_width=2)
     model.compile(jit_compile=False)
     images = cases(5, 3).images
-    found = inference.predict(model, images, 3)
-    assert found.shape == (5, SIZE, SIZE, 1)
-    np.testing.assert_allclose(inference.predict(model, images, 1), found, atol=1e-6)
+    probability = predict(model, images, 3)
+    assert probability.shape == (5, SIZE, SIZE, 1)
+    np.testing.assert_allclose(predict(model, images, 1), probability, atol=1e-6)
 
 
-def test_several_devices_share_every_batch_and_learn_what_one_learns():
-    """Two made CPUs stand for two GPUs; TensorFlow makes them only in a process of its own."""
+def test_several_devices_share_every_batch_and_learn_the_same_as_one():
+    """Two logical CPUs stand for two GPUs; TensorFlow can only create them in a new process."""
     code = (
         "import tensorflow as tf\n"
         "one = tf.config.LogicalDeviceConfiguration()\n"
@@ -325,7 +327,7 @@ def test_several_devices_share_every_batch_and_learn_what_one_learns():
         "    plan = t.replace(t.PLAN, augmentation=0)\n"
         "    made = (t.cases(10, 1), t.cases(2, 2))\n"
         "    ready = t.Training(model, t.CaseLoss('bce'), plan, *made, machine=machine)\n"
-        "    outcome = ready.run(say=lambda text: None)\n"
+        "    outcome = ready.run(report=lambda text: None)\n"
         "    print('losses', *[row['loss'] for row in outcome.history])\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -342,20 +344,20 @@ def test_a_mirrored_prediction_is_the_mean_of_both_views():
     model = build(size_px=SIZE, base_width=2)
     model.compile(jit_compile=False)
     images = cases(3, 4).images
-    plain, other = (inference.predict(model, view, 2) for view in (images, images[:, :, ::-1]))
-    found = inference.predict(model, images, 2, mirrored=True)
-    np.testing.assert_allclose(found, (plain + other[:, :, ::-1]) / 2, atol=1e-7)
+    plain, mirror = (predict(model, view, 2) for view in (images, images[:, :, ::-1]))
+    both = predict(model, images, 2, mirrored=True)
+    np.testing.assert_allclose(both, (plain + mirror[:, :, ::-1]) / 2, atol=1e-7)
 
 
 @pytest.mark.parametrize("loss", registry.names("losses"))
 def test_every_loss_of_the_folder_trains(loss):
-    """Also those that want more than the mask (boundary) or learn a constant from it (wbce)."""
-    made = cases(6, 1)
+    """Also those that need more than the mask (boundary) or derive a constant of it (wbce)."""
+    training_cases = cases(6, 1)
     machine = device.start(wanted="cpu", threads=1, seed=1)
-    function = CaseLoss.fitted(loss, {}, made.masks)
-    how = {"epochs": 8, "learning_rate": 0.01, "augmentation": 0, "mirrored": False}
-    plan = replace(PLAN, **how)
-    ready = Training(plain(), function, plan, made, cases(2, 2), machine=machine)
-    outcome = ready.run(say=lambda text: None)
+    function = CaseLoss.fitted(loss, {}, training_cases.masks)
+    settings = {"epochs": 8, "learning_rate": 0.01, "augmentation": 0, "mirrored": False}
+    plan = replace(PLAN, **settings)
+    ready = Training(plain(), function, plan, training_cases, cases(2, 2), machine=machine)
+    outcome = ready.run(report=lambda text: None)
     assert outcome.failure is None
     assert outcome.history[-1]["loss"] < outcome.history[0]["loss"]

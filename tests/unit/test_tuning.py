@@ -1,6 +1,6 @@
-"""Promises of the tuning: the right cell wins, no test patient has a part, nothing is lost or left.
+"""Promises of the tuning: the best grid point wins, no test patient is seen, Ray leaves no trace.
 
-The searches run in Ray for real, on a U-Net of 32 px and base width 4 and twelve made cases.
+The searches run in real Ray sessions, on a U-Net of 32 px and base width 4 and twelve cases.
 """
 
 import os
@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,12 +23,11 @@ from test_training import cases
 import tune
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
-from tumorseg.training import identity, prepare
-from tumorseg.training.prepare import Cell
-from tumorseg.tuning import results as tuning_tables
-from tumorseg.tuning import search as tuning
-from tumorseg.tuning import trial
-from tumorseg.tuning.results import Run
+from tumorseg.training.job import TrainingJob
+from tumorseg.training.prepare import prepare
+from tumorseg.tuning.results import TrialRecord, best_result, grid_table, winner
+from tumorseg.tuning.search import recipe_values
+from tumorseg.tuning.trial import Trial
 
 SETTINGS = {
     "preparation": "robust",
@@ -59,6 +57,12 @@ GRID = {
     "trials": 2,
     "keep_best": True,
 }
+CASES = {
+    "images_file": "images.npy",
+    "targets_file": "targets.npy",
+    "placement_table": "placement.tsv",
+    "folds_table": "folds.tsv",
+}
 OUTPUTS = ("trials_table", "history_table", "best_file")
 
 
@@ -66,67 +70,73 @@ def history(*ious: float) -> list[dict]:
     return [{"epoch": i, "val_iou": iou, "seconds": 1.0} for i, iou in enumerate(ious, start=1)]
 
 
-def table(*runs: Run, keep_best: bool = False) -> pd.DataFrame:
-    for run in runs:
-        run.epochs = 4
-    return tuning_tables.cell_table(list(runs), GRID | {"keep_best": keep_best})
+def table(*trials: TrialRecord, keep_best: bool = False) -> pd.DataFrame:
+    for trial in trials:
+        trial.epochs = 4
+    return grid_table(list(trials), GRID | {"keep_best": keep_best})
 
 
-def test_every_cell_is_scored_by_what_its_own_training_would_choose():
-    run = Run({"alpha": 0.5}, history(0.1, 0.4, 0.3, 0.2))
-    assert list(table(run)["val_iou"]) == [0.4, 0.2]
-    assert list(table(run, keep_best=True)["val_iou"]) == [0.4, 0.4]
+def test_every_grid_point_has_the_score_by_which_its_own_training_would_choose():
+    trial = TrialRecord({"alpha": 0.5}, history(0.1, 0.4, 0.3, 0.2))
+    assert list(table(trial)["val_iou"]) == [0.4, 0.2]
+    assert list(table(trial, keep_best=True)["val_iou"]) == [0.4, 0.4]
 
 
-def test_the_best_cell_wins_and_of_equals_the_shortest_then_the_first():
-    runs = [Run({"alpha": a}, history(0.1, 0.3, 0.1, 0.3)) for a in (0.5, 0.8)]
-    won = tuning_tables.winner(table(*runs))
+def test_the_best_grid_point_wins_and_of_equal_ones_the_shortest_then_the_first():
+    trials = [TrialRecord({"alpha": a}, history(0.1, 0.3, 0.1, 0.3)) for a in (0.5, 0.8)]
+    won = winner(table(*trials))
     assert (won["trial"], won["epochs"]) == (1, 2)
-    better = Run({"alpha": 0.9}, history(0.1, 0.1, 0.1, 0.31))
-    won = tuning_tables.winner(table(*runs, better))
+    better = TrialRecord({"alpha": 0.9}, history(0.1, 0.1, 0.1, 0.31))
+    won = winner(table(*trials, better))
     assert (won["trial"], won["epochs"]) == (3, 4)
 
 
-def test_a_cell_that_has_learned_nothing_cannot_win():
-    found = table(Run({"alpha": 0.5}, history(0, 0.009, 0, 0.0099)))
-    assert set(found["status"]) == {"nothing learned"}
-    assert tuning_tables.winner(found) is None
-    assert tuning_tables.best(found, GRID, {}) == {
+def test_a_grid_point_that_has_learned_nothing_cannot_win():
+    points = table(TrialRecord({"alpha": 0.5}, history(0, 0.009, 0, 0.0099)))
+    assert set(points["status"]) == {"nothing learned"}
+    assert winner(points) is None
+    assert best_result(points, GRID, {}) == {
         "status": "nothing learned",
         "training": {},
         "constants": {},
     }
 
 
-def test_pruned_and_failed_trials_are_shown_as_such_and_keep_the_cells_they_reached():
-    found = table(
-        Run({"alpha": 0.5}, history(0.1, 0.2)),
-        Run({"alpha": 0.8}, history(0.1, 0.3), failure="the loss became nan in epoch 3"),
+def test_pruned_and_failed_trials_are_marked_and_keep_the_grid_points_they_reached():
+    points = table(
+        TrialRecord({"alpha": 0.5}, history(0.1, 0.2)),
+        TrialRecord({"alpha": 0.8}, history(0.1, 0.3), failure="the loss became nan in epoch 3"),
     )
-    assert list(found["status"]) == ["ok", "pruned", "ok", "failed"]
-    assert list(found["failure"])[2:] == ["", "the loss became nan in epoch 3"]
-    assert found["val_iou"].isna().tolist() == [False, True, False, True]
-    assert tuning_tables.winner(found)["trial"] == 2
+    assert list(points["status"]) == ["ok", "pruned", "ok", "failed"]
+    assert list(points["failure"])[2:] == ["", "the loss became nan in epoch 3"]
+    assert points["val_iou"].isna().tolist() == [False, True, False, True]
+    assert winner(points)["trial"] == 2
 
 
-def test_the_recipe_s_own_values_are_the_first_trial_where_they_lie_in_the_space():
-    cell = Cell(**dict.fromkeys(Cell.__annotations__, ""))
-    cell = replace(cell, settings=SETTINGS, constants={"alpha": 0.6, "gamma": 9.0})
+def training_job(packed: Path, out: Path, **constants: float) -> TrainingJob:
+    """The training whose settings the searches here vary, as scripts/tune.py makes it."""
+    given = arguments(packed, out, **constants)
+    cases = {name: given[name] for name in CASES}
+    return TrainingJob(**given["job"], **cases, code=given["code"], tuning=True)
+
+
+def test_the_recipes_own_values_are_the_first_trial_where_they_lie_in_the_space(tmp_path):
+    job = training_job(tmp_path, tmp_path, alpha=0.6, gamma=9.0)
     space = {
         "alpha": [0.5, 0.6],
         "gamma": {"low": 1, "high": 3},
         "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
     }
-    assert tuning.own_values(cell, space) == {"alpha": 0.6, "learning_rate": 0.01}
+    assert recipe_values(job, space) == {"alpha": 0.6, "learning_rate": 0.01}
 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory) -> Path:
-    """Twelve cases of twelve patients as `pack` and `split` write them."""
+    """Twelve cases of twelve patients in the files that the rules `pack` and `split` write."""
     folder = tmp_path_factory.mktemp("packed")
-    made = cases(12, 1)
-    np.save(folder / "images.npy", made.images)
-    np.save(folder / "targets.npy", made.masks)
+    arrays = cases(12, 1)
+    np.save(folder / "images.npy", arrays.images)
+    np.save(folder / "targets.npy", arrays.masks)
     names = [f"c{i:02}" for i in range(12)]
     write_table(pd.DataFrame({"case": names}), folder / "placement.tsv")
     lines = []
@@ -140,43 +150,35 @@ def packed(tmp_path_factory) -> Path:
     return folder
 
 
-def arguments(packed: Path, out: Path, **other) -> dict:
-    """What the rule would hand to scripts/tune.py."""
-    return {
-        "images_file": str(packed / "images.npy"),
-        "targets_file": str(packed / "targets.npy"),
-        "placement_table": str(packed / "placement.tsv"),
-        "folds_table": str(packed / "folds.tsv"),
-        **{name: str(out / name) for name in OUTPUTS},
+def arguments(packed: Path, out: Path, other: dict | None = None, **constants: float) -> dict:
+    """The arguments that the rule gives scripts/tune.py, some replaced by `other`."""
+    job = {
         "recipe": "robust",
         "settings": SETTINGS,
-        "loss": "focal",
-        "loss_function": "focal",
-        "constants": {"gamma": 1.0},
+        "loss": {"name": "focal", "function": "focal", "constants": constants or {"gamma": 1.0}},
         "network": {"name": "unet", "size_px": 32, "base_width": 4},
-        "search": GRID,
         "fold": 1,
         "seed": 1,
         "threads": 1,
-        "at_once": 2,
         "wanted_device": "cpu",
         "state_dir": str(out / "state"),
-        "code": "code",
-        "cores": 2,
-        "gpus": 0,
-    } | other
+    }
+    files = {argument: str(packed / name) for argument, name in CASES.items()}
+    files |= {name: str(out / name) for name in OUTPUTS}
+    options = {"search": GRID, "at_once": 2, "code": "code", "cores": 2, "gpus": 0}
+    return {"job": job, **files, **options} | (other or {})
 
 
 def results(out: Path) -> tuple[dict, str, str]:
-    """best.yaml, the cells, and the history without the seconds."""
+    """best.yaml, the grid points, and the history without the seconds."""
     best = yaml.safe_load((out / "best_file").read_text(encoding="utf-8"))
     rows = read_table(out / "history_table").drop(columns="seconds")
     return best, (out / "trials_table").read_text(), rows.to_csv()
 
 
-def ray_left() -> set[str]:
-    """Ray's temporary folders, the processes that name one, and workers whose master is gone."""
-    found = set(map(str, Path("/tmp").glob("ray-*")))
+def ray_traces() -> set[str]:
+    """Ray's temporary folders, processes that name one, and workers whose parent has ended."""
+    traces = set(map(str, Path("/tmp").glob("ray-*")))
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
@@ -185,66 +187,59 @@ def ray_left() -> set[str]:
             continue
         orphan = command.startswith("ray::") and parent == "1"
         if orphan or re.search(r"/ray-\w+/session_", command):
-            found.add(f"{process.name} {command[:200]}")
-    return found
+            traces.add(f"{process.name} {command[:200]}")
+    return traces
 
 
 @pytest.fixture(scope="module")
 def searched(packed, tmp_path_factory) -> tuple[Path, set[str]]:
-    """A finished search, and what was there of Ray before it."""
-    out, before = tmp_path_factory.mktemp("searched"), ray_left()
+    """A finished search, and the traces of Ray before it."""
+    out, before = tmp_path_factory.mktemp("searched"), ray_traces()
     tune.main(**arguments(packed, out))
     return out, before
 
 
-def test_a_search_scores_every_cell_and_its_winner_is_the_best_of_them(searched):
+def test_a_search_scores_every_grid_point_and_the_best_one_wins(searched):
     best, _, _ = results(searched[0])
-    found = read_table(searched[0] / "trials_table", text_columns=("failure",))
-    assert list(zip(found["alpha"], found["epochs"], strict=True)) == [
+    points = read_table(searched[0] / "trials_table", text_columns=("failure",))
+    assert list(zip(points["alpha"], points["epochs"], strict=True)) == [
         (0.5, 2),
         (0.5, 4),
         (0.8, 2),
         (0.8, 4),
     ]
     assert best["status"] == "won"
-    assert best["val_iou"] == found["val_iou"].max() > 0.01
-    won = found[
-        (found["alpha"] == best["constants"]["alpha"])
-        & (found["epochs"] == best["training"]["epochs"])
+    assert best["val_iou"] == points["val_iou"].max() > 0.01
+    won = points[
+        (points["alpha"] == best["constants"]["alpha"])
+        & (points["epochs"] == best["training"]["epochs"])
     ]
     assert won["val_iou"].item() == best["val_iou"]
 
 
-def test_no_ray_process_no_temporary_folder_and_no_state_is_left(searched):
+def test_a_search_leaves_no_ray_process_no_temporary_folder_and_no_state(searched):
     out, before = searched
-    assert ray_left() <= before
+    assert ray_traces() <= before
     assert not (out / "state").exists()
 
 
-def test_a_trial_of_a_used_actor_is_the_training_that_runs_alone(packed, searched, tmp_path):
-    given = arguments(packed, tmp_path)
-    training = SETTINGS["training"] | {"epochs": 4}
-    cell = Cell(
-        **{name: given[name] for name in Cell.__annotations__ if name in given}
-        | {"seed": identity.training_seed(1, 1, tuning=True)}
-        | {"constants": {"gamma": 1.0, "alpha": 0.8}}
-        | {"settings": SETTINGS | {"training": training}}
-    )
-    alone = prepare.prepare(cell).run(say=lambda text: None)
+def test_a_trial_in_a_reused_actor_equals_the_training_run_alone(packed, searched, tmp_path):
+    job = training_job(packed, tmp_path)
+    alone = prepare(job.with_values({"epochs": 4}, {"alpha": 0.8})).run(report=lambda text: None)
     rows = read_table(searched[0] / "history_table")
     second = rows[rows["trial"] == 2]
     for name in ("loss", "val_loss", "val_iou", "val_dice"):
         assert list(second[name]) == [row[name] for row in alone.history]
-    used = trial.Trial.__new__(trial.Trial)
-    used.setup({"alpha": 0.5}, cell=cell, search=GRID, data="x")
-    used.step()
-    used.reset_config({"alpha": 0.8})
-    again = [used.step()["val_iou"] for _ in range(4)]
-    assert again == [row["val_iou"] for row in alone.history]
+    actor = Trial.__new__(Trial)
+    actor.setup({"alpha": 0.5}, job=job, search=GRID, cases="x")
+    actor.step()
+    actor.reset_config({"alpha": 0.8})
+    reused = [actor.step()["val_iou"] for _ in range(4)]
+    assert reused == [row["val_iou"] for row in alone.history]
 
 
-def test_test_patients_of_the_fold_have_no_part_in_its_tuning(packed, searched, tmp_path):
-    """Their pixels and masks are replaced by others: every number of the search stays."""
+def test_the_test_patients_of_a_fold_do_not_influence_its_tuning(packed, searched, tmp_path):
+    """Their pixels and masks are replaced: every number of the search stays the same."""
     table = read_table(packed / "folds.tsv")
     test = table.loc[(table["fold"] == 1) & (table["role"] == "test"), "case"]
     rows = [int(case[1:]) for case in test]
@@ -253,18 +248,18 @@ def test_test_patients_of_the_fold_have_no_part_in_its_tuning(packed, searched, 
         array[rows] = array[rows][::-1, ::-1] if name == "targets" else 1e6
         np.save(tmp_path / f"{name}.npy", array)
     changed = {f"{name}_file": str(tmp_path / f"{name}.npy") for name in ("images", "targets")}
-    tune.main(**arguments(packed, tmp_path, **changed))
+    tune.main(**arguments(packed, tmp_path, changed))
     assert results(tmp_path) == results(searched[0])
 
 
-def test_failed_trials_are_recorded_and_do_not_end_the_search(packed, tmp_path):
+def test_failed_trials_are_recorded_and_the_search_continues(packed, tmp_path):
     """alpha 7 is out of range and raises; a learning rate of 1e38 breaks the training."""
     space = {"alpha": [7.0, 0.5], "learning_rate": [5e-3, 1e38]}
     search = GRID | {"space": space, "searched": space, "scored_epochs": [1], "epochs": 1}
-    tune.main(**arguments(packed, tmp_path, search=search | {"trials": 4}))
-    found = read_table(tmp_path / "trials_table", text_columns=("failure",))
+    tune.main(**arguments(packed, tmp_path, {"search": search | {"trials": 4}}))
+    points = read_table(tmp_path / "trials_table", text_columns=("failure",))
     status = {
-        (row.alpha, row.learning_rate): (row.status, row.failure) for row in found.itertuples()
+        (row.alpha, row.learning_rate): (row.status, row.failure) for row in points.itertuples()
     }
     for rate in (5e-3, 1e38):
         assert status[7.0, rate][0] == "failed"
@@ -274,37 +269,37 @@ def test_failed_trials_are_recorded_and_do_not_end_the_search(packed, tmp_path):
     assert status[0.5, 5e-3] == ("ok", "") or status[0.5, 5e-3] == ("nothing learned", "")
 
 
-def test_all_trials_failing_is_an_error_that_names_the_first_cause(packed, tmp_path):
+def test_where_all_trials_fail_the_error_names_the_first_cause(packed, tmp_path):
     search = GRID | {"space": {"alpha": [7.0, 8.0]}}
     with pytest.raises(UserError, match=r"^all 2 trials failed; the first: .*alpha must lie from"):
-        tune.main(**arguments(packed, tmp_path, search=search))
+        tune.main(**arguments(packed, tmp_path, {"search": search}))
     assert not (tmp_path / "best_file").exists()
 
 
-@pytest.mark.parametrize("search", ["random", "optuna"])
-def test_drawn_searches_repeat_themselves(packed, tmp_path, search):
+@pytest.mark.parametrize("kind", ["random", "optuna"])
+def test_random_and_optuna_searches_are_repeatable(packed, tmp_path, kind):
     space = {"alpha": {"low": 0.3, "high": 0.9}}
-    asked = GRID | {"search": search, "space": space, "searched": space, "trials": 3}
-    asked |= {"scored_epochs": [2], "epochs": 2, "epochs_searched": False}
-    found = []
+    search = GRID | {"search": kind, "space": space, "searched": space, "trials": 3}
+    search |= {"scored_epochs": [2], "epochs": 2, "epochs_searched": False}
+    repeats = []
     for name in ("first", "second"):
         out = tmp_path / name
-        tune.main(**arguments(packed, out, search=asked, constants={"alpha": 0.6}))
-        found.append(results(out))
-    assert found[0] == found[1]
+        tune.main(**arguments(packed, out, {"search": search}, alpha=0.6))
+        repeats.append(results(out))
+    assert repeats[0] == repeats[1]
     values = read_table(tmp_path / "first" / "trials_table")["alpha"]
     assert values[0] == 0.6
     assert len(set(values)) == 3
 
 
-def test_asha_stops_the_worst_and_shows_them_as_pruned(packed, tmp_path):
+def test_asha_stops_the_worst_trials_and_marks_them_as_pruned(packed, tmp_path):
     space = {"alpha": [0.8, 0.5, 0.02], "learning_rate": [5e-3, 1e-7]}
-    asked = GRID | {"space": space, "searched": space, "trials": 6, "prune": True}
-    asked |= {"scored_epochs": [6], "epochs": 6, "epochs_searched": False}
-    tune.main(**arguments(packed, tmp_path, search=asked, at_once=1))
-    found = read_table(tmp_path / "trials_table", text_columns=("failure",))
-    assert "pruned" in set(found["status"])
-    assert found.loc[found["status"] == "pruned", "val_iou"].isna().all()
+    search = GRID | {"space": space, "searched": space, "trials": 6, "prune": True}
+    search |= {"scored_epochs": [6], "epochs": 6, "epochs_searched": False}
+    tune.main(**arguments(packed, tmp_path, {"search": search, "at_once": 1}))
+    points = read_table(tmp_path / "trials_table", text_columns=("failure",))
+    assert "pruned" in set(points["status"])
+    assert points.loc[points["status"] == "pruned", "val_iou"].isna().all()
     rows = read_table(tmp_path / "history_table")
     assert len(rows) < 6 * 6
     assert results(tmp_path)[0]["training"].get("learning_rate") != 1e-7
@@ -313,13 +308,13 @@ def test_asha_stops_the_worst_and_shows_them_as_pruned(packed, tmp_path):
 def run_in_a_process(
     packed: Path, out: Path, *, epochs: int = 4, **environment
 ) -> subprocess.Popen:
-    """A search in a process of its own, as Snakemake runs it."""
+    """A search in a new process, as Snakemake runs it."""
     code = (
         f"import sys; sys.path[:0] = {sys.path!r}\n"
         "from pathlib import Path\nimport test_tuning as t, tune\n"
         f"search = t.GRID | {{'scored_epochs': [2, {epochs}], 'epochs': {epochs}}}\n"
         f"paths = Path({str(packed)!r}), Path({str(out)!r})\n"
-        "tune.main(**t.arguments(*paths, search=search))\n"
+        "tune.main(**t.arguments(*paths, {'search': search}))\n"
     )
     return subprocess.Popen(
         [sys.executable, "-u", "-c", code],
@@ -331,8 +326,10 @@ def run_in_a_process(
     )
 
 
-def test_a_search_killed_with_9_goes_on_and_ends_with_the_same_numbers(packed, searched, tmp_path):
-    before = ray_left()
+def test_a_search_killed_with_sigkill_resumes_and_ends_with_the_same_numbers(
+    packed, searched, tmp_path
+):
+    before = ray_traces()
     running = run_in_a_process(packed, tmp_path)
     seen = []
     for line in running.stdout:
@@ -343,9 +340,9 @@ def test_a_search_killed_with_9_goes_on_and_ends_with_the_same_numbers(packed, s
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     deadline = time.monotonic() + 30
-    while ray_left() - before and time.monotonic() < deadline:
+    while ray_traces() - before and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert ray_left() <= before
+    assert ray_traces() <= before
     stored = [*tmp_path.glob("state/*.npz"), *tmp_path.glob("state/*.json")]
     assert stored
     times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("state/*.json")}
@@ -356,7 +353,7 @@ def test_a_search_killed_with_9_goes_on_and_ends_with_the_same_numbers(packed, s
 
 
 def node(folder: Path, *arguments: str) -> subprocess.Popen:
-    """A Ray node in a process of its own."""
+    """Starts a Ray node."""
     ray = Path(sys.executable).with_name("ray")
     command = [str(ray), "start", "--block", "--num-cpus=1", "--object-store-memory=100000000"]
     return subprocess.Popen(
@@ -369,7 +366,7 @@ def node(folder: Path, *arguments: str) -> subprocess.Popen:
 
 
 def free_port() -> int:
-    """One that nothing uses, below those that Ray hands to its workers."""
+    """A port that nothing uses, below those that Ray gives its workers."""
     for port in range(6380, 9990):
         with socket.socket() as tried, suppress(OSError):
             tried.bind(("127.0.0.1", port))
@@ -380,12 +377,14 @@ def free_port() -> int:
 def wait_for(condition, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, f"no result after {seconds} s"
         time.sleep(0.5)
 
 
-def test_a_running_cluster_of_two_nodes_is_joined_and_shares_the_trials(packed, searched, tmp_path):
-    """Each node has one CPU, so that the two trials can only run at once on both."""
+def test_a_search_joins_a_running_cluster_and_both_of_its_nodes_run_trials(
+    packed, searched, tmp_path
+):
+    """Each node has one CPU, so the two trials can only run at once if both nodes work."""
     short = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
     port = free_port()
     options = ("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={short}")
@@ -408,8 +407,8 @@ def test_a_running_cluster_of_two_nodes_is_joined_and_shares_the_trials(packed, 
         subprocess.run(["rm", "-rf", str(short)], check=True)
     order = re.findall(r"\(alpha ([\d.]+)\)", text)
     assert len(order) == 80
-    changes = sum(one != other for one, other in pairwise(order))
-    assert changes > 1, f"one trial after the other: {order}"
+    changes = sum(alpha != following for alpha, following in pairwise(order))
+    assert changes > 1, f"one trial after another: {order}"
     rows, alone = (read_table(out / "history_table") for out in (tmp_path, searched[0]))
     first = rows[rows["epoch"] <= 4].drop(columns="seconds").reset_index(drop=True)
     assert first.equals(alone.drop(columns="seconds"))

@@ -8,15 +8,14 @@ from matplotlib import pyplot
 
 from tumorseg.reporting import tuning_figures
 from tumorseg.reporting.tuning_figures import STAR
-from tumorseg.tuning import results
-from tumorseg.tuning.results import Search
+from tumorseg.tuning.results import FinishedSearch, table1
 
 GRID = {"alpha": [0.5, 0.8], "epochs": [2, 4]}
 
 
-def search(loss: str = "focal", scope: str = "shared", **best) -> Search:
+def search(loss: str = "focal", scope: str = "shared", **best) -> FinishedSearch:
     """Two values of alpha at two numbers of epochs; the second trial was pruned after epoch 2."""
-    cells = pd.DataFrame(
+    grid_points = pd.DataFrame(
         [
             (1, 0.5, 2, 0.30, "ok"),
             (1, 0.5, 4, 0.25, "ok"),
@@ -29,13 +28,15 @@ def search(loss: str = "focal", scope: str = "shared", **best) -> Search:
     history = pd.DataFrame(rows, columns=["trial", "epoch", "val_iou"]).assign(seconds=1.5)
     best_values = {"search": "grid", "searched": GRID, "status": "won", "val_iou": 0.3}
     best_values |= {"training": {"epochs": 2}, "constants": {"alpha": 0.5}}
-    return Search("robust", loss, scope, best_values | best, cells, history)
+    return FinishedSearch("robust", loss, scope, best_values | best, grid_points, history)
 
 
-def nothing_learned() -> Search:
-    cells = search().cells.assign(val_iou=0.0, status="nothing learned")
+def nothing_learned() -> FinishedSearch:
+    grid_points = search().grid_points.assign(val_iou=0.0, status="nothing learned")
     best = {"status": "nothing learned", "training": {}, "constants": {}, "val_iou": math.nan}
-    return Search("robust", "bce", "shared", search().best | best, cells, search().history)
+    return FinishedSearch(
+        "robust", "bce", "shared", search().best | best, grid_points, search().history
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,7 @@ def close_figures():
 
 
 def test_table_1_shows_what_was_searched_its_cost_and_what_was_chosen():
-    table = results.table1([search(), nothing_learned()])
+    table = table1([search(), nothing_learned()])
     first, second = table.to_dict("records")
     assert first["searched"] == "alpha 0.5 0.8; epochs 2 4"
     assert (first["trials"], first["pruned"], first["failed"]) == (2, 1, 0)

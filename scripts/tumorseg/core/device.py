@@ -1,4 +1,4 @@
-"""Where training runs: CPU, one or several GPUs, a TPU. The only module that names a backend."""
+"""Finds the device: CPU, one or several GPUs, or a TPU. The only module that names a backend."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ Batches = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
 
 @dataclass(frozen=True)
 class Device:
-    """What was found: kind (cpu, gpu, tpu), how many, and the precision it computes in."""
+    """The device: its kind (cpu, gpu, tpu), how many there are, and their precision."""
 
     kind: str
     count: int
@@ -25,12 +25,12 @@ class Device:
     strategy: Any = None
 
     def scope(self) -> AbstractContextManager:
-        """Variables made inside live on every device of the strategy."""
+        """A context; variables created inside live on every device of the strategy."""
         return self.strategy.scope() if self.strategy else nullcontext()
 
     @property
     def xla(self) -> bool | str:
-        """Keras' jit_compile. On a TensorFlow CPU XLA compiles longer than it saves."""
+        """Keras' jit_compile. On a TensorFlow CPU XLA takes longer to compile than it saves."""
         return False if (self.backend, self.kind) == ("tensorflow", "cpu") else "auto"
 
     def train_epoch(
@@ -38,17 +38,23 @@ class Device:
     ) -> float:
         """One pass of a compiled Keras model over the `steps` batches(); returns the mean loss.
 
-        One device is fed batch by batch: on the CPU this is twice as fast as Keras' fit, whose
+        One device gets batch after batch: on the CPU this is twice as fast as Keras' fit, whose
         iterator inside the graph slows the convolutions (bench/training.py). Several devices share
         every batch, which only fit over tf.data can split. Ends early at a loss that is not finite.
+
+        Args:
+            model: a compiled Keras model.
+            batches: a function that returns the batches of the epoch.
+            steps: their number.
+            after_step: called after each batch.
         """
         if self.strategy is not None:
             from keras.callbacks import LambdaCallback
 
             step = LambdaCallback(on_train_batch_end=lambda batch, logs: after_step())
-            # Without the number of steps Keras takes an empty one at the end of each pass.
-            how = {"steps_per_epoch": steps, "shuffle": False, "verbose": 0}
-            return model.fit(_dataset(batches), callbacks=[step], **how).history["loss"][-1]
+            # Without the number of steps Keras adds an empty step at the end of each pass.
+            options: dict[str, Any] = {"steps_per_epoch": steps, "shuffle": False, "verbose": 0}
+            return model.fit(_dataset(batches), callbacks=[step], **options).history["loss"][-1]
         total = cases = 0.0
         for images, masks in batches():
             total += len(images) * float(model.train_on_batch(images, masks))
@@ -59,15 +65,16 @@ class Device:
         return total / cases
 
     def description(self) -> dict[str, str | int]:
-        """The plain facts, for settings.yaml."""
+        """All fields but the strategy, for settings.yaml."""
         return {k: v for k, v in asdict(self).items() if k != "strategy"}
 
 
 def start(*, wanted: str, threads: int, seed: int) -> Device:
-    """Sets threads, determinism, seed and precision; call once, before any network is built.
+    """Sets threads, determinism, seed and precision; call it before any network is built.
 
-    wanted: auto (the best there is), cpu, gpu or tpu. Mixed precision is used only where the
-    hardware computes in it (GPU compute capability 7 and up: float16; TPU: bfloat16).
+    wanted: auto (the best there is), cpu, gpu or tpu; RuntimeError where there is none. Mixed
+    precision is used only where the hardware computes in it (GPU of compute capability 7 or more:
+    float16; TPU: bfloat16).
     """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
@@ -101,13 +108,15 @@ def _tensorflow(wanted: str, threads: int) -> Device:
             return Device("tpu", count, "mixed_bfloat16", "tensorflow", strategy)
         except (ValueError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError):
             if wanted == "tpu":
-                raise RuntimeError("device: tpu was asked for and none was found") from None
+                raise RuntimeError(
+                    "training.device is tpu, but there is none; set it to auto"
+                ) from None
     gpus = tf.config.list_physical_devices("GPU") if wanted != "cpu" else []
     if not gpus:
         if wanted == "gpu":
-            raise RuntimeError("device: gpu was asked for and none was found")
+            raise RuntimeError("training.device is gpu, but there is none; set it to auto")
         return Device("cpu", 1, "float32", "tensorflow")
-    tf.config.experimental.enable_op_determinism()  # the CPU is bit-identical without
+    tf.config.experimental.enable_op_determinism()  # a CPU is bit-identical without it
     fast_half = all(
         tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))[0] >= 7
         for gpu in gpus
@@ -118,7 +127,7 @@ def _tensorflow(wanted: str, threads: int) -> Device:
 
 
 def _other(wanted: str, backend: str) -> Device:
-    """JAX and PyTorch: Keras places the work itself on the first device it finds."""
+    """JAX and PyTorch: Keras uses the first device that it finds."""
     import keras
 
     kinds = ["tpu", "gpu"] if wanted == "auto" else [wanted]
@@ -127,12 +136,12 @@ def _other(wanted: str, backend: str) -> Device:
         if count:
             return Device(kind, 1, "mixed_bfloat16", backend)
     if wanted not in ("auto", "cpu"):
-        raise RuntimeError(f"device: {wanted} was asked for and none was found")
+        raise RuntimeError(f"training.device is {wanted}, but there is none; set it to auto")
     return Device("cpu", 1, "float32", backend)
 
 
 def _dataset(batches: Batches) -> Any:
-    """Batches of one pass as tf.data; without autotune, whose clean-up would stall every epoch."""
+    """The batches of one pass as tf.data, without autotune, whose clean-up delays every epoch."""
     import tensorflow as tf
 
     signature = tuple(
@@ -150,9 +159,9 @@ def _dataset(batches: Batches) -> Any:
 def value_and_gradient(
     function: Callable[[Any], Any], at: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A keras.ops function's values at an array, and the slope of their sum there.
+    """The values of a keras.ops function at an array, and the gradient of their sum there.
 
-    Keras itself has no call for slopes; each backend has its own.
+    Keras has no function for gradients; each backend has its own.
     """
     import keras
 
@@ -164,17 +173,17 @@ def value_and_gradient(
         with tf.GradientTape() as tape:
             tape.watch(x)
             values = function(x)
-        slope = tape.gradient(values, x)
+        gradient = tape.gradient(values, x)
     elif backend == "jax":
         import jax
 
         values = function(at)
-        slope = jax.grad(lambda x: function(x).sum())(at)
+        gradient = jax.grad(lambda x: function(x).sum())(at)
     else:
         import torch
 
         x = torch.tensor(at, requires_grad=True)
         values = function(x)
-        (slope,) = torch.autograd.grad(values.sum(), x)
+        (gradient,) = torch.autograd.grad(values.sum(), x)
     to_numpy = keras.ops.convert_to_numpy
-    return to_numpy(values), to_numpy(slope)
+    return to_numpy(values), to_numpy(gradient)

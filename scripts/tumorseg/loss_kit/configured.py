@@ -1,4 +1,4 @@
-"""The losses that a config names, with their constants; read from their files without Keras."""
+"""Reads and checks the losses of a config, with their constants, without starting Keras."""
 
 import ast
 from typing import Any
@@ -10,7 +10,7 @@ from tumorseg.loss_kit import constants as kinds
 
 
 def _loss_text(name: str) -> ast.Module:
-    """The syntax tree of a loss: importing it would start Keras."""
+    """The syntax tree of a loss's file; importing it would start Keras."""
     if name not in names("losses"):
         raise UserError(f"losses: no {name!r}; there are: {', '.join(names('losses'))}")
     path = LIBRARY / "losses" / f"{name}.py"
@@ -18,16 +18,16 @@ def _loss_text(name: str) -> ast.Module:
 
 
 def loss_constants(name: str) -> dict[str, str]:
-    """The constants that a loss takes and the names of their types."""
+    """The constants of a loss and the names of their types."""
     for node in _loss_text(name).body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             given = [*node.args.args, *node.args.kwonlyargs][2:]
             return {a.arg: ast.unparse(a.annotation) if a.annotation else "" for a in given}
-    raise UserError(f"losses: {name}.py holds no function {name}(y_true, y_pred, ...)")
+    raise UserError(f"losses: {name}.py has no function {name}(y_true, y_pred, ...); add it")
 
 
 def _default_constants(name: str) -> dict[str, Any]:
-    """The constants of a loss whose default is a plain value, without importing it."""
+    """The constants of a loss whose default is a literal, with that default."""
     for node in _loss_text(name).body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             given = [arg.arg for arg in node.args.args]
@@ -37,7 +37,7 @@ def _default_constants(name: str) -> dict[str, Any]:
 
 
 def same_training_as(name: str) -> str:
-    """The loss whose gradient a loss shares, where its file names one; otherwise itself."""
+    """The loss whose gradient a loss shares: SAME_TRAINING_AS of its file, by default itself."""
     for node in _loss_text(name).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SAME_TRAINING_AS":
             return ast.literal_eval(node.value)
@@ -45,39 +45,43 @@ def same_training_as(name: str) -> str:
 
 
 def check_constants(name: str, constants: dict[str, Any]) -> None:
-    """Raises UserError for a constant that the loss does not take or that is out of range."""
+    """Raises UserError for a constant that the loss does not have or that is out of range."""
     known = loss_constants(name)
     for constant, value in constants.items():
         if constant not in known:
-            there = ", ".join(known) or "none"
-            raise UserError(f"loss {name}: no {constant!r}; its constants: {there}")
+            listed = ", ".join(known) or "none"
+            raise UserError(f"loss {name}: no {constant!r}; its constants: {listed}")
         allowed = kinds.kind(getattr(kinds, known[constant], None))
-        refusal = allowed.refusal(value) if allowed else None
-        if refusal:
-            raise UserError(f"loss {name}: {constant} {refusal}")
+        complaint = allowed.complaint(value) if allowed else None
+        if complaint:
+            raise UserError(f"loss {name}: {constant} {complaint}")
 
 
 def configured_losses(losses: dict[str, dict | None]) -> dict[str, tuple[str, dict[str, Any]]]:
-    """The config's losses: name -> (function, constants). Raises UserError for what is wrong.
+    """The config's losses: name -> (file in losses/, constants).
 
-    A name is a loss of the folder or, with the key `loss`, a variant of one. Two names of one and
-    the same training would count twice in every ranking and are refused.
+    A name is a loss of the folder or, with the key `loss`, a variant of one.
+    Raises UserError for an unknown loss, a wrong constant, and two names that give the same
+    training: it would count twice in every ranking.
+
+    >>> configured_losses({"bce": {}, "mild": {"loss": "focal", "gamma": 1}})
+    {'bce': ('bce', {}), 'mild': ('focal', {'gamma': 1})}
     """
-    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    configured: dict[str, tuple[str, dict[str, Any]]] = {}
     trainings: dict[str, str] = {}
     for name, given in losses.items():
         constants = dict(sorted((given or {}).items()))
         function = constants.pop("loss", name)
         check_constants(function, constants)
         if "from_logits" in constants:
-            raise UserError(f"loss {name}: no 'from_logits' here; networks give probabilities")
+            raise UserError(f"loss {name}: remove 'from_logits'; the networks return probabilities")
         defaults = _default_constants(function)
-        apart = {k: v for k, v in constants.items() if k not in defaults or v != defaults[k]}
-        training = f"{same_training_as(function)} {apart}"
+        changed = {k: v for k, v in constants.items() if k not in defaults or v != defaults[k]}
+        training = f"{same_training_as(function)} {changed}"
         if training in trainings:
             raise UserError(
-                f"losses: {trainings[training]} and {name} are one and the same training; keep one"
+                f"losses: {trainings[training]} and {name} give the same training; remove one"
             )
         trainings[training] = name
-        found[name] = (function, constants)
-    return found
+        configured[name] = (function, constants)
+    return configured

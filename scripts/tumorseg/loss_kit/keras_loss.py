@@ -1,4 +1,4 @@
-"""A loss of the registry as Keras wants it."""
+"""A loss of the folder losses/ as a Keras loss."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from tumorseg.loss_kit import configured
 
 @keras.saving.register_keras_serializable("tumorseg")
 class CaseLoss(keras.losses.Loss):
-    """A pure loss function (one value a case) with its constants; takes the batch mean once.
+    """A loss function (one value per case) with its constants; averages over the batch once.
 
-    name: the file in losses/. Raises ValueError at once for a constant out of range.
+    name: the file in losses/. Raises UserError for a constant that is unknown or out of range.
     """
 
     def __init__(self, name: str, constants: dict[str, Any] | None = None, **settings: Any) -> None:
@@ -25,17 +25,19 @@ class CaseLoss(keras.losses.Loss):
         self._targets = getattr(module, "targets", None)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        """One value per case."""
         return self._function(y_true, y_pred, **self.constants)
 
     def targets(self, masks: np.ndarray) -> np.ndarray:
-        """Masks (n, ..., 1) 0/1 to the float32 y_true of this loss: mostly themselves."""
+        """Masks (n, ..., 1) 0/1 to the float32 y_true of this loss: for most losses the masks."""
         return self._targets(masks) if self._targets else masks.astype(np.float32)
 
     @classmethod
     def fitted(cls, name: str, constants: dict[str, Any], masks: np.ndarray) -> "CaseLoss":
-        """With the constants that the loss takes from the training masks, unless they are given."""
-        found = getattr(registry.entry("losses", name), "constants_from", lambda masks: {})
-        return cls(name, found(masks) | constants)
+        """The loss with constants that it derives from training masks, unless they are given."""
+        constants_from = getattr(registry.entry("losses", name), "constants_from", None)
+        return cls(name, (constants_from(masks) if constants_from else {}) | constants)
 
     def get_config(self) -> dict[str, Any]:
+        """What Keras stores."""
         return {"name": self.name, "constants": self.constants}

@@ -1,4 +1,4 @@
-"""What losses are made of: checks, logarithms, powers and sums a case; keras.ops only.
+"""The parts of losses: input checks, logarithms, powers and sums over a case. keras.ops only.
 
 y is the truth, p the probability of the same shape (batch, ..., channels): one channel is binary
 (sigmoid), several are classes (one-hot, softmax; class 0 is the background).
@@ -14,21 +14,21 @@ from keras import KerasTensor, backend, ops
 
 from tumorseg.loss_kit.constants import kind
 
-EPSILON = 1e-7  # below it logarithms and roots go on as straight lines
+EPSILON = 1e-7  # below it logarithms and roots continue as straight lines
 INFINITY = float("inf")
 SMOOTH = 1e-6  # keeps the index of an empty mask defined
 
 
 def case_loss(function: Callable | None = None, *, targets: int = 0) -> Callable:
-    """Makes a function of (y, p, constants) a public loss: checked input, one value a case.
+    """Decorator: adds input checks to a function of (y, p, constants) with one value per case.
 
-    Constants are held against the range that their type names; shapes always; values (NaN, labels
-    other than 0 and 1, probabilities outside [0, 1]) where the call is eager. Computes in float32,
-    in float64 where p is float64. targets: channels of y_true beside those of y_pred.
-    Raises ValueError.
+    Checks constants (against the range of their type) and shapes in every call, and values (NaN,
+    labels other than 0 and 1, probabilities outside [0, 1]) in eager calls; a wrong one raises
+    ValueError. Computes in float32, or in float64 where p is float64.
+    targets: the number of channels of y_true in addition to those of y_pred.
     """
     if function is None:
-        return lambda given: case_loss(given, targets=targets)
+        return lambda decorated: case_loss(decorated, targets=targets)
     signature = inspect.signature(function)
     name = function.__name__
 
@@ -37,9 +37,9 @@ def case_loss(function: Callable | None = None, *, targets: int = 0) -> Callable
         bound = signature.bind(y_true, y_pred, *positional, **constants)
         for constant, value in list(bound.arguments.items())[2:]:
             allowed = kind(signature.parameters[constant].annotation)
-            refusal = allowed.refusal(value) if allowed else None
-            if refusal:
-                raise ValueError(f"{name}: {constant} {refusal}")
+            complaint = allowed.complaint(value) if allowed else None
+            if complaint:
+                raise ValueError(f"{name}: {constant} {complaint}")
         given = backend.standardize_dtype(getattr(y_pred, "dtype", "float32"))
         dtype = "float64" if given == "float64" else "float32"
         p = ops.convert_to_tensor(y_pred, dtype=given)
@@ -54,30 +54,30 @@ def case_loss(function: Callable | None = None, *, targets: int = 0) -> Callable
 
 @ops.custom_gradient
 def _widened(p: KerasTensor) -> tuple[KerasTensor, Callable]:
-    """float16 to float32; a slope beyond float16's range comes back as its largest number."""
+    """float16 to float32; a gradient beyond float16's range becomes its largest number."""
 
-    def slope(*given: KerasTensor, upstream: KerasTensor | None = None) -> KerasTensor:
-        back = given[0] if upstream is None else upstream
-        return ops.cast(ops.clip(back, -65504.0, 65504.0), "float16")
+    def gradient(*given: KerasTensor, upstream: KerasTensor | None = None) -> KerasTensor:
+        incoming = given[0] if upstream is None else upstream
+        return ops.cast(ops.clip(incoming, -65504.0, 65504.0), "float16")
 
-    return ops.cast(p, "float32"), slope
+    return ops.cast(p, "float32"), gradient
 
 
 def _check_shapes(name: str, y: Sequence, p: Sequence, targets: int) -> None:
-    wanted = (*p[:-1], None if p[-1] is None else p[-1] + targets)
+    expected = (*p[:-1], None if p[-1] is None else p[-1] + targets)
     same = len(y) == len(p) >= 3 and all(
-        None in pair or pair[0] == pair[1] for pair in zip(y, wanted, strict=True)
+        None in pair or pair[0] == pair[1] for pair in zip(y, expected, strict=True)
     )
     if not same:
-        extra = f" with {targets} more channel(s)" if targets else ""
+        more = f" with {targets} more channel(s)" if targets else ""
         raise ValueError(
-            f"{name}: y_pred must be (batch, ..., channels) and y_true of its shape{extra}; "
+            f"{name}: y_pred must be (batch, ..., channels) and y_true of its shape{more}; "
             f"they are {tuple(p)} and {tuple(y)}"
         )
 
 
 def _value(tensor: Any) -> np.ndarray | None:
-    """The numbers of an eager tensor; None while a graph is traced."""
+    """The values of an eager tensor; None while a graph is traced."""
     if isinstance(tensor, KerasTensor):
         return None
     try:
@@ -87,43 +87,44 @@ def _value(tensor: Any) -> np.ndarray | None:
 
 
 def _check_values(name: str, y: Any, p: Any, targets: int, from_logits: bool) -> None:
-    truth, found = _value(y), _value(p)
-    if truth is None or found is None:
+    truth, prediction = _value(y), _value(p)
+    if truth is None or prediction is None:
         return
-    if not (np.isfinite(truth).all() and np.isfinite(found).all()):
-        raise ValueError(f"{name}: y_true or y_pred holds NaN or infinity")
+    if not (np.isfinite(truth).all() and np.isfinite(prediction).all()):
+        raise ValueError(f"{name}: y_true or y_pred contains NaN or infinity")
     labels = truth[..., : truth.shape[-1] - targets]
     wrong = labels[(labels != 0) & (labels != 1)]
     if wrong.size:
         raise ValueError(
-            f"{name}: y_true must hold 0 and 1 alone, it holds {wrong[0]:g}"
+            f"{name}: y_true must contain only 0 and 1, it contains {wrong[0]:g}"
             + ("; divide a 0/255 mask by 255" if labels.max() == 255 else "")
         )
     if labels.shape[-1] > 1 and not (labels.sum(-1) == 1).all():
-        raise ValueError(f"{name}: y_true of several classes must be one-hot: one 1 a pixel")
-    if not from_logits and found.size and not (found.min() >= 0 and found.max() <= 1):
-        bad = found.min() if found.min() < 0 else found.max()
-        raise ValueError(f"{name}: y_pred must lie in [0, 1], it holds {bad:g}")
+        raise ValueError(f"{name}: y_true of several classes must be one-hot: one 1 per pixel")
+    low, high = (prediction.min(), prediction.max()) if prediction.size else (0, 0)
+    if not from_logits and not (low >= 0 and high <= 1):
+        bad = low if low < 0 else high
+        raise ValueError(f"{name}: y_pred must lie in [0, 1], it contains {bad:g}")
 
 
 def safe_log(x: KerasTensor) -> KerasTensor:
-    """ln x, exact from EPSILON up; below it the tangent there: finite at 0, and still pulling."""
+    """ln x; below EPSILON its tangent there: finite at 0, with a non-zero gradient."""
     return ops.log(ops.clip(x, EPSILON, INFINITY)) + ops.clip(x / EPSILON - 1.0, -INFINITY, 0.0)
 
 
 def safe_power(x: KerasTensor, exponent: Any) -> KerasTensor:
-    """x^exponent for x >= 0, exact from EPSILON up and at 0; below EPSILON the chord to 0.
+    """x^exponent for x >= 0; below EPSILON the straight line to 0.
 
-    So a root's slope stays finite where its base is 0. exponent: a number or a tensor, at least 0.
+    The gradient of a root thereby stays finite at 0. exponent: a number or a tensor, at least 0.
     """
     if isinstance(exponent, int | float) and (exponent >= 1 or exponent == 0):
         return ops.power(x, exponent) if exponent else ops.ones_like(x)
-    chord = ops.clip(x / EPSILON, -INFINITY, 1.0)
-    return ops.power(ops.clip(x, EPSILON, INFINITY), exponent) * chord
+    line = ops.clip(x / EPSILON, -INFINITY, 1.0)
+    return ops.power(ops.clip(x, EPSILON, INFINITY), exponent) * line
 
 
 def probability(y_pred: KerasTensor, from_logits: bool) -> KerasTensor:
-    """Probabilities of what a network gives: itself, or sigmoid (one channel), or softmax."""
+    """A network's output as probabilities: unchanged, or its sigmoid (one channel) or softmax."""
     if not from_logits:
         return y_pred
     return ops.sigmoid(y_pred) if y_pred.shape[-1] == 1 else ops.softmax(y_pred, axis=-1)
@@ -139,7 +140,7 @@ def of_true_class(y: KerasTensor, p: KerasTensor) -> KerasTensor:
 def true_class_and_log(
     y: KerasTensor, y_pred: KerasTensor, from_logits: bool
 ) -> tuple[KerasTensor, KerasTensor]:
-    """p_t and ln p_t, both (batch, ..., 1); from logits without ever rounding p_t to 0."""
+    """p_t and ln p_t, both (batch, ..., 1); from logits, ln p_t stays finite at any logit."""
     p_t = of_true_class(y, probability(y_pred, from_logits))
     if not from_logits:
         return p_t, safe_log(p_t)
@@ -151,8 +152,9 @@ def true_class_and_log(
 def class_weight(y: KerasTensor, weights: Any) -> KerasTensor:
     """Each pixel's weight, (batch, ..., 1).
 
-    Binary: a number a weighs y = 1 by a and y = 0 by 1 - a. Classes: a number weighs all alike, a
-    sequence gives one a class. Raises ValueError where the sequence does not fit.
+    Binary: a number a is the weight of y = 1, and 1 - a that of y = 0. Several classes: a number
+    is the weight of all, a sequence has one weight per class.
+    Raises ValueError where the sequence has the wrong length.
     """
     channels = y.shape[-1]
     if isinstance(weights, Sequence):
@@ -160,15 +162,15 @@ def class_weight(y: KerasTensor, weights: Any) -> KerasTensor:
             raise ValueError(f"{len(weights)} class weights for {max(2, channels)} classes")
         if channels == 1:
             return y * weights[1] + (1.0 - y) * weights[0]
-        known = ops.convert_to_tensor(np.array(weights, float), dtype=y.dtype)
-        return ops.sum(y * known, axis=-1, keepdims=True)
+        by_class = ops.convert_to_tensor(np.array(weights, float), dtype=y.dtype)
+        return ops.sum(y * by_class, axis=-1, keepdims=True)
     if channels == 1:
         return y * weights + (1.0 - y) * (1.0 - weights)
     return weights * ops.sum(y, axis=-1, keepdims=True)
 
 
 def foreground_weight(y: KerasTensor, weight: float) -> KerasTensor:
-    """Each pixel's weight, (batch, ..., 1): `weight` on all but class 0, 1 - `weight` on that."""
+    """Each pixel's weight, (batch, ..., 1): `weight` on all but class 0, which has 1 - `weight`."""
     others = y.shape[-1] - 1
     return class_weight(y, [1.0 - weight] + [weight] * others if others else weight)
 
@@ -186,16 +188,16 @@ def case_sum(values: KerasTensor) -> KerasTensor:
 def tversky_gap(y: KerasTensor, p: KerasTensor, miss: float, false: float) -> KerasTensor:
     """1 - (TP + s)/(TP + miss FN + false FP + s) of each case and channel, (batch, channels).
 
-    Computed as (miss FN + false FP) / (...): the same, and neither negative nor cancelled near 0.
+    Computed as (miss FN + false FP) / (...), which is the same but never negative and exact near 0.
     """
     wrong = miss * case_sum(y * (1.0 - p)) + false * case_sum((1.0 - y) * p)
     return wrong / (case_sum(y * p) + wrong + SMOOTH)
 
 
 def over_classes(values: KerasTensor, background: bool, class_sum: bool) -> KerasTensor:
-    """(batch, channels) to (batch,): the mean over classes, or the sum as the papers print it.
+    """(batch, channels) to (batch,): the mean over classes, or their sum as the papers print it.
 
-    background: whether class 0 counts; a single channel always does.
+    background: whether class 0 counts; a single channel always counts.
     """
     if values.shape[-1] > 1 and not background:
         values = values[:, 1:]

@@ -1,4 +1,4 @@
-"""Adaptive focal loss as the 2024 paper writes it."""
+"""Adaptive focal loss as the 2024 paper prints it."""
 
 from keras import KerasTensor, ops
 
@@ -42,7 +42,7 @@ def adaptive_gamma(y: KerasTensor, volume: bool, smoothness: bool) -> KerasTenso
 def adaptive_focal(
     y: KerasTensor, y_pred: KerasTensor, weight: KerasTensor, gamma: KerasTensor, from_logits: bool
 ) -> KerasTensor:
-    """mean[-weight (1-p_t)^gamma ln p_t] of each case: the form that all three variants share."""
+    """mean[-weight (1-p_t)^gamma ln p_t] of each case: the formula common to all three variants."""
     p_t, log_p_t = true_class_and_log(y, y_pred, from_logits)
     return case_mean(-weight * safe_power(1.0 - p_t, gamma) * log_p_t)
 
@@ -58,13 +58,30 @@ def afl_paper(
 ) -> KerasTensor:
     """-alpha mean[(1-p_t)^gamma ln p_t], alpha and gamma from each case's mask; binary.
 
-    alpha = background share (class_balance off: 1); gamma = foreground share (volume) + mean
-    gradient magnitude of the mask (smoothness), a part that is off counts 0. All off is bce.
-    alpha weighs both classes alike, so it balances nothing. gamma is tiny (.0002 to .01 on real
-    slices) and grows with the border's length, so it lowers the loss of jagged tumours, against
-    the paper's claim.
-    y_true: 0 and 1, y_pred: probabilities or logits, both (batch, ..., 1), 2-D or 3-D. Returns
-    (batch,). Source: 2024 paper, eqs. 1 to 8; 7 and 8 lack the minus sign.
+    With all three parts off this is bce. alpha weighs both classes alike, so it balances nothing.
+    gamma is tiny (.0002 to .01 on real slices) and grows with the border's length: it lowers the
+    loss of jagged tumours, contrary to the paper's claim.
+
+    Args:
+        y_true: 0 and 1, (batch, ..., 1), 2-D or 3-D.
+        y_pred: probabilities, or logits with from_logits, of the same shape.
+        class_balance: whether alpha is the background's share of the pixels; otherwise 1.
+        volume: whether gamma includes the foreground's share.
+        smoothness: whether gamma includes the mean gradient magnitude of the mask.
+        from_logits: whether y_pred holds logits.
+
+    Returns:
+        One value per case, (batch,).
+
+    Source: 2024 paper, eqs. 1 to 8; 7 and 8 lack the minus sign.
+
+    Example, one case of four pixels:
+
+    >>> import numpy as np
+    >>> truth = np.array([1, 0, 0, 0]).reshape(1, 4, 1)
+    >>> prediction = np.array([0.7, 0.3, 0.1, 0.1]).reshape(1, 4, 1)
+    >>> round(float(afl_paper(truth, prediction)[0]), 4)
+    0.0724
     """
     weight = 1.0 - share(y_true) if class_balance else ops.ones_like(share(y_true))
     gamma = adaptive_gamma(y_true, volume, smoothness)

@@ -1,4 +1,4 @@
-"""Boundary loss: Dice plus the predicted tumour's distance from the true border."""
+"""Boundary loss: Dice plus the distance of the predicted tumour from the true border."""
 
 import numpy as np
 from keras import KerasTensor
@@ -17,12 +17,28 @@ def targets(masks: np.ndarray) -> np.ndarray:
 
 @case_loss(targets=1)
 def boundary(y_true: KerasTensor, y_pred: KerasTensor, weight: Weight = 0.01) -> KerasTensor:
-    """dice + w mean(p sd), sd the signed distance to the true border in px, negative inside.
+    """dice + w mean(p sd), sd the signed distance to the true border in px; may be negative.
 
-    y_true: (batch, ..., 2), the mask of 0 and 1 and sd (targets() makes it of masks); y_pred:
-    probabilities (batch, ..., 1), 2-D or 3-D. Returns (batch,); may be negative.
-    weight: w, fixed through the training. Source: Kervadec et al. 2019, eq. 5, with the Dice loss
-    as its regional part.
+    sd is negative inside the tumour. w stays the same during the training.
+
+    Args:
+        y_true: (batch, ..., 2), 2-D or 3-D: the mask of 0 and 1, and sd; targets() makes it of
+            masks.
+        y_pred: probabilities, (batch, ..., 1).
+        weight: w.
+
+    Returns:
+        One value per case, (batch,).
+
+    Source: Kervadec et al. 2019, eq. 5, with the Dice loss as its regional part.
+
+    Example, one case of four pixels:
+
+    >>> import numpy as np
+    >>> truth = np.array([1, 0, 0, 0]).reshape(1, 4, 1)
+    >>> prediction = np.array([0.7, 0.3, 0.1, 0.1]).reshape(1, 4, 1)
+    >>> round(float(boundary(targets(truth), prediction)[0]), 4)
+    0.3656
     """
     mask, distance = y_true[..., :1], y_true[..., 1:]
     return dice(mask, y_pred) + weight * case_mean(y_pred * distance)
@@ -33,6 +49,9 @@ def signed_distance(mask: np.ndarray) -> np.ndarray:
 
     Border pixels are 0; what lies outside the image counts as background. An empty mask has no
     border: 0 everywhere. Source: Kervadec et al. 2019, section 3 (their level set function).
+
+    >>> signed_distance(np.array([0, 1, 1, 1, 0, 0])).tolist()
+    [1.0, 0.0, -1.0, 0.0, 1.0, 2.0]
     """
     mask = mask != 0
     if not mask.any():

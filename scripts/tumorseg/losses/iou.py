@@ -12,9 +12,25 @@ def iou(
 ) -> KerasTensor:
     """1 - (TP + s)/(TP + FN + FP + s), s = 1e-6, sums over a case.
 
-    background, class_sum: of several classes, whether class 0 counts, and whether classes are
-    summed instead of averaged.
-    y_true: 0 and 1 (one-hot), y_pred: probabilities, both (batch, ..., channels). Returns (batch,).
-    Source: Rahman & Wang 2016, eq. 5. With D the dice loss, this is 2D / (1 + D) for s = 0.
+    With D the dice loss, this is 2D / (1 + D) for s = 0.
+
+    Args:
+        y_true: 0 and 1 (several classes: one-hot), (batch, ..., channels).
+        y_pred: probabilities, of the same shape.
+        background: several classes: whether class 0 counts.
+        class_sum: several classes: whether they are summed instead of averaged.
+
+    Returns:
+        One value per case, (batch,).
+
+    Source: Rahman & Wang 2016, eq. 5.
+
+    Example, one case of four pixels:
+
+    >>> import numpy as np
+    >>> truth = np.array([1, 0, 0, 0]).reshape(1, 4, 1)
+    >>> prediction = np.array([0.7, 0.3, 0.1, 0.1]).reshape(1, 4, 1)
+    >>> round(float(iou(truth, prediction)[0]), 4)
+    0.5333
     """
     return over_classes(tversky_gap(y_true, y_pred, 1.0, 1.0), background, class_sum)

@@ -1,4 +1,4 @@
-"""The simplified mixed focal loss that the 2021 paper trained with."""
+"""The simplified mixed focal loss with which the 2021 paper trained."""
 
 from keras import KerasTensor
 
@@ -22,8 +22,29 @@ def mixed_focal_simple(
 ) -> KerasTensor:
     """focal_tversky + focal.
 
-    y_true: 0 and 1 (one-hot), y_pred: probabilities or logits, both (batch, ..., channels).
-    Returns (batch,). Source: 2021 paper, eq. 24, with the constants of its section III.C.
+    Args:
+        y_true: 0 and 1 (several classes: one-hot), (batch, ..., channels).
+        y_pred: probabilities, or logits with from_logits, of the same shape.
+        alpha: as in focal.
+        delta: weight of false negatives in focal_tversky.
+        gamma_focal: gamma of focal.
+        gamma_tversky: gamma of focal_tversky.
+        background: as in focal_tversky.
+        class_sum: as in focal_tversky.
+        from_logits: whether y_pred holds logits.
+
+    Returns:
+        One value per case, (batch,).
+
+    Source: 2021 paper, eq. 24, with the constants of its section III.C.
+
+    Example, one case of four pixels:
+
+    >>> import numpy as np
+    >>> truth = np.array([1, 0, 0, 0]).reshape(1, 4, 1)
+    >>> prediction = np.array([0.7, 0.3, 0.1, 0.1]).reshape(1, 4, 1)
+    >>> round(float(mixed_focal_simple(truth, prediction)[0]), 4)
+    0.4533
     """
     region = probability(y_pred, from_logits)
     tversky_part = focal_tversky(y_true, region, delta, gamma_tversky, background, class_sum)

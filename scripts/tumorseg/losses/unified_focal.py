@@ -26,13 +26,32 @@ def unified_focal(
 ) -> KerasTensor:
     """lambda F + (1-lambda) T over two classes, tumour and background; binary.
 
-    F = mean[delta_t (1-p_t)^gamma (-ln p_t)], delta_t = delta where y = 1, else 1 - delta.
-    T = mean over both classes of (1 - TI_c)^(1-gamma), delta on the false negatives of each class.
-    asymmetric: the factor (1-p_t)^gamma on background pixels only, the power 1 - gamma on the
-    tumour's index only.
-    y_true: 0 and 1, y_pred: probabilities or logits, both (batch, ..., 1). Returns (batch,).
-    Source: Yeung et al. 2022, eqs. 13 to 17 as their code has them: gamma on the focal factor and
-    1 - gamma on the index; the paper prints the two the other way round, the same at gamma .5.
+    F = mean[delta_t (1-p_t)^gamma (-ln p_t)], delta_t = delta where y = 1, else 1 - delta. T = mean
+    over both classes of (1 - TI_c)^(1-gamma), delta on the false negatives of each class.
+
+    Args:
+        y_true: 0 and 1, (batch, ..., 1), 2-D or 3-D.
+        y_pred: probabilities, or logits with from_logits, of the same shape.
+        lamda: weight of F.
+        delta: weight of the tumour in F and of false negatives in T.
+        gamma: the exponent in F; T has 1 - gamma.
+        asymmetric: whether (1-p_t)^gamma applies to background pixels only, and the exponent 1 -
+            gamma to the tumour's index only.
+        from_logits: whether y_pred holds logits.
+
+    Returns:
+        One value per case, (batch,).
+
+    Source: Yeung et al. 2022, eqs. 13 to 17 as in their code: gamma on the focal factor and 1 -
+    gamma on the index. The paper prints the two the other way round, which is the same at gamma .5.
+
+    Example, one case of four pixels:
+
+    >>> import numpy as np
+    >>> truth = np.array([1, 0, 0, 0]).reshape(1, 4, 1)
+    >>> prediction = np.array([0.7, 0.3, 0.1, 0.1]).reshape(1, 4, 1)
+    >>> round(float(unified_focal(truth, prediction)[0]), 4)
+    0.2709
     """
     p_t, log_p_t = true_class_and_log(y_true, y_pred, from_logits)
     factor = safe_power(1.0 - p_t, gamma)

@@ -1,4 +1,4 @@
-"""Weighted cross-entropy: a weight on the tumour."""
+"""Weighted binary cross-entropy loss: a weight on the tumour."""
 
 import numpy as np
 from keras import KerasTensor
@@ -19,9 +19,27 @@ def wbce(
 ) -> KerasTensor:
     """-[w y ln p + (1-y) ln(1-p)], averaged over each case's pixels; binary.
 
-    weight: w; the workflow sets it to background over foreground of the training cases unless the
-    config names one. y_true: 0 and 1, y_pred: probabilities or logits, both (batch, ..., 1).
-    Returns (batch,). Source: Xie & Tu 2015, eq. 2; Ho & Wookey 2019, eq. 3. weight 1 is bce.
+    Weight 1 is bce.
+
+    Args:
+        y_true: 0 and 1, (batch, ..., 1), 2-D or 3-D.
+        y_pred: probabilities, or logits with from_logits, of the same shape.
+        weight: w; the workflow sets it to background over foreground of the training cases unless
+            the config gives a value.
+        from_logits: whether y_pred holds logits.
+
+    Returns:
+        One value per case, (batch,).
+
+    Source: Xie & Tu 2015, eq. 2; Ho & Wookey 2019, eq. 3.
+
+    Example, one case of four pixels:
+
+    >>> import numpy as np
+    >>> truth = np.array([1, 0, 0, 0]).reshape(1, 4, 1)
+    >>> prediction = np.array([0.7, 0.3, 0.1, 0.1]).reshape(1, 4, 1)
+    >>> round(float(wbce(truth, prediction, weight=3)[0]), 4)
+    0.4094
     """
     log_p_t = true_class_and_log(y_true, y_pred, from_logits)[1]
     return case_mean(-(1.0 + (weight - 1.0) * y_true) * log_p_t)

@@ -1,8 +1,8 @@
-"""The U-Net of the study: four encoder and four decoder blocks, two 3x3 convolutions each.
+"""The U-Net of the study: four encoder and four decoder blocks with two 3x3 convolutions each.
 
-Ronneberger et al. 2015 as the 2025 study's notebooks build it: ReLU, he_normal, dropout between the
-two convolutions of a block, 2x2 max-pooling, 2x2 stride-2 transposed convolution, concatenation,
-1x1 sigmoid. With 3 input channels and base width 16 it has 1,941,105 parameters.
+Ronneberger et al. 2015, as in the 2025 study's notebooks: ReLU, he_normal, dropout between the two
+convolutions of a block, 2x2 max-pooling, 2x2 stride-2 transposed convolution, concatenation, 1x1
+sigmoid. With 3 input channels and base width 16 it has 1,941,105 parameters.
 """
 
 import keras
@@ -40,15 +40,23 @@ def build(
     normalisation: bool = False,
     foreground_prior: float = 0.5,
 ) -> keras.Model:
-    """The network: (batch, size_px, size_px, channels) in, (batch, size_px, size_px, 1) out.
+    """The network: images (batch, size_px, size_px, channels) to (batch, size_px, size_px, 1).
 
-    size_px: side of the square input in pixels, a multiple of 16.
-    dropout: factor on the paper's rates; 0 builds none.
-    normalisation: batch normalisation after each convolution (not in the paper).
-    foreground_prior: probability that an untrained network gives each pixel (Lin et al. 2017,
-        section 4.1: a small one keeps the many background pixels from swamping the first steps);
-        .5 is the plain zero bias.
-    The output is a float32 probability also under mixed precision.
+    Args:
+        size_px: side of the square input in pixels, a multiple of 16.
+        channels: channels of the input.
+        base_width: feature maps of the first block; each level below has twice as many.
+        dropout: factor on the paper's rates; 0 builds no dropout.
+        normalisation: batch normalisation after each convolution (not in the paper).
+        foreground_prior: probability that the untrained network predicts for each pixel (Lin et
+            al. 2017, section 4.1: a small one keeps the many background pixels from dominating the
+            first steps); .5 is a bias of zero.
+
+    Returns:
+        The model; its output is a float32 probability, under mixed precision too.
+
+    Raises:
+        ValueError: size_px is not a multiple of 16.
     """
     if size_px % 16:
         raise ValueError(f"size_px must be a multiple of 16, not {size_px}")

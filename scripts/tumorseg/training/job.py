@@ -75,7 +75,8 @@ class TrainingJob:
 
     def with_absolute_paths(self) -> "TrainingJob":
         """This job for a process that runs in another folder."""
-        return replace(self, **{name: str(Path(getattr(self, name)).resolve()) for name in PATHS})
+        paths: dict[str, Any] = {name: str(Path(getattr(self, name)).resolve()) for name in PATHS}
+        return replace(self, **paths)
 
     def result_settings(self) -> dict[str, Any]:
         """All fields that shape the result; paths do not."""

@@ -24,7 +24,7 @@ def prepare(job: TrainingJob) -> "Training":
     state of other settings is never used.
     """
     machine = device.start(wanted=job.wanted_device, threads=job.threads, seed=job.random_seed)
-    from tumorseg.loss_kit.keras_loss import CaseLoss  # Keras may only start after the device
+    from tumorseg.loss_kit.keras_loss import CaseLoss  # Keras must start after the device
     from tumorseg.training.loop import Cases, Training
 
     with machine.scope():

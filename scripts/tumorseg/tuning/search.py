@@ -158,8 +158,8 @@ def _run_trials(
     trials = []
     for index in range(len(results)):
         result = results[index]
-        chosen = rounded(result.config)
-        trial = progress.trials.get(result.metrics.get("trial_id", ""), TrialRecord(chosen))
+        chosen, metrics = rounded(result.config or {}), result.metrics or {}
+        trial = progress.trials.get(metrics.get("trial_id", ""), TrialRecord(chosen))
         trial.epochs = chosen.get("epochs", search["epochs"])
         if result.error is not None:
             trial.failure = str(result.error).strip().splitlines()[-1]

@@ -58,7 +58,11 @@ def planned_epochs(search: Search) -> int:
 
 
 def rounded(chosen: dict[str, Any]) -> dict[str, Any]:
-    """The chosen values with three digits, as they are trained and printed."""
+    """The chosen values with three digits, as they are trained and printed.
+
+    >>> rounded({"learning_rate": 0.00123456, "batch_size": 4})
+    {'batch_size': 4, 'learning_rate': 0.00123}
+    """
     return {
         key: float(f"{value:.3g}") if isinstance(value, float) else value
         for key, value in sorted(chosen.items())

@@ -1,13 +1,13 @@
-"""The losses once more, written from the formulas in plain NumPy, one case at a time, in float64.
+"""The losses again, from their formulas in plain NumPy, one case at a time, in float64.
 
-Nothing is shared with scripts/tumorseg/losses: no helpers, other sums, no smoothing tricks.
+They share nothing with scripts/tumorseg/losses: no helpers, other sums, no numerical safeguards.
 """
 
 import math
 
 import numpy as np
 
-S = 1e-6  # the smoothing of every index
+SMOOTH = 1e-6
 
 
 def counts(y, p):
@@ -17,17 +17,17 @@ def counts(y, p):
 
 def index(y, p, miss, false):
     tp, fp, fn = counts(y, p)
-    return (tp + S) / (tp + miss * fn + false * fp + S)
+    return (tp + SMOOTH) / (tp + miss * fn + false * fp + SMOOTH)
 
 
 def cross_entropy(y, p, on=1.0, off=1.0, power=0.0):
     """mean[-(on y (1-p)^g ln p + off (1-y) p^g ln(1-p))]."""
     total = 0.0
-    for truth, found in zip(y.ravel(), p.ravel(), strict=True):
+    for truth, probability in zip(y.ravel(), p.ravel(), strict=True):
         if truth:
-            total -= on * (1 - found) ** power * math.log(found)
+            total -= on * (1 - probability) ** power * math.log(probability)
         else:
-            total -= off * found**power * math.log(1 - found)
+            total -= off * probability**power * math.log(1 - probability)
     return total / y.size
 
 
@@ -127,7 +127,7 @@ def afl_balanced(y, p, class_balance=True, volume=True, smoothness=True):
 
 
 def border_distance(y):
-    """Signed distance of every pixel to the border pixels, by looking at all of them."""
+    """Signed distance of every pixel to the border pixels, by comparison with all of them."""
     padded = np.pad(y, 1)
     pixels = np.argwhere(y == 1)
     border = [
@@ -140,13 +140,13 @@ def border_distance(y):
         )
     ]
     background = np.argwhere(padded == 0) - 1
-    found = np.zeros(y.shape)
+    distances = np.zeros(y.shape)
     for place in np.ndindex(y.shape):
         if y[place]:
-            found[place] = 1 - min(np.linalg.norm(background - np.array(place), axis=1))
+            distances[place] = 1 - min(np.linalg.norm(background - np.array(place), axis=1))
         elif border:
-            found[place] = min(np.linalg.norm(np.array(border) - np.array(place), axis=1))
-    return found
+            distances[place] = min(np.linalg.norm(np.array(border) - np.array(place), axis=1))
+    return distances
 
 
 def boundary(y, p, weight=0.01):
