@@ -325,8 +325,8 @@ def test_several_devices_share_every_batch_and_learn_the_same_as_one():
         "    with machine.scope():\n"
         "        model = t.plain()\n"
         "    plan = t.replace(t.PLAN, augmentation=0)\n"
-        "    made = (t.cases(10, 1), t.cases(2, 2))\n"
-        "    ready = t.Training(model, t.CaseLoss('bce'), plan, *made, machine=machine)\n"
+        "    parts = (t.cases(10, 1), t.cases(2, 2))\n"
+        "    ready = t.Training(model, t.CaseLoss('bce'), plan, *parts, machine=machine)\n"
         "    outcome = ready.run(report=lambda text: None)\n"
         "    print('losses', *[row['loss'] for row in outcome.history])\n"
     )

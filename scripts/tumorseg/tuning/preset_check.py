@@ -8,10 +8,8 @@ from tumorseg.core.errors import UserError
 from tumorseg.loss_kit import configured
 from tumorseg.tuning.search_space import dimensions, has_values
 
-NOT_TUNED = (
-    "keep_best",
-    "mirrored",
-)  # part of the protocol: how epochs are chosen and predictions made
+# Part of the protocol: how epochs are chosen and predictions made.
+NOT_TUNED = ("keep_best", "mirrored")
 WHOLE_NUMBERS = ("epochs", "batch_size")
 
 
