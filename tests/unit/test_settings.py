@@ -70,7 +70,7 @@ BAD = {
     ),
     "one training under two names": (
         "losses: {bce: {}, dice_ce: {}, combo_simple: {}}",
-        "config: losses: dice_ce and combo_simple are one and the same training; keep one",
+        "config: losses: dice_ce and combo_simple give the same training; remove one",
     ),
     "unknown recipe": ("use_recipes: [strong]", "config: use_recipes: no 'strong'; there are: "),
     "unknown reference": (
