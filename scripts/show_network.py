@@ -2,6 +2,7 @@
 
 import json
 
+from tumorseg.core import device
 from tumorseg.core.registry import entry
 from tumorseg.reporting.figure_style import save_svg
 from tumorseg.reporting.network_figure import Layer, draw
@@ -42,6 +43,7 @@ def main(
     """
     build = {"size_px": size_px, "base_width": base_width, "channels": channels, **settings}
     print(f"{network} with {json.dumps(build)}")
+    device.start(wanted="cpu", threads=1, seed=1)
     model = entry("networks", network).build(**build)
     title = f"Fig. 1: the network ({network})"
     save_svg(draw(described(model), title, model.count_params()), network_svg)

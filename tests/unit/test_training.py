@@ -18,6 +18,7 @@ import pytest
 from keras import layers
 
 from tumorseg.core import device, registry
+from tumorseg.core.places import SCRIPTS
 from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.networks.unet import build
 from tumorseg.training import loop
@@ -361,3 +362,14 @@ def test_every_loss_of_the_folder_trains(loss):
     outcome = ready.run(report=lambda text: None)
     assert outcome.failure is None
     assert outcome.history[-1]["loss"] < outcome.history[0]["loss"]
+
+
+@pytest.mark.parametrize("kind", ["gpu", "tpu"])
+def test_a_device_that_is_not_there_is_one_line_for_the_user(kind):
+    code = f"from tumorseg.core import device; device.start(wanted={kind!r}, threads=1, seed=1)"
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS), "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    message = f"UserError: training.device is {kind}, but there is none; set it to auto"
+    assert done.stderr.strip().splitlines()[-1].endswith(message)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tumorseg.core.errors import UserError
 from tumorseg.core.quiet import TENSORFLOW_START, without_lines
 
 Batches = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
@@ -72,7 +73,7 @@ class Device:
 def start(*, wanted: str, threads: int, seed: int) -> Device:
     """Sets threads, determinism, seed and precision; call it before any network is built.
 
-    wanted: auto (the best there is), cpu, gpu or tpu; RuntimeError where there is none. Mixed
+    wanted: auto (the best there is), cpu, gpu or tpu; UserError where there is none. Mixed
     precision is used only where the hardware computes in it (GPU of compute capability 7 or more:
     float16; TPU: bfloat16).
     """
@@ -108,13 +109,13 @@ def _tensorflow(wanted: str, threads: int) -> Device:
             return Device("tpu", count, "mixed_bfloat16", "tensorflow", strategy)
         except (ValueError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError):
             if wanted == "tpu":
-                raise RuntimeError(
+                raise UserError(
                     "training.device is tpu, but there is none; set it to auto"
                 ) from None
     gpus = tf.config.list_physical_devices("GPU") if wanted != "cpu" else []
     if not gpus:
         if wanted == "gpu":
-            raise RuntimeError("training.device is gpu, but there is none; set it to auto")
+            raise UserError("training.device is gpu, but there is none; set it to auto")
         return Device("cpu", 1, "float32", "tensorflow")
     tf.config.experimental.enable_op_determinism()  # a CPU is bit-identical without it
     fast_half = all(
@@ -136,7 +137,7 @@ def _other(wanted: str, backend: str) -> Device:
         if count:
             return Device(kind, 1, "mixed_bfloat16", backend)
     if wanted not in ("auto", "cpu"):
-        raise RuntimeError(f"training.device is {wanted}, but there is none; set it to auto")
+        raise UserError(f"training.device is {wanted}, but there is none; set it to auto")
     return Device("cpu", 1, "float32", backend)
 
 

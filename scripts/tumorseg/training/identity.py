@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tumorseg import __version__
+
 
 def random_seed(seed: int, fold: int, tuning: bool = False) -> int:
     """The number from which all randomness of one training comes; no two trainings share one.
@@ -30,6 +32,7 @@ def content_digest(*parts: Any) -> str:
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that shape the numbers."""
+    """The versions of Python, of tumorseg and of the packages that shape the numbers."""
     names = ("keras", "tensorflow-cpu", "numpy", "opencv-python-headless")
-    return {"python": sys.version.split()[0]} | {name: version(name) for name in names}
+    own = {"python": sys.version.split()[0], "tumorseg": __version__}
+    return own | {name: version(name) for name in names}
