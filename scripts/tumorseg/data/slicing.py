@@ -21,8 +21,9 @@ def cases(
     A volume's cases are named <case>-<plane>-<slice>; slices count from 0 in the order of
     planes.cut. Raises DataError for what cannot be a case.
     """
-    mask = annotation.mask  # None for outlines, which belong to pictures only
-    if mask is None:
+    mask = annotation.mask
+    if mask is None:  # outlines, which belong to pictures only
+        assert annotation.parts is not None  # for the type checker: it has parts or a mask
         mask = polygons.fill_parts(annotation.parts, *scan.voxels.shape)
     if not mask.any() and entry.annotation is not None and not settings.get("negatives"):
         raise error(
@@ -35,7 +36,7 @@ def cases(
     if scan.voxels.ndim == 2:
         return _picture(entry, scan, annotation)
     volume_cases = _slices(entry, scan, mask, settings)
-    if volume_cases:
+    if volume_cases and scan.affine is not None:
         own_spacing_mm = planes.spacing_in(scan.affine, volume_cases[0].plane)
         return volume_cases, _spacing_notes(entry, own_spacing_mm)
     which = settings.get("slices", "tumour")
@@ -79,7 +80,7 @@ def _slices(entry: Entry, scan: Scan, mask: np.ndarray, settings: SliceSettings)
     wanted = [entry.plane] if entry.plane else settings.get("planes") or [acquired]
     volume_cases = []
     for plane in wanted:
-        if plane not in available:
+        if scan.affine is None or plane not in available:
             raise error(
                 "plane_absent",
                 f"no {plane} slices",

@@ -5,11 +5,12 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError, Problem
 from tumorseg.data import reading
+from tumorseg.data.settings import SliceSettings
 
 JUNK = (".DS_Store", "._1.nii.gz", "Thumbs.db", "notes.txt", "~$notes.docx", "empty folder/.keep")
 ODD_NAME = "Zwölf Köpfe (neu) #1 & 50 %"
@@ -20,6 +21,10 @@ class SourceCopy:
 
     def __init__(self, module: ModuleType, data_dir: Path, options: dict[str, Any]) -> None:
         self.module, self.folder, self.options = module, data_dir, options
+
+    def cases_of(self, entry: Entry) -> reading.CasesAndProblems:
+        """The cases of an entry and its problems, read with the source's options."""
+        return reading.cases_of(entry, cast(SliceSettings, self.options))
 
     def listed(self) -> list[Entry | DataError]:
         """The source's list of entries and problems; a source that raises lists its one problem."""
@@ -42,7 +47,7 @@ class SourceCopy:
             if isinstance(item, DataError):
                 problems.append(item.problem)
             else:
-                problems += reading.cases_of(item, self.options)[1]
+                problems += self.cases_of(item)[1]
         return [problem for problem in problems if problem.severity == "error"]
 
     def files(self) -> set[Path]:
@@ -90,7 +95,7 @@ def everything_is_named_once(source: SourceCopy) -> None:
 def every_entry_is_readable(source: SourceCopy) -> None:
     """Every image and annotation is read without an error, and its cases have its patient."""
     for entry in source.entries():
-        cases, problems = reading.cases_of(entry, source.options)
+        cases, problems = source.cases_of(entry)
         errors = [problem.line() for problem in problems if problem.severity == "error"]
         _require(not errors, "; ".join(errors))
         others = {case.patient for case in cases} - {entry.patient}

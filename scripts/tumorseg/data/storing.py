@@ -59,14 +59,17 @@ def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
 
 def mask_of(case: Case) -> np.ndarray:
     """The tumour of a case as (height, width) uint8 0/1; polygons are filled."""
-    return case.mask if case.parts is None else fill_parts(case.parts, *case.image.shape)
+    if case.parts is not None:
+        return fill_parts(case.parts, *case.image.shape)
+    assert case.mask is not None  # for the type checker: a case has parts or a mask
+    return case.mask
 
 
 def store_annotation(path_without_suffix: str | Path, case: Case) -> Path:
     """Writes the case's parts as <path>.json, or its mask as <path>.png; returns the file."""
     if case.parts is None:
         path = Path(f"{path_without_suffix}.png")
-        write_mask(path, case.mask)
+        write_mask(path, mask_of(case))
         return path
     path = Path(f"{path_without_suffix}.json")
     parts = [[np.asarray(ring, float).tolist() for ring in part] for part in case.parts]
@@ -86,7 +89,8 @@ def load_annotation(path: str | Path, height: int, width: int) -> np.ndarray:
             raise UserError(f"{path}: a mask of {mask.shape}, expected {(height, width)}")
         return mask
     try:
-        parts = json.loads(path.read_bytes())["parts"]
-        return fill_parts([[np.array(ring, float) for ring in p] for p in parts], height, width)
+        stored = json.loads(path.read_bytes())["parts"]
+        parts = [tuple(np.array(ring, float) for ring in part) for part in stored]
+        return fill_parts(parts, height, width)
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{path}: not a stored annotation; import the cases again") from None

@@ -9,6 +9,7 @@ from functools import cache
 
 import cv2
 import numpy as np
+from nibabel import Nifti1Image
 from nilearn import datasets
 from scipy import ndimage
 
@@ -58,7 +59,7 @@ class Template:
 def template() -> Template:
     """The MNI 2009a symmetric T1 brain and tissue maps from nilearn's package."""
 
-    def volume(load: object) -> np.ndarray:
+    def volume(load: Callable[..., Nifti1Image]) -> np.ndarray:
         return np.ascontiguousarray(load(resolution=1).get_fdata(dtype=np.float32))
 
     brain = volume(datasets.load_mni152_brain_mask)

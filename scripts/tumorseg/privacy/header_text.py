@@ -36,8 +36,9 @@ def header_texts(path: Path) -> Iterator[str]:
             yield from _strings(json.loads(path.read_text(encoding="utf-8-sig")))
         elif name.endswith((".nii", ".nii.gz")):
             header = nibabel.load(path).header
-            for field in ("descrip", "aux_file", "db_name", "intent_name"):
-                yield bytes(header[field]).rstrip(b"\0").decode("latin-1")
+            if isinstance(header, nibabel.Nifti1Header):  # NIfTI-2 too
+                for field in ("descrip", "aux_file", "db_name", "intent_name"):
+                    yield bytes(header[field]).rstrip(b"\0").decode("latin-1")
         elif name.endswith((".mha", ".mhd", ".nrrd", ".nhdr")):
             head = path.read_bytes()[:20_000].split(b"\n\n")[0].split(b"ElementDataFile")[0]
             for line in head.decode("latin-1").splitlines():

@@ -13,8 +13,10 @@ from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError, error, warning
 
 DICOM = (".dcm", ".dicom", ".ima")
-SUFFIXES = (".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".mha", ".mhd", ".nrrd")
-SUFFIXES += (".mat", *DICOM)
+SUFFIXES = (
+    *(".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".mha", ".mhd", ".nrrd"),
+    *(".mat", *DICOM),
+)
 DATA = (".raw", ".zraw")  # pixels that belong to a header file beside them
 HINT = "for example '^([^_]+)' for the part before the first _, or '^([^/]+)/' for the sub-folder"
 

@@ -16,7 +16,7 @@ from tumorseg.data import source_files
 # Where pre or post was not acquired (15 of 110 patients), its channel contains FLAIR.
 SEQUENCES = ("pre", "flair", "post")
 LAYOUT = "kaggle_3m/TCGA_CS_4941_19960909/ with TCGA_CS_4941_19960909_1.tif and ..._1_mask.tif"
-SUBJECT = r"(TCGA_[A-Za-z0-9]+_[A-Za-z0-9]+)_\d{8}"
+SUBJECT = r"TCGA_[A-Za-z0-9]+_[A-Za-z0-9]+_\d{8}"
 
 
 def entries(
@@ -40,14 +40,14 @@ def _entries(folder: Path, sequence: str, labels: dict[str, str] | None) -> Iter
     # Kaggle's archive contains everything twice: kaggle_3m/ and lgg-mri-segmentation/kaggle_3m/.
     inner = folder / "kaggle_3m"
     for place in source_files.folders(inner if inner.is_dir() else folder, SUBJECT):
-        pattern = re.escape(place.name) + r"_(\d+)(?:_mask)?\.tif"
+        pattern = re.escape(place.name) + r"_\d+(?:_mask)?\.tif"
         paths = source_files.files_below(place, pattern)
-        slices = {int(re.fullmatch(pattern, path.name)[1]) for path in paths}
+        slices = {int(path.stem.removesuffix("_mask").rpartition("_")[2]) for path in paths}
         for number in sorted(slices):
             image = place / f"{place.name}_{number}.tif"
             yield Entry(
                 case=image.stem,
-                patient=re.fullmatch(SUBJECT, place.name)[1],
+                patient=place.name.rpartition("_")[0],
                 image=image,
                 annotation=image.with_name(f"{image.stem}_mask.tif"),
                 origin=str(image),

@@ -4,7 +4,6 @@
 folder per fold), and the repository picai_labels, whose annotations have the grid of t2w.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,9 +43,9 @@ def files(*, data_dir: str, sequence: str = "t2w", **_: Any) -> list[Path]:
 
 def _entries(folder: Path, sequence: str, labels: dict[str, str]) -> Iterator[Entry]:
     places: dict[tuple[str, Path], None] = {}
-    pattern = rf"(\d+_\d+)_(?:{'|'.join(SEQUENCES)})\.mha"
+    pattern = rf"\d+_\d+_(?:{'|'.join(SEQUENCES)})\.mha"
     for path in source_files.files_below(folder, pattern):
-        places[re.fullmatch(pattern, path.name)[1], path.parent] = None
+        places[path.name.rpartition("_")[0], path.parent] = None
     for study, place in places:
         image = place / f"{study}_{sequence}.mha"
         masks = [source_files.nifti(folder / EXPERTS / form / study) for form in FORMS]

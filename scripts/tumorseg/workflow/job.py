@@ -34,7 +34,7 @@ class _Tee(io.TextIOBase):
 
 def named(items: Any) -> dict[str, Any]:
     """The named members of a Snakemake list (input, output or params) as plain Python objects."""
-    plain = {}
+    plain: dict[str, Any] = {}
     for name in items.keys():  # noqa: SIM118 - Snakemake's Namedlist iterates over values
         value = items[name]
         if isinstance(value, str):
