@@ -23,7 +23,7 @@ MAY_BE_EMPTY = (
 def sources(scan: Scan) -> list[pydicom.Dataset]:
     """The headers of a scan's DICOM files in the order of its slices."""
     path = Path(scan.path)
-    headers = {}
+    headers: dict[str, pydicom.Dataset] = {}
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:
         if file.is_file():
             header = pydicom.dcmread(file, stop_before_pixels=True, force=True)

@@ -1,5 +1,6 @@
 """Exports a model: chooses the loss, and writes weights, facts (model.yaml) and README."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -87,10 +88,8 @@ def write(folder: Path, facts: ModelFacts, weights: list[Path]) -> None:
     weights: one file per entry of facts["members"], in the same order.
     """
     for member, path in zip(facts["members"], weights, strict=True):
-        content = path.read_bytes()
-        write_atomically(
-            folder / member["file"], lambda new, content=content: new.write_bytes(content)
-        )
+        copy = partial(Path.write_bytes, data=path.read_bytes())
+        write_atomically(folder / member["file"], copy)
         member["sha256"] = sha256(folder / member["file"])
     write_text(folder / README, _readme(facts))
     write_text(folder / FACTS, yaml.safe_dump(facts, sort_keys=False, width=100))

@@ -123,4 +123,4 @@ def _native_maps(
         maps = members.probabilities(np.stack([square for square, _ in pairs]))
         for index, (_, place) in enumerate(pairs):
             natives = [place.back(square) for square in maps[:, index]]
-            yield np.sum(natives, axis=0, dtype=np.float64), natives
+            yield np.asarray(natives).sum(axis=0, dtype=np.float64), natives

@@ -125,7 +125,7 @@ def _volume_writer(scan: Scan) -> tuple[str, Writer]:
         return ".nii.gz", _nifti_writer(None, scan)  # the suffix does not match the content
 
 
-def _nifti_writer(like: nib.Nifti1Image | None, scan: Scan) -> Writer:
+def _nifti_writer(like: nib.filebasedimages.FileBasedImage | None, scan: Scan) -> Writer:
     """Writes NIfTI with the header of `like` (sform, qform, units), or with the scan's affine."""
 
     def write(path: Path, array: np.ndarray) -> None:
