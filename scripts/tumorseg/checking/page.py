@@ -191,9 +191,9 @@ def _histogram(
         margin = 0.1 * abs(low) + 0.01 if low == high else 0
         edges = np.linspace(low - margin, high + margin, 25)
     stack = [values[known["plane"] == plane] for plane in PLANES]
-    axes.hist(stack, bins=edges, stacked=True, color=[colours[plane] for plane in PLANES])
+    axes.hist(stack, bins=edges.tolist(), stacked=True, color=[colours[plane] for plane in PLANES])
     if column == "size":
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
     if log:
         steps = [m * 10**power for power in range(10) for m in (1, 2, 5)]
         ticks = [n for n in steps if edges[0] <= np.log10(n) <= edges[-1]]
@@ -201,7 +201,7 @@ def _histogram(
         ticks = [n for n in ticks if len(ticks) < 8 or str(n)[0] == "1"]
         axes.set_xticks(np.log10(ticks), [f"{n:,}" for n in ticks])
         axes.set_xlim(edges[0], edges[-1])
-    axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+    axes.locator_params(axis="y", integer=True, nbins=4)
 
 
 def _card(case: Case) -> str:

@@ -60,8 +60,8 @@ def size_figure(metrics: pd.DataFrame, question: Question, losses: list[str]) ->
             axis.scatter(rows["truth_px"], rows["dice"], s=7, color=colours[loss], alpha=0.35, lw=0)
         bins = pd.cut(rows["truth_px"], edges, include_lowest=True)
         medians = rows.groupby(bins, observed=True)[["truth_px", "dice"]].median()
-        look = {"color": colours[loss], "label": loss, "ms": 5}
-        axis.plot(medians["truth_px"], medians["dice"], "o-", **look)
+        sizes, dices = medians["truth_px"], medians["dice"]
+        axis.plot(sizes, dices, "o-", color=colours[loss], label=loss, ms=5)
     axis.set(xscale="log", xlabel="tumour size in pixels (log scale)", ylabel="Dice (0 to 1)")
     axis.set_ylim(-0.03, 1.03)
     figure.legend(loc="outside right center")

@@ -1,5 +1,7 @@
 """Figures that compare losses: differences from the reference, patients, ranks, subgroups."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -56,8 +58,9 @@ def forest_figure(contrasts: pd.DataFrame, question: Question, losses: list[str]
                 continue
             row, colour = rows.loc[name], colours[name]
             axis.plot([100 * row["low"], 100 * row["high"]], [place + offset] * 2, color=colour)
-            kind = {"mfc": colour if filled else "white", "mec": colour, "ms": 6 if filled else 5}
-            axis.plot(100 * row["mean_difference"], place + offset, "o", **kind)
+            x, y = 100 * row["mean_difference"], place + offset
+            face, size = (colour, 6) if filled else ("white", 5)
+            axis.plot(x, y, "o", mfc=face, mec=colour, ms=size)
             if filled:
                 text = f"{100 * row['mean_difference']:+.1f}   {p_text(row['p_holm'])}"
                 right = 100 * highest + 0.04 * 100 * (highest - lowest)
@@ -108,7 +111,7 @@ def paired_figure(scores: pd.DataFrame, question: Question, losses: list[str]) -
         axis.errorbar(x, centre, [[centre - low], [high - centre]], fmt="D", color="0.1", capsize=3)
         axis.plot([place - 0.2, place + 0.2], [table[name].median()] * 2, color="0.1", lw=2)
         axis.text(x + 0.06, centre, f"{centre:.2f}", fontsize=8.5, va="center")
-    slanted = {"rotation": 30, "ha": "right"} if len(names) > 5 else {}
+    slanted: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(names) > 5 else {}
     axis.set_xticks(range(len(names)), names, **slanted)
     axis.set(
         ylabel="mean Dice of each patient (0 to 1)", ylim=(-0.03, 1.03), xlim=(-0.5, len(names))

@@ -37,11 +37,14 @@ def ratio_figure(masks: pd.DataFrame, large_ratio: float) -> Figure:
         (values.mean(), "--", f"mean of these cases: {values.mean():.3f}"),
         (published.RATIO_MEAN, ":", f"published mean: {published.RATIO_MEAN}"),
     ]
-    handles, labels = axis.get_legend().legend_handles, planes
+    legend = axis.get_legend()
+    assert legend is not None  # for the type checker: the planes have one
+    handles = [handle for handle in legend.legend_handles if handle is not None]
+    labels = planes
     for ratio, dashes, label in lines:
         handles = [*handles, axis.axvline(ratio, color="0.2", ls=dashes, lw=1.4)]
         labels = [*labels, label]
-    axis.get_legend().remove()
+    legend.remove()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     axis.set(xlabel="tumour area / brain area in the slice (no unit)", ylabel="number of cases")
     large = int((values > large_ratio).sum())

@@ -129,6 +129,7 @@ def _smaller(match: re.Match) -> str:
     """Re-encodes an embedded PNG as PNG or JPEG, whichever is smaller; keeps transparent images."""
     content = np.frombuffer(base64.b64decode(match[1]), np.uint8)
     image = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+    assert image is not None  # for the type checker: Matplotlib wrote it
     if image.ndim == 3 and image.shape[2] == 4:
         if (image[..., 3] < 255).any():
             return match[0]

@@ -129,9 +129,18 @@ def draw(layers: list[Layer], title: str, total: int) -> Figure:
     arrows = [(source, block.name, kind) for block in boxes for source, kind in block.sources]
     for source, target, kind in arrows:
         ends, bend = _path(place[source], place[target], sizes[source], sizes[target])
-        look = {"color": colours[kind], "ls": "--" if kind == SKIP else "-", "lw": 1.5}
-        tip = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 1}
-        axes.add_patch(FancyArrowPatch(*ends, connectionstyle=bend, **tip, **look))
+        arrow = FancyArrowPatch(
+            *ends,
+            connectionstyle=bend,
+            arrowstyle="-|>",
+            mutation_scale=9,
+            shrinkA=0,
+            shrinkB=1,
+            color=colours[kind],
+            ls="--" if kind == SKIP else "-",
+            lw=1.5,
+        )
+        axes.add_patch(arrow)
     used = {kind for _, _, kind in arrows}
     handles = [
         Line2D([], [], color=colours[k], ls="--" if k == SKIP else "-", label=k)

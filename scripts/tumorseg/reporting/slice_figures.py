@@ -96,8 +96,8 @@ def prediction_figure(
     if not rows:
         return empty_figure(title, "no predictions: every training failed")
     style()
-    rows = [(case, head(case), predictions) for case, predictions in rows]
-    ratios = [case.image[box].shape[0] / case.image[box].shape[1] for case, box, _ in rows]
+    cropped = [(case, head(case), predictions) for case, predictions in rows]
+    ratios = [case.image[box].shape[0] / case.image[box].shape[1] for case, box, _ in cropped]
     heads = ["image", "ground truth"]
     for loss in losses:
         heads += [f"{loss}\nprediction", f"{loss}\nprobability"]
@@ -107,7 +107,7 @@ def prediction_figure(
     )
     for axis, name in zip(axes[0], heads, strict=True):
         axis.set_title(name)
-    for axes_row, (case, box, predictions) in zip(axes, rows, strict=True):
+    for axes_row, (case, box, predictions) in zip(axes, cropped, strict=True):
         _prediction_row(axes_row, case, box, predictions, threshold)
     figure.colorbar(
         plt.cm.ScalarMappable(plt.Normalize(0, 1), "viridis"),
@@ -125,7 +125,7 @@ def prediction_figure(
     )
     scores = ", ".join(
         f"{first.dice:.2f}" if first else "failed"
-        for first in (predictions[0] for _, _, predictions in rows)
+        for first in (predictions[0] for _, predictions in rows)
     )
     subtitle = (
         f"{len(rows)} test cases at equal steps of rank, worst to best; {losses[0]} Dice {scores}"

@@ -123,12 +123,13 @@ def table3(metrics: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for recipe, loss, cases in set_ups(metrics):
-        folds = [
-            {"fold": str(fold), **_distances(of_fold), "status": status(of_fold)}
-            for fold, of_fold in cases.groupby("fold")
+        folds = cases.groupby("fold")
+        means = [_distances(of_fold) for _, of_fold in folds]
+        rows += [
+            {"recipe": recipe, "loss": loss, "fold": str(fold), **row, "status": status(of_fold)}
+            for (fold, of_fold), row in zip(folds, means, strict=True)
         ]
-        rows += [{"recipe": recipe, "loss": loss, **row} for row in folds]
-        intervals = {name: t_interval(row[name] for row in folds) for name in DISTANCE_COLUMNS}
+        intervals = {name: t_interval(row[name] for row in means) for name in DISTANCE_COLUMNS}
         rows += [
             {"recipe": recipe, "loss": loss, "fold": label, "status": status(cases)}
             | {name: getattr(interval, part) for name, interval in intervals.items()}
@@ -137,7 +138,7 @@ def table3(metrics: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _distances(cases: pd.DataFrame) -> dict[str, object]:
+def _distances(cases: pd.DataFrame) -> dict[str, float]:
     """A fold's mean distances. diagonals: cases with one empty mask, scored as image diagonal."""
     done = finished(cases)
     px, mm = mean(done["hausdorff_px"]), mean(done["hausdorff_mm"])
@@ -220,7 +221,7 @@ def summary(metrics: pd.DataFrame) -> pd.DataFrame:
 def _line(recipe: str, loss: str, cases: pd.DataFrame) -> dict[str, object]:
     folds = [of_fold for _, of_fold in finished(cases).groupby("fold")]
     means = {way: [aggregate(fold, way) for fold in folds] for way in AGGREGATIONS}
-    line = {"recipe": recipe, "loss": loss}
+    line: dict[str, object] = {"recipe": recipe, "loss": loss}
     for way in AGGREGATIONS:
         line[f"dice_{way}_pct"] = interval_text([fold["dice"].value for fold in means[way]], 100)
     for name in ("precision", "recall", "accuracy"):

@@ -2,6 +2,7 @@
 
 import math
 from itertools import product
+from typing import Any
 
 import seaborn as sns
 from matplotlib import pyplot
@@ -12,7 +13,7 @@ from tumorseg.reporting.figure_style import LEGEND, WIDTH_IN, empty_figure, styl
 from tumorseg.tuning.results import FinishedSearch, values_text, winner
 from tumorseg.tuning.search_space import has_values
 
-STAR = {
+STAR: dict[str, Any] = {
     "marker": "*",
     "s": 130,
     "color": "#D55E00",
