@@ -1,27 +1,128 @@
-"""The table of edits: which file, what in it, and the jobs that must follow.
+"""The table of edits: what is edited, and the jobs that must run again.
 
-Jobs are written as `rule recipe/loss/fold`; `*` stands for any part.
+`MODULES` covers every file of the library and every script: after any change of its code, these
+jobs run. `EDITS` are single changes: of the config, of messages, of constants. Jobs are written as
+`rule recipe/loss/seed/fold` (`rule recipe/loss/scope` for a search); `*` stands for any part.
 """
 
 from dataclasses import dataclass
 
-DATA = ["import_cases", "skull_strip", "rasterize", "compare_strips", "split", "show_data", "plan"]
-REPORT = ["write_report", "seek_names"]
-SHOWN = [*REPORT, "write_manuscript"]  # where a figure or a table changes
-# Results of all losses: the tables, the figures, what it cost.
-TABLES = ["compare", "show_results", "describe", *SHOWN]
-STATISTICS = ["analyse", "show_statistics"]
-RESULTS = [*TABLES, *STATISTICS, "show_cases"]
-LIBRARY = "scripts/tumorseg"
+# What each kind of change re-runs. A group holds what follows it, down to the report.
+NOTHING: tuple[str, ...] = ()
+REPORT = ("write_report", "seek_names")
+SHOWN = ("write_manuscript", *REPORT)  # where a figure or a table changes
+DESCRIBED = ("describe", *SHOWN)  # where its seconds and memory are shown as well
+ANSWER = ("analyse", "show_statistics", "export_model", "predict", *SHOWN)
+FIGURES = (
+    *("show_data", "show_network *", "show_losses", "show_tuning", "show_recipe *"),
+    *("show_results", "show_statistics", "show_cases", *DESCRIBED),
+)
+MEASURED = ("compare", "show_results", "describe", "show_recipe *", "show_cases", *ANSWER)
 
 
-def cells(recipe: str, loss: str, first: str = "tune") -> list[str]:
-    """What follows for these cells, from tuning, training, prediction or measuring on."""
-    cell = f"{recipe}/{loss}"
-    steps = [f"tune {cell}/*", f"train {cell}/*", f"predict_cases {cell}", f"measure {cell}"]
-    begin = ["tune", "train", "predict_cases", "measure"].index(first)
-    shown = ["show_tuning"] if first == "tune" else []
-    return [*steps[begin:], *shown, f"show_recipe {recipe}", *RESULTS]
+def of_losses(first: str, recipe: str = "*", loss: str = "*") -> tuple[str, ...]:
+    """What follows for these recipes and losses, from one step on: tune, train, predict_cases..."""
+    setup = f"{recipe}/{loss}"
+    steps = {
+        "tune": (f"tune {setup}/*", "show_tuning"),
+        "train": (f"train {setup}/*",),
+        "predict_cases": (f"predict_cases {setup}",),
+        "measure": (f"measure {setup}",),
+    }
+    begin = list(steps).index(first)
+    jobs = [job for step in list(steps.values())[begin:] for job in step]
+    shown = [job for job in MEASURED if job != "show_recipe *"]
+    return (*jobs, f"show_recipe {recipe}", *shown)
+
+
+PACKED = ("pack *", *of_losses("tune"))
+FOLDS = ("split", "plan", "show_data", "measure_background", *of_losses("tune"))
+MASKS = ("rasterize", "compare_strips", *FOLDS, *PACKED)
+STRIPPED = ("skull_strip", *MASKS)
+DATA = ("import_cases", *STRIPPED)
+TUNED = of_losses("tune")
+TRAINED = of_losses("train")
+PREDICTED = of_losses("predict_cases")
+METRICS = of_losses("measure")
+LOSS_FIGURE = ("show_losses", *SHOWN)
+EVERYTHING = ("show_network *", "show_losses", *DATA)
+
+# Every file below scripts/tumorseg/ and every script, and what a change of its code runs again.
+# A file belongs to the first row that names it; `losses/*` stands for all files of a folder.
+MODULES: list[tuple[str, tuple[str, ...]]] = [
+    # No job of this experiment: types, and what only refuses input; what no rule runs; the data
+    # check, which runs whenever it is asked for; other experiments' sources.
+    ("core/records.py loss_kit/constants.py loss_kit/configured.py loss_kit/check.py", NOTHING),
+    ("tuning/preset_check.py workflow/*.py ../audit_table.py", NOTHING),
+    ("checking/* ../check.py", NOTHING),
+    ("data/source_check.py data/source_files.py data/downloads.py ../download.py", NOTHING),
+    ("sources/phantom.py phantom/*", DATA),
+    ("sources/*", NOTHING),
+    # From a source's files to masks and folds.
+    ("core/errors.py core/files.py core/places.py core/registry.py", EVERYTHING),
+    ("core/cases.py core/images.py core/problems.py", DATA),
+    ("core/device.py", ("show_losses", *TUNED)),
+    ("core/digests.py", ("describe", "export_model", "predict", *SHOWN)),
+    ("imaging/skull_strip.py ../skull_strip.py", STRIPPED),
+    ("imaging/placement.py", ("show_data", *PACKED)),
+    ("imaging/* formats/* annotations/* ../import_cases.py", DATA),
+    ("outlines/contours.py", ("predict",)),
+    ("outlines/*", DATA),
+    ("data/folds.py ../split.py", FOLDS),
+    ("data/*", DATA),
+    ("../rasterize.py", MASKS),
+    ("../compare_strips.py", ("compare_strips", "show_data", *DESCRIBED)),
+    ("../pack.py", PACKED),
+    # Names kept out of results.
+    ("privacy/pseudonyms.py privacy/local.py", DATA),
+    ("privacy/* ../seek_names.py", ("seek_names",)),
+    # Training. A loss re-runs its own trainings; those that nothing here trains with, a figure.
+    ("losses/bce.py", ("show_losses", *of_losses("tune", loss="bce"))),
+    ("losses/focal.py", ("show_losses", *of_losses("tune", loss="focal"))),
+    ("losses/*", LOSS_FIGURE),
+    ("loss_kit/*", ("show_losses", *TUNED)),
+    ("networks/*", ("show_network *", *TUNED)),
+    ("training/plan.py tuning/search_space.py", ("plan", *TUNED)),
+    ("../plan.py", ("plan", *SHOWN)),
+    ("training/* tuning/* ../tune.py", TUNED),
+    ("../train.py", TRAINED),
+    # Predictions, measured.
+    ("evaluation/probabilities.py", ("measure_background", *PREDICTED)),
+    ("../predict_cases.py", PREDICTED),
+    ("evaluation/* distances.py metrics.py", ("measure_background", *METRICS)),
+    ("../measure.py", METRICS),
+    ("../measure_background.py", ("measure_background", "compare", "show_results", *DESCRIBED)),
+    # Tables and figures.
+    ("statistics/estimates.py", ("compare", "show_results", "show_recipe *", "describe", *ANSWER)),
+    ("statistics/* ../analyse.py", ANSWER),
+    ("audit/findings.py audit/rows.py ../compare.py", ("compare", *DESCRIBED)),
+    ("audit/*", ("compare", "show_data", "show_results", "show_recipe *", *DESCRIBED)),
+    ("reporting/figure_style.py", FIGURES),
+    ("reporting/table_pages.py", ("show_data", "show_tuning", *METRICS)),
+    (
+        "reporting/page_parts.py",
+        ("show_data", "show_recipe *", "show_cases", "predict", *DESCRIBED),
+    ),
+    ("reporting/shown_cases.py", ("show_data", "show_recipe *", "show_cases", *DESCRIBED)),
+    ("reporting/slice_figures.py", ("show_data", "show_recipe *", *DESCRIBED)),
+    ("reporting/study_tables.py", ("compare", "show_results", *DESCRIBED)),
+    ("reporting/cost_tables.py", ("describe", *ANSWER)),
+    ("reporting/case_browser.* ../show_cases.py", ("show_cases", *SHOWN)),
+    ("reporting/data_*.py ../show_data.py", ("show_data", *DESCRIBED)),
+    ("reporting/loss_figures.py ../show_losses.py", LOSS_FIGURE),
+    ("reporting/network_figure.py ../show_network.py", ("show_network *", *SHOWN)),
+    ("reporting/result_figures.py", ("show_results", "show_recipe *", *DESCRIBED)),
+    ("reporting/statistics_figures.py ../show_statistics.py", ("show_statistics", *SHOWN)),
+    ("reporting/tuning_figures.py ../show_tuning.py", ("show_tuning", *SHOWN)),
+    ("../show_recipe.py", ("show_recipe *", *SHOWN)),
+    ("../show_results.py", ("show_results", *DESCRIBED)),
+    ("../describe.py", ("describe", *SHOWN)),
+    ("../write_report.py", REPORT),
+    ("../write_manuscript.py", ("write_manuscript", "seek_names")),
+    # The model on new images.
+    ("prediction/exported_model.py ../export_model.py", ("export_model", "predict")),
+    ("prediction/* ../predict.py", ("predict",)),
+]
 
 
 @dataclass(frozen=True)
@@ -32,234 +133,111 @@ class Edit:
     file: str
     old: str
     new: str
-    jobs: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = NOTHING
+    dry_run: bool = False  # Snakemake itself is asked as well
 
     def apply(self, text: str) -> str:
         assert self.old in text, f"{self.file} has changed: this test edits {self.old!r}"
         return text.replace(self.old, self.new, 1) if self.old else text + self.new
 
 
-def edit(name: str, file: str, old: str, new: str, *jobs: str) -> Edit:
-    return Edit(name, file, old, new, jobs)
+def tiny(name: str, new: str, *jobs: str, old: str = "", dry_run: bool = False) -> Edit:
+    """An edit of the experiment's config."""
+    return Edit(name, "tiny.yaml", old, new, jobs, dry_run)
 
 
+def code(name: str, file: str, old: str, new: str, *jobs: str, dry_run: bool = False) -> Edit:
+    """An edit of a library file."""
+    return Edit(name, f"scripts/tumorseg/{file}", old, new, jobs, dry_run)
+
+
+RECIPE = of_losses("train", recipe="robust")
+CHANGED_FOCAL = ("show_losses", *of_losses("tune", loss="focal"))
 EDITS = [
-    # Nothing that runs changes.
-    edit("comment in a loss", f"{LIBRARY}/losses/bce.py", "", "\n# Another comment.\n"),
-    edit("docstring of a loss", f"{LIBRARY}/losses/focal.py", '"""Focal loss."""', '"""Focal."""'),
-    edit("comment in a script", "scripts/train.py", "", "# Another comment.\n"),
-    edit(
-        "docstring of metrics",
-        f"{LIBRARY}/metrics.py",
-        '"""',
-        '"""Edited. ',
-    ),
-    edit("a comment in the config", "tiny.yaml", "", "# Another comment.\n"),
-    # Losses.
-    edit(
-        "focal.py",
-        f"{LIBRARY}/losses/focal.py",
+    # What no result depends on.
+    code("a comment in a loss", "losses/bce.py", "", "\n# Another comment.\n"),
+    code("a docstring of a loss", "losses/focal.py", '"""Focal loss."""', '"""Focal."""'),
+    code("the annotation of a loss's constant", "losses/focal.py", "Focus = 2.0", "float = 2.0"),
+    code("the range of a constant", "loss_kit/constants.py", "Range(0, 10)", "Range(0, 12)"),
+    code("a word of an error message", "core/registry.py", "there are:", "choose from:"),
+    code("the text of LOCAL_ONLY.txt", "privacy/local_only.txt", "", "Another sentence.\n"),
+    Edit("a comment in a script", "scripts/train.py", "", "# Another comment.\n"),
+    tiny("a comment in the config", "# Another comment.\n"),
+    # What a result depends on.
+    code(
+        "a loss's formula",
+        "losses/focal.py",
         "-weight *",
         "-1.0 * weight *",
-        "show_losses",
-        *cells("*", "focal"),
+        *CHANGED_FOCAL,
+        dry_run=True,
     ),
-    edit(
-        "loss_parts.py, which every loss is made of",
-        f"{LIBRARY}/loss_parts.py",
+    code("a loss's default", "losses/focal.py", "Focus = 2.0", "Focus = 2.5", *CHANGED_FOCAL),
+    code(
+        "what every loss is made of",
+        "loss_kit/parts.py",
         "EPSILON = 1e-7",
         "EPSILON = 2e-7",
         "show_losses",
-        *cells("*", "*"),
+        *TUNED,
     ),
-    edit(
-        "a loss that nothing here trains with",
-        f"{LIBRARY}/losses/iou.py",
-        "1.0, 1.0)",
-        "1.0, 1.5)",
-        "show_losses",
-        *SHOWN,
+    code("augmentation", "training/augmentation.py", "(-15, 15)", "(-20, 20)", *TUNED),
+    code("resuming", "training/state.py", "", "\nEDITED = True\n", *TUNED),
+    code("distances", "distances.py", "", "\nEDITED = True\n", "measure_background", *METRICS),
+    code(
+        "the width of figures",
+        "reporting/figure_style.py",
+        "WIDTH_IN = 9.0",
+        "WIDTH_IN = 8.0",
+        *FIGURES,
     ),
-    edit(
-        "a constant of focal in the config",
-        "tiny.yaml",
-        "",
-        "losses: {bce: {}, focal: {alpha: 0.7, gamma: 2.0}}\n",
-        "show_losses",
-        *cells("*", "focal"),
-    ),
-    # Training.
-    edit(
-        "augmentation.py",
-        f"{LIBRARY}/augmentation.py",
-        "(-15, 15)",
-        "(-20, 20)",
-        *cells("*", "*"),
-    ),
-    edit(
-        "a recipe's epochs",
-        "tiny.yaml",
-        "{epochs: 2}",
-        "{epochs: 3}",
-        "plan",
-        *cells("robust", "*", "train"),
-    ),
-    edit(
-        "a recipe's learning rate",
-        "tiny.yaml",
-        "{epochs: 1}",
-        "{epochs: 1, learning_rate: 0.01}",
-        "plan",
-        *cells("paper", "*"),
-    ),
-    # Tuning.
-    edit(
-        "trials of the tuning",
-        "tiny.yaml",
-        "trials: 2",
-        "trials: 3",
-        "plan",
-        *cells("*", "*"),
-    ),
-    edit(
-        "what is tuned of focal",
-        "tiny.yaml",
-        "trials: 2",
-        "space: {focal: {alpha: {low: 0.4}}}, trials: 2",
-        "plan",
-        *cells("*", "focal"),
-    ),
-    edit(
-        "a preset that is not in use",
-        "tiny.yaml",
-        "presets: {",
-        "presets: {paper: {space: {focal: {alpha: [0.3, 0.4]}}}, ",
-        *REPORT,
-    ),
-    edit(
-        "tuning_charts.py (figures)",
-        f"{LIBRARY}/tuning_charts.py",
-        "",
-        "\nEDITED = True\n",
-        "show_tuning",
-        *SHOWN,
-    ),
-    edit(
-        "networks/unet.py",
-        f"{LIBRARY}/networks/unet.py",
-        'name="unet"',
-        'name="net"',
-        "show_network *",
-        *cells("*", "*"),
-    ),
-    # Measuring and showing: nothing is trained.
-    edit(
-        "metrics.py",
-        f"{LIBRARY}/metrics.py",
-        "\ndef ",
-        "\nEDITED = True\n\n\ndef ",
-        "measure_background",
-        *cells("*", "*", "measure"),
-    ),
-    edit(
-        "measure.threshold",
-        "tiny.yaml",
-        "",
-        "measure: {threshold: 0.4}\n",
-        "measure_background",
-        *cells("*", "*", "measure"),
-    ),
-    edit(
-        "predict_cases.py",
-        "scripts/predict_cases.py",
-        "* 65535",
-        "* 65535.0",
-        *cells("*", "*", "predict_cases"),
-    ),
-    edit(
-        "result_charts.py (figures)",
-        f"{LIBRARY}/result_charts.py",
+    code(
+        "figures of results",
+        "reporting/result_figures.py",
         "",
         "\nEDITED = True\n",
         "show_results",
         "show_recipe *",
-        "describe",
-        *SHOWN,
+        *DESCRIBED,
+        dry_run=True,
     ),
-    edit(
-        "data_charts.py (figures)",
-        f"{LIBRARY}/data_charts.py",
-        "",
-        "\nEDITED = True\n",
-        "show_data",
-        "describe",
-        *SHOWN,
+    code("a data format", "formats/mat.py", "", "\nEDITED = True\n", *DATA, dry_run=True),
+    Edit("a caption of the report", "report/fig4.rst", "", "\nMore.\n", REPORT, dry_run=True),
+    # The config: losses.
+    tiny(
+        "a loss's constant",
+        "losses: {bce: {}, focal: {alpha: 0.7, gamma: 2.0}}\n",
+        *CHANGED_FOCAL,
+        dry_run=True,
     ),
-    edit(
-        "network_drawing.py (figure)",
-        f"{LIBRARY}/network_drawing.py",
-        "",
-        "\nEDITED = True\n",
-        "show_network *",
-        *SHOWN,
-    ),
-    edit(
-        "masks.large_ratio",
-        "tiny.yaml",
-        "",
-        "masks: {large_ratio: 0.05}\n",
-        "show_data",
-        "describe",
-        *SHOWN,
-    ),
-    edit("comparison.py", f"{LIBRARY}/comparison.py", "", "\nEDITED = True\n", *STATISTICS, *SHOWN),
-    edit(
-        "statistics.resamples",
-        "tiny.yaml",
-        "",
-        "statistics: {resamples: 1999}\n",
-        *STATISTICS,
-        *SHOWN,
-    ),
-    edit("tables.py", f"{LIBRARY}/tables.py", "", "\nEDITED = True\n", *TABLES),
-    edit(
-        "the case browser's style",
-        f"{LIBRARY}/case_browser.css",
-        "",
-        "b { color: red }\n",
-        "show_cases",
-        *SHOWN,
-    ),
-    edit("a caption of the report", "report/fig4.rst", "", "\nMore.\n", *REPORT),
-    # Data.
-    edit(
-        "a format or annotation form, which an import may meet",
-        f"{LIBRARY}/formats/mat.py",
-        "",
-        "\nEDITED = True\n",
-        *DATA,
-        "measure_background",
-        "pack *",
-        *cells("*", "*"),
-    ),
-    edit(
-        "skull_strip.method",
-        "tiny.yaml",
-        "",
-        "skull_strip: {method: none}\n",
-        *(job for job in DATA if job != "import_cases"),
-        "measure_background",
-        "pack *",
-        *cells("*", "*"),
-    ),
-    edit(
-        "network.size_px",
-        "tiny.yaml",
-        "size_px: 32",
-        "size_px: 48",
-        "pack *",
+    # Recipes.
+    tiny("a recipe's epochs", "{epochs: 3}", "plan", *RECIPE, old="{epochs: 2}", dry_run=True),
+    tiny(
+        "a recipe's learning rate",
+        "{epochs: 1, learning_rate: 0.01}",
         "plan",
-        "show_network *",
-        *cells("*", "*"),
+        *of_losses("tune", recipe="paper"),
+        old="{epochs: 1}",
     ),
+    # Tuning.
+    tiny("trials of the tuning", "trials: 3", "plan", *TUNED, old="trials: 2"),
+    tiny(
+        "what is tuned of one loss",
+        "space: {focal: {alpha: {low: 0.4}}}, trials: 2",
+        "plan",
+        *of_losses("tune", loss="focal"),
+        old="trials: 2",
+    ),
+    tiny(
+        "a preset that is not in use",
+        "presets: {paper: {space: {focal: {alpha: [0.3, 0.4]}}}, ",
+        *REPORT,
+        old="presets: {",
+    ),
+    # Data and measuring.
+    tiny("skull_strip.method", "skull_strip: {method: none}\n", *STRIPPED),
+    tiny("network.size_px", "size_px: 48", "plan", "show_network *", *PACKED, old="size_px: 32"),
+    tiny("masks.large_ratio", "masks: {large_ratio: 0.05}\n", "show_data", *DESCRIBED),
+    tiny("measure.threshold", "measure: {threshold: 0.4}\n", "measure_background", *METRICS),
+    tiny("statistics.resamples", "statistics: {resamples: 1999}\n", *ANSWER),
 ]

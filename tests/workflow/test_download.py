@@ -2,7 +2,7 @@
 
 import pytest
 from file_server import serving, zipped
-from house import copy_tree
+from project_copy import copy_project
 from unit import layouts
 
 SOURCE = """\
@@ -13,11 +13,11 @@ identifiers: {names: keep}
 
 
 @pytest.fixture
-def house(tmp_path):
-    return copy_tree(tmp_path / "house")
+def project(tmp_path):
+    return copy_project(tmp_path / "project")
 
 
-def test_a_download_goes_on_by_itself_and_is_not_repeated(house, tmp_path):
+def test_a_download_goes_on_by_itself_and_is_not_repeated(project, tmp_path):
     members = [f"{number}.mat" for number in range(1, 10)]
     for number, name in enumerate(members):
         layouts.write_mat(tmp_path / "mat" / name, number, f"MR{number}", number % 3 + 1, side=64)
@@ -26,15 +26,15 @@ def test_a_download_goes_on_by_itself_and_is_not_repeated(house, tmp_path):
     data.mkdir()
     planes = [f"{number}\taxial" for number in range(1, 10)]
     (data / "planes.tsv").write_text("\n".join(("case\tplane", *planes, "")), encoding="utf-8")
-    house.write("net.yaml", f"{SOURCE}data_dir: {data}\n")
+    project.write("net.yaml", f"{SOURCE}data_dir: {data}\n")
     with serving(content, "cut", "cut") as server:
-        source = house.folder / "scripts" / "tumorseg" / "sources" / "cheng_mat.py"
+        source = project.folder / "scripts" / "tumorseg" / "sources" / "cheng_mat.py"
         ours = ("a.zip", server.url, len(content), tuple(members))
         with source.open("a", encoding="utf-8") as file:
             file.write(f"\nARCHIVES = (Archive(*{ours!r}),)\n")
 
         def run():
-            return house.run("results/net/cases.tsv", "--cores", "1", configfile="net.yaml")
+            return project.run("results/net/cases.tsv", "--cores", "1", configfile="net.yaml")
 
         first = run()
         assert first.returncode == 0, first.stdout

@@ -10,7 +10,7 @@ from shutil import copytree
 import h5py
 import numpy as np
 import pytest
-from house import House
+from project_copy import ProjectCopy
 
 from tumorseg.core.files import read_table
 
@@ -19,12 +19,12 @@ TARGET = f"{CELL}/model.weights.h5"
 
 
 @pytest.fixture
-def longer(study, tmp_path) -> House:
+def longer(study, tmp_path) -> ProjectCopy:
     """A copy of the finished study whose recipe has so many epochs that a kill comes in time."""
-    house = House(copytree(study.folder, tmp_path / "house"))
-    text = (house.folder / "tiny.yaml").read_text(encoding="utf-8")
-    house.write("tiny.yaml", text.replace("{epochs: 2}", "{epochs: 40, weight_average: 0.9}"))
-    return house
+    project = ProjectCopy(copytree(study.folder, tmp_path / "project"))
+    text = (project.folder / "tiny.yaml").read_text(encoding="utf-8")
+    project.write("tiny.yaml", text.replace("{epochs: 2}", "{epochs: 40, weight_average: 0.9}"))
+    return project
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
@@ -53,12 +53,12 @@ def processes_in(group: int) -> list[int]:
     return found
 
 
-def kill_after_first_epoch(house: House) -> None:
+def kill_after_first_epoch(project: ProjectCopy) -> None:
     """Starts the training and kills Snakemake and all its children once an epoch is reported."""
     running = subprocess.Popen(
-        house.command("--cores", "1", TARGET),
-        cwd=house.folder,
-        env=house.environment(),
+        project.command("--cores", "1", TARGET),
+        cwd=project.folder,
+        env=project.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

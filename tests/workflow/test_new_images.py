@@ -5,7 +5,7 @@ from shutil import copytree
 import numpy as np
 import pytest
 import yaml
-from house import copy_tree
+from project_copy import copy_project
 
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask
@@ -51,20 +51,20 @@ def test_predicting_leaves_the_study_as_it_was(study, predicted):
 
 
 def test_a_model_from_elsewhere_needs_nothing_else_and_says_the_same(study, predicted, tmp_path):
-    house = copy_tree(tmp_path / "house")
+    project = copy_project(tmp_path / "project")
     copytree(study.folder / "results/tiny/model", tmp_path / "given")
     copytree(study.folder / "images", tmp_path / "images")
     given = [f"images={tmp_path / 'images'}", f"model={tmp_path / 'given'}"]
-    done = house.run("--cores", "2", "predict", "--config", *given)
+    done = project.run("--cores", "2", "predict", "--config", *given)
     assert done.returncode == 0, done.stdout[-4000:]
-    results = house.folder / "results"
+    results = project.folder / "results"
     assert not [path for path in results.rglob("*") if path.name != "README.md"]
-    again = house.folder / "local/tiny/predictions/images"
+    again = project.folder / "local/tiny/predictions/images"
     for path in predicted.rglob("*.png"):
         assert (again / path.relative_to(predicted)).read_bytes() == path.read_bytes()
     damaged = tmp_path / "given/seed-1_fold-2.weights.h5"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
-    done = house.run("--cores", "2", "predict", "--config", *given)
+    done = project.run("--cores", "2", "predict", "--config", *given)
     assert done.returncode != 0
     assert "ERROR in rule predict" in done.stdout
     assert "the weights are not those that were exported" in done.stdout

@@ -10,7 +10,7 @@ import cv2
 import nibabel as nib
 import numpy as np
 import pytest
-from house import ROOT, House, copy_tree
+from project_copy import ROOT, ProjectCopy, copy_project
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
@@ -48,32 +48,32 @@ def picture(path: Path, image: np.ndarray) -> None:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory) -> House:
+def project(tmp_path_factory) -> ProjectCopy:
     """A fresh tree with the page's experiments, and its folders of images and masks."""
-    house = copy_tree(tmp_path_factory.mktemp("own"))
+    project = copy_project(tmp_path_factory.mktemp("own"))
     for text in of_kind("yaml"):
         name = re.match(r"# (experiments/\w+\.yaml)\n", text)[1]
-        house.write(name, text.replace("{size_px: 128, base_width: 16}", "{size_px: 32}") + SMALL)
+        project.write(name, text.replace("{size_px: 128, base_width: 16}", "{size_px: 32}") + SMALL)
     for number in range(12):
         name = f"p{number // 2 + 1:02d}_{'ab'[number % 2]}.png"
         for folder, image in zip(("images", "masks"), head(number), strict=True):
-            picture(house.folder / "mydata" / folder / name, image)
-    return house
+            picture(project.folder / "mydata" / folder / name, image)
+    return project
 
 
-def test_the_pages_commands_check_and_run_a_folder_of_images_and_masks(house):
+def test_the_pages_commands_check_and_run_a_folder_of_images_and_masks(project):
     named = set(re.findall(r"mydata/(\S+\.png)", "".join(of_kind("text"))))
-    assert named and all((house.folder / "mydata" / name).is_file() for name in named)
+    assert named and all((project.folder / "mydata" / name).is_file() for name in named)
     commands = "".join(of_kind("sh")).splitlines()
     assert [line.split()[3] for line in commands] == ["check", "all"]
     for line in commands:
         words = [sys.executable, "-m", *shlex.split(line), "--nocolor"]
-        done = house.execute(words)
+        done = project.execute(words)
         assert done.returncode == 0, done.stdout[-6000:]
     for path in ("local/mine/check.html", "local/pseudonym.key", "local/mine/names.tsv"):
-        assert (house.folder / path).is_file()
-    assert (house.folder / "results/mine/report.html").is_file()
-    cases = read_table(house.folder / "results/mine/cases.tsv")
+        assert (project.folder / path).is_file()
+    assert (project.folder / "results/mine/report.html").is_file()
+    cases = read_table(project.folder / "results/mine/cases.tsv")
     assert (len(cases), cases["patient"].nunique()) == (12, 6)
     assert cases["case"].str.fullmatch("c[0-9a-f]{10}").all()
 

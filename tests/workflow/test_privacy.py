@@ -9,7 +9,7 @@ from pathlib import Path
 
 import loud
 import pytest
-from house import House, copy_tree
+from project_copy import ProjectCopy, copy_project
 
 from tumorseg.core.files import read_table
 
@@ -68,67 +68,67 @@ def names_in(folders: list[Path]) -> set[tuple[str, bytes]]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory) -> House:
+def project(tmp_path_factory) -> ProjectCopy:
     """A finished study of loud data, by a user whose name is as loud."""
     folder = tmp_path_factory.mktemp("privacy")
     data = loud.write(folder)
-    house = copy_tree(folder / "house")
-    house.write("tiny.yaml", EXPERIMENT)
+    project = copy_project(folder / "project")
+    project.write("tiny.yaml", EXPERIMENT)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOGNAME", loud.LOUD["user"])
-        done = house.run("--cores", "2", "all", "--config", f"data_dir={data}")
-        house.write("run.log", done.stdout)
+        done = project.run("--cores", "2", "all", "--config", f"data_dir={data}")
+        project.write("run.log", done.stdout)
         assert done.returncode == 0, done.stdout[-6000:]
         image = loud.new_image(folder / "new")
         given = [f"data_dir={data}", f"images={image.parent}"]
-        done = house.run("--cores", "2", "predict", "--config", *given)
+        done = project.run("--cores", "2", "predict", "--config", *given)
         assert done.returncode == 0, done.stdout[-6000:]
-        assert list((house.folder / "local/own/predictions").rglob("*.png"))
-        yield house
+        assert list((project.folder / "local/own/predictions").rglob("*.png"))
+        yield project
 
 
-def data_of(house: House) -> Path:
-    return house.folder.parent / loud.LOUD["user"] / loud.LOUD["folder"]
+def data_of(project: ProjectCopy) -> Path:
+    return project.folder.parent / loud.LOUD["user"] / loud.LOUD["folder"]
 
 
-def test_no_name_is_anywhere_in_what_is_shown_to_others(house):
-    assert names_in([house.folder / "results", house.folder / "logs"]) == set()
-    assert len(list((house.folder / "results").rglob("*"))) > 100
-    assert (house.folder / "results/own/model").is_dir()
+def test_no_name_is_anywhere_in_what_is_shown_to_others(project):
+    assert names_in([project.folder / "results", project.folder / "logs"]) == set()
+    assert len(list((project.folder / "results").rglob("*"))) > 100
+    assert (project.folder / "results/own/model").is_dir()
 
 
-def test_the_brute_force_finds_names_where_there_are_some(house):
+def test_the_brute_force_finds_names_where_there_are_some(project):
     """Otherwise the test above would prove nothing."""
-    local = names_in([house.folder / "local"])
+    local = names_in([project.folder / "local"])
     for where in ("patient", "case", "stem", "folder"):
         assert any(word == loud.LOUD[where].lower().encode() for _, word in local), where
-    every = names_in([data_of(house)])
+    every = names_in([data_of(project)])
     missing = {word for word in SOUGHT if word not in {found for _, found in every}}
     assert missing <= {loud.LOUD["user"].lower().encode(), loud.LOUD["folder"].lower().encode()}
 
 
-def test_the_report_s_settings_say_local_where_they_named_files(house):
-    settings = (house.folder / "results/own/config.yaml").read_text(encoding="utf-8")
+def test_the_report_s_settings_say_local_where_they_named_files(project):
+    settings = (project.folder / "results/own/config.yaml").read_text(encoding="utf-8")
     assert settings.count("(local)") >= 3
 
 
-def test_privacy_table_counts_what_was_sought(house):
-    table = read_table(house.folder / "results/own/privacy.tsv").set_index("kind")
+def test_privacy_table_counts_what_was_sought(project):
+    table = read_table(project.folder / "results/own/privacy.tsv").set_index("kind")
     assert (table["hits"] == 0).all()
     assert (table["files_read"] > 100).all()
     for kind in ("patient name", "case name", "file name", "text in a source file", "secret key"):
         assert table.at[kind, "sought"] > 0, kind
 
 
-def test_a_name_that_comes_in_later_stops_the_run_and_is_itself_not_told_in_results(house):
-    planted = house.folder / "results/own/tables/notes.txt"
+def test_a_name_that_comes_in_later_stops_the_run_and_is_itself_not_told_in_results(project):
+    planted = project.folder / "results/own/tables/notes.txt"
     planted.write_text(f"see {loud.LOUD['dicomid']}", encoding="utf-8")
-    (house.folder / "results/own/privacy.tsv").unlink()
-    done = house.run("--cores", "1", "all", "--config", f"data_dir={data_of(house)}")
+    (project.folder / "results/own/privacy.tsv").unlink()
+    done = project.run("--cores", "1", "all", "--config", f"data_dir={data_of(project)}")
     planted.unlink()
     assert done.returncode != 0
     assert "results/own/tables/notes.txt contains a text in a source file" in done.stdout
     assert "Traceback" not in done.stdout
-    assert names_in([house.folder / "results", house.folder / "logs"]) == set()
-    hits = read_table(house.folder / "local/own/privacy_hits.tsv")
+    assert names_in([project.folder / "results", project.folder / "logs"]) == set()
+    hits = read_table(project.folder / "local/own/privacy_hits.tsv")
     assert list(hits["identifier"]) == [loud.LOUD["dicomid"].lower()]

@@ -2,7 +2,7 @@
 
 import pytest
 from chromium import browser
-from house import House
+from project_copy import ProjectCopy
 
 # Every label of a figure must lie inside the picture, half a pixel aside.
 CLIPPED = """() => {
@@ -16,7 +16,7 @@ CLIPPED = """() => {
 
 
 @pytest.fixture(scope="module")
-def results(study: House):
+def results(study: ProjectCopy):
     return study.folder / "results/tiny"
 
 

@@ -1,18 +1,179 @@
-"""What changes re-run what, on the real workflow: each edit and exactly the jobs that follow it.
+"""What a change re-runs: exactly the jobs whose result it can change.
 
-The study is finished; each case edits one file of its copy and asks Snakemake what it would do.
+Every answer is computed from the job graph and the code digests; dry runs of Snakemake on a
+finished study prove that it agrees.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from shutil import copytree
 
+import job_graph
 import pytest
-from edits import EDITS, LIBRARY, RESULTS
-from house import House
+from edits import EDITS, FIGURES, MODULES, TUNED, Edit
+from job_graph import ON_DEMAND, Code, Graph, Variant
+from project_copy import ROOT, TINY, ProjectCopy, copy_project
+
+LIBRARY = "tumorseg"
+GENERIC = {
+    ".py": "\nEDITED = True\n",
+    ".css": "b { color: red }\n",
+    ".js": "let edited;\n",
+    ".html": "<p>edited</p>\n",
+    ".yaml": "edited: true\n",
+}
+NEW_LOSS = """from keras import ops
+
+
+def squared(y_true, y_pred):
+    return ops.mean(ops.square(y_true - y_pred), axis=(1, 2, 3))
+"""
+VARIANTS = {
+    "tiny": Variant(TINY),
+    "one more training seed": Variant(TINY + "training: {seeds: 2}\n"),
+    "another seed": Variant(TINY + "seed: 2\n"),
+    "another name": Variant(TINY.replace("experiment: tiny", "experiment: other")),
+    "a new loss": Variant(
+        TINY + "losses: {bce: {}, focal: {alpha: 0.6, gamma: 2.0}, squared: {}}\n",
+        {f"scripts/{LIBRARY}/losses/squared.py": NEW_LOSS},
+    ),
+    **{case.name: Variant(case.apply(TINY)) for case in EDITS if case.file == "tiny.yaml"},
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> ProjectCopy:
+    """A copy of the project in which nothing has run."""
+    return copy_project(tmp_path_factory.mktemp("graph") / "project")
+
+
+@pytest.fixture(scope="module")
+def graphs(project) -> dict[str, Graph]:
+    """The job graph of every config that is compared here."""
+    return job_graph.load(project.folder, VARIANTS)
+
+
+@pytest.fixture(scope="module")
+def graph(graphs) -> Graph:
+    return graphs["tiny"]
+
+
+@pytest.fixture(scope="module")
+def scripts(project, tmp_path_factory) -> Code:
+    """The library and the scripts, to be edited."""
+    return Code(project.folder / "scripts", tmp_path_factory.mktemp("code"))
+
+
+def matching(patterns, jobs) -> set[str]:
+    """The jobs that the patterns name; each pattern must name one."""
+    for pattern in patterns:
+        assert any(fnmatchcase(job, pattern) for job in jobs), f"there is no job {pattern}"
+    return {job for job in jobs if any(fnmatchcase(job, pattern) for pattern in patterns)}
+
+
+def library_files() -> list[str]:
+    """Every file below scripts/ that can be code or part of a page, as its path there."""
+    folder = ROOT / "scripts"
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix in GENERIC)
+    return sorted(path.as_posix() for path in paths if path.name != "__init__.py")
+
+
+def row_of(name: str) -> tuple[str, ...] | None:
+    """The jobs that the table's first row for this file names."""
+    path = PurePosixPath(name)
+    inside = path.relative_to(LIBRARY).as_posix() if path.parts[0] == LIBRARY else f"../{name}"
+    for patterns, jobs in MODULES:
+        if any(fnmatchcase(inside, pattern) for pattern in patterns.split()):
+            return jobs
+    return None
+
+
+@pytest.mark.parametrize("name", library_files())
+def test_a_change_of_a_file_runs_the_jobs_of_its_row(scripts, graph, name):
+    expected = row_of(name)
+    assert expected is not None, f"tests/workflow/edits.py: no row of MODULES has {name}"
+    with scripts.edited({name: lambda text: text + GENERIC[PurePosixPath(name).suffix]}):
+        assert scripts.changed(graph) == matching(expected, graph.jobs)
+
+
+def test_every_row_has_a_file():
+    files = [name.removeprefix(f"{LIBRARY}/") for name in library_files()]
+    files += [f"../{name}" for name in files if "/" not in name]
+    for pattern in " ".join(patterns for patterns, _ in MODULES).split():
+        assert any(fnmatchcase(name, pattern) for name in files), f"MODULES: no file {pattern}"
+
+
+def test_packages_are_empty_files_which_no_digest_needs_to_read():
+    assert [path for path in (ROOT / "scripts").rglob("__init__.py") if path.stat().st_size] == []
+
+
+def computed(case: Edit, graphs: dict[str, Graph], scripts: Code) -> set[str]:
+    """The jobs that run after an edit, by the graph alone."""
+    graph = graphs["tiny"]
+    if case.file == "tiny.yaml":
+        return graphs[case.name].after(graph)
+    if not case.file.startswith("scripts/"):
+        return graph.with_file_edited(case.file)
+    with scripts.edited({case.file.removeprefix("scripts/"): case.apply}):
+        return scripts.changed(graph)
+
+
+@pytest.mark.parametrize("case", EDITS, ids=lambda case: case.name)
+def test_an_edit_runs_exactly(graphs, scripts, case):
+    found = computed(case, graphs, scripts)
+    assert found == matching(case.jobs, graphs[case.name if case.name in graphs else "tiny"].jobs)
+
+
+def test_comments_docstrings_and_the_words_of_errors_run_nothing_wherever_they_are(scripts, graph):
+    modules = [name for name in library_files() if name.endswith(".py")]
+    with scripts.edited({name: job_graph.other_words for name in modules}):
+        assert scripts.changed(graph) == set()
+
+
+def test_groups_of_jobs_do_not_reach_further_than_their_name(graph):
+    assert not [job for job in matching(FIGURES, graph.jobs) if job.startswith(("tr", "tu", "me"))]
+    assert not matching(TUNED, graph.jobs) & matching(("import_cases", "pack *"), graph.jobs)
+
+
+def test_one_more_training_seed_trains_that_seed_alone(graphs):
+    found = graphs["one more training seed"].after(graphs["tiny"])
+    assert {job for job in found if job.startswith("train ")} == {
+        f"train {recipe}/{loss}/2/{fold}"
+        for recipe in ("robust", "paper")
+        for loss in ("bce", "focal")
+        for fold in (1, 2)
+    }
+    assert not [job for job in found if job.startswith(("tune", "pack", "split"))]
+
+
+def test_another_seed_runs_all_but_what_is_drawn_without_one(graphs, graph):
+    found = graphs["another seed"].after(graph)
+    kept = matching(["show_losses", "show_network *"], graph.jobs)
+    assert {job.replace("/2/", "/1/", 1) for job in found} == set(graph.jobs) - kept
+
+
+def test_an_experiment_of_another_name_shares_nothing(graphs, graph):
+    assert graphs["another name"].after(graph) == set(graph.jobs)
+    outputs = [
+        set().union(*(job.outputs for job in graphs[n].jobs.values()))
+        for n in ("tiny", "another name")
+    ]
+    assert not outputs[0] & outputs[1]
+
+
+def test_a_new_loss_trains_that_loss_alone(graphs, graph):
+    found = graphs["a new loss"].after(graph)
+    expected = [f"{step} */squared*" for step in ("tune", "train", "predict_cases", "measure")]
+    shared = [job for job in TUNED if "/" not in job]
+    assert found == matching(
+        [*expected, *shared, "show_recipe *", "plan", "show_losses"], graphs["a new loss"].jobs
+    )
+
+
+# From here on Snakemake itself is asked, on a finished study.
 
 
 @contextmanager
@@ -27,50 +188,13 @@ def edited(path: Path, change: Callable[[str], str]) -> Iterator[None]:
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-@pytest.fixture(scope="module")
-def every_job(study) -> set[str]:
-    """All jobs of the tiny experiment, as a run from nothing would do them."""
-    study.write("fresh.yaml", (study.folder / "tiny.yaml").read_text().replace("tiny", "fresh"))
-    return study.jobs(configfile="fresh.yaml")
-
-
-def matching(patterns, jobs: set[str]) -> set[str]:
-    for pattern in patterns:
-        assert any(fnmatchcase(job, pattern) for job in jobs), f"there is no job {pattern}"
-    return {job for job in jobs if any(fnmatchcase(job, pattern) for pattern in patterns)}
-
-
-def test_the_whole_study_has_all_jobs_and_none_is_left(study, every_job):
-    assert len([job for job in every_job if job.startswith("train ")]) == 2 * 2 * 2
-    assert study.jobs() == set()
-
-
-@pytest.mark.parametrize("case", EDITS, ids=lambda case: case.name)
-def test_an_edit_runs_exactly(study, every_job, case):
+@pytest.mark.parametrize(
+    "case", [case for case in EDITS if case.dry_run], ids=lambda case: case.name
+)
+def test_snakemake_runs_what_was_computed(study, graphs, scripts, case):
     with edited(study.folder / case.file, case.apply):
         found = study.jobs()
-    print(f"{case.name}: {', '.join(sorted(found)) or 'nothing'}")
-    assert found == matching(case.jobs, every_job)
-
-
-def test_one_more_training_seed_trains_that_seed_alone(study):
-    with edited(study.folder / "tiny.yaml", lambda text: text + "training: {seeds: 2}\n"):
-        found = study.jobs()
-    trained = {job for job in found if job.startswith("train ")}
-    assert trained == {
-        f"train {recipe}/{loss}/2/{fold}"
-        for recipe in ("robust", "paper")
-        for loss in ("bce", "focal")
-        for fold in (1, 2)
-    }
-    assert not [job for job in found if job.startswith(("tune", "pack", "split"))]
-
-
-def test_another_seed_runs_all_but_what_is_drawn_without_one(study, every_job):
-    with edited(study.folder / "tiny.yaml", lambda text: text + "seed: 2\n"):
-        found = study.jobs()
-    kept = matching(["show_losses", "show_network *"], every_job)
-    assert {job.replace("/2/", "/1/", 1) for job in found} == every_job - kept
+    assert found == computed(case, graphs, scripts) - ON_DEMAND
 
 
 def test_touched_scripts_rules_and_config_run_nothing(study):
@@ -82,46 +206,14 @@ def test_touched_scripts_rules_and_config_run_nothing(study):
     assert study.jobs() == set()
 
 
-def test_a_new_loss_trains_that_loss_alone(study, every_job):
-    new = study.write(
-        f"{LIBRARY}/losses/squared.py",
-        "from keras import ops\n\n\ndef squared(y_true, y_pred):\n"
-        "    return ops.mean(ops.square(y_true - y_pred), axis=(1, 2, 3))\n",
-    )
-    losses = "losses: {bce: {}, focal: {alpha: 0.6, gamma: 2.0}, squared: {}}\n"
-    try:
-        with edited(study.folder / "tiny.yaml", lambda text: text + losses):
-            found = study.jobs()
-    finally:
-        new.unlink()
-    cell = [
-        f"{step} {recipe}/squared" for step in ("predict_cases", "measure") for recipe in RECIPES
-    ]
-    cell += [f"train {recipe}/squared/1/{fold}" for recipe in RECIPES for fold in (1, 2)]
-    cell += [f"tune {recipe}/squared/shared" for recipe in RECIPES]
-    print(f"a new loss in the config: {', '.join(sorted(found))}")
-    assert found == {
-        *cell,
-        "plan",
-        *matching(["show_recipe *", "show_losses", "show_tuning", *RESULTS], every_job),
-    }
-
-
 def test_a_search_that_ends_as_before_trains_nothing_again(study, tmp_path):
     """Its best.yaml holds no times, so that Snakemake finds the same bytes."""
-    house = House(copytree(study.folder, tmp_path / "house"))
+    again = ProjectCopy(copytree(study.folder, tmp_path / "project"))
     target = "results/tiny/tuning/robust/focal/shared/best.yaml"
-    before = (house.folder / target).read_bytes()
-    done = house.run("--cores", "2", "--force", target)
+    before = (again.folder / target).read_bytes()
+    done = again.run("--cores", "2", "--force", target)
     assert done.returncode == 0, done.stdout
-    assert (house.folder / target).read_bytes() == before
-    found = house.jobs()
+    assert (again.folder / target).read_bytes() == before
+    found = again.jobs()
     assert "show_tuning" in found
     assert not [job for job in found if job.startswith(("train ", "tune ", "predict_cases "))]
-
-
-RECIPES = ("robust", "paper")
-
-
-def test_an_experiment_of_other_name_shares_nothing(every_job):
-    assert {"import_cases", "pack robust", "pack paper", *RESULTS} <= every_job

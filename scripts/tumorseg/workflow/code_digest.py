@@ -1,8 +1,9 @@
 """A digest of a script and every tumorseg module it imports, so that Snakemake re-runs it exactly.
 
 Only what can change a result counts. Comments, docstrings, formatting and the Snakemake glue do
-not, nor does the wording of an error that is raised: a run that ends with it has no result. A
-module that can only refuse input says so with `CHANGES_NO_RESULT = True` and is left out.
+not, nor do the annotations of a function, nor the wording of an error that is raised: a run that
+ends with it has no result. A module that can only refuse input says so with
+`CHANGES_NO_RESULT = True` and is left out, with what is imported from it.
 The data files of a module count whole: page parts of its name beside it, and the YAML files of a
 folder of its name.
 """
@@ -36,6 +37,19 @@ def _without_words(error: ast.Raise) -> None:
             part.value = ""
 
 
+def _without_annotations(function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    """Removes the types of arguments and result; those of a dataclass's fields stay."""
+    function.returns = None
+    for part in ast.walk(function.args):
+        if isinstance(part, ast.arg):
+            part.annotation = None
+
+
+@cache
+def _changes_no_result(path: Path) -> bool:
+    return _left_out(ast.parse(path.read_text(encoding="utf-8")))
+
+
 @cache
 def _parsed(path: Path) -> tuple[str, tuple[Path, ...]]:
     """What of a module can change a result, and the files of the modules it imports."""
@@ -56,11 +70,17 @@ def _parsed(path: Path) -> tuple[str, tuple[Path, ...]]:
         names: list[str] = []
         if isinstance(node, ast.Raise):
             _without_words(node)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            _without_annotations(node)
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        reached += [found for found in map(_file, names) if found]
+        files = [path for path in map(_file, names) if path]
+        if isinstance(node, ast.ImportFrom) and files and all(map(_changes_no_result, files)):
+            node.module, node.names = None, []
+        else:
+            reached += files
     return ast.dump(tree), tuple(reached)
 
 

@@ -1,4 +1,4 @@
-"""Copies of the project's tree in which the real workflow runs; the tree itself is left alone."""
+"""Copies of the project in which the real workflow runs; the working tree stays untouched."""
 
 import os
 import shutil
@@ -24,8 +24,8 @@ tuning: {presets: {robust: {trials: 2, trial_epochs: 1}}}
 
 
 @dataclass(frozen=True)
-class House:
-    """A copy of the tree."""
+class ProjectCopy:
+    """A copy of the project."""
 
     folder: Path
 
@@ -77,7 +77,7 @@ class House:
         return path
 
 
-def copy_tree(folder: Path) -> House:
+def copy_project(folder: Path) -> ProjectCopy:
     """Every file of the working tree that git tracks or would track, and the tiny experiment."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -90,6 +90,6 @@ def copy_tree(folder: Path) -> House:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    house = House(folder)
-    house.write("tiny.yaml", TINY)
-    return house
+    copy = ProjectCopy(folder)
+    copy.write("tiny.yaml", TINY)
+    return copy
