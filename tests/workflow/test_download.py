@@ -5,6 +5,8 @@ from file_server import serving, zipped
 from project_copy import copy_project
 from unit import layouts
 
+pytestmark = pytest.mark.slow
+
 SOURCE = """\
 experiment: net
 source: {kind: cheng_mat}

@@ -17,6 +17,8 @@ from pydicom.data import get_testdata_file
 from tumorseg.core.files import read_table
 from tumorseg.data import reading
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs/own-data.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 # What the page leaves at its defaults takes longer than a test may.

@@ -13,6 +13,8 @@ from project_copy import ProjectCopy, copy_project
 
 from tumorseg.core.files import read_table
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = f"""\
 experiment: own
 source: {{kind: table, table: {loud.LOUD["table"]}.tsv, labels: {{{loud.LOUD["label"]}: tumour}}}}

@@ -1,8 +1,10 @@
 """The report of the finished study in a headless Chromium, and its figures and pages one by one."""
 
+import re
+
 import pytest
 from chromium import browser
-from project_copy import ProjectCopy
+from project_copy import ROOT, ProjectCopy
 
 # Every label of a figure must lie inside the picture, half a pixel aside.
 CLIPPED = """() => {
@@ -21,9 +23,10 @@ def results(study: ProjectCopy):
 
 
 def test_every_item_of_the_report_opens_without_a_complaint_or_a_request(results):
-    opened = 0
+    rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
     with browser(results / "report.html") as tab:
         categories = tab.evaluate("categories")
+        assert set(categories) == set(re.findall(r'category="(\d\. [^"]+)"', rules))
         for category, parts in categories.items():
             for part, items in parts.items():
                 tab.goto(f"file://{results / 'report.html'}")
@@ -38,8 +41,6 @@ def test_every_item_of_the_report_opens_without_a_complaint_or_a_request(results
                     eyes.nth(place).click()
                     shown = tab.locator("img, iframe").last
                     shown.wait_for()
-                    opened += 1
-        assert opened >= 25
         assert not tab.seen, tab.seen
 
 

@@ -1,0 +1,43 @@
+"""Marks tests by what they use, and runs those first that take longest."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+# A test that reaches one of these names, itself or in a fixture, has the marker.
+MARKERS = {"browser": "browser", "tune": "ray", "run_in_a_process": "ray"}
+# Files of which the tests take minutes. Begun last, they would keep one process waiting at the end.
+LONGEST = ("test_tuning", "test_training", "test_loss_backends", "test_figures", "test_losses")
+
+
+def functions(item: pytest.Function) -> Iterator[Callable]:
+    """The test and the fixtures that it needs."""
+    yield item.function
+    for definitions in item._fixtureinfo.name2fixturedefs.values():
+        yield from (definition.func for definition in definitions)
+
+
+def reached(function: Callable) -> set[str]:
+    """The global names that a function mentions."""
+    code = getattr(function, "__code__", None)
+    return set(code.co_names) if code else set()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        names = set().union(*map(reached, functions(item)))
+        for name in names & MARKERS.keys():
+            item.add_marker(MARKERS[name])
+        if "study" in item.fixturenames:
+            item.add_marker("slow")
+            item.add_marker(pytest.mark.xdist_group("study"))  # one process runs and uses it
+        elif "workflow" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=place)
+
+
+def place(item: pytest.Item) -> int:
+    """Where a test stands in the order of all."""
+    if "study" in item.fixturenames:
+        return 0
+    return LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
