@@ -4,8 +4,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-# A test that reaches one of these names, itself or in a fixture, has the marker.
-MARKERS = {"browser": "browser", "tune": "ray", "run_in_a_process": "ray"}
+# A test that reaches one of these names, itself or in a fixture, has the marker. Another process
+# starts Keras again, and the battery of checks computes every loss many times.
+MARKERS = {
+    "browser": "browser",
+    "tune": "ray",
+    "run_in_a_process": "ray",
+    "subprocess": "slow",
+    "check_loss": "slow",
+}
 # Files of which the tests take minutes. Begun last, they would keep one process waiting at the end.
 LONGEST = ("test_tuning", "test_training", "test_loss_backends", "test_figures", "test_losses")
 
@@ -20,7 +27,10 @@ def functions(item: pytest.Function) -> Iterator[Callable]:
 def reached(function: Callable) -> set[str]:
     """The global names that a function mentions."""
     code = getattr(function, "__code__", None)
-    return set(code.co_names) if code else set()
+    if code is None:
+        return set()
+    inner = [part for part in code.co_consts if hasattr(part, "co_names")]  # a comprehension
+    return set(code.co_names).union(*(part.co_names for part in inner))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         names = set().union(*map(reached, functions(item)))
         for name in names & MARKERS.keys():
             item.add_marker(MARKERS[name])
-        if "study" in item.fixturenames:
+        if uses_study(item):
             item.add_marker("slow")
             item.add_marker(pytest.mark.xdist_group("study"))  # one process runs and uses it
         elif "workflow" in item.path.parts:
@@ -36,8 +46,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+def uses_study(item: pytest.Item) -> bool:
+    """Whether a test needs the finished run of the workflow."""
+    return "workflow" in item.path.parts and "study" in item.fixturenames
+
+
 def place(item: pytest.Item) -> int:
     """Where a test stands in the order of all."""
-    if "study" in item.fixturenames:
+    if uses_study(item):
         return 0
     return LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)

@@ -171,3 +171,20 @@ def test_the_wording_of_a_raised_error_changes_nothing_but_its_code_does(house):
 def test_a_module_that_only_refuses_changes_nothing_once_it_says_so(house):
     before = house(edit=("tumorseg/deep.py", "VALUE = 1", "CHANGES_NO_RESULT = True\nVALUE = 1"))
     assert house(edit=("tumorseg/deep.py", "VALUE = 1", "VALUE = 2")) == before
+
+
+TYPED = """from tumorseg.refusing import Share
+
+
+def half(x: float, share: Share = 0.5) -> float:
+    return x * share
+"""
+
+
+def test_the_types_of_a_function_change_nothing_but_its_defaults_do(house, tmp_path):
+    refusing = tmp_path / "tumorseg/refusing.py"
+    refusing.write_text("CHANGES_NO_RESULT = True\nShare = Focus = float\n", encoding="utf-8")
+    before = house(edit=("tumorseg/deep.py", "VALUE = 1\n", TYPED))
+    assert house(edit=("tumorseg/deep.py", "Share = 0.5", "Focus = 0.5")) == before
+    assert house(edit=("tumorseg/deep.py", "import Share", "import Focus")) == before
+    assert house(edit=("tumorseg/deep.py", "Focus = 0.5", "Focus = 0.6")) != before
