@@ -78,10 +78,11 @@ def statistics_figure(name, cases):
     bins = bins.assign(true_px=[3, 8], recipe="robust")
     bins = pd.concat([bins.assign(loss=loss) for loss in LOSSES])
     errors = pd.DataFrame({"recipe": "robust", "loss": LOSSES, "ece_above_10_pct": 0.1})
-    differences = contrasts({FIXED: scores, OWN: scores}, QUESTION)
     chosen = chosen_thresholds(curves)
     figures = {
-        "forest": lambda: comparison_figures.forest_figure(differences, QUESTION, LOSSES),
+        "forest": lambda: comparison_figures.forest_figure(
+            contrasts({FIXED: scores, OWN: scores}, QUESTION), QUESTION, LOSSES
+        ),
         "paired": lambda: comparison_figures.paired_figure(scores, QUESTION, LOSSES),
         "ranks": lambda: comparison_figures.ranking_figure(
             ranking(scores, "robust", QUESTION), QUESTION, LOSSES

@@ -52,7 +52,7 @@ EVERYTHING = ("show_network *", "show_losses", *DATA)
 MODULES: list[tuple[str, tuple[str, ...]]] = [
     # No job of this experiment: types, and what only refuses input; what no rule runs; the data
     # check, which runs whenever it is asked for; other experiments' sources.
-    ("core/records.py core/quiet.py", NOTHING),
+    ("core/records.py core/quiet.py prediction/records.py", NOTHING),
     ("loss_kit/constants.py loss_kit/configured.py loss_kit/check.py", NOTHING),
     ("tuning/preset_check.py workflow/*.py ../audit_table.py", NOTHING),
     ("checking/* ../check.py", NOTHING),
@@ -90,8 +90,8 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     # Predictions, measured.
     ("evaluation/probabilities.py", ("measure_background", *PREDICTED)),
     ("../predict_cases.py", PREDICTED),
+    ("evaluation/training_metrics.py ../measure.py", METRICS),
     ("evaluation/* distances.py metrics.py", ("measure_background", *METRICS)),
-    ("../measure.py", METRICS),
     ("../measure_background.py", ("measure_background", "compare", "show_results", *DESCRIBED)),
     # Tables and figures.
     ("statistics/estimates.py", ("compare", "show_results", "show_recipe *", "describe", *ANSWER)),
@@ -113,15 +113,18 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("reporting/loss_figures.py ../show_losses.py", LOSS_FIGURE),
     ("reporting/network_figure.py ../show_network.py", ("show_network *", *SHOWN)),
     ("reporting/result_figures.py", ("show_results", "show_recipe *", *DESCRIBED)),
-    ("reporting/statistics_figures.py ../show_statistics.py", ("show_statistics", *SHOWN)),
+    (
+        "reporting/behaviour_figures.py reporting/comparison_figures.py ../show_statistics.py",
+        ("show_statistics", *SHOWN),
+    ),
     ("reporting/tuning_figures.py ../show_tuning.py", ("show_tuning", *SHOWN)),
     ("../show_recipe.py", ("show_recipe *", *SHOWN)),
     ("../show_results.py", ("show_results", *DESCRIBED)),
-    ("../describe.py", ("describe", *SHOWN)),
-    ("../write_report.py", REPORT),
+    ("reporting/run_tables.py ../describe.py", ("describe", *SHOWN)),
+    ("reporting/large_pages.py ../write_report.py", REPORT),
     ("../write_manuscript.py", ("write_manuscript", "seek_names")),
     # The model on new images.
-    ("prediction/exported_model.py ../export_model.py", ("export_model", "predict")),
+    ("prediction/export*.py ../export_model.py", ("export_model", "predict")),
     ("prediction/* ../predict.py", ("predict",)),
 ]
 
