@@ -29,6 +29,7 @@ def masks(draw):
     return (smooth > np.quantile(smooth, draw(st.floats(0.0, 1.0)))).astype(np.uint8)
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(mask=masks())
 def test_the_polygons_of_a_mask_restore_it_exactly(mask):

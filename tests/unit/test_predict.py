@@ -457,6 +457,7 @@ def test_every_image_is_predicted_and_only_changed_ones_again(images, model, tmp
     assert {path.name for path in rewritten} == expected
 
 
+@pytest.mark.slow
 def test_a_volume_gets_the_same_results_as_pictures_of_its_slices(images, model, tmp_path):
     """The volume is cut into slices and reassembled; each slice is also predicted as a picture."""
     scan = read(images / "v.nii.gz")

@@ -52,7 +52,7 @@ EVERYTHING = ("show_network *", "show_losses", *DATA)
 MODULES: list[tuple[str, tuple[str, ...]]] = [
     # No job of this experiment: types, and what only refuses input; what no rule runs; the data
     # check, which runs whenever it is asked for; other experiments' sources.
-    ("core/records.py core/quiet.py prediction/records.py", NOTHING),
+    ("core/records.py core/quiet.py data/settings.py prediction/records.py", NOTHING),
     ("loss_kit/constants.py loss_kit/configured.py loss_kit/check.py", NOTHING),
     ("tuning/preset_check.py workflow/*.py ../audit_table.py", NOTHING),
     ("checking/* ../check.py", NOTHING),
