@@ -119,6 +119,7 @@ def made_up_scores(out: Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+@pytest.mark.slow
 def test_only_names_depend_on_the_key(tmp_path):
     data = make(tmp_path / "data")
     results = []
