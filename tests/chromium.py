@@ -9,7 +9,7 @@ import pytest
 
 @contextmanager
 def browser(path, width=1280):
-    """The page in Chromium, and what it asked for and complained about."""
+    """Opens a page in Chromium; tab.complaints lists its errors and requests to the network."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
@@ -17,12 +17,17 @@ def browser(path, width=1280):
     with playwright.sync_playwright() as driver:
         window = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         tab = window.new_page(viewport={"width": width, "height": 900})
-        tab.seen = []
-        tab.on("console", lambda line: tab.seen.append(line.text) if line.type == "error" else None)
-        tab.on("pageerror", lambda error: tab.seen.append(str(error)))
+        tab.complaints = []
+        tab.on(
+            "console",
+            lambda line: tab.complaints.append(line.text) if line.type == "error" else None,
+        )
+        tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
         tab.on(
             "request",
-            lambda asked: None if re.match("file|data|blob", asked.url) else tab.seen.append(asked),
+            lambda sent: (
+                None if re.match("file|data|blob", sent.url) else tab.complaints.append(sent)
+            ),
         )
         tab.goto(f"file://{path}")
         yield tab

@@ -1,4 +1,4 @@
-"""A server of one file on this machine that misbehaves as told, and zip files to serve."""
+"""A local server of one file with faults on demand, and zip files to serve."""
 
 import io
 import re
@@ -19,20 +19,21 @@ def zipped(*members, compression=zipfile.ZIP_DEFLATED) -> bytes:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `content`; `moods` are what it does with one request each, then it is good.
+    """Serves `content`. Each of `faults` spoils one request; later ones succeed.
 
-    cut: half of what is left, then the line is dead; ignore: Range is ignored; a number: that
-    status (302 leads here again); stall: half, then silence.
+    cut: sends half of the rest, then closes; ignore: ignores Range; a number: answers with that
+    status (302 leads here again); stall: sends half, then nothing; unsized: no Content-Length.
+    `ranges` holds the Range header of every request.
     """
 
     daemon_threads = True
 
     def handle_error(self, *_):
-        pass  # whoever hangs up is the one tested
+        pass  # a client that hangs up is what is tested
 
-    def __init__(self, content: bytes, *moods) -> None:
+    def __init__(self, content: bytes, *faults) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.content, self.moods, self.asked = content, list(moods), []
+        self.content, self.faults, self.ranges = content, list(faults), []
         self.over = threading.Event()
 
     @property
@@ -45,18 +46,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         server = self.server
-        mood = server.moods.pop(0) if server.moods else "good"
-        asked = self.headers.get("Range")
-        server.asked.append(asked)
-        if isinstance(mood, int):
-            self.send_response(mood)
+        fault = server.faults.pop(0) if server.faults else ""
+        wanted = self.headers.get("Range")
+        server.ranges.append(wanted)
+        if isinstance(fault, int):
+            self.send_response(fault)
             self.send_header("Content-Length", "0")
             self.send_header("Retry-After", "0")
-            if mood == 302:
+            if fault == 302:
                 self.send_header("Location", server.url)
             self.end_headers()
             return
-        start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and mood != "ignore" else 0
+        start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted and fault != "ignore" else 0
         left = server.content[start:]
         if start and not left:
             self.send_error(416)
@@ -65,25 +66,25 @@ class Handler(BaseHTTPRequestHandler):
         if start:
             end = len(server.content)
             self.send_header("Content-Range", f"bytes {start}-{end - 1}/{end}")
-        if mood == "unsized":
+        if fault == "unsized":
             self.send_header("Connection", "close")
         else:
             self.send_header("Content-Length", str(len(left)))
         self.end_headers()
-        self.wfile.write(left[: len(left) // 2] if mood in ("cut", "stall") else left)
+        self.wfile.write(left[: len(left) // 2] if fault in ("cut", "stall") else left)
         self.wfile.flush()
-        if mood == "stall":
+        if fault == "stall":
             server.over.wait(10)
-        self.close_connection = mood in ("cut", "unsized", "stall")
+        self.close_connection = fault in ("cut", "unsized", "stall")
 
     def log_message(self, *_):
         pass
 
 
 @contextmanager
-def serving(content: bytes, *moods) -> Iterator[Server]:
-    """A server at work, stopped at the end."""
-    server = Server(content, *moods)
+def serving(content: bytes, *faults) -> Iterator[Server]:
+    """A running server, stopped at the end."""
+    server = Server(content, *faults)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield server

@@ -345,7 +345,7 @@ def test_the_worst_case_comes_first_nothing_is_loaded_and_all_text_is_escaped(ma
         assert tab.locator("tbody td.missed").first.text_content() == "✕ missed by 1 of 2"
         tab.locator("tbody td.picture").first.click()
         assert tab.locator("dialog img, dialog b").count() == 0
-        assert tab.seen == []
+        assert tab.complaints == []
 
 
 def test_it_sorts_by_any_metric_with_undefined_values_last(made):
@@ -357,7 +357,7 @@ def test_it_sorts_by_any_metric_with_undefined_values_last(made):
         assert "80.0" in tab.locator("tbody tr").first.text_content()
         tab.locator("thead th.plane").get_by_text("plane").click()
         shows(tab, NAMES[4], "best", "nan", "worst", "good")
-        assert tab.seen == []
+        assert tab.complaints == []
 
 
 def test_it_filters_by_number_and_by_plane(made):
@@ -373,7 +373,7 @@ def test_it_filters_by_number_and_by_plane(made):
         tab.locator("thead th.plane .dtcc-button_dropdown").click()
         tab.locator(".dtcc-list-buttons").get_by_text("coronal").click()
         shows(tab, "worst")
-        assert tab.seen == []
+        assert tab.complaints == []
 
 
 def test_enter_enlarges_a_case_and_arrow_keys_show_its_neighbours(made):
@@ -390,7 +390,7 @@ def test_enter_enlarges_a_case_and_arrow_keys_show_its_neighbours(made):
         assert title.text_content().startswith("Case worst")
         tab.keyboard.press("Escape")
         assert not tab.locator("dialog").is_visible()
-        assert tab.seen == []
+        assert tab.complaints == []
 
 
 def test_a_contour_can_be_hidden_in_all_pictures(made):
@@ -407,7 +407,7 @@ def test_a_failed_training_is_shown_as_failed(page):
         assert "failed" in "".join(tab.locator("tbody td.missed").all_text_contents())
         tab.locator("tbody tr", has_text="1 failed").first.click()
         assert tab.locator("#numbers td", has_text="training failed").count() == 1
-        assert tab.seen == []
+        assert tab.complaints == []
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -435,7 +435,7 @@ def test_a_page_above_2_mb_opens_in_the_report(tmp_path, made):
         frame = tab.frame_locator("iframe")
         frame.locator("tbody td.picture button").first.press("Enter")
         assert frame.locator("#large-title").text_content().startswith("Case worst")
-        assert tab.seen == []
+        assert tab.complaints == []
 
 
 def test_a_report_of_unknown_form_raises():

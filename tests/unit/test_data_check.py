@@ -115,7 +115,7 @@ def test_the_page_works_in_a_browser_loads_nothing_and_filters_by_code(tmp_path)
         assert tab.locator(".sheet path.casing").first.get_attribute("d").startswith("M")
         assert tab.locator("text=Local only").is_visible()
         assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        assert tab.seen == []
+        assert tab.complaints == []
 
 
 def test_near_duplicates_beyond_the_limit_are_only_counted(tmp_path):

@@ -32,7 +32,7 @@ def impatient(monkeypatch):
 def serve():
     """Starts servers, and stops them after the test."""
     with ExitStack() as stack:
-        yield lambda content=GOOD, *moods: stack.enter_context(serving(content, *moods))
+        yield lambda content=GOOD, *faults: stack.enter_context(serving(content, *faults))
 
 
 def archive(server, size=SIZE, members=MEMBERS):
@@ -67,13 +67,13 @@ def test_an_existing_archive_is_not_downloaded_again(serve, tmp_path):
     server = serve()
     provide(server, tmp_path)
     provide(server, tmp_path, have=MEMBERS)
-    assert len(server.asked) == 1
+    assert len(server.ranges) == 1
 
 
 def test_files_unpacked_by_hand_are_enough(serve, tmp_path):
     server = serve()
     provide(server, tmp_path, have=MEMBERS)
-    assert not server.asked
+    assert not server.ranges
     assert not list(tmp_path.iterdir())
 
 
@@ -82,7 +82,7 @@ def test_an_archive_copied_by_hand_is_checked_and_used(serve, tmp_path):
     (tmp_path / "a.zip").write_bytes(GOOD)
     provide(server, tmp_path)
     assert_complete(tmp_path)
-    assert not server.asked
+    assert not server.ranges
 
 
 def test_an_incomplete_archive_copied_by_hand_is_rejected_and_kept(serve, tmp_path):
@@ -102,7 +102,7 @@ def test_a_broken_download_is_resumed(serve, tmp_path, mood):
     second = (tmp_path / "a.zip.part").stat().st_size
     assert second > first
     provide(server, tmp_path)
-    assert server.asked == [None, f"bytes={first}-", f"bytes={second}-"]
+    assert server.ranges == [None, f"bytes={first}-", f"bytes={second}-"]
     assert_complete(tmp_path)
 
 
@@ -110,7 +110,7 @@ def test_a_server_that_ignores_range_starts_the_file_again(serve, tmp_path):
     server = serve(GOOD, "cut", "ignore")
     error_code(server, tmp_path)
     provide(server, tmp_path)
-    assert server.asked[1].startswith("bytes=")
+    assert server.ranges[1].startswith("bytes=")
     assert_complete(tmp_path)
 
 
@@ -119,14 +119,14 @@ def test_a_download_is_resumed_through_a_redirection_like_figshares(serve, tmp_p
     error_code(server, tmp_path)
     first = (tmp_path / "a.zip.part").stat().st_size
     provide(server, tmp_path)
-    assert server.asked == [None, None, f"bytes={first}-", f"bytes={first}-"]
+    assert server.ranges == [None, None, f"bytes={first}-", f"bytes={first}-"]
     assert_complete(tmp_path)
 
 
 def test_a_busy_server_is_asked_again(serve, tmp_path):
     server = serve(GOOD, 503, 503)
     provide(server, tmp_path)
-    assert len(server.asked) == 3
+    assert len(server.ranges) == 3
     assert_complete(tmp_path)
 
 
@@ -134,7 +134,7 @@ def test_a_busy_server_is_asked_again(serve, tmp_path):
 def test_any_answer_but_the_file_is_one_error(serve, tmp_path, status):
     server = serve(GOOD, status)
     assert error_code(server, tmp_path) == "download_refused"
-    assert len(server.asked) == 1
+    assert len(server.ranges) == 1
     provide(server, tmp_path)
     assert_complete(tmp_path)
 
@@ -145,7 +145,7 @@ def test_a_refusal_after_a_partial_download_keeps_the_part(serve, tmp_path):
     there = (tmp_path / "a.zip.part").stat().st_size
     assert error_code(server, tmp_path) == "download_refused"
     provide(server, tmp_path)
-    assert server.asked[-1] == f"bytes={there}-"
+    assert server.ranges[-1] == f"bytes={there}-"
     assert_complete(tmp_path)
 
 
@@ -268,7 +268,7 @@ def test_the_script_downloads_missing_archives_and_lists_all(serve, tmp_path, mo
         download.main(
             kind="cheng_mat", data_dir=str(tmp_path / "set"), downloaded=str(tmp_path / "list.tsv")
         )
-    assert len(server.asked) == 1
+    assert len(server.ranges) == 1
     assert read_table(tmp_path / "list.tsv")["file"].tolist() == ["a.zip"]
 
 

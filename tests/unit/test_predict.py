@@ -525,4 +525,4 @@ def test_the_page_sorts_and_filters_and_loads_nothing_from_outside(images, model
         assert shown() == ["deep/<b>worst & best.png"]
         assert tab.inner_text("#count") == "1 of 4 images"
         assert len(tab.query_selector_all("tbody svg path")) == 3
-        assert tab.seen == []
+        assert tab.complaints == []

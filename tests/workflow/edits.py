@@ -138,7 +138,7 @@ class Edit:
     old: str
     new: str
     jobs: tuple[str, ...] = NOTHING
-    dry_run: bool = False  # Snakemake itself is asked as well
+    dry_run: bool = False  # compared with a dry run of Snakemake as well
 
     def apply(self, text: str) -> str:
         assert self.old in text, f"{self.file} has changed: this test edits {self.old!r}"

@@ -70,11 +70,11 @@ class Variant:
 
 def load(folder: Path, variants: dict[str, Variant]) -> dict[str, Graph]:
     """The graph of each variant in a copy of the project, read by one Snakemake process."""
-    asked = {name: vars(variant) for name, variant in variants.items()}
+    texts = {name: vars(variant) for name, variant in variants.items()}
     done = subprocess.run(
         [sys.executable, __file__],
         cwd=folder,
-        input=json.dumps(asked),
+        input=json.dumps(texts),
         capture_output=True,
         text=True,
         check=False,

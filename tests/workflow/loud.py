@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
 from tumorseg.sources import phantom
 
-# Words that stand nowhere by chance; each hides in another place.
+# Words that occur nowhere by chance; each is hidden in a different place.
 _PLACES = """user folder table patient case stem exif comment flag label path dicomname dicomid
 institution physician study station private accession gps"""
 LOUD = {place: f"ZQX{number:02d}{place.upper()}" for number, place in enumerate(_PLACES.split())}
@@ -49,16 +49,16 @@ def write(folder: Path) -> Path:
 
 
 def _exif() -> Image.Exif:
-    said = Image.Exif()
-    said[0x010E] = LOUD["exif"]
-    said.get_ifd(0x8825)[0x1D] = LOUD["gps"]
-    return said
+    exif = Image.Exif()
+    exif[0x010E] = LOUD["exif"]
+    exif.get_ifd(0x8825)[0x1D] = LOUD["gps"]
+    return exif
 
 
 def _png(path: Path, image: np.ndarray) -> None:
-    said = PngImagePlugin.PngInfo()
-    said.add_text("Comment", LOUD["comment"], zip=True)
-    Image.fromarray(image).save(path, pnginfo=said, exif=_exif())
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Comment", LOUD["comment"], zip=True)
+    Image.fromarray(image).save(path, pnginfo=texts, exif=_exif())
 
 
 def _jpeg(path: Path, image: np.ndarray) -> None:
@@ -105,7 +105,7 @@ def _labelme(path: Path, case: phantom.Case) -> Path:
 
 
 def new_image(folder: Path) -> Path:
-    """A picture to predict, named loudly."""
+    """An image to predict, with a name to find again."""
     path = folder / LOUD["folder"] / f"{LOUD['stem']}_new.png"
     path.parent.mkdir(parents=True)
     image = next(phantom.cases(seed=4, patients=7, height_px=128, width_px=200)).image

@@ -1,4 +1,4 @@
-"""The public T1-CE set through the real workflow, from a server of ours that cuts connections."""
+"""The public T1-CE set through the real workflow, from a local server that cuts connections."""
 
 import pytest
 from file_server import serving, zipped
@@ -41,11 +41,11 @@ def test_a_download_goes_on_by_itself_and_is_not_repeated(project, tmp_path):
         first = run()
         assert first.returncode == 0, first.stdout
         assert "imported 9 cases of 9 patients" in first.stdout
-        assert len(server.asked) == 3
+        assert len(server.ranges) == 3
         assert "Nothing to be done" in run().stdout
         (data / "planes.tsv").write_text("\n".join(("case\tplane", *planes, "10\taxial", "")))
         again = run().stdout
         assert "import_cases" in again
         assert "\ndownload\n" in first.stdout
         assert "\ndownload\n" not in again
-        assert len(server.asked) == 3
+        assert len(server.ranges) == 3

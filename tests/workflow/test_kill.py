@@ -1,4 +1,4 @@
-"""A training killed with -9 goes on after its last epoch and ends as if nothing had happened."""
+"""A training killed with SIGKILL resumes after its last epoch and gives the same bytes."""
 
 import os
 import signal
@@ -14,8 +14,8 @@ from project_copy import ProjectCopy
 
 from tumorseg.core.files import read_table
 
-CELL = "results/tiny/models/robust/focal/seed-1/fold-1"
-TARGET = f"{CELL}/model.weights.h5"
+FOLDER = "results/tiny/models/robust/focal/seed-1/fold-1"
+TARGET = f"{FOLDER}/model.weights.h5"
 
 
 @pytest.fixture
@@ -77,12 +77,12 @@ def kill_after_first_epoch(project: ProjectCopy) -> None:
         time.sleep(0.1)
 
 
-def test_a_killed_training_goes_on_and_ends_bit_identical(longer):
+def test_a_killed_training_resumes_and_ends_bit_identical(longer):
     assert {job for job in longer.jobs() if job.startswith("train ")} == {
         f"train robust/{loss}/1/{fold}" for loss in ("bce", "focal") for fold in (1, 2)
     }
     kill_after_first_epoch(longer)
-    assert not (longer.folder / CELL / "settings.yaml").exists()
+    assert not (longer.folder / FOLDER / "settings.yaml").exists()
     locked = longer.run("--cores", "1", TARGET)
     assert locked.returncode != 0
     assert "--unlock" in locked.stdout
@@ -93,13 +93,13 @@ def test_a_killed_training_goes_on_and_ends_bit_identical(longer):
     log = (longer.folder / "logs/tiny/train/robust/focal/seed-1/fold-1.log").read_text(
         encoding="utf-8"
     )
-    told = [line for line in log.splitlines() if "goes on after epoch" in line]
-    assert len(told) == 1
-    finished = int(told[0].split("after epoch ")[1].split()[0])
+    resumed_lines = [line for line in log.splitlines() if "goes on after epoch" in line]
+    assert len(resumed_lines) == 1
+    finished = int(resumed_lines[0].split("after epoch ")[1].split()[0])
     assert 1 <= finished < 40
     assert log.count("  epoch ") == 40 - finished
     weights = arrays(longer.folder / TARGET)
-    history = read_table(longer.folder / CELL / "history.tsv").drop(columns="seconds")
+    history = read_table(longer.folder / FOLDER / "history.tsv").drop(columns="seconds")
     assert list(history["epoch"]) == list(range(1, 41))
 
     whole = longer.run("--cores", "1", "--force", TARGET)
@@ -113,5 +113,5 @@ def test_a_killed_training_goes_on_and_ends_bit_identical(longer):
     assert len(weights) > 50
     for name, array in weights.items():
         assert array.tobytes() == uninterrupted[name].tobytes(), name
-    again = read_table(longer.folder / CELL / "history.tsv").drop(columns="seconds")
+    again = read_table(longer.folder / FOLDER / "history.tsv").drop(columns="seconds")
     assert again.equals(history)

@@ -1,4 +1,4 @@
-"""A trained comparison applied to images: here, and on a machine that has nothing but the model."""
+"""A trained model applied to images: here, and in a copy that has nothing but the model."""
 
 from shutil import copytree
 
@@ -21,7 +21,7 @@ def predicted(study):
     return study.folder / "local/tiny/predictions/images"
 
 
-def test_a_new_image_gets_the_mean_of_what_its_trainings_say(study, predicted):
+def test_a_new_image_gets_the_mean_of_its_trainings(study, predicted):
     """Of a case that is tested by one training and validates the other, both are stored."""
     results = study.folder / "results/tiny"
     model = yaml.safe_load((results / "model/model.yaml").read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def test_predicting_leaves_the_study_as_it_was(study, predicted):
     assert study.jobs() == set()
 
 
-def test_a_model_from_elsewhere_needs_nothing_else_and_says_the_same(study, predicted, tmp_path):
+def test_an_exported_model_needs_nothing_else_and_predicts_the_same(study, predicted, tmp_path):
     project = copy_project(tmp_path / "project")
     copytree(study.folder / "results/tiny/model", tmp_path / "given")
     copytree(study.folder / "images", tmp_path / "images")
@@ -70,7 +70,7 @@ def test_a_model_from_elsewhere_needs_nothing_else_and_says_the_same(study, pred
     assert "the weights are not those that were exported" in done.stdout
 
 
-def test_predict_without_images_says_what_to_give(study):
+def test_predict_without_images_states_what_is_missing(study):
     done = study.run("--cores", "2", "predict")
     assert done.returncode != 0
     assert "--config images=<file, folder or table>" in done.stdout

@@ -1,4 +1,4 @@
-"""docs/own-data.md does what it says: its files are written, its commands run, on made data."""
+"""docs/own-data.md is right: its files are written and its commands run, on made data."""
 
 import re
 import shlex
@@ -117,7 +117,7 @@ def make_table(folder: Path) -> None:
     nib.save(image, folder / "labels/b01.nii.gz")
 
 
-def test_the_pages_table_of_pictures_dicom_and_volumes_is_read_without_a_complaint(tmp_path):
+def test_the_pages_table_of_pictures_dicom_and_volumes_is_read_without_an_error(tmp_path):
     make_table(tmp_path)
     (text,) = of_kind("tsv")
     (tmp_path / "cases.tsv").write_text(text, encoding="utf-8")

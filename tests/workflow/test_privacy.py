@@ -1,4 +1,4 @@
-"""Data full of names go through the whole study, and no name comes out: sought by brute force."""
+"""Data full of names go through a whole study; a brute-force search finds none in its results."""
 
 import base64
 import binascii
@@ -57,7 +57,7 @@ def unfolded(content: bytes, depth: int = 0) -> Iterator[bytes]:
 
 
 def names_in(folders: list[Path]) -> set[tuple[str, bytes]]:
-    """Every loud word under the folders: file and word."""
+    """Every hidden word found under the folders: file and word."""
     found = set()
     for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
         for content in [
@@ -71,7 +71,7 @@ def names_in(folders: list[Path]) -> set[tuple[str, bytes]]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> ProjectCopy:
-    """A finished study of loud data, by a user whose name is as loud."""
+    """A finished study of such data, by a user whose name is one of the words."""
     folder = tmp_path_factory.mktemp("privacy")
     data = loud.write(folder)
     project = copy_project(folder / "project")
@@ -109,7 +109,7 @@ def test_the_brute_force_finds_names_where_there_are_some(project):
     assert missing <= {loud.LOUD["user"].lower().encode(), loud.LOUD["folder"].lower().encode()}
 
 
-def test_the_report_s_settings_say_local_where_they_named_files(project):
+def test_the_reports_settings_print_local_in_place_of_file_names(project):
     settings = (project.folder / "results/own/config.yaml").read_text(encoding="utf-8")
     assert settings.count("(local)") >= 3
 
@@ -122,7 +122,7 @@ def test_privacy_table_counts_what_was_sought(project):
         assert table.at[kind, "sought"] > 0, kind
 
 
-def test_a_name_that_comes_in_later_stops_the_run_and_is_itself_not_told_in_results(project):
+def test_a_name_added_later_stops_the_run_and_is_not_printed_in_results(project):
     planted = project.folder / "results/own/tables/notes.txt"
     planted.write_text(f"see {loud.LOUD['dicomid']}", encoding="utf-8")
     (project.folder / "results/own/privacy.tsv").unlink()

@@ -41,7 +41,7 @@ def test_every_item_of_the_report_opens_without_a_complaint_or_a_request(results
                     eyes.nth(place).click()
                     shown = tab.locator("img, iframe").last
                     shown.wait_for()
-        assert not tab.seen, tab.seen
+        assert not tab.complaints, tab.complaints
 
 
 def test_no_label_of_a_figure_is_clipped(results):
@@ -50,7 +50,7 @@ def test_no_label_of_a_figure_is_clipped(results):
         for path in figures:
             tab.goto(f"file://{path}")
             assert tab.evaluate(CLIPPED) == 0, path.name
-        assert not tab.seen, tab.seen
+        assert not tab.complaints, tab.complaints
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -65,4 +65,4 @@ def test_every_table_page_can_be_read_and_filtered_at_width(results, width):
             assert box["x"] + box["width"] <= width
             field.fill("no such row at all")
             assert tab.locator("tbody tr:visible").count() == 0
-        assert not tab.seen, tab.seen
+        assert not tab.complaints, tab.complaints

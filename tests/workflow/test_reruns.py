@@ -174,7 +174,7 @@ def test_a_new_loss_trains_that_loss_alone(graphs, graph):
     )
 
 
-# From here on Snakemake itself is asked, on a finished study.
+# The tests below run Snakemake itself, on a finished study.
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def test_every_case_is_measured_once_in_the_fold_that_tests_it(results, table):
     assert counted.sort_index().astype(int).equals(size.sort_index().astype(int))
 
 
-def test_patients_never_cross(results):
+def test_no_patient_is_in_two_roles_of_a_fold(results):
     table = read_table(results / "folds.tsv")
     folds.check(table)
     assert set(table["patient"]) == set(read_table(results / "cases.tsv")["patient"])
@@ -62,9 +62,9 @@ def test_every_training_leaves_weights_history_and_settings(results):
     assert not list((results / ".resume").glob("*"))
 
 
-def test_every_loss_is_tuned_and_trained_with_what_won_or_with_its_own(results):
+def test_every_loss_is_trained_with_the_winning_settings_or_its_own(results):
     config = yaml.safe_load((results / "config.yaml").read_text(encoding="utf-8"))
-    told = (results / "tables" / "run.tsv").read_text(encoding="utf-8")
+    run_table = (results / "tables" / "run.tsv").read_text(encoding="utf-8")
     for recipe in RECIPES:
         for loss in LOSSES:
             folder = results / "tuning" / recipe / loss / "shared"
@@ -75,17 +75,17 @@ def test_every_loss_is_tuned_and_trained_with_what_won_or_with_its_own(results):
             facts = yaml.safe_load(path.read_text(encoding="utf-8"))
             own = config["recipes"][recipe]["training"]
             assert facts["settings"]["training"] == own | best["training"]
-            assert "learning_rate by tuning (Table 1)" in told
+            assert "learning_rate by tuning (Table 1)" in run_table
             assert facts["loss"]["constants"] == config["losses"][loss] | best["constants"]
 
 
 def test_plan_is_printed_before_the_first_training(study):
-    told = (study.folder / "run.log").read_text(encoding="utf-8")
+    log = (study.folder / "run.log").read_text(encoding="utf-8")
     assert (
         "robust: 4 trainings (2 losses x 1 seed(s) x 2 folds), 2 epochs each, 4 epochs of tuning"
-        in told
+        in log
     )
-    assert told.index("Plan: training") < told.index("epoch 1/")
+    assert log.index("Plan: training") < log.index("epoch 1/")
 
 
 def test_tables_have_their_rows(results):
