@@ -8,7 +8,7 @@ from tumorseg.core.files import read_table
 from tumorseg.reporting import tuning_figures
 from tumorseg.reporting.figure_style import save_svg
 from tumorseg.reporting.table_pages import write_tables
-from tumorseg.tuning.results import FinishedSearch, table1
+from tumorseg.tuning.table1 import FinishedSearch, table1
 
 
 def read(best_file: Path) -> FinishedSearch:

@@ -8,7 +8,7 @@ from matplotlib import pyplot
 
 from tumorseg.reporting import tuning_figures
 from tumorseg.reporting.tuning_figures import STAR
-from tumorseg.tuning.results import FinishedSearch, table1
+from tumorseg.tuning.table1 import FinishedSearch, table1
 
 GRID = {"alpha": [0.5, 0.8], "epochs": [2, 4]}
 

@@ -62,7 +62,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     # From a source's files to masks and folds.
     ("core/errors.py core/files.py core/places.py core/registry.py", EVERYTHING),
     ("core/cases.py core/images.py core/problems.py", DATA),
-    ("core/device.py", ("show_losses", *TUNED)),
+    ("core/device.py", ("show_losses", "show_network *", *TUNED)),
     ("core/digests.py", ("describe", "export_model", "predict", *SHOWN)),
     ("imaging/skull_strip.py ../skull_strip.py", STRIPPED),
     ("imaging/placement.py", ("show_data", *PACKED)),
@@ -85,6 +85,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("networks/*", ("show_network *", *TUNED)),
     ("training/plan.py tuning/search_space.py", ("plan", *TUNED)),
     ("../plan.py", ("plan", *SHOWN)),
+    ("tuning/table1.py", ("show_tuning", *SHOWN)),
     ("training/* tuning/* ../tune.py", TUNED),
     ("../train.py", TRAINED),
     # Predictions, measured.

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tumorseg.reporting.figure_style import LEGEND, WIDTH_IN, empty_figure, style, titled
-from tumorseg.tuning.results import FinishedSearch, values_text, winner
+from tumorseg.tuning.results import values_text, winner
 from tumorseg.tuning.search_space import has_values
+from tumorseg.tuning.table1 import FinishedSearch
 
 STAR: dict[str, Any] = {
     "marker": "*",
