@@ -236,6 +236,7 @@ def every_weight(ready: Training) -> list[np.ndarray]:
     return [*(array.copy() for array in arrays), *(v.copy() for v in ready.average.values)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLANS)
 def test_a_long_run_passes_through_the_weights_of_a_short_one_bit_for_bit(name):
     """Epoch 3 of 5 equals 3 of 3; so tuning trains each value once for all numbers of epochs."""
@@ -254,6 +255,7 @@ def test_a_long_run_passes_through_the_weights_of_a_short_one_bit_for_bit(name):
     assert_same(long_outcome, short_outcome)
 
 
+@pytest.mark.slow
 def test_with_a_horizon_a_long_run_does_not_pass_through_a_short_one():
     plan = replace(PLAN, schedule="cosine")
     long, short = (run(replace(plan, epochs=epochs)) for epochs in (5, 3))
