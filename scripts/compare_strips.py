@@ -8,7 +8,8 @@ import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_image, read_mask
-from tumorseg.imaging.skull_strip import KEPT_SHARE, brain_mask, mask_dice
+from tumorseg.imaging.kept_share import KEPT_SHARE
+from tumorseg.imaging.skull_strip import brain_mask, mask_dice
 
 
 def compare_case(

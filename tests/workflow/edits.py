@@ -64,6 +64,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("core/cases.py core/images.py core/problems.py", DATA),
     ("core/device.py", ("show_losses", "show_network *", *TUNED)),
     ("core/digests.py", ("describe", "export_model", "predict", *SHOWN)),
+    ("imaging/kept_share.py ../compare_strips.py", ("compare_strips", "show_data", *DESCRIBED)),
     ("imaging/skull_strip.py ../skull_strip.py", STRIPPED),
     ("imaging/placement.py", ("show_data", *PACKED)),
     ("imaging/* formats/* annotations/* ../import_cases.py", DATA),
@@ -72,7 +73,6 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("data/folds.py ../split.py", FOLDS),
     ("data/*", DATA),
     ("../rasterize.py", MASKS),
-    ("../compare_strips.py", ("compare_strips", "show_data", *DESCRIBED)),
     ("../pack.py", PACKED),
     # Names kept out of results.
     ("privacy/pseudonyms.py privacy/local.py", DATA),

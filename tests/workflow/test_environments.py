@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,21 @@ def test_imports_inside_functions_and_registry_entries_are_reached():
     assert "tumorseg.losses.focal" in reached("train")
     assert {"keras", "tensorflow"} <= reached("train")
     assert "keras" not in reached("measure")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_import_of_its_scripts_is_of_a_package_that_it_pins(role):
+    """By the names that the packages installed here declare; the test below tries it."""
+    names = {name.split(".")[0] for name in set().union(*map(reached, scripts_by_role()[role]))}
+    names -= {path.stem for path in SCRIPTS.glob("*.py")} | {"tumorseg"} | OTHER_BACKENDS
+    declared = packages_distributions()
+    pinned = set(pins(role))
+    missing = {
+        name
+        for name in names - sys.stdlib_module_names
+        if not pinned & {package.lower().replace("_", "-") for package in declared[name]}
+    }
+    assert missing == set()
 
 
 @pytest.mark.environments

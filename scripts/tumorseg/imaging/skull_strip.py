@@ -27,7 +27,6 @@ INTENSITY_CAP = 1.3
 THRESHOLD_SHARE = 0.8
 # A brain is implausible outside this range of shares of the picture.
 SMALLEST_SHARE, LARGEST_SHARE = 0.05, 0.95
-KEPT_SHARE = 0.99  # a method harms a case if it keeps a smaller share of the tumour
 
 sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # slices, not pixels, run in parallel
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from tumorseg.audit import published
 from tumorseg.core.cases import PLANES
-from tumorseg.imaging.skull_strip import KEPT_SHARE
+from tumorseg.imaging.kept_share import KEPT_SHARE
 
 KEPT_PCT = 100 * KEPT_SHARE
 
