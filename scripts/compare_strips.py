@@ -89,10 +89,8 @@ def main(
     print("\n".join(summary(table, cases["plane"])))
     for row in table[(table.method == method) & (table.tumour_kept < KEPT_SHARE)].itertuples():
         lost = f"removes {row.tumour_lost_px} of {row.tumour_px} tumour pixels"
-        print(
-            f"WARNING case {row.case}: {method} {lost} ({row.tumour_kept:.1%} kept)",
-            file=sys.stderr,
-        )
+        warning = f"WARNING case {row.case}: {method} {lost} ({row.tumour_kept:.1%} kept)"
+        print(warning, file=sys.stderr)
 
 
 if "snakemake" in globals():
