@@ -74,6 +74,7 @@ def test_signed_rank_uses_the_exact_permutation_distribution():
     assert signed_rank(values).p == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.floats(-1, 1).filter(lambda v: abs(v) > 1e-6), min_size=2, max_size=60))
 def test_swapping_the_losses_reverses_the_effect_and_keeps_p(values):

@@ -352,6 +352,7 @@ def test_a_mirrored_prediction_is_the_mean_of_both_views():
     np.testing.assert_allclose(both, (plain + mirror[:, :, ::-1]) / 2, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", registry.names("losses"))
 def test_every_loss_of_the_folder_trains(loss):
     """Also those that need more than the mask (boundary) or derive a constant of it (wbce)."""
