@@ -43,9 +43,11 @@ coverage: .venv/developed  ## what of the library the quick unit tests run, whic
 	@HYPOTHESIS_PROFILE=quick $(PYTEST) --dist loadfile tests/unit $(QUICK) --cov=scripts/tumorseg \
 		--cov-report=term:skip-covered --cov-fail-under=$(COVERED) $(ARGS)
 
-lint: .venv/developed  ## style of Python and of rules, and Snakemake's own check
+lint: .venv/developed  ## style of Python and of rules, types, spelling, Snakemake's own check
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@git ls-files | xargs $(BIN)/codespell
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/snakemake --lint
 
