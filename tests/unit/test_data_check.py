@@ -134,6 +134,7 @@ def test_near_duplicates_beyond_the_limit_are_only_counted(tmp_path):
     assert f"{30 * 29 // 2 - all_slices.PAIRS_SHOWN} further pairs" in problems[-1].value
 
 
+@pytest.mark.slow
 def test_the_documented_messages_are_those_that_the_check_prints():
     written = (bad_data.ROOT / "docs/data-checks.md").read_text(encoding="utf-8")
     assert written == bad_data.page()

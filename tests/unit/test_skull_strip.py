@@ -206,6 +206,7 @@ def test_the_comparison_names_each_case_whose_tumour_is_cut(results, capsys):
     assert "WARNING case scalp: otsu removes 32 of 32 tumour pixels" in shown.err
 
 
+@pytest.mark.slow
 def test_the_method_used_for_the_real_slices_keeps_their_tumours(real_data):
     folder = real_data / "t1ce_slices"
     samples = read_table(folder / "samples.tsv")
