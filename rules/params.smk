@@ -54,6 +54,7 @@ def job_fields(wildcards, **other):
         "network": config["network"],
         "threads": config["training"]["threads"],
         "wanted_device": config["training"]["device"],
+        "precision": config["training"]["precision"],
     }
     return dict(sorted((fields | other).items()))
 
