@@ -189,7 +189,7 @@ def ray_traces(folder: Path) -> set[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            opened = [os.readlink(link) for link in (process / "fd").iterdir()]
+            opened = [str(link.readlink()) for link in (process / "fd").iterdir()]
         except (OSError, UnicodeDecodeError):
             continue
         uses = f"{folder}/" in command or any(path.startswith(f"{folder}/") for path in opened)
