@@ -28,19 +28,18 @@ all: venv  ## runs the experiment (by default the demonstration) and says where 
 	@sh profiles/default/resume.sh $(BIN)/snakemake --cores all all $(CONFIGFILE) $(ARGS)
 	@echo "Open $(CURDIR)/results/$$(sed -n 's/^experiment: *\([^ #]*\).*/\1/p' $(EXPERIMENT))/report.html"
 
-# Two processes, and the longest tests first (tests/conftest.py). pytest ends with 5 where ARGS chose
-# no test of a folder.
-PYTEST := $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
+# Two processes, and the longest tests first; tests that share something stay together
+# (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest -n 2 --no-loadscope-reorder --dist loadgroup
 test: .venv/developed  ## sets up what the tests need, and runs them
-	@$(PYTEST) --dist loadfile tests/unit $(ARGS) || [ $$? = 5 ]
-	@$(PYTEST) --dist loadgroup tests/workflow $(ARGS) || [ $$? = 5 ]
+	@$(PYTEST) $(ARGS)
 
 QUICK := -m "not slow and not ray and not browser and not environments"
 quick: .venv/developed  ## the tests that take two minutes: no Ray, browser, environments, whole runs
-	@HYPOTHESIS_PROFILE=quick $(PYTEST) --dist loadfile tests $(QUICK) $(ARGS)
+	@HYPOTHESIS_PROFILE=quick $(PYTEST) $(QUICK) $(ARGS)
 
 coverage: .venv/developed  ## what of the library the quick unit tests run, which has a floor
-	@HYPOTHESIS_PROFILE=quick $(PYTEST) --dist loadfile tests/unit $(QUICK) --cov=scripts/tumorseg \
+	@HYPOTHESIS_PROFILE=quick $(PYTEST) tests/unit $(QUICK) --cov=scripts/tumorseg \
 		--cov-report=term:skip-covered --cov-fail-under=$(COVERED) $(ARGS)
 
 lint: .venv/developed  ## style of Python and of rules, types, spelling, Snakemake's own check

@@ -33,6 +33,7 @@ def reached(function: Callable) -> set[str]:
     return set(code.co_names).union(*(part.co_names for part in inner))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         names = set().union(*map(reached, functions(item)))
@@ -41,9 +42,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if uses_study(item):
             item.add_marker("slow")
             item.add_marker(pytest.mark.xdist_group("study"))  # one process runs and uses it
-        elif "workflow" in item.path.parts:
+        elif shares_a_fixture(item):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     items.sort(key=place)
+
+
+def shares_a_fixture(item: pytest.Function) -> bool:
+    """Whether a test uses a fixture that is made once for its file: then one process runs both."""
+    definitions = item._fixtureinfo.name2fixturedefs.values()
+    return any(each.scope in ("module", "class") for group in definitions for each in group)
 
 
 def uses_study(item: pytest.Item) -> bool:

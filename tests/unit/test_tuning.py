@@ -5,11 +5,14 @@ The searches run in real Ray sessions, on a U-Net of 32 px and base width 4 and 
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -130,10 +133,14 @@ def test_the_recipes_own_values_are_the_first_trial_where_they_lie_in_the_space(
     assert recipe_values(job, space) == {"alpha": 0.6, "learning_rate": 0.01}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def packed(tmp_path_factory) -> Path:
+    """The packed cases, made for each test, so that tests of this file can run side by side."""
+    return write_packed(tmp_path_factory.mktemp("packed"))
+
+
+def write_packed(folder: Path) -> Path:
     """Twelve cases of twelve patients in the files that the rules `pack` and `split` write."""
-    folder = tmp_path_factory.mktemp("packed")
     arrays = cases(12, 1)
     np.save(folder / "images.npy", arrays.images)
     np.save(folder / "targets.npy", arrays.masks)
@@ -177,27 +184,31 @@ def results(out: Path) -> tuple[dict, str, str]:
     return best, (out / "trials_table").read_text(), rows.to_csv()
 
 
-def ray_traces() -> set[str]:
-    """Ray's temporary folders, processes that name one, and workers whose parent has ended."""
-    traces = set(map(str, Path("/tmp").glob("ray-*")))
+def ray_traces(folder: Path) -> set[str]:
+    """Ray's folders below `folder`, and other processes that name one or have a file of it open."""
+    traces = set(map(str, folder.glob("ray-*")))
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            opened = [str(link.readlink()) for link in (process / "fd").iterdir()]
         except (OSError, UnicodeDecodeError):
             continue
-        orphan = command.startswith("ray::") and parent == "1"
-        if orphan or re.search(r"/ray-\w+/session_", command):
+        uses = f"{folder}/" in command or any(path.startswith(f"{folder}/") for path in opened)
+        if uses and process.name != str(os.getpid()):
             traces.add(f"{process.name} {command[:200]}")
     return traces
 
 
 @pytest.fixture(scope="module")
-def searched(packed, tmp_path_factory) -> tuple[Path, set[str]]:
-    """A finished search, and the traces of Ray before it."""
-    out, before = tmp_path_factory.mktemp("searched"), ray_traces()
-    tune.main(**arguments(packed, out))
-    return out, before
+def searched(tmp_path_factory) -> Iterator[tuple[Path, Path]]:
+    """A finished search, and the folder below which it put Ray's own files."""
+    packed = write_packed(tmp_path_factory.mktemp("packed"))
+    out, short = tmp_path_factory.mktemp("searched"), Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(short))  # other searches run at the same time
+        tune.main(**arguments(packed, out))
+    yield out, short
+    shutil.rmtree(short)
 
 
 def test_a_search_scores_every_grid_point_and_the_best_one_wins(searched):
@@ -219,8 +230,8 @@ def test_a_search_scores_every_grid_point_and_the_best_one_wins(searched):
 
 
 def test_a_search_leaves_no_ray_process_no_temporary_folder_and_no_state(searched):
-    out, before = searched
-    assert ray_traces() <= before
+    out, folder = searched
+    assert ray_traces(folder) == set()
     assert not (out / "state").exists()
 
 
@@ -330,8 +341,8 @@ def run_in_a_process(
 def test_a_search_killed_with_sigkill_resumes_and_ends_with_the_same_numbers(
     packed, searched, tmp_path
 ):
-    before = ray_traces()
-    running = run_in_a_process(packed, tmp_path)
+    short = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
+    running = run_in_a_process(packed, tmp_path, TMPDIR=str(short))
     seen = []
     for line in running.stdout:
         seen.append(line)
@@ -341,9 +352,10 @@ def test_a_search_killed_with_sigkill_resumes_and_ends_with_the_same_numbers(
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     deadline = time.monotonic() + 30
-    while ray_traces() - before and time.monotonic() < deadline:
+    while ray_traces(short) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert ray_traces() <= before
+    assert ray_traces(short) == set()
+    shutil.rmtree(short)
     stored = [*tmp_path.glob("state/*.npz"), *tmp_path.glob("state/*.json")]
     assert stored
     times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("state/*.json")}
