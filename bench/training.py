@@ -2,9 +2,9 @@
 
     make bench
 
-All three train the study's U-Net (base 16, 128x128, batch 8, same threads and precision) on the same
-random arrays, in turn for several rounds, without start-up: in one process with all threads, and in
-as many processes of one thread at once, which is how the workflow uses a machine.
+All three train the study's U-Net (base 16, 128x128, batch 8, same threads and precision) on the
+same random arrays, in turn for several rounds, without start-up: in one process with all threads,
+and in as many processes of one thread at once, which is how the workflow uses a machine.
 PyTorch is in .venv-torch (`make torch`); without it that row is left out.
 """
 
