@@ -1,6 +1,6 @@
-# Everything that is typed by hand. `make help` lists it.
+# The commands to type; `make help` lists them.
 #   make all ARGS="--config seed=2"                                      other options of Snakemake
-#   make all EXPERIMENT=experiments/mine.yaml ARGS="--config data_dir=/where/the/table/lies"
+#   make all EXPERIMENT=experiments/mine.yaml ARGS="--config data_dir=/the/folder"
 PYTHON ?= python3.11
 EXPERIMENT ?= config.yaml
 ARGS ?=
@@ -24,7 +24,7 @@ help:  ## this list
 
 venv: .venv/installed  ## sets up .venv from requirements.lock
 
-all: venv  ## runs the experiment (by default the demonstration) and says where its report is
+all: venv  ## runs an experiment (by default config.yaml) and prints where its report is
 	@sh profiles/default/resume.sh $(BIN)/snakemake --cores all all $(CONFIGFILE) $(ARGS)
 	@echo "Open $(CURDIR)/results/$$(sed -n 's/^experiment: *\([^ #]*\).*/\1/p' $(EXPERIMENT))/report.html"
 
@@ -35,10 +35,10 @@ test: .venv/developed  ## sets up what the tests need, and runs them
 	@$(PYTEST) $(ARGS)
 
 QUICK := -m "not slow and not ray and not browser and not environments"
-quick: .venv/developed  ## the tests that take two minutes: no Ray, browser, environments, whole runs
+quick: .venv/developed  ## the quick tests: no Ray, browser, environments, complete runs
 	@HYPOTHESIS_PROFILE=quick $(PYTEST) $(QUICK) $(ARGS)
 
-coverage: .venv/developed  ## what of the library the quick unit tests run, which has a floor
+coverage: .venv/developed  ## the library's lines that the quick unit tests run, with a lower limit
 	@HYPOTHESIS_PROFILE=quick $(PYTEST) tests/unit $(QUICK) --cov=scripts/tumorseg \
 		--cov-report=term:skip-covered --cov-fail-under=$(COVERED) $(ARGS)
 
@@ -53,27 +53,27 @@ lint: .venv/developed  ## style of Python and of rules, types, spelling, Snakema
 bench: venv  ## training speed against a bare Keras loop and plain PyTorch
 	@PYTHONPATH=scripts $(BIN)/python bench/training.py $(TORCH) $(ARGS)
 
-bench-losses: venv  ## each loss's cost, beside a training step and MONAI's losses
+bench-losses: venv  ## each loss's cost, compared with a training step and MONAI's losses
 	@$(BIN)/python bench/losses.py $(TORCH) $(ARGS)
 
-bench-distances: venv  ## surface distances of slices and volumes, beside other libraries'
+bench-distances: venv  ## speed of surface distances, compared with other libraries
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(or $(wildcard .venv-torch/bin/python),$(BIN)/python) \
 		bench/distances.py $(ARGS)
 
-bench-check: venv  ## the data check at 314 and 10,000 slices (ARGS="--near DATA": how far apart pictures are)
+bench-check: venv  ## speed of the data check at 314 and 10,000 slices
 	@PYTHONPATH=scripts $(BIN)/python bench/check.py $(ARGS)
 
-# PyTorch serves tests and benchmarks alone. Plain PyPI gives its CUDA build (several GB); for the CPU
-# build, PIP_INDEX_URL may name the index that PyTorch's own "get started" page gives for CPU.
-torch:  ## sets up .venv-torch: PyTorch, MONAI and others, to compare losses, distances and speed with
+# PyTorch is used only in tests and benchmarks. PyPI has its CUDA build (several GB); for the CPU
+# build, set PIP_INDEX_URL to the index that PyTorch's "get started" page names for CPU.
+torch:  ## sets up .venv-torch (PyTorch, MONAI and others), for comparisons
 	@$(PYTHON) -m venv .venv-torch
 	@.venv-torch/bin/python -m pip install --quiet -r requirements-torch.txt
 
-docs: venv  ## renews docs/config.md and docs/data-checks.md
+docs: venv  ## writes docs/config.md and docs/data-checks.md again
 	@$(BIN)/python docs/write_config.py
 	@$(BIN)/python tests/unit/bad_data.py docs/data-checks.md
 
-lock: .venv/developed  ## renews the pins (UPGRADE=1: takes newer versions)
+lock: .venv/developed  ## writes the package locks again (UPGRADE=1: with newer versions)
 	$(COMPILE) requirements.in -o requirements.lock
 	$(COMPILE) requirements-dev.in -o requirements-dev.lock
 	$(BIN)/python envs/write.py

@@ -1,6 +1,6 @@
-# tumorseg: raw slices and annotations in, a comparison of segmentation losses out.
-#   snakemake --cores all all                                          the demonstration (config.yaml)
-#   snakemake --cores all all --configfile experiments/<name>.yaml     another experiment
+# tumorseg: compares segmentation losses, from raw slices and annotations to a report.
+#   snakemake --cores all all                                         the default: config.yaml
+#   snakemake --cores all all --configfile experiments/<name>.yaml    another experiment
 import atexit
 import time
 
@@ -17,7 +17,7 @@ include: "rules/common.smk"
 include: "rules/params.smk"
 
 
-# The report opens with the answer, once there is one, before the guide to the page.
+# The report begins with the answer, once there is one, and then explains the page.
 OPENING = os.path.abspath(f"{RESULTS}/opening.rst")
 
 
@@ -60,7 +60,7 @@ rule study:
 include: "rules/report.smk"
 
 
-# Snakemake's own lines about a failed job come after the job's: the reason is printed once more, last.
+# Snakemake prints lines of its own after those of a failed job: the reason is repeated at the end.
 onerror:
     atexit.register(print_errors, [LOGS, LOCAL], STARTED)
 

@@ -1,10 +1,11 @@
 """Seconds and memory of the data check at many slices, and how far apart pictures' prints are.
 
-    PYTHONPATH=scripts python bench/check.py [--slices 314 10000] [--cores 2] [--near DATA]
+    PYTHONPATH=scripts .venv/bin/python bench/check.py \\
+        [--slices 314 10000] [--cores 2] [--near DATA]
 
-Slices are pictures of 512 x 512 with masks, made in a moment: heads of noise, three a
-patient. --near DATA measures on DATA/t1ce_slices what duplicates.NEAR_BITS and
-on DATA/head_with_brain_mask what cohort_check.STRIPPED_RIM say.
+Slices are generated pictures of 512 x 512 with masks: heads of noise, three for each patient.
+--near DATA measures what the limits were chosen from: NEAR_BITS of checking/near_duplicates.py on
+DATA/t1ce_slices, STRIPPED_RIM of checking/all_slices.py on DATA/head_with_brain_mask.
 """
 
 import argparse

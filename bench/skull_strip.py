@@ -1,6 +1,6 @@
 """Skull-stripping methods on real heads: what share of the tumours they keep, how well they fit.
 
-    PYTHONPATH=scripts python bench/skull_strip.py DATA [--threads 2]
+    PYTHONPATH=scripts .venv/bin/python bench/skull_strip.py DATA [--threads 2]
 
 DATA holds t1ce_slices (samples.tsv, images, masks), volumes_t1ce (volumes with tumour masks of
 other scanners) and head_with_brain_mask (a head, ch2, and the same head's brain, ch2bet).

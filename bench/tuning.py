@@ -1,6 +1,7 @@
 """Times Table 1's grid for focal: one trial per grid point, and one per value of alpha.
 
-  snakemake --cores all show_data          (the demonstration's cases, packed)
+  . .venv/bin/activate
+  snakemake --cores all results/phantom/pack/robust/images.npy results/phantom/folds.tsv
   PYTHONPATH=scripts python bench/tuning.py [--epochs 5,10,15,20,25,30] [--alphas .5,.6,.7,.8,.9]
 
 Prints epochs, wall seconds, their share that is not training (Ray, imports, building networks), and

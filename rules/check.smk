@@ -1,8 +1,8 @@
-# Looks at all data before anything is computed: snakemake check
+# Checks all data before anything is computed: snakemake --cores all check
 
 
-# Without output it runs whenever it is asked for, and Snakemake, which deletes the outputs of a job
-# that failed, keeps the page that tells why.
+# Without an output the rule runs whenever it is asked for, and Snakemake, which deletes the outputs
+# of a job that failed, keeps the page with the reasons.
 rule check:
     input:
         DOWNLOADED,

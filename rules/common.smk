@@ -32,7 +32,8 @@ TUNING = f"{RESULTS}/tuning/{{recipe}}/{{loss}}/{{scope}}"
 MODEL = f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}"
 PREDICTIONS = f"{RESULTS}/predictions/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}"
 METRICS = f"{RESULTS}/metrics/{{recipe}}/{{loss}}"
-# The values of wildcards for collect(): a set-up is a recipe with a loss, a training one seed and fold.
+# The values of wildcards for collect(): a set-up is a recipe with a loss; a training of it has one
+# seed and one fold.
 SET_UPS = {"recipe": RECIPES, "loss": LOSSES}
 TRAININGS = {"seed": SEEDS, "fold": FOLDS}
 

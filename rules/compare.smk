@@ -1,4 +1,4 @@
-# Compares the losses: tables beside the published ones, figures, and a page of every test case.
+# Compares the losses: tables with the published values, figures, and a page of every test case.
 
 RESULT = {"category": "4. Results", "subcategory": "Tables"}
 FIGURE = {"category": "4. Results", "subcategory": "Figures"}

@@ -3,7 +3,7 @@
 
 if DOWNLOADED:
 
-    # A download that broke off goes on where it ended, here and after a kill.
+    # An interrupted download continues where it stopped, in the next attempt and after a kill.
     rule download:
         output:
             downloaded=DOWNLOADED,

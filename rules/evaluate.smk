@@ -1,4 +1,4 @@
-# Measures the predictions on the native masks, one line a test case, and shows each recipe.
+# Measures the predictions against the masks at native size, and shows each recipe.
 
 
 rule measure:

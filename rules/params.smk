@@ -1,5 +1,5 @@
-# Parameters and inputs that depend on a job's wildcards or are computed once; Snakemake's linter asks
-# for functions to stand apart from rules. In the order of the stages that use them.
+# Parameters and inputs that depend on a job's wildcards or are computed once. Snakemake's linter
+# asks for functions to be kept apart from rules. In the order of the stages that use them.
 import functools
 
 # Written once the public data set is in data_dir; the other sources download nothing.
@@ -8,7 +8,7 @@ DOWNLOADED = f"{LOCAL}/downloaded.tsv" if EXPERIMENT.downloads else []
 
 @functools.cache
 def source_state(downloaded):
-    """Changes with any file of the source: as inputs, Snakemake would store and print their names."""
+    """Changes with any file of the source. Snakemake would store and print the names of inputs."""
     source = dict(config["source"])
     kind = source.pop("kind")
     if kind == "phantom":
@@ -65,7 +65,7 @@ def tune_code(wildcards):
 
 
 def tuning_job(wildcards):
-    """The training that tuning varies: a trial's number of epochs, the search's fold, first seed."""
+    """The training that tuning varies, with a trial's epochs, the search's fold, the first seed."""
     return job_fields(
         wildcards,
         settings=EXPERIMENT.trial_recipe(wildcards.recipe, wildcards.loss),

@@ -1,4 +1,4 @@
-# Uses the result: a folder that predicts anywhere, and new images predicted. On demand, no part of `all`.
+# Exports a model and predicts new images with it; only when asked for, not part of `all`.
 
 MODEL_TRAININGS = {"recipe": RECIPES[0], "loss": LOSSES, **TRAININGS}
 
@@ -33,7 +33,7 @@ rule export_model:
         "../scripts/export_model.py"
 
 
-# Without an output it always runs: what is finished and unchanged it only looks at, and the names of
+# Without an output the rule always runs (the script skips unchanged images), and the names of
 # images stay out of Snakemake's own records.
 rule predict:
     input:

@@ -1,5 +1,5 @@
-# Gathers all results in one page, and for a manuscript. A rule and not --report-after-run, so that the page lies beside
-# its experiment's results and is made again when a result or a caption is newer, and only then.
+# Collects all results in one page, and for a manuscript. A rule and not --report-after-run, so that
+# the page is in its experiment's folder and is made again only if a result or a caption is newer.
 
 CAPTIONS = sorted(map(os.path.relpath, Path(workflow.basedir, "report").glob("*.rst")))
 
@@ -18,7 +18,7 @@ rule write_report:
     log:
         f"{LOGS}/write_report.log",
     localrule: True
-    # Runs Snakemake itself, hence in Snakemake's own environment and without `conda`.
+    # Starts Snakemake, so it runs in Snakemake's own environment, without `conda`.
     handover: True
     params:
         code=code("write_report.py"),
@@ -47,7 +47,7 @@ rule write_manuscript:
         "../scripts/write_manuscript.py"
 
 
-# Last of all, over everything that was written: a name of the source in it stops the run.
+# The last step searches everything that was written; a name of the source stops the run.
 rule seek_names:
     input:
         rules.study.input,

@@ -33,7 +33,7 @@ rule tune:
 rule show_tuning:
     input:
         best_files=collect(f"{TUNING}/best.yaml", **SET_UPS, scope=SCOPES),
-        # Beside best.yaml, whose folder is read.
+        # Found by the script in the folder of each best.yaml.
         others=collect(
             f"{TUNING}/{{name}}.tsv", **SET_UPS, scope=SCOPES, name=["trials", "history"]
         ),

@@ -1,4 +1,4 @@
-"""Turns annotations into masks at native resolution; measures each tumour's area and shape."""
+"""Turns annotations into masks at native size; measures each tumour's area and shape."""
 
 from pathlib import Path
 

@@ -93,7 +93,7 @@ def test_a_killed_training_resumes_and_ends_bit_identical(longer):
     log = (longer.folder / "logs/tiny/train/robust/focal/seed-1/fold-1.log").read_text(
         encoding="utf-8"
     )
-    resumed_lines = [line for line in log.splitlines() if "goes on after epoch" in line]
+    resumed_lines = [line for line in log.splitlines() if "resumes after epoch" in line]
     assert len(resumed_lines) == 1
     finished = int(resumed_lines[0].split("after epoch ")[1].split()[0])
     assert 1 <= finished < 40
