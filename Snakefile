@@ -51,6 +51,7 @@ rule study:
         rules.show_data.output,
         rules.describe.output,
         rules.check_convergence.output,
+        rules.show_convergence.output,
         rules.show_cases.output,
         collect(rules.measure.output, recipe=RECIPES, loss=LOSSES),
         collect(rules.show_recipe.output, recipe=RECIPES),

@@ -11,12 +11,6 @@ rule check_convergence:
             reported("fairness", "3. Training", "Was the comparison fair?"),
             reported("convergence", "3. Training", "Convergence of every training"),
         ],
-        gains_svg=shown(
-            "figures/convergence.svg",
-            "3. Training",
-            "Had the trainings converged?",
-            caption="gains",
-        ),
     log:
         f"{LOGS}/check_convergence.log",
     benchmark:
@@ -30,3 +24,28 @@ rule check_convergence:
         code=code("check_convergence.py"),
     script:
         "../scripts/check_convergence.py"
+
+
+rule show_convergence:
+    input:
+        convergence_table=f"{RESULTS}/tables/convergence.tsv",
+    output:
+        gains_svg=shown(
+            "figures/convergence.svg",
+            "3. Training",
+            "Had the trainings converged?",
+            caption="gains",
+        ),
+    log:
+        f"{LOGS}/show_convergence.log",
+    benchmark:
+        f"{TIMES}/show_convergence.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code("show_convergence.py"),
+    script:
+        "../scripts/show_convergence.py"

@@ -7,8 +7,6 @@ import yaml
 
 from tumorseg.core.files import read_table
 from tumorseg.core.records import TrainingRecord
-from tumorseg.reporting.convergence_figures import gain_figure
-from tumorseg.reporting.figure_style import save_svg
 from tumorseg.reporting.table_pages import write_tables
 from tumorseg.statistics.convergence import convergence_table, fairness_table
 
@@ -35,15 +33,13 @@ def main(
     settings_files: list[str],
     tables: list[str],
     pages: list[str],
-    gains_svg: str,
 ) -> None:
-    """Writes the tables convergence and fairness, as TSV and pages, and the figure of the gains.
+    """Writes the tables convergence and fairness, as TSV and as pages.
 
     Args:
         histories: history.tsv of every training.
         settings_files: settings.yaml of the same trainings, in the same order.
         tables, pages: written, convergence and fairness as .tsv and .html.
-        gains_svg: written.
     """
     records: list[TrainingRecord] = [
         yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files
@@ -60,7 +56,6 @@ def main(
     write_tables(
         {"convergence": table, "fairness": fairness_table(table, searches)}, [*tables, *pages]
     )
-    save_svg(gain_figure(table), gains_svg)
     for (recipe, verdict), rows in table.groupby(["recipe", "verdict"], sort=False):
         print(f"{recipe}: {len(rows)} trainings {verdict}", flush=True)
 

@@ -67,16 +67,16 @@ def main(
     print("\nPlan: training, then prediction, measuring and the report")
     for row in table.itertuples():
         print(
-            f"  {row.recipe}: {row.trainings} trainings ({row.losses} losses x {row.seeds} seed(s) x "
-            f"{row.folds} folds), {row.epochs} epochs each, {row.tuning_epochs} epochs of tuning, "
-            f"about {row.estimated_min:.0f} min on this CPU ({threads} thread(s) per training), "
+            f"  {row.recipe}: {row.trainings} trainings ({row.losses} losses x {row.seeds} seed(s) "
+            f"x {row.folds} folds), {row.epochs} epochs each, {row.tuning_epochs} epochs of "
+            f"tuning, about {row.estimated_min:.0f} min on this CPU ({threads} thread(s) per training), "
             f"{row.memory_mb_a_training} MB per training"
         )
         if row.epochs < row.advised_epochs:
             print(
-                f"WARNING {row.recipe}: {row.epochs} epochs are too few for the trainings to converge "
-                f"with {fold_cases:.0f} training cases in a fold; advised: {row.advised_epochs} "
-                "(recipes.<name>.training.epochs)"
+                f"WARNING {row.recipe}: {row.epochs} epochs are too few to converge with "
+                f"{fold_cases:.0f} training cases in a fold; expected at least "
+                f"{row.advised_epochs}; raise recipes.{row.recipe}.training.epochs"
             )
     print(f"  in total about {table['estimated_min'].sum():.0f} min\n", flush=True)
 

@@ -96,10 +96,11 @@ def test_the_layer_comes_back_from_its_configuration():
     ("flags", "precision"),
     [
         ("flags : fpu avx2", "float32"),
-        ("flags : fpu avx512f avx512_bf16", "float32"),
+        ("flags : fpu avx512f avx512_vnni", "float32"),
+        ("flags : fpu avx512f avx512_bf16", "bfloat16"),
         ("flags : avx512f amx_bf16 amx_tile", "bfloat16"),
         ("", "float32"),
     ],
 )
-def test_bfloat16_is_chosen_on_processors_that_multiply_matrices_in_it(flags, precision):
+def test_bfloat16_is_chosen_on_processors_that_have_instructions_for_it(flags, precision):
     assert cpu_precision(flags) == precision

@@ -1,4 +1,4 @@
-"""Promises of the check of convergence: what still rises is found, and noise is not taken for it."""
+"""Promises of the check of convergence: progress is found, and noise is not taken for it."""
 
 import math
 
