@@ -69,7 +69,8 @@ def main(
         print(
             f"  {row.recipe}: {row.trainings} trainings ({row.losses} losses x {row.seeds} seed(s) "
             f"x {row.folds} folds), {row.epochs} epochs each, {row.tuning_epochs} epochs of "
-            f"tuning, about {row.estimated_min:.0f} min on this CPU ({threads} thread(s) per training), "
+            f"tuning, about {row.estimated_min:.0f} min on this CPU "
+            f"({threads} thread(s) per training), "
             f"{row.memory_mb_a_training} MB per training"
         )
         if row.epochs < row.advised_epochs:

@@ -109,8 +109,8 @@ def warning_sentence(table: pd.DataFrame, recipe: str) -> str:
     open_ = mine[mine["verdict"] != CONVERGED]
     if open_.empty:
         return ""
-    each = open_.groupby(["loss", "verdict"], sort=False).size()
-    detail = "; ".join(f"{loss}: {number} {verdict}" for (loss, verdict), number in each.items())
+    each = open_.groupby("loss", sort=False)["verdict"]
+    detail = "; ".join(f"{loss}: {_numbers(verdicts)}" for loss, verdicts in each)
     return (
         f"**{len(open_)} of {len(mine)} trainings had not converged** ({detail}): longer trainings "
         "may change the order of the losses."
@@ -150,8 +150,11 @@ def fairness_table(table: pd.DataFrame, searches: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counts(values: pd.Series) -> str:
-    """The values and how often each occurs, as text: "converged 4, still improving 1"."""
+    """The values and how often each occurs, as text: "4 converged, 1 still improving"."""
+    return str(values.iloc[0]) if values.nunique() == 1 else _numbers(values)
+
+
+def _numbers(values: pd.Series) -> str:
+    """How often each value occurs, as text: "4 converged, 1 still improving"."""
     counts = values.value_counts(sort=False)
-    if len(counts) == 1:
-        return str(counts.index[0])
-    return ", ".join(f"{value} {number}" for value, number in counts.items())
+    return ", ".join(f"{number} {value}" for value, number in counts.items())
