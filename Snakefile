@@ -31,6 +31,7 @@ include: "rules/split.smk"
 include: "rules/plan.smk"
 include: "rules/tune.smk"
 include: "rules/train.smk"
+include: "rules/convergence.smk"
 include: "rules/evaluate.smk"
 include: "rules/compare.smk"
 include: "rules/describe.smk"
@@ -49,6 +50,8 @@ rule study:
         rules.show_tuning.output if SCOPES else [],
         rules.show_data.output,
         rules.describe.output,
+        rules.check_convergence.output,
+        rules.show_convergence.output,
         rules.show_cases.output,
         collect(rules.measure.output, recipe=RECIPES, loss=LOSSES),
         collect(rules.show_recipe.output, recipe=RECIPES),

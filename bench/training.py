@@ -2,9 +2,9 @@
 
     make bench
 
-All three train the study's U-Net (base 16, 128x128, batch 8, float32, same threads) on the same
-random arrays, in turn for several rounds, without start-up: in one process with all threads, and in
-as many processes of one thread at once, which is how the workflow uses a machine.
+All three train the study's U-Net (base 16, 128x128, batch 8, same threads and precision) on the
+same random arrays, in turn for several rounds, without start-up: in one process with all threads,
+and in as many processes of one thread at once, which is how the workflow uses a machine.
 PyTorch is in .venv-torch (`make torch`); without it that row is left out.
 """
 
@@ -29,12 +29,12 @@ def arrays():
     return images, masks
 
 
-def workflow(threads: int, normalisation: bool) -> float:
+def workflow(threads: int, normalisation: bool, precision: str) -> float:
     """The workflow's own training: augmentation, steps, weight average, validation of one batch."""
     sys.path.insert(0, str(SCRIPTS))
     from tumorseg.core import device
 
-    machine = device.start(wanted="cpu", threads=threads, seed=1)
+    machine = device.start(wanted="cpu", threads=threads, seed=1, precision=precision)
     from tumorseg.loss_kit.keras_loss import CaseLoss
     from tumorseg.networks import unet
     from tumorseg.training.loop import Cases, Training
@@ -51,12 +51,12 @@ def workflow(threads: int, normalisation: bool) -> float:
     return len(images) / min(row["seconds"] for row in outcome.history[1:])
 
 
-def keras_loop(threads: int, normalisation: bool) -> float:
+def keras_loop(threads: int, normalisation: bool, precision: str) -> float:
     """A bare loop: train_on_batch on NumPy arrays, Keras' own binary cross-entropy."""
     sys.path.insert(0, str(SCRIPTS))
     from tumorseg.core import device
 
-    device.start(wanted="cpu", threads=threads, seed=1)
+    device.start(wanted="cpu", threads=threads, seed=1, precision=precision)
     import keras
 
     from tumorseg.networks import unet
@@ -74,7 +74,7 @@ def keras_loop(threads: int, normalisation: bool) -> float:
     return len(images) / min(seconds[1:])
 
 
-def torch_loop(threads: int, normalisation: bool) -> float:
+def torch_loop(threads: int, normalisation: bool, precision: str) -> float:
     """The same network in plain PyTorch, channels_last."""
     import torch
     from torch import nn
@@ -130,7 +130,8 @@ def torch_loop(threads: int, normalisation: bool) -> float:
         started = time.perf_counter()
         for i in range(0, len(images), BATCH):
             optimizer.zero_grad()
-            output = model(images[i : i + BATCH])
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+                output = model(images[i : i + BATCH]).float()
             nn.functional.binary_cross_entropy_with_logits(output, masks[i : i + BATCH]).backward()
             optimizer.step()
         seconds.append(time.perf_counter() - started)
@@ -140,9 +141,9 @@ def torch_loop(threads: int, normalisation: bool) -> float:
 KINDS = {"workflow": workflow, "bare Keras loop": keras_loop, "PyTorch": torch_loop}
 
 
-def show(title: str, normalisation: bool, rates: dict[str, list[float]]) -> None:
+def show(title: str, rates: dict[str, list[float]]) -> None:
     """Prints the medians, and the medians of the ratios within a round."""
-    print(f"\n{title}, {'batch' if normalisation else 'no'} normalisation")
+    print(f"\n{title}")
     print(f"{'':18} {'images/s':>9} {'to Keras loop':>14} {'to PyTorch':>11}")
     for kind, own_rates in rates.items():
         line = f"{kind:18} {statistics.median(own_rates):9.1f}"
@@ -154,32 +155,56 @@ def show(title: str, normalisation: bool, rates: dict[str, list[float]]) -> None
 
 
 def main() -> None:
+    sys.path.insert(0, str(SCRIPTS))
+    from tumorseg.core.device import cpu_precision
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--torch-python", default="")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        kind, threads, normalisation = json.loads(options.one)
-        print(json.dumps(KINDS[kind](threads, normalisation)))
+        kind, threads, normalisation, precision = json.loads(options.one)
+        print(json.dumps(KINDS[kind](threads, normalisation, precision)))
         return
     kinds = [kind for kind in KINDS if kind != "PyTorch" or options.torch_python]
-    for processes, threads in ((1, options.threads), (options.threads, 1)):
-        for normalisation in (False, True):
-            rates: dict[str, list[float]] = {kind: [] for kind in kinds}
-            for _ in range(options.rounds):
-                for kind in kinds:
-                    python = options.torch_python if kind == "PyTorch" else sys.executable
-                    one = json.dumps([kind, threads, normalisation])
-                    command = [python, __file__, "--one", one]
-                    running = [
-                        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-                        for _ in range(processes)
-                    ]
-                    outputs = [process.communicate()[0] for process in running]
-                    rates[kind].append(sum(json.loads(text.splitlines()[-1]) for text in outputs))
-            show(f"{processes} x {threads} thread(s)", normalisation, rates)
+    print(f"{processor()}; auto precision here: {cpu_precision()}")
+    for precision in options.precisions:
+        for processes, threads in ((1, options.threads), (options.threads, 1)):
+            for normalisation in (False, True):
+                setting = [threads, normalisation, precision]
+                rates = measured(kinds, processes, setting, options)
+                kind = "batch" if normalisation else "no"
+                title = f"{precision}, {processes} x {threads} thread(s), {kind} normalisation"
+                show(title, rates)
+
+
+def measured(
+    kinds: list[str], processes: int, setting: list, options: argparse.Namespace
+) -> dict[str, list[float]]:
+    """Images/s of each kind in each round, all processes together."""
+    rates: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for _ in range(options.rounds):
+        for kind in kinds:
+            python = options.torch_python if kind == "PyTorch" else sys.executable
+            command = [python, __file__, "--one", json.dumps([kind, *setting])]
+            running = [
+                subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                for _ in range(processes)
+            ]
+            outputs = [process.communicate()[0] for process in running]
+            rates[kind].append(sum(json.loads(text.splitlines()[-1]) for text in outputs))
+    return rates
+
+
+def processor() -> str:
+    """The processor's name, and those of its instructions that matter here."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    name = next(line.split(":")[1].strip() for line in text.splitlines() if "model name" in line)
+    known = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+    return f"{name} ({', '.join(flag for flag in known if flag in text.split())})"
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def search(results: Path, config: dict, preset: dict, by_point: bool, cores: int
             "seed": config["seed"],
             "threads": 1,
             "wanted_device": "cpu",
+            "precision": "float32",
             "state_dir": str(out / "state"),
         },
         search=tried,

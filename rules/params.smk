@@ -1,5 +1,4 @@
-# Parameters and inputs that depend on a job's wildcards or are computed once. Snakemake's linter
-# asks for functions to be kept apart from rules. In the order of the stages that use them.
+# Parameters and inputs that are functions; Snakemake's linter wants them apart from rules.
 import functools
 
 # Written once the public data set is in data_dir; the other sources download nothing.
@@ -54,6 +53,7 @@ def job_fields(wildcards, **other):
         "network": config["network"],
         "threads": config["training"]["threads"],
         "wanted_device": config["training"]["device"],
+        "precision": config["training"]["precision"],
     }
     return dict(sorted((fields | other).items()))
 

@@ -20,6 +20,7 @@ rule analyse:
         cases_table=f"{RESULTS}/cases.tsv",
         masks_table=f"{RESULTS}/masks.tsv",
         settings_files=collect(f"{MODEL}/settings.yaml", **SET_UPS, **TRAININGS),
+        convergence_table=f"{RESULTS}/tables/convergence.tsv",
     output:
         answer_file=f"{RESULTS}/answer.rst",
         tables=collect(f"{RESULTS}/tables/{{name}}.tsv", name=STATISTICS),

@@ -26,6 +26,7 @@ def main(
     cases_table: str,
     masks_table: str,
     settings_files: list[str],
+    convergence_table: str,
     tables: list[str],
     pages: list[str],
     answer_file: str,
@@ -43,6 +44,7 @@ def main(
         cases_table: cases.tsv, for the subgroups.
         masks_table: masks.tsv, for the subgroups.
         settings_files: settings.yaml of every training, for the training times.
+        convergence_table: which trainings had converged.
         tables: written, <name>.tsv with the names above.
         pages: written, <name>.html with the same names.
         answer_file: written, the report's opening paragraph as reStructuredText.
@@ -75,7 +77,8 @@ def main(
     }
     write_tables(built, [*tables, *pages])
     facts = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files]
-    text = answer.answer(built, cases, loss_cost(facts), question)
+    tables_of_answer = built | {"convergence": read_table(convergence_table)}
+    text = answer.answer(tables_of_answer, cases, loss_cost(facts), question)
     write_text(answer_file, text + "\n")
     print(text)
 

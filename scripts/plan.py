@@ -1,29 +1,11 @@
 """Prints the number of trainings, their time and memory before the first one starts."""
 
-import os
-import time
-
-import numpy as np
 import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.records import NetworkSettings, RecipeSettings, Search
+from tumorseg.training.budget import advised_epochs, expected_seconds, image_cost, matrix_speed
 from tumorseg.tuning.search_space import planned_epochs
-
-GFLOP_128_16 = 4.52  # one training image through the U-Net, base width 16, 128x128: measured
-SHARE_OF_PEAK = 0.36  # speed of a training / of a single-precision matrix product: measured
-STEP_S, START_S = 0.02, 10  # time of a step and of a training apart from arithmetic: measured
-
-
-def matrix_speed() -> float:
-    """GFLOP/s of a 1024 x 1024 single-precision matrix product on this machine, best of 5."""
-    a = np.random.default_rng(0).random((1024, 1024), np.float32)
-    seconds = []
-    for _ in range(5):
-        started = time.perf_counter()
-        a @ a
-        seconds.append(time.perf_counter() - started)
-    return 2 * 1024**3 / min(seconds) / 1e9
 
 
 def main(
@@ -52,33 +34,32 @@ def main(
     """
     folds = read_table(folds_table)
     training_cases = (folds["role"] == "train").sum()  # in all folds together
-    speed = matrix_speed() * SHARE_OF_PEAK
-    size = (network["size_px"] / 128) ** 2 * (network["base_width"] / 16) ** 2
+    fold_cases = training_cases / folds["fold"].nunique()
+    speed, size = matrix_speed(), image_cost(network)
     rows = []
     for name, recipe in recipes.items():
         epochs = recipe["training"]["epochs"]
         tuned = searches.get(name, {}).values()
         tuning_epochs = scopes * sum(planned_epochs(search) for search in tuned)
         images = int(training_cases * epochs * len(losses) * len(seeds))
-        images += int(training_cases / folds["fold"].nunique() * tuning_epochs)
+        images += int(fold_cases * tuning_epochs)
         batch = recipe["training"]["batch_size"]
         trainings = folds["fold"].nunique() * len(losses) * len(seeds)
         starts = trainings + scopes * len(tuned)
-        overhead = starts * START_S + images / batch * STEP_S
-        seconds = images * GFLOP_128_16 * size / speed
-        seconds += overhead * threads / max(threads, os.cpu_count() or 1)
+        seconds = expected_seconds(images, images / batch, starts, size, speed, threads)
         rows.append(
             {
                 "recipe": name,
                 "losses": len(losses),
                 "seeds": len(seeds),
                 "folds": folds["fold"].nunique(),
-                "cells": trainings,
+                "trainings": trainings,
                 "epochs": epochs,
+                "advised_epochs": advised_epochs(fold_cases, batch),
                 "tuning_epochs": tuning_epochs,
                 "images_passed": images,
                 "estimated_min": round(seconds / 60, 1),
-                "memory_mb_a_cell": round(1100 + 60 * batch * size),
+                "memory_mb_a_training": round(1100 + 60 * batch * size),
             }
         )
     table = pd.DataFrame(rows)
@@ -86,11 +67,18 @@ def main(
     print("\nPlan: training, then prediction, measuring and the report")
     for row in table.itertuples():
         print(
-            f"  {row.recipe}: {row.cells} trainings ({row.losses} losses x {row.seeds} seed(s) x "
-            f"{row.folds} folds), {row.epochs} epochs each, {row.tuning_epochs} epochs of tuning, "
-            f"about {row.estimated_min:.0f} min on this CPU ({threads} thread(s) per training), "
-            f"{row.memory_mb_a_cell} MB per training"
+            f"  {row.recipe}: {row.trainings} trainings ({row.losses} losses x {row.seeds} seed(s) "
+            f"x {row.folds} folds), {row.epochs} epochs each, {row.tuning_epochs} epochs of "
+            f"tuning, about {row.estimated_min:.0f} min on this CPU "
+            f"({threads} thread(s) per training), "
+            f"{row.memory_mb_a_training} MB per training"
         )
+        if row.epochs < row.advised_epochs:
+            print(
+                f"WARNING {row.recipe}: {row.epochs} epochs are too few to converge with "
+                f"{fold_cases:.0f} training cases in a fold; expected at least "
+                f"{row.advised_epochs}; raise recipes.{row.recipe}.training.epochs"
+            )
     print(f"  in total about {table['estimated_min'].sum():.0f} min\n", flush=True)
 
 

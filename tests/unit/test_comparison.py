@@ -23,6 +23,7 @@ from tumorseg.statistics.comparison import (
     interval,
     patient_scores,
 )
+from tumorseg.statistics.convergence import CONVERGED, RISING
 from tumorseg.statistics.estimates import (
     bootstrap_interval,
     corrected_interval,
@@ -215,12 +216,21 @@ def test_one_loss_has_no_contrast_but_an_answer():
     assert "**bce** reached" in paragraph(table)
 
 
-def paragraph(table):
+def paragraph(table, verdict: str = CONVERGED):
     scores = patient_scores(table)
     tables = {"contrasts": contrasts({FIXED: scores}, QUESTION)}
     tables["ranking"] = ranking(scores, "robust", QUESTION)
+    tables["convergence"] = pd.DataFrame(
+        {"recipe": "robust", "loss": table["loss"].unique(), "verdict": verdict}
+    )
     cost = pd.DataFrame({"recipe": "robust", "loss": table["loss"].unique(), "training_s": 9.0})
     return answer(tables, table, cost, QUESTION)
+
+
+def test_the_first_sentence_states_that_trainings_had_not_converged():
+    text = paragraph(metrics_rows({"bce": 0.0, "focal": 0.25}), verdict=RISING)
+    assert text.startswith("**2 of 2 trainings had not converged** (bce: 1 still improving; focal")
+    assert "**focal** reached the highest" in text
 
 
 def test_the_answer_names_the_best_loss_its_difference_and_what_the_results_are_about():

@@ -13,8 +13,8 @@ from tumorseg.core.places import LIBRARY, SCRIPTS
 
 # From the ground up. A folder may import from every floor below its own, never from its own floor.
 FLOORS = (
-    ("core", "phantom", "networks", "distances", "metrics"),
-    ("imaging", "loss_kit", "evaluation", "statistics", "privacy"),
+    ("core", "phantom", "distances", "metrics"),
+    ("networks", "imaging", "loss_kit", "evaluation", "statistics", "privacy"),
     ("outlines", "formats", "losses", "audit"),
     ("data", "annotations"),
     ("training", "sources"),

@@ -96,9 +96,10 @@ def run(
     state: Path | None = None,
     report: Callable[[str], None] = lambda text: None,
     training_cases: Cases | None = None,
+    precision: str = "float32",
 ) -> Outcome:
     """One training as scripts/train.py does it."""
-    machine = device.start(wanted="cpu", threads=1, seed=plan.seed)
+    machine = device.start(wanted="cpu", threads=1, seed=plan.seed, precision=precision)
     parts = (training_cases or cases(10, 1), cases(2, 2))
     options = {"machine": machine, "state": state}
     return Training(network(), CaseLoss(loss), plan, *parts, **options).run(report)
@@ -166,14 +167,17 @@ def test_a_stopped_training_resumes_and_ends_bit_identical(uninterrupted, tmp_pa
     assert_same(undisturbed, resumed)
 
 
-def test_a_unet_killed_with_sigkill_resumes_and_ends_bit_identical(tmp_path):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_unet_killed_with_sigkill_resumes_and_ends_bit_identical(tmp_path, precision):
     """The kill comes from outside, at any moment after the second epoch is stored."""
+    options = {"network": unet, "precision": precision}
     state = tmp_path / "state.npz"
     code = (
         f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
         "import test_training as t\n"
         f"state = t.Path({str(state)!r})\n"
-        "t.run(network=t.unet, state=state, report=lambda text: print(text, flush=True))\n"
+        f"t.run(network=t.unet, precision={precision!r}, state=state,\n"
+        "      report=lambda text: print(text, flush=True))\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     child = subprocess.Popen(
@@ -187,9 +191,10 @@ def test_a_unet_killed_with_sigkill_resumes_and_ends_bit_identical(tmp_path):
     assert printed[1].startswith("epoch 2/3")
     assert child.returncode == -signal.SIGKILL
     lines = []
-    resumed = run(network=unet, state=state, report=lines.append)
+    resumed = run(state=state, report=lines.append, **options)
     assert "resumes after epoch" in lines[0]
-    assert_same(run(network=unet), resumed)
+    assert_same(run(**options), resumed)
+    device.start(wanted="cpu", threads=1, seed=1)  # so that later tests compute in float32 again
 
 
 def test_a_finished_state_is_not_trained_again(tmp_path):

@@ -18,6 +18,7 @@ def job(**other) -> TrainingJob:
         "seed": 1,
         "threads": 1,
         "wanted_device": "cpu",
+        "precision": "float32",
         "code": "code",
         **{name: name for name in PATHS},
     }

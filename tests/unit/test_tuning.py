@@ -168,6 +168,7 @@ def arguments(packed: Path, out: Path, other: dict | None = None, **constants: f
         "seed": 1,
         "threads": 1,
         "wanted_device": "cpu",
+        "precision": "float32",
         "state_dir": str(out / "state"),
     }
     files = {argument: str(packed / name) for argument, name in CASES.items()}

@@ -15,9 +15,12 @@ DESCRIBED = ("describe", *SHOWN)  # where its seconds and memory are shown as we
 ANSWER = ("analyse", "show_statistics", "export_model", "predict", *SHOWN)
 FIGURES = (
     *("show_data", "show_network *", "show_losses", "show_tuning", "show_recipe *"),
-    *("show_results", "show_statistics", "show_cases", *DESCRIBED),
+    *("show_convergence", "show_results", "show_statistics", "show_cases", *DESCRIBED),
 )
 MEASURED = ("compare", "show_results", "describe", "show_recipe *", "show_cases", *ANSWER)
+
+
+CONVERGENCE = ("check_convergence", "show_convergence")
 
 
 def of_losses(first: str, recipe: str = "*", loss: str = "*") -> tuple[str, ...]:
@@ -31,6 +34,8 @@ def of_losses(first: str, recipe: str = "*", loss: str = "*") -> tuple[str, ...]
     }
     begin = list(steps).index(first)
     jobs = [job for step in list(steps.values())[begin:] for job in step]
+    if first in ("tune", "train"):
+        jobs += CONVERGENCE
     shown = [job for job in MEASURED if job != "show_recipe *"]
     return (*jobs, f"show_recipe {recipe}", *shown)
 
@@ -62,6 +67,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     # From a source's files to masks and folds.
     ("core/errors.py core/files.py core/places.py core/registry.py", EVERYTHING),
     ("core/cases.py core/images.py core/problems.py", DATA),
+    ("core/batch_norm.py", ("show_network *", *TUNED)),
     ("core/device.py", ("show_losses", "show_network *", *TUNED)),
     ("core/digests.py", ("describe", "export_model", "predict", *SHOWN)),
     ("imaging/kept_share.py ../compare_strips.py", ("compare_strips", "show_data", *DESCRIBED)),
@@ -84,7 +90,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("loss_kit/*", ("show_losses", *TUNED)),
     ("networks/*", ("show_network *", *TUNED)),
     ("training/plan.py tuning/search_space.py", ("plan", *TUNED)),
-    ("../plan.py", ("plan", *SHOWN)),
+    ("training/budget.py ../plan.py", ("plan", *SHOWN)),
     ("tuning/table1.py", ("show_tuning", *SHOWN)),
     ("training/* tuning/* ../tune.py", TUNED),
     ("../train.py", TRAINED),
@@ -96,11 +102,12 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("../measure_background.py", ("measure_background", "compare", "show_results", *DESCRIBED)),
     # Tables and figures.
     ("statistics/estimates.py", ("compare", "show_results", "show_recipe *", "describe", *ANSWER)),
+    ("statistics/convergence.py ../check_convergence.py", (*CONVERGENCE, *ANSWER)),
     ("statistics/* ../analyse.py", ANSWER),
     ("audit/findings.py audit/rows.py ../compare.py", ("compare", *DESCRIBED)),
     ("audit/*", ("compare", "show_data", "show_results", "show_recipe *", *DESCRIBED)),
     ("reporting/figure_style.py", FIGURES),
-    ("reporting/table_pages.py", ("show_data", "show_tuning", *METRICS)),
+    ("reporting/table_pages.py", ("show_data", "show_tuning", *CONVERGENCE, *METRICS)),
     (
         "reporting/page_parts.py",
         ("show_data", "show_recipe *", "show_cases", "predict", *DESCRIBED),
@@ -118,6 +125,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
         "reporting/behaviour_figures.py reporting/comparison_figures.py ../show_statistics.py",
         ("show_statistics", *SHOWN),
     ),
+    ("reporting/convergence_figures.py ../show_convergence.py", ("show_convergence", *SHOWN)),
     ("reporting/tuning_figures.py ../show_tuning.py", ("show_tuning", *SHOWN)),
     ("../show_recipe.py", ("show_recipe *", *SHOWN)),
     ("../show_results.py", ("show_results", *DESCRIBED)),

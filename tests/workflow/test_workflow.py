@@ -135,6 +135,9 @@ def test_report_holds_every_figure_and_table_and_needs_no_network(study, results
         "Fig. 5,",
         "Fig. S1,",
         "Training curves",
+        "Had the trainings converged?",
+        "Was the comparison fair?",
+        "Convergence of every training",
     ]
     wanted += ["Each loss against the reference", "Every pair of losses", "Every test case, worst"]
     wanted += ["Metrics of empty masks", "Audit of"]
@@ -148,6 +151,11 @@ def test_the_report_opens_with_the_answer_in_its_numbers(results):
     answer = (results / "answer.rst").read_text(encoding="utf-8")
     ranking = read_table(results / "tables/ranking.tsv").query("recipe == 'robust'")
     best = ranking.iloc[0]
+    ends = read_table(results / "tables/convergence.tsv").query("recipe == 'robust'")
+    open_ = int((ends["verdict"] != "converged").sum())
+    warning = f"**{open_} of {len(ends)} trainings had not converged**"
+    assert answer.startswith(warning) == (open_ > 0)
+    answer = answer.partition(". ")[2] if open_ else answer
     if best["mean"] > 0:
         words = "reached the highest patient-mean Dice"
         assert answer.startswith(f"**{best['loss']}** {words}")

@@ -8,6 +8,8 @@ sigmoid. With 3 input channels and base width 16 it has 1,941,105 parameters.
 import keras
 from keras import layers
 
+from tumorseg.core.batch_norm import FusedBatchNormalization
+
 DROPOUT = (0.1, 0.1, 0.2, 0.2, 0.3, 0.2, 0.2, 0.1, 0.1)
 
 
@@ -24,7 +26,7 @@ def _block(
             name=f"{name}_conv{index}",
         )(x)
         if norm:
-            x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm{index}")(x)
+            x = FusedBatchNormalization(momentum=0.9, name=f"{name}_norm{index}")(x)
         x = layers.Activation("relu", name=f"{name}_relu{index}")(x)
         if index == 1 and rate:
             x = layers.Dropout(rate, name=f"{name}_dropout")(x)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -28,10 +29,22 @@ def run_table(
         if item["status"] == "failed":
             where = f"{item['recipe']}/{item['loss']['name']} fold {item['fold']}"
             lines.append(("FAILED", f"{where}: {item['failure']}"))
-    lines += [("device", f"{first['device']['kind']}, {first['threads']} thread(s) a training")]
+    lines += [
+        ("device", f"{first['device']['kind']}, {first['threads']} thread(s) a training"),
+        ("precision of the trainings", precisions(trainings)),
+    ]
     lines += list(first["versions"].items())
     lines += [("last training finished (UTC)", max(item["finished"] for item in trainings))]
     return pd.DataFrame(lines, columns=["what", "value"])
+
+
+def precisions(trainings: list[TrainingRecord]) -> str:
+    """The number format of the trainings; where it differs, how many have each, and a warning."""
+    counts = Counter(str(item["device"]["precision"]) for item in trainings)
+    if len(counts) == 1:
+        return next(iter(counts))
+    each = ", ".join(f"{precision} in {number}" for precision, number in counts.items())
+    return f"MIXED: {each} trainings; differences between losses may come from it"
 
 
 def _data(cases: pd.DataFrame, folds: pd.DataFrame) -> list[Line]:

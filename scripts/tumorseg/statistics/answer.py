@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from tumorseg.statistics.comparison import FIXED, OWN, PRIMARY, SEEDS_FOR_A_LOSS, Question
+from tumorseg.statistics.convergence import warning_sentence
 from tumorseg.statistics.estimates import LEVEL, p_text
 
 
@@ -38,7 +39,8 @@ def answer(
 ) -> str:
     """The paragraph as plain text (valid reStructuredText).
 
-    tables: contrasts and ranking; cases: rows of metrics tables; cost: recipe, loss, training_s.
+    tables: contrasts, ranking and convergence; cases: rows of metrics tables; cost: recipe, loss,
+    training_s.
     """
     contrasts, recipe, reference = tables["contrasts"], question.recipe, question.reference
     order = tables["ranking"].query("recipe == @recipe").dropna(subset=["mean"])
@@ -51,6 +53,7 @@ def answer(
     else:
         no_tumour = f"**No loss found any tumour** with recipe {recipe}"
         sentences = [f"{no_tumour}: every patient-mean Dice is 0."]
+    sentences.insert(0, warning_sentence(tables["convergence"], recipe))
     sentences += [
         _primary(contrasts[contrasts["role"] == PRIMARY], reference),
         _not_different(contrasts, recipe, best),

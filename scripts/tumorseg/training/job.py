@@ -26,7 +26,7 @@ class TrainingJob:
         recipe: the recipe's name; settings: its content in the config.
         loss: the loss's name, its file in losses/ and its constants.
         seed: the comparison's number of the training; `random_seed` is what Keras gets.
-        wanted_device: auto, cpu, gpu or tpu.
+        wanted_device: auto, cpu, gpu or tpu; precision: auto, float32, bfloat16 or float16.
         state_dir: the folder for the state from which a killed training resumes.
         images_file, targets_file: the packed cases (.npy); placement_table: their order.
         code: digest of the code that trains.
@@ -42,6 +42,7 @@ class TrainingJob:
     seed: int
     threads: int
     wanted_device: str
+    precision: str
     state_dir: str
     images_file: str
     targets_file: str

@@ -23,7 +23,12 @@ def prepare(job: TrainingJob) -> "Training":
     The state file's name is a digest of everything that shapes the result, pixels included, so a
     state of other settings is never used.
     """
-    machine = device.start(wanted=job.wanted_device, threads=job.threads, seed=job.random_seed)
+    machine = device.start(
+        wanted=job.wanted_device,
+        threads=job.threads,
+        seed=job.random_seed,
+        precision=job.precision,
+    )
     from tumorseg.loss_kit.keras_loss import CaseLoss  # Keras must start after the device
     from tumorseg.training.loop import Cases, Training
 

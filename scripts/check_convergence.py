@@ -1,0 +1,66 @@
+"""Judges every training: had it converged, and had all losses the same chance?"""
+
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from tumorseg.core.files import read_table
+from tumorseg.core.records import TrainingRecord
+from tumorseg.reporting.table_pages import write_tables
+from tumorseg.statistics.convergence import convergence_table, fairness_table
+
+
+def epochs_of(record: TrainingRecord, history_table: str) -> pd.DataFrame:
+    """The history of one training with the names and settings that identify it."""
+    history = read_table(history_table)
+    if history.empty:  # it failed in its first epoch: one row without a score stands for it
+        history = pd.DataFrame({"epoch": [1], "val_iou": [float("nan")]})
+    return history[["epoch", "val_iou"]].assign(
+        recipe=record["recipe"],
+        loss=record["loss"]["name"],
+        seed=record["seed"],
+        fold=record["fold"],
+        status=record["status"],
+        chosen_epoch=record["chosen_epoch"],
+        precision=record["device"]["precision"],
+    )
+
+
+def main(
+    *,
+    histories: list[str],
+    settings_files: list[str],
+    tables: list[str],
+    pages: list[str],
+) -> None:
+    """Writes the tables convergence and fairness, as TSV and as pages.
+
+    Args:
+        histories: history.tsv of every training.
+        settings_files: settings.yaml of the same trainings, in the same order.
+        tables, pages: written, convergence and fairness as .tsv and .html.
+    """
+    records: list[TrainingRecord] = [
+        yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files
+    ]
+    pairs = zip(records, histories, strict=True)
+    table = convergence_table(pd.concat([epochs_of(*pair) for pair in pairs], ignore_index=True))
+    searches = pd.DataFrame(
+        [
+            {"recipe": r["recipe"], "loss": r["loss"]["name"], "trials": r["tuned"]["trials"]}
+            for r in records
+            if r["tuned"] and r["fold"] == records[0]["fold"] and r["seed"] == records[0]["seed"]
+        ]
+    )
+    write_tables(
+        {"convergence": table, "fairness": fairness_table(table, searches)}, [*tables, *pages]
+    )
+    for (recipe, verdict), rows in table.groupby(["recipe", "verdict"], sort=False):
+        print(f"{recipe}: {len(rows)} trainings {verdict}", flush=True)
+
+
+if "snakemake" in globals():
+    from tumorseg.workflow.job import run
+
+    run(main, snakemake)  # noqa: F821

@@ -1,0 +1,160 @@
+"""Had each training converged, and had every loss the same chance? Without both, a comparison of
+losses compares how long they were trained."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+SCORE = "val_iou"  # the score by which an epoch is chosen
+PART = 0.2  # a fifth of the epochs is compared with the fifth before it
+STILL_RISING = 0.01  # gain of validation IoU from one fifth to the next
+SHORTEST = 10  # epochs: in fewer, two fifths hold too few values
+NOTHING = 0.01  # validation IoU of a training that found no tumour
+
+CONVERGED, RISING, SHORT, EMPTY, FAILED = (
+    "converged",
+    "still improving",
+    "too few epochs to tell",
+    "nothing learned",
+    "failed",
+)
+
+
+class Convergence(NamedTuple):
+    """How one training ended.
+
+    gain: mean validation IoU of the last fifth of the epochs minus that of the fifth before it;
+    error: the standard error of the gain, from the differences between neighbouring epochs.
+    best_at_end: whether the best epoch lies within the last tenth.
+    """
+
+    verdict: str
+    gain: float
+    error: float
+    best_epoch: int
+    best_at_end: bool
+
+
+def convergence(scores: pd.Series | np.ndarray, failed: bool = False) -> Convergence:
+    """How a training ended, from the validation IoU after each of its epochs.
+
+    It is still improving where the gain exceeds STILL_RISING by more than its standard error, so
+    that the noise of a small validation set is not taken for progress.
+
+    >>> rising, flat = np.linspace(0, 0.8, 20), np.full(20, 0.8)
+    >>> convergence(rising).verdict, convergence(flat).verdict
+    ('still improving', 'converged')
+    """
+    values = np.asarray(scores, float)
+    epochs = len(values)
+    best = int(np.argmax(values)) + 1 if epochs else 0
+    gain = error = math.nan
+    if epochs >= SHORTEST:
+        part = max(2, round(PART * epochs))
+        last, before = values[-part:], values[-2 * part : -part]
+        gain = float(last.mean() - before.mean())
+        noise = float(np.median(np.abs(np.diff(values[-2 * part :])))) / 0.954  # of one epoch, SD
+        error = noise * math.sqrt(2 / part)
+    if failed:
+        verdict = FAILED
+    elif not epochs or values.max() < NOTHING:
+        verdict = EMPTY
+    elif epochs < SHORTEST:
+        verdict = SHORT
+    else:
+        verdict = RISING if gain - error > STILL_RISING else CONVERGED
+    return Convergence(verdict, gain, error, best, best > 0.9 * epochs if epochs else False)
+
+
+def convergence_table(trainings: pd.DataFrame) -> pd.DataFrame:
+    """One row per training: its length, its gain at the end, and whether it had converged.
+
+    Args:
+        trainings: one row per training and epoch: recipe, loss, seed, fold, status, epoch, val_iou,
+            chosen_epoch, precision.
+
+    Returns:
+        recipe, loss, seed, fold, epochs, chosen_epoch, best_val_iou, gain, gain_error, best_at_end,
+        below_other_folds (the median best_val_iou of the loss's other trainings minus this one's),
+        precision, verdict.
+    """
+    keys = ["recipe", "loss", "seed", "fold"]
+    rows = []
+    for names, history in trainings.groupby(keys, sort=False):
+        scores = history.sort_values("epoch")[SCORE].dropna()
+        first = history.iloc[0]
+        end = convergence(scores, failed=first["status"] != "ok")
+        row = dict(zip(keys, names, strict=True)) | {"epochs": len(scores)}
+        row |= {"chosen_epoch": int(first["chosen_epoch"]), "best_val_iou": scores.max()}
+        row |= {"gain": end.gain, "gain_error": end.error, "best_at_end": end.best_at_end}
+        rows.append(row | {"precision": first["precision"], "verdict": end.verdict})
+    table = pd.DataFrame(rows)
+    below = [
+        table.loc[
+            (table["recipe"] == row.recipe) & (table["loss"] == row.loss) & (table.index != index),
+            "best_val_iou",
+        ].median()
+        - row.best_val_iou
+        for index, row in zip(table.index, table.itertuples(), strict=True)
+    ]
+    table.insert(table.columns.get_loc("precision"), "below_other_folds", below)
+    return table
+
+
+def warning_sentence(table: pd.DataFrame, recipe: str) -> str:
+    """The report's first sentence where trainings had not converged; empty where all had."""
+    mine = table[table["recipe"] == recipe]
+    open_ = mine[mine["verdict"] != CONVERGED]
+    if open_.empty:
+        return ""
+    each = open_.groupby("loss", sort=False)["verdict"]
+    detail = "; ".join(f"{loss}: {_numbers(verdicts)}" for loss, verdicts in each)
+    return (
+        f"**{len(open_)} of {len(mine)} trainings had not converged** ({detail}): longer trainings "
+        "may change the order of the losses."
+    )
+
+
+def fairness_table(table: pd.DataFrame, searches: pd.DataFrame) -> pd.DataFrame:
+    """Whether all losses of a recipe had the same chance: one row per recipe and question.
+
+    Args:
+        table: as convergence_table returns it.
+        searches: recipe, loss, trials of the tuning of each loss; empty without tuning.
+
+    Returns:
+        recipe, question, answer (yes or no) and detail.
+    """
+    rows = []
+    for recipe, mine in table.groupby("recipe", sort=False):
+        asked = {
+            "all trainings converged": mine.groupby("loss", sort=False)["verdict"].agg(_counts),
+            "same number of epochs": mine.groupby("loss", sort=False)["epochs"].agg(_counts),
+            "same number of trainings": mine.groupby("loss", sort=False).size().astype(str),
+            "same precision": mine.groupby("loss", sort=False)["precision"].agg(_counts),
+        }
+        tuned = searches[searches["recipe"] == recipe] if len(searches) else searches
+        if len(tuned):
+            by_loss = tuned.groupby("loss", sort=False)["trials"].sum().astype(str)
+            asked["same number of tuning trials"] = by_loss
+        for question, by_loss in asked.items():
+            same = by_loss.nunique() == 1
+            if question == "all trainings converged":
+                same = bool((mine["verdict"] == CONVERGED).all())
+            shown = f"all losses: {by_loss.iloc[0]}" if by_loss.nunique() == 1 else ""
+            detail = shown or "; ".join(f"{loss}: {value}" for loss, value in by_loss.items())
+            rows.append((recipe, question, "yes" if same else "no", detail))
+    return pd.DataFrame(rows, columns=["recipe", "question", "answer", "detail"])
+
+
+def _counts(values: pd.Series) -> str:
+    """The values and how often each occurs, as text: "4 converged, 1 still improving"."""
+    return str(values.iloc[0]) if values.nunique() == 1 else _numbers(values)
+
+
+def _numbers(values: pd.Series) -> str:
+    """How often each value occurs, as text: "4 converged, 1 still improving"."""
+    counts = values.value_counts(sort=False)
+    return ", ".join(f"{number} {value}" for value, number in counts.items())

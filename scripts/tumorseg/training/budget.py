@@ -1,0 +1,59 @@
+"""How long trainings take on this machine, and how many epochs they need to converge."""
+
+import math
+import os
+import time
+
+import numpy as np
+
+from tumorseg.core.records import NetworkSettings
+
+GFLOP_128_16 = 4.52  # one training image through the U-Net, base width 16, 128x128: measured
+SHARE_OF_PEAK = 0.36  # speed of a training / of a single-precision matrix product: measured
+STEP_S, START_S = 0.02, 10  # time of a step and of a training apart from arithmetic: measured
+# Steps after which trainings of the recipe `robust` had converged, with every batch size tried:
+# 60 epochs of 215 slices in batches of 4 (docs/results.md); twice as many changed nothing.
+CONVERGED_STEPS = 3000
+
+
+def matrix_speed() -> float:
+    """GFLOP/s of a 1024 x 1024 single-precision matrix product on this machine, best of 5."""
+    a = np.random.default_rng(0).random((1024, 1024), np.float32)
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        a @ a
+        seconds.append(time.perf_counter() - started)
+    return 2 * 1024**3 / min(seconds) / 1e9
+
+
+def image_cost(network: NetworkSettings) -> float:
+    """Arithmetic of one image, as a multiple of that of base width 16 at 128 x 128."""
+    return (network["size_px"] / 128) ** 2 * (network["base_width"] / 16) ** 2
+
+
+def expected_seconds(
+    images: int, steps: float, trainings: int, cost: float, speed: float, threads: int
+) -> float:
+    """Seconds of all trainings on this machine's CPU.
+
+    Args:
+        images: images that pass through the network in training.
+        steps: batches.
+        trainings: processes that start, tuning included.
+        cost: image_cost of the network.
+        speed: matrix_speed of this machine.
+        threads: threads of one training; trainings run side by side.
+    """
+    overhead = trainings * START_S + steps * STEP_S
+    arithmetic = images * GFLOP_128_16 * cost / (speed * SHARE_OF_PEAK)
+    return arithmetic + overhead * threads / max(threads, os.cpu_count() or 1)
+
+
+def advised_epochs(cases: float, batch_size: int) -> int:
+    """The fewest epochs with which a training on so many cases is expected to converge.
+
+    >>> advised_epochs(cases=215, batch_size=4)
+    56
+    """
+    return math.ceil(CONVERGED_STEPS / max(1, math.ceil(cases / batch_size)))

@@ -1,0 +1,130 @@
+"""Promises of the check of convergence: progress is found, and noise is not taken for it."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tumorseg.reporting.convergence_figures import gain_figure
+from tumorseg.statistics.convergence import (
+    CONVERGED,
+    EMPTY,
+    FAILED,
+    RISING,
+    SHORT,
+    convergence,
+    convergence_table,
+    fairness_table,
+    warning_sentence,
+)
+
+
+def saturating(epochs: int, per_epoch: float, noise: float = 0.0, seed: int = 0) -> np.ndarray:
+    """A curve that approaches .7 exponentially, with noise."""
+    rise = 0.7 * (1 - np.exp(-per_epoch * np.arange(1, epochs + 1)))
+    return rise + np.random.default_rng(seed).normal(0, noise, epochs)
+
+
+def test_the_gain_is_the_difference_of_the_means_of_the_last_two_fifths():
+    end = convergence(np.arange(20) / 100)
+    assert end.gain == pytest.approx(0.04)  # four epochs later, .01 an epoch
+    assert (end.verdict, end.best_epoch, end.best_at_end) == (RISING, 20, True)
+
+
+def test_a_flat_curve_has_converged_without_gain_and_error():
+    end = convergence(np.full(30, 0.6))
+    assert (end.verdict, end.gain, end.error, end.best_epoch) == (CONVERGED, 0, 0, 1)
+    assert not end.best_at_end
+
+
+@pytest.mark.parametrize(("per_epoch", "verdict"), [(0.2, CONVERGED), (0.03, RISING)])
+def test_a_curve_that_saturates_has_converged_and_one_cut_short_has_not(per_epoch, verdict):
+    assert convergence(saturating(60, per_epoch)).verdict == verdict
+
+
+def test_noise_alone_is_seldom_taken_for_progress():
+    """800 flat trainings of 60 epochs whose validation IoU varies by .02 from epoch to epoch."""
+    verdicts = [convergence(saturating(60, 5, 0.02, seed)).verdict for seed in range(800)]
+    assert np.mean([verdict == RISING for verdict in verdicts]) < 0.05
+
+
+def test_progress_is_found_in_spite_of_noise():
+    """400 trainings of 22 epochs that would gain another .1, with the same noise."""
+    verdicts = [convergence(saturating(22, 0.07, 0.02, seed)).verdict for seed in range(400)]
+    assert np.mean([verdict == RISING for verdict in verdicts]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("scores", "failed", "verdict"),
+    [
+        (np.full(9, 0.6), False, SHORT),
+        (np.zeros(40), False, EMPTY),
+        ([], False, EMPTY),
+        (np.full(40, 0.6), True, FAILED),
+        ([], True, FAILED),
+    ],
+)
+def test_trainings_without_enough_to_judge_are_named_as_such(scores, failed, verdict):
+    assert convergence(scores, failed).verdict == verdict
+
+
+def trainings(**curves: np.ndarray) -> pd.DataFrame:
+    """Histories: a loss's name to the scores of both its folds."""
+    rows = []
+    for loss, scores in curves.items():
+        for fold, shift in ((1, 0.0), (2, -0.1)):
+            for epoch, score in enumerate(scores, start=1):
+                row = {"recipe": "robust", "loss": loss, "seed": 1, "fold": fold, "status": "ok"}
+                row |= {"epoch": epoch, "val_iou": score + shift, "chosen_epoch": len(scores)}
+                rows.append(row | {"precision": "float32"})
+    return pd.DataFrame(rows)
+
+
+def test_each_training_is_one_row_with_its_distance_from_the_other_folds():
+    table = convergence_table(trainings(bce=saturating(40, 0.3), focal=saturating(40, 0.02)))
+    assert list(zip(table["loss"], table["fold"], table["verdict"], strict=True)) == [
+        ("bce", 1, CONVERGED),
+        ("bce", 2, CONVERGED),
+        ("focal", 1, RISING),
+        ("focal", 2, RISING),
+    ]
+    np.testing.assert_allclose(table["below_other_folds"], [-0.1, 0.1, -0.1, 0.1])
+
+
+def test_the_first_sentence_names_what_had_not_converged_and_is_empty_where_all_had():
+    table = convergence_table(trainings(bce=saturating(40, 0.3), focal=saturating(40, 0.02)))
+    sentence = warning_sentence(table, "robust")
+    assert sentence.startswith("**2 of 4 trainings had not converged** (focal: 2 still improving)")
+    assert warning_sentence(table[table["loss"] == "bce"], "robust") == ""
+    assert warning_sentence(table, "paper") == ""
+
+
+def test_unequal_budgets_efforts_and_precisions_are_answered_with_no():
+    table = convergence_table(trainings(bce=saturating(40, 0.3), focal=saturating(20, 0.6)))
+    table.loc[0, "precision"] = "bfloat16"
+    searches = pd.DataFrame(
+        {"recipe": "robust", "loss": ["bce", "focal"], "trials": [3, 8]},
+    )
+    answers = fairness_table(table, searches).set_index("question")["answer"]
+    assert answers["all trainings converged"] == "yes"
+    assert answers["same number of trainings"] == "yes"
+    for question in ("same number of epochs", "same precision", "same number of tuning trials"):
+        assert answers[question] == "no", question
+
+
+def test_a_fair_comparison_is_answered_with_yes_throughout():
+    table = convergence_table(trainings(bce=saturating(40, 0.3), focal=saturating(40, 0.5)))
+    assert set(fairness_table(table, pd.DataFrame())["answer"]) == {"yes"}
+
+
+def test_failed_trainings_have_a_row_and_the_figure_counts_them():
+    history = trainings(bce=saturating(40, 0.3))
+    failed = history["fold"] == 2
+    history.loc[failed, ["status", "val_iou"]] = ["failed", math.nan]
+    table = convergence_table(history)
+    assert list(table["verdict"]) == [CONVERGED, FAILED]
+    text = "".join(
+        item.get_text() for item in gain_figure(table).findobj() if hasattr(item, "get_text")
+    )
+    assert "1 of 2 trainings had not converged; 1 without a gain" in text
