@@ -11,6 +11,7 @@ from tumorseg.statistics.convergence import (
     CONVERGED,
     EMPTY,
     FAILED,
+    NOISY,
     RISING,
     SHORT,
     convergence,
@@ -53,6 +54,16 @@ def test_progress_is_found_in_spite_of_noise():
     """400 trainings of 22 epochs that would gain another .1, with the same noise."""
     verdicts = [convergence(saturating(22, 0.07, 0.02, seed)).verdict for seed in range(400)]
     assert np.mean([verdict == RISING for verdict in verdicts]) > 0.9
+
+
+def test_a_curve_that_jumps_too_much_is_not_called_converged():
+    jumps = 0.5 + 0.2 * (-1.0) ** np.arange(10)
+    assert convergence(jumps).verdict == NOISY
+
+
+def test_a_gain_with_the_best_epoch_at_the_end_is_progress_whatever_the_noise():
+    end = convergence(0.5 + 0.2 * (-1.0) ** np.arange(1, 11) + 0.02 * np.arange(10))
+    assert (end.best_at_end, end.verdict) == (True, RISING)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ import pandas as pd
 SCORE = "val_iou"  # the score by which an epoch is chosen
 PART = 0.2  # a fifth of the epochs is compared with the fifth before it
 STILL_RISING = 0.01  # gain of validation IoU from one fifth to the next
+TOO_NOISY = 0.03  # standard error of that gain above which nothing can be said
 SHORTEST = 10  # epochs: in fewer, two fifths hold too few values
 NOTHING = 0.01  # validation IoU of a training that found no tumour
 
-CONVERGED, RISING, SHORT, EMPTY, FAILED = (
+CONVERGED, RISING, NOISY, SHORT, EMPTY, FAILED = (
     "converged",
     "still improving",
+    "too noisy to tell",
     "too few epochs to tell",
     "nothing learned",
     "failed",
@@ -41,7 +43,9 @@ def convergence(scores: pd.Series | np.ndarray, failed: bool = False) -> Converg
     """How a training ended, from the validation IoU after each of its epochs.
 
     It is still improving where the gain exceeds STILL_RISING by more than its standard error, so
-    that the noise of a small validation set is not taken for progress.
+    that the noise of a small validation set is not taken for progress; or exceeds STILL_RISING at
+    all and the best epoch is within the last tenth. Where the standard error is above TOO_NOISY,
+    nothing is claimed.
 
     >>> rising, flat = np.linspace(0, 0.8, 20), np.full(20, 0.8)
     >>> convergence(rising).verdict, convergence(flat).verdict
@@ -57,15 +61,18 @@ def convergence(scores: pd.Series | np.ndarray, failed: bool = False) -> Converg
         gain = float(last.mean() - before.mean())
         noise = float(np.median(np.abs(np.diff(values[-2 * part :])))) / 0.954  # of one epoch, SD
         error = noise * math.sqrt(2 / part)
+    best_at_end = best > 0.9 * epochs
     if failed:
         verdict = FAILED
     elif not epochs or values.max() < NOTHING:
         verdict = EMPTY
     elif epochs < SHORTEST:
         verdict = SHORT
+    elif gain - error > STILL_RISING or (gain > STILL_RISING and best_at_end):
+        verdict = RISING
     else:
-        verdict = RISING if gain - error > STILL_RISING else CONVERGED
-    return Convergence(verdict, gain, error, best, best > 0.9 * epochs if epochs else False)
+        verdict = NOISY if error > TOO_NOISY else CONVERGED
+    return Convergence(verdict, gain, error, best, bool(epochs) and best_at_end)
 
 
 def convergence_table(trainings: pd.DataFrame) -> pd.DataFrame:
