@@ -14,7 +14,10 @@ MARKERS = {
     "check_loss": "slow",
 }
 # Files of which the tests take minutes. Begun last, they would keep one process waiting at the end.
-LONGEST = ("test_tuning", "test_training", "test_loss_backends", "test_figures", "test_losses")
+LONGEST = (
+    *("test_privacy", "test_own_data", "test_tuning", "test_training", "test_loss_backends"),
+    *("test_figures", "test_losses"),
+)
 
 
 def functions(item: pytest.Function) -> Iterator[Callable]:
