@@ -85,6 +85,17 @@ def test_statistics_stay_float32_where_layers_compute_in_bfloat16(shape):
     np.testing.assert_allclose(ours.get_weights()[2], moved, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"axis": 1}, {"scale": False}, {"center": False}, {"dtype": "float64"}],
+    ids=["another axis", "no scale", "no offset", "float64"],
+)
+def test_what_the_kernel_cannot_do_is_left_to_keras(options):
+    x = inputs_of(SHAPES["2-D"])
+    theirs, ours = layers.BatchNormalization(**options), FusedBatchNormalization(**options)
+    np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True), atol=1e-5)
+
+
 def test_the_layer_comes_back_from_its_configuration():
     layer = FusedBatchNormalization(momentum=0.8, epsilon=1e-4, name="norm")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))

@@ -11,8 +11,8 @@ from tumorseg.core.device import fused_batch_norm
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Keras' batch normalisation over the last axis, with its weights, results and defaults.
 
-    2-D or 3-D inputs (batch, ..., channels). On backends without a fused kernel, and with masked
-    inputs, Keras' own computation runs. Statistics and weights are float32 in every precision.
+    2-D or 3-D inputs (batch, ..., channels). Where the kernel cannot do what is asked (another
+    backend or axis, float64, no scale or offset, masks), Keras' own computation runs. Statistics and weights are float32 in every precision.
     Source: Ioffe & Szegedy 2015.
     """
 
@@ -20,7 +20,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         """The normalised inputs; in training the moving averages take the batch's statistics in."""
         learns = bool(training) and self.trainable
         result = None
-        if mask is None and len(inputs.shape) in (4, 5):
+        dimensions = len(inputs.shape)
+        able = self.center and self.scale and not self.synchronized and mask is None
+        able = able and dimensions in (4, 5) and self.axis in (-1, dimensions - 1)
+        if able and self.compute_dtype != "float64":
             result = fused_batch_norm(
                 inputs,
                 self.gamma,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import IO
 
 CHANGES_NO_RESULT = True  # terminal output only (workflow/code_digest.py)
 
@@ -16,44 +17,43 @@ TENSORFLOW_START = re.compile(
     r"All log messages before absl::InitializeLog|oneDNN custom operations are on|"
     r"This TensorFlow binary is optimized|To enable the following instructions"
 )
-_stderr_lock = Lock()  # stderr is the whole process's
+_stderr_lock = Lock()
 
 
 @contextmanager
-def without_lines(noise: re.Pattern[str]) -> Iterator[None]:
-    """Holds back the process's stderr and prints it afterwards without the lines that match.
-
-    Lines from another thread are held back as well, so use it only around short calls.
-    """
-    with tempfile.TemporaryFile() as held:
+def _stderr_to(file: IO[bytes]) -> Iterator[None]:
+    """Sends the process's stderr into a file. It is the whole process's: threads take turns."""
+    with _stderr_lock:
         sys.stderr.flush()
         terminal = os.dup(2)
         try:
-            os.dup2(held.fileno(), 2)
+            os.dup2(file.fileno(), 2)
             yield
         finally:
             sys.stderr.flush()
             os.dup2(terminal, 2)
-            held.seek(0)
-            for line in held.read().splitlines(keepends=True):
-                if not noise.search(line.decode("utf-8", "replace")):
-                    os.write(terminal, line)
             os.close(terminal)
 
 
 @contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Silences C libraries' stderr while a damaged file is decoded; our own error replaces it.
+def without_lines(noise: re.Pattern[str]) -> Iterator[None]:
+    """Holds back stderr and prints it afterwards without the lines that match.
 
-    It redirects the stderr of the process, so threads take turns, and only calls to libraries that
-    print are wrapped.
+    Lines from another thread are held back as well, so use it only around short calls.
     """
-    with _stderr_lock, Path(os.devnull).open("wb") as devnull:
-        sys.stderr.flush()
-        saved_stderr = os.dup(2)
+    with tempfile.TemporaryFile() as held:
         try:
-            os.dup2(devnull.fileno(), 2)
-            yield
+            with _stderr_to(held):
+                yield
         finally:
-            os.dup2(saved_stderr, 2)
-            os.close(saved_stderr)
+            held.seek(0)
+            for line in held.read().splitlines(keepends=True):
+                if not noise.search(line.decode("utf-8", "replace")):
+                    os.write(2, line)
+
+
+@contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Silences C libraries' stderr while a damaged file is decoded; our own error replaces it."""
+    with Path(os.devnull).open("wb") as devnull, _stderr_to(devnull):
+        yield

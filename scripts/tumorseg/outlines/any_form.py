@@ -93,7 +93,7 @@ def _holds_rois(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as opened:
             return any(name.lower().endswith(".roi") for name in opened.namelist())
-    except Exception:
+    except Exception:  # no archive: the reader of its form reports the damage
         return False
 
 
@@ -104,7 +104,7 @@ def _dicom_form(path: Path) -> str:
         )
         modality = header.get("Modality", "")
         return {"SEG": "dicom_seg", "RTSTRUCT": "rtstruct"}.get(modality, "mask")
-    except Exception:
+    except Exception:  # the reader of masks reports what is wrong with the file
         return "mask"
 
 

@@ -1,5 +1,7 @@
-"""Had each training converged, and had every loss the same chance? Without both, a comparison of
-losses compares how long they were trained."""
+"""Judges trainings: had each converged, and had every loss the same chance?
+
+Without both, a comparison of losses compares how long they were trained.
+"""
 
 import math
 from typing import NamedTuple
