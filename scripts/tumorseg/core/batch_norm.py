@@ -12,7 +12,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Keras' batch normalisation over the last axis, with its weights, results and defaults.
 
     2-D or 3-D inputs (batch, ..., channels). Where the kernel cannot do what is asked (another
-    backend or axis, float64, no scale or offset, masks), Keras' own computation runs. Statistics and weights are float32 in every precision.
+    backend or axis, float64, no scale or offset, masks), Keras' own computation runs. Statistics
+    and weights are float32 in every shorter precision.
     Source: Ioffe & Szegedy 2015.
     """
 

@@ -72,7 +72,11 @@ def forest_figure(contrasts: pd.DataFrame, question: Question, losses: list[str]
         f"difference in patient-mean Dice from {question.reference} (percentage points)"
     )
     primary = (fixed["role"] == PRIMARY).all()
-    family = f"{len(names)} primary contrasts" if primary else "all exploratory contrasts"
+    family = (
+        f"{len(names)} primary contrast{'s' if len(names) > 1 else ''}"
+        if primary
+        else "all exploratory contrasts"
+    )
     subtitle = (
         f"{int(fixed['patients'].max())} patients; 95 % intervals; p: signed-rank, Holm over "
     )

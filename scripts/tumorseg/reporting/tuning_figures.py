@@ -8,6 +8,7 @@ import seaborn as sns
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from tumorseg.reporting.figure_style import LEGEND, WIDTH_IN, empty_figure, style, titled
 from tumorseg.tuning.results import values_text, winner
@@ -56,6 +57,7 @@ def curve_figure(searches: list[FinishedSearch], recipe: str) -> Figure:
                 axis.plot(last["epoch"], last["val_iou"], "x", color=colour, ms=7, mew=2)
         _star(axis, search, "epochs")
         axis.set(title=search.name, xlabel="epoch", ylabel="validation IoU (0 to 1)")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.set_ylim(bottom=0)
         if len(trials) <= LEGEND:
             axis.legend(fontsize=6.5)
@@ -93,6 +95,10 @@ def sensitivity_figure(searches: list[FinishedSearch], recipe: str) -> Figure:
         values = of_loss[0].best["searched"][name]
         if name == "learning_rate" or (not has_values(values) and values.get("log")):
             axis.set_xscale("log")
+            # Labels at 1, 2 and 5 times a power of ten: more would overlap in a panel this narrow.
+            axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+            axis.xaxis.set_minor_locator(NullLocator())
         axis.set(title=loss, xlabel=name.replace("_", " "), ylabel="validation IoU (0 to 1)")
         axis.set_ylim(bottom=0)
         if len(of_loss) > 1:
