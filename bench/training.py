@@ -35,16 +35,19 @@ def workflow(threads: int, normalisation: bool, precision: str) -> float:
     from tumorseg.core import device
 
     machine = device.start(wanted="cpu", threads=threads, seed=1, precision=precision)
+    import numpy as np
+
     from tumorseg.loss_kit.keras_loss import CaseLoss
     from tumorseg.networks import unet
-    from tumorseg.training.loop import Cases, Training
+    from tumorseg.training.cases import Cases
+    from tumorseg.training.loop import Training
     from tumorseg.training.plan import Plan
 
     images, masks = arrays()
     model = unet.build(normalisation=normalisation, dropout=0.0 if normalisation else 1.0)
     plan = Plan(3, BATCH, 1e-3, "constant", 0, 0.0, 0.97, 1.0, True, False, 1)
-    cases = Cases(images, masks)
-    validation = Cases(images[:BATCH], masks[:BATCH])
+    cases = Cases(images, masks, np.arange(len(images)))
+    validation = Cases(images, masks, np.arange(BATCH))
     loss = CaseLoss("bce")
     training = Training(model, loss, plan, cases, validation, machine=machine)
     outcome = training.run(report=lambda text: None)

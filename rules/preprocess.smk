@@ -17,7 +17,7 @@ rule skull_strip:
         f"{TIMES}/skull_strip.tsv"
     conda:
         "../envs/imaging.yaml"
-    threads: 1
+    threads: 4
     resources:
         mem_mb=1500,
     params:
@@ -41,7 +41,7 @@ rule rasterize:
         f"{TIMES}/rasterize.tsv"
     conda:
         "../envs/imaging.yaml"
-    threads: 1
+    threads: 4
     resources:
         mem_mb=1000,
     params:
@@ -66,7 +66,7 @@ rule compare_strips:
         f"{TIMES}/compare_strips.tsv"
     conda:
         "../envs/imaging.yaml"
-    threads: 1
+    threads: 4
     resources:
         mem_mb=1500,
     params:

@@ -1,13 +1,13 @@
 """Measures on every case how much tumour each skull-stripping method removes."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_image, read_mask
+from tumorseg.core.parallel import by_processes
 from tumorseg.imaging.kept_share import KEPT_SHARE
 from tumorseg.imaging.skull_strip import brain_mask, mask_dice
 
@@ -59,7 +59,7 @@ def main(
     strip_methods_table: str,
     methods: list[str],
     method: str,
-    threads: int = 1,
+    cores: int = 1,
 ) -> None:
     """Writes strip_methods_table (stripping itself never uses it); prints the harmed cases.
 
@@ -69,7 +69,7 @@ def main(
         masks_table: masks.tsv, which gives the cases.
         strip_methods_table: one row per case and method.
         methods, method: the methods to compare; the one in use, whose harmed cases are printed.
-        threads: number of threads.
+        cores: processes that strip; the result does not depend on their number.
     """
     methods = list(dict.fromkeys([*methods, method]))
     cases = read_table(cases_table, text_columns=("true_brain",)).set_index("case")
@@ -83,8 +83,8 @@ def main(
         rows = compare_case(image_path, mask_path, brain_path, methods)
         return [{"case": case, **row} for row in rows]
 
-    with ThreadPoolExecutor(max(1, threads)) as pool:
-        table = pd.DataFrame([row for rows in pool.map(compare, names) for row in rows])
+    compared = by_processes(compare, ((name,) for name in names), cores)
+    table = pd.DataFrame([row for rows in compared for row in rows])
     write_table(table, strip_methods_table)
     print("\n".join(summary(table, cases["plane"])))
     for row in table[(table.method == method) & (table.tumour_kept < KEPT_SHARE)].itertuples():

@@ -2,14 +2,16 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from tumorseg.core.cases import PLANES
+from tumorseg.core.cases import PLANES, Case
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
+from tumorseg.core.parallel import by_threads
 from tumorseg.core.problems import Problem, stop_on_errors
 from tumorseg.data import reading
 from tumorseg.data.cohort import Cohort
@@ -45,7 +47,7 @@ def main(
         config: the whole config; only the number of folds is used, to check the number of patients.
         cases_table: cases.tsv.
         cases_dir, annotations_dir, true_brain_dir: folders of images, annotations, known brains.
-        cores: number of threads that read.
+        cores: number of threads that read, and of threads that write.
 
     Raises:
         UserError: the data has errors, or two cases get the same pseudonym.
@@ -55,25 +57,31 @@ def main(
     name_of = pseudonyms.namer(names, identifiers["key_file"], local.parent)
     cohort = Cohort()
     problems: list[Problem] = []
-    rows, sources, valid = [], [], True
+    sources: list[tuple[str, str, str, str, Path | str, Path | str | None]] = []
     targets = [Path(folder) for folder in (cases_dir, annotations_dir, true_brain_dir)]
     Path(cases_table).parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=Path(cases_table).parent) as folder:
         work = Path(folder)
         for target in targets:
             (work / target.name).mkdir()
-        for item in reading.read(source, data_dir, seed, cores):
-            new = [*item.problems, *cohort.add(item)]
-            problems += new
-            valid = valid and all(problem.severity != "error" for problem in new)
-            for case in item.cases if valid else []:
-                entry = item.entry.case if item.entry else case.case
-                name = name_of("case", entry) + case.case.removeprefix(entry)
-                patient = name_of("patient", case.patient)
-                rows.append(store_case(case, name, patient, work))
-                image = item.entry.image if item.entry else ""
-                annotation = item.entry.annotation if item.entry else ""
-                sources.append((name, patient, case.case, case.patient, image, annotation))
+
+        def checked_cases() -> Iterator[tuple[Case, str, str, Path]]:
+            """What store_case needs for each case; nothing more once the data has an error."""
+            valid = True
+            for item in reading.read(source, data_dir, seed, cores):
+                new = [*item.problems, *cohort.add(item)]
+                problems.extend(new)
+                valid = valid and all(problem.severity != "error" for problem in new)
+                for case in item.cases if valid else []:
+                    entry = item.entry.case if item.entry else case.case
+                    name = name_of("case", entry) + case.case.removeprefix(entry)
+                    patient = name_of("patient", case.patient)
+                    image = item.entry.image if item.entry else ""
+                    annotation = item.entry.annotation if item.entry else ""
+                    sources.append((name, patient, case.case, case.patient, image, annotation))
+                    yield case, name, patient, work
+
+        rows = list(by_threads(store_case, checked_cases(), cores))
         problems += cohort.final_problems(config["folds"]["count"], f"source {source['kind']}")
         stop_on_errors(problems)
         table = pd.DataFrame(rows)

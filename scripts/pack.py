@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tumorseg.core.arrays import written_rows
 from tumorseg.core.errors import UserError
-from tumorseg.core.files import read_table, write_atomically, write_table
+from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_image, read_mask
 from tumorseg.imaging.placement import network_input
 
@@ -39,35 +40,30 @@ def main(
             pixels; "robust" crops to the head, letterboxes, takes z-scores per case and sets mask
             pixels that are covered by half or more.
     """
-    images, targets, places = [], [], []
-    for row in read_table(cases_table).itertuples():
-        case = row.case
-        image = read_image(Path(stripped_dir) / f"{case}.png")
-        mask = read_mask(Path(masks_dir) / f"{case}.png")
-        spacing_mm = (row.pixel_height_mm, row.pixel_width_mm)
-        square, place = network_input(image, size_px, preparation, spacing_mm)
-        target = place.mask_forward(mask, nearest=preparation == "paper")
-        if not np.isfinite(square).all() or target.max(initial=0) > 1:
-            raise UserError(f"case {case}: the packed image is not finite or its mask not 0/1")
-        images.append(square)
-        targets.append(target)
-        places.append({"case": case, **asdict(place)})
-    _save(images_file, np.stack(images)[..., None])
-    _save(targets_file, np.stack(targets)[..., None])
+    cases, places, empty = read_table(cases_table), [], 0
+    shape = (len(cases), size_px, size_px, 1)
+    with (
+        written_rows(images_file, shape, np.float32) as add_image,
+        written_rows(targets_file, shape, np.uint8) as add_target,
+    ):
+        for row in cases.itertuples():
+            case = row.case
+            image = read_image(Path(stripped_dir) / f"{case}.png")
+            mask = read_mask(Path(masks_dir) / f"{case}.png")
+            spacing_mm = (row.pixel_height_mm, row.pixel_width_mm)
+            square, place = network_input(image, size_px, preparation, spacing_mm)
+            target = place.mask_forward(mask, nearest=preparation == "paper")
+            if not np.isfinite(square).all() or target.max(initial=0) > 1:
+                raise UserError(f"case {case}: the packed image is not finite or its mask not 0/1")
+            add_image(square[..., None])
+            add_target(target[..., None])
+            places.append({"case": case, **asdict(place)})
+            empty += int(target.max() == 0)
     write_table(pd.DataFrame(places), placement_table)
-    empty = sum(int(target.max() == 0) for target in targets)
     print(
-        f"packed {len(images)} cases at {size_px} px ({preparation}); "
+        f"packed {len(cases)} cases at {size_px} px ({preparation}); "
         f"{empty} have no tumour pixel at this size"
     )
-
-
-def _save(path: str, array: np.ndarray) -> None:
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-
-    write_atomically(path, write)
 
 
 if "snakemake" in globals():

@@ -69,14 +69,16 @@ def main(
         mirrored = settings["training"]["mirrored"]
         for role, into in (("test", folder), ("validation", folder / "validation")):
             rows = positions(folds, facts["fold"], role, places["case"])
-            inputs = with_channels(images[rows], settings["channels"])
-            probabilities = predict(model, inputs, batch_size, mirrored)[..., 0]
             into.mkdir(exist_ok=True)
-            for row, probability in zip(rows, probabilities, strict=True):
-                line = places.iloc[row].to_dict()
-                case = line.pop("case")
-                native = Placement(**line).back(probability)
-                write_png(into / f"{case}.png", quantised(native))
+            for start in range(0, len(rows), batch_size):
+                chosen = rows[start : start + batch_size]
+                inputs = with_channels(images[chosen], settings["channels"])
+                probabilities = predict(model, inputs, batch_size, mirrored)[..., 0]
+                for row, probability in zip(chosen, probabilities, strict=True):
+                    line = places.iloc[row].to_dict()
+                    case = line.pop("case")
+                    native = Placement(**line).back(probability)
+                    write_png(into / f"{case}.png", quantised(native))
         print(f"{folder}: predicted in {time.perf_counter() - started:.1f} s", flush=True)
 
 

@@ -1,6 +1,7 @@
 """Turns annotations into masks at native size; measures each tumour's area and shape."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_image, write_mask
+from tumorseg.core.parallel import by_processes
 from tumorseg.data import storing
 
 
@@ -51,6 +53,7 @@ def main(
     stripped_dir: str,
     masks_table: str,
     masks_dir: str,
+    cores: int = 1,
 ) -> None:
     """Writes masks/<case>.png and masks.tsv, one row per case.
 
@@ -63,28 +66,29 @@ def main(
         stripped_dir: the stripped images.
         masks_table: masks.tsv.
         masks_dir: folder of the masks.
+        cores: processes that draw; the result does not depend on their number.
     """
-    rows = []
-    for case in read_table(cases_table).itertuples():
-        path = Path(annotations_dir) / Path(case.annotation).name
-        mask = storing.load_annotation(path, case.height_px, case.width_px)
-        write_mask(Path(masks_dir) / f"{case.case}.png", mask)
-        brain_px = brain_area(read_image(Path(stripped_dir) / f"{case.case}.png"))
+
+    def rasterize(case: dict[str, Any]) -> dict[str, str | int | float]:
+        path = Path(annotations_dir) / Path(case["annotation"]).name
+        mask = storing.load_annotation(path, case["height_px"], case["width_px"])
+        write_mask(Path(masks_dir) / f"{case['case']}.png", mask)
+        brain_px = brain_area(read_image(Path(stripped_dir) / f"{case['case']}.png"))
         ratio = mask.sum() / brain_px if brain_px else np.nan
-        rows.append(
-            {
-                "case": case.case,
-                "patient": case.patient,
-                "plane": case.plane,
-                "tumour_px": int(mask.sum()),
-                "brain_px": brain_px,
-                "tumour_brain_ratio": ratio,
-                "perimeter_px": perimeter(mask),
-                "compactness": compactness(mask),
-                "gamma_msa": mean_gradient(mask),
-            }
-        )
-    table = pd.DataFrame(rows)
+        return {
+            "case": case["case"],
+            "patient": case["patient"],
+            "plane": case["plane"],
+            "tumour_px": int(mask.sum()),
+            "brain_px": brain_px,
+            "tumour_brain_ratio": ratio,
+            "perimeter_px": perimeter(mask),
+            "compactness": compactness(mask),
+            "gamma_msa": mean_gradient(mask),
+        }
+
+    cases = read_table(cases_table).to_dict("records")
+    table = pd.DataFrame(list(by_processes(rasterize, ((case,) for case in cases), cores)))
     write_table(table, masks_table)
     ratio = table["tumour_brain_ratio"]
     print(

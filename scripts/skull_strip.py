@@ -1,13 +1,13 @@
 """Strips every case with one method; writes brain masks, stripped images and a table."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_image, read_mask, write_mask, write_png
+from tumorseg.core.parallel import by_processes
 from tumorseg.imaging.skull_strip import brain_mask, mask_dice, size_warning, strip
 
 
@@ -19,7 +19,7 @@ def main(
     brain_dir: str,
     stripped_dir: str,
     method: str,
-    threads: int = 1,
+    cores: int = 1,
 ) -> None:
     """Writes <brain_dir>/<case>.png, <stripped_dir>/<case>.png and strip_table.
 
@@ -32,7 +32,7 @@ def main(
         brain_dir: folder of the brain masks.
         stripped_dir: folder of the stripped images.
         method: one of imaging.skull_strip.METHODS.
-        threads: number of threads; the result does not depend on it.
+        cores: processes that strip; the result does not depend on their number.
     """
     cases = read_table(cases_table, text_columns=("true_brain",))
     results = Path(cases_table).parent
@@ -56,8 +56,8 @@ def main(
             "warning": size_warning(brain, method),
         }
 
-    with ThreadPoolExecutor(max(1, threads)) as pool:
-        table = pd.DataFrame(list(pool.map(strip_case, cases["case"], cases["true_brain"])))
+    items = zip(cases["case"], cases["true_brain"], strict=True)
+    table = pd.DataFrame(list(by_processes(strip_case, items, cores)))
     write_table(table, strip_table)
     for row in table.dropna(subset="warning").itertuples():
         print(f"WARNING case {row.case}: {row.warning} (method {method})", file=sys.stderr)

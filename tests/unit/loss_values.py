@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from tumorseg.core import registry
-from tumorseg.core.device import value_and_gradient
+from tumorseg.core.backend import value_and_gradient
 from tumorseg.loss_kit.check import check_loss
 from tumorseg.loss_kit.keras_loss import CaseLoss
 

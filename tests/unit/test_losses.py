@@ -259,7 +259,7 @@ def test_logits_give_what_their_probabilities_give(name):
 
 
 def test_extreme_logits_keep_their_loss_and_gradient_in_float32():
-    from tumorseg.core.device import value_and_gradient
+    from tumorseg.core.backend import value_and_gradient
 
     loss = CaseLoss("bce", {"from_logits": True})
     truth = np.array([[[1.0]], [[0.0]]], np.float32)

@@ -22,8 +22,9 @@ from tumorseg.core.places import SCRIPTS
 from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.networks.unet import build
 from tumorseg.training import loop
+from tumorseg.training.cases import Cases
 from tumorseg.training.inference import predict
-from tumorseg.training.loop import Cases, Training
+from tumorseg.training.loop import Training
 from tumorseg.training.plan import Plan
 from tumorseg.training.state import HISTORY, Outcome
 
@@ -83,9 +84,8 @@ def cases(count: int, seed: int) -> Cases:
         disc = (rows - y) ** 2 + (columns - x) ** 2 < radius**2
         images.append(random.normal(0, 0.3, disc.shape) + 2 * disc)
         masks.append(disc)
-    return Cases(
-        np.array(images, np.float32)[..., None], np.array(masks).astype(np.uint8)[..., None]
-    )
+    masks = np.array(masks).astype(np.uint8)
+    return Cases(np.array(images, np.float32)[..., None], masks[..., None], np.arange(count))
 
 
 def run(
@@ -295,7 +295,9 @@ def test_another_seed_gives_another_training():
 
 
 def test_each_epoch_has_its_own_order_and_contains_every_case_once():
-    part = Cases(np.arange(10, dtype=np.float32).reshape(10, 1, 1, 1), np.zeros((10, 1, 1, 1)))
+    numbers = np.arange(10)
+    images = numbers.astype(np.float32).reshape(10, 1, 1, 1)
+    part = Cases(images, np.zeros((10, 1, 1, 1)), numbers)
     plan = replace(PLAN, augmentation=0)
     orders = []
     for epoch in (0, 1, 0):
@@ -363,7 +365,7 @@ def test_every_loss_of_the_folder_trains(loss):
     """Also those that need more than the mask (boundary) or derive a constant of it (wbce)."""
     training_cases = cases(6, 1)
     machine = device.start(wanted="cpu", threads=1, seed=1)
-    function = CaseLoss.fitted(loss, {}, training_cases.masks)
+    function = CaseLoss.fitted(loss, {}, training_cases.each_mask())
     settings = {"epochs": 8, "learning_rate": 0.01, "augmentation": 0, "mirrored": False}
     plan = replace(PLAN, **settings)
     ready = Training(plain(), function, plan, training_cases, cases(2, 2), machine=machine)

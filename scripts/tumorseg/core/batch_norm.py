@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from tumorseg.core.device import fused_batch_norm
+from tumorseg.core.backend import fused_batch_norm
 
 
 @keras.saving.register_keras_serializable("tumorseg")

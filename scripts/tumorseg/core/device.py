@@ -1,4 +1,7 @@
-"""Finds the device: CPU, one or several GPUs, or a TPU. The only module that names a backend."""
+"""Finds the device (CPU, one or several GPUs, a TPU) and runs an epoch of training on it.
+
+Only this module and core/backend.py name a backend.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -139,16 +142,16 @@ def _tensorflow(wanted: str, threads: int) -> Device:
     return Device("gpu", len(gpus), precision, "tensorflow", strategy)
 
 
-def cpu_precision(cpu_flags: str | None = None) -> str:
-    """bfloat16 on a CPU with instructions for it, else float32.
+def cpu_precision(cpuinfo: str | None = None) -> str:
+    """bfloat16 on a CPU that is faster in it, else float32.
 
-    Measured (bench/training.py): 2.0 times float32 with AMX, 1.7 times with AVX-512 BF16 alone; a
-    tenth of it without both. cpu_flags: the text of /proc/cpuinfo, read where it is None.
+    Measured (bench/training.py), times float32: 2.0 with AMX; 1.7 with AVX-512 BF16 of AMD, but .65
+    with that of Intel without AMX; .1 without any. cpuinfo: the text of /proc/cpuinfo, None reads.
     """
-    if cpu_flags is None:
-        cpuinfo = Path("/proc/cpuinfo")
-        cpu_flags = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
-    fast = {"amx_bf16", "avx512_bf16"} & set(cpu_flags.split())
+    if cpuinfo is None:
+        cpuinfo = path.read_text("utf-8") if (path := Path("/proc/cpuinfo")).is_file() else ""
+    words = set(cpuinfo.split())
+    fast = "amx_bf16" in words or {"avx512_bf16", "AuthenticAMD"} <= words
     return "bfloat16" if fast else "float32"
 
 
@@ -180,71 +183,3 @@ def _dataset(batches: Batches) -> Any:
     options.deterministic = True
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return data.prefetch(2).with_options(options)
-
-
-def value_and_gradient(
-    function: Callable[[Any], Any], at: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The values of a keras.ops function at an array, and the gradient of their sum there.
-
-    Keras has no function for gradients; each backend has its own.
-    """
-    import keras
-
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        x = tf.convert_to_tensor(at)
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            values = function(x)
-        gradient = tape.gradient(values, x)
-    elif backend == "jax":
-        import jax
-
-        values = function(at)
-        gradient = jax.grad(lambda x: function(x).sum())(at)
-    else:
-        import torch
-
-        x = torch.tensor(at, requires_grad=True)
-        values = function(x)
-        (gradient,) = torch.autograd.grad(values.sum(), x)
-    to_numpy = keras.ops.convert_to_numpy
-    return to_numpy(values), to_numpy(gradient)
-
-
-def fused_batch_norm(
-    x: Any, scale: Any, offset: Any, mean: Any, variance: Any, *, epsilon: float, training: bool
-) -> tuple[Any, Any, Any] | None:
-    """Batch normalisation over all axes but the last in one kernel; None if the backend has none.
-
-    x: (batch, ..., channels) of any float type, 2-D or 3-D; the rest (channels,) float32. In
-    training x is normalised with its own mean and variance, otherwise with those given. Returns
-    the normalised x, and the mean and the biased variance that normalised it.
-    """
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return None
-    import tensorflow as tf
-
-    # The kernel takes (batch, height, width, channels): depth goes into the height.
-    shape = tf.shape(x)
-    flat = x if len(x.shape) == 4 else tf.reshape(x, [shape[0], -1, shape[-2], x.shape[-1]])
-    none = tf.zeros([0], tf.float32)
-    y, used_mean, used_variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=flat,
-        scale=scale,
-        offset=offset,
-        mean=none if training else mean,
-        variance=none if training else variance,
-        epsilon=epsilon,
-        is_training=training,
-        data_format="NHWC",
-    )
-    if training:  # the kernel returns the variance of a sample, n / (n - 1) of the biased one
-        count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
-        used_variance = used_variance * (count - 1.0) / count
-    return (y if len(x.shape) == 4 else tf.reshape(y, shape)), used_mean, used_variance

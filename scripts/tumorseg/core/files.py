@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -10,11 +11,12 @@ import pandas as pd
 from tumorseg.core.errors import UserError
 
 
-def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Calls write(temporary path), then renames the result to `path`: no half-written files.
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary path to write to; what is there at the end becomes `path`: no half-written files.
 
     The temporary file lies beside `path` and has its suffix, by which image and weight writers
-    choose the format.
+    choose the format. An error leaves `path` as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,11 +26,17 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     os.close(handle)
     temporary = Path(name)
     try:
-        write(temporary)
+        yield temporary
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Calls write(temporary path) and renames the result to `path` (`replacing`)."""
+    with replacing(path) as temporary:
+        write(temporary)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -1,9 +1,7 @@
 """Reads a data source into cases; both the import and the data check use it."""
 
 import unicodedata
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +12,7 @@ import numpy as np
 from tumorseg.core import registry
 from tumorseg.core.cases import Case, Entry
 from tumorseg.core.errors import UserError
+from tumorseg.core.parallel import by_threads
 from tumorseg.core.problems import DataError, Problem
 from tumorseg.data import entry_checks, slicing
 from tumorseg.data.settings import SliceSettings, SourceSettings
@@ -36,8 +35,8 @@ class ReadEntry(NamedTuple):
 def read(source: SourceSettings, data_dir: str, seed: int, cores: int = 1) -> Iterator[ReadEntry]:
     """Reads every entry of a source in the order of case names; bad data raises nothing.
 
-    source: the config's `source`. The problems of the list of entries come first. About `cores`
-    entries are read at the same time, and no more are held in memory.
+    source: the config's `source`. The problems of the list of entries come first. `cores`
+    entries are read at the same time, and few more are held in memory.
     """
     module, options = _module_and_options(source)
     if hasattr(module, "cases"):
@@ -46,16 +45,10 @@ def read(source: SourceSettings, data_dir: str, seed: int, cores: int = 1) -> It
         return
     entries, problems = listed(source, data_dir)
     yield ReadEntry(None, [], problems)
-    waiting: deque[tuple[Entry, Future[CasesAndProblems]]] = deque()
-    with ThreadPoolExecutor(cores) as pool:
-        for entry in entries:
-            waiting.append((entry, pool.submit(cases_of, entry, source)))
-            if len(waiting) > cores:
-                first, done = waiting.popleft()
-                yield ReadEntry(first, *done.result())
-        while waiting:
-            first, done = waiting.popleft()
-            yield ReadEntry(first, *done.result())
+    items = ((entry, source) for entry in entries)
+    done = by_threads(cases_of, items, cores)
+    for entry, (cases, found) in zip(entries, done, strict=True):
+        yield ReadEntry(entry, cases, found)
 
 
 def listed(source: SourceSettings, data_dir: str) -> tuple[list[Entry], list[Problem]]:

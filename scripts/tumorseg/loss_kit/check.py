@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tumorseg.core.device import value_and_gradient
+from tumorseg.core.backend import value_and_gradient
 from tumorseg.loss_kit.keras_loss import CaseLoss
 
 SHAPES = {"2-D": (4, 12, 10, 1), "3-D": (4, 6, 5, 4, 1)}

@@ -1,5 +1,6 @@
 """A loss of the folder losses/ as a Keras loss."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -33,8 +34,13 @@ class CaseLoss(keras.losses.Loss):
         return self._targets(masks) if self._targets else masks.astype(np.float32)
 
     @classmethod
-    def fitted(cls, name: str, constants: dict[str, Any], masks: np.ndarray) -> "CaseLoss":
-        """The loss with constants that it derives from training masks, unless they are given."""
+    def fitted(
+        cls, name: str, constants: dict[str, Any], masks: Iterable[np.ndarray]
+    ) -> "CaseLoss":
+        """The loss with constants that it derives from training masks, unless they are given.
+
+        masks: one case after another; most losses read none of them.
+        """
         constants_from = getattr(registry.entry("losses", name), "constants_from", None)
         return cls(name, (constants_from(masks) if constants_from else {}) | constants)
 

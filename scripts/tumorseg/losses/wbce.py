@@ -1,5 +1,7 @@
 """Weighted binary cross-entropy loss: a weight on the tumour."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from keras import KerasTensor
 
@@ -7,10 +9,11 @@ from tumorseg.loss_kit.constants import Switch, Weight
 from tumorseg.loss_kit.parts import case_loss, case_mean, true_class_and_log
 
 
-def constants_from(masks: np.ndarray) -> dict[str, float]:
+def constants_from(masks: Iterable[np.ndarray]) -> dict[str, float]:
     """The default weight: background over foreground pixels of the training masks (0/1)."""
-    foreground = int(np.count_nonzero(masks))
-    return {"weight": (masks.size - foreground) / max(1, foreground)}
+    counts = [(int(np.count_nonzero(mask)), mask.size) for mask in masks]
+    foreground, pixels = (sum(column) for column in zip(*counts, strict=True))
+    return {"weight": (pixels - foreground) / max(1, foreground)}
 
 
 @case_loss

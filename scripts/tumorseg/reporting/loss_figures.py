@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from tumorseg.core.device import value_and_gradient
+from tumorseg.core.backend import value_and_gradient
 from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.reporting.figure_style import LEGEND, WIDTH_IN, palette, style, titled
 

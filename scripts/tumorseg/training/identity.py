@@ -6,8 +6,6 @@ import sys
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-
 from tumorseg import __version__
 
 
@@ -21,14 +19,8 @@ def random_seed(seed: int, fold: int, tuning: bool = False) -> int:
 
 
 def content_digest(*parts: Any) -> str:
-    """20 hexadecimal digits that change with the content of any part: an array or plain values."""
-    content = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            content.update(np.ascontiguousarray(part).tobytes())
-        else:
-            content.update(json.dumps(part, sort_keys=True).encode())
-    return content.hexdigest()[:20]
+    """20 hexadecimal digits that change with any part: plain values, as JSON has them."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
 
 
 def versions() -> dict[str, str]:

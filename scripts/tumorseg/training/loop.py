@@ -7,7 +7,6 @@ undisturbed one.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,21 +16,12 @@ import numpy as np
 
 from tumorseg.core.device import Device
 from tumorseg.loss_kit.keras_loss import CaseLoss
+from tumorseg.training.adam import FusedAdam
 from tumorseg.training.augmentation import augment
+from tumorseg.training.cases import Cases
 from tumorseg.training.inference import predict
 from tumorseg.training.plan import Plan, has_horizon
 from tumorseg.training.state import Average, Outcome, restore, store
-
-
-@dataclass(frozen=True)
-class Cases:
-    """Packed cases: images (n, size, size, channels) float32, masks (n, size, size, 1) uint8."""
-
-    images: np.ndarray
-    masks: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.images)
 
 
 @keras.saving.register_keras_serializable("tumorseg")
@@ -76,7 +66,7 @@ def compile_model(
     if plan.warmup_epochs or has_horizon(plan.schedule):
         horizon = plan.epochs * steps_per_epoch if has_horizon(plan.schedule) else 0
         rate = Rate(plan.learning_rate, round(plan.warmup_epochs * steps_per_epoch), horizon)
-    optimizer = keras.optimizers.Adam(rate, weight_decay=plan.weight_decay or None)
+    optimizer = FusedAdam(rate, weight_decay=plan.weight_decay or None)
     model.compile(optimizer, loss, jit_compile=machine.xla)
 
 
@@ -87,7 +77,7 @@ def epoch_batches(
     order = np.random.default_rng([plan.seed, epoch]).permutation(len(cases))
     for start in range(0, len(order), plan.batch_size):
         chosen = np.sort(order[start : start + plan.batch_size])
-        images, masks = cases.images[chosen], cases.masks[chosen]
+        images, masks = cases.at(chosen)
         if plan.augmentation:
             random = np.random.default_rng([plan.seed, epoch, start])
             pairs = [
@@ -99,16 +89,26 @@ def epoch_batches(
         yield np.ascontiguousarray(images), loss.targets(masks)
 
 
-def validate(probability: np.ndarray, masks: np.ndarray, loss: CaseLoss) -> dict[str, float]:
-    """Loss, pooled IoU and mean Dice of the cases at threshold .5, at network size."""
-    truth, predicted = masks > 0, probability > 0.5
-    axes = tuple(range(1, truth.ndim))
-    both, total = (truth & predicted).sum(axes), truth.sum(axes) + predicted.sum(axes)
-    values = loss.call(loss.targets(masks), probability)
+def validate(model: keras.Model, cases: Cases, loss: CaseLoss, plan: Plan) -> dict[str, float]:
+    """Loss, pooled IoU and mean Dice of the cases at threshold .5, at network size.
+
+    Batch by batch, so that any number of cases fits into memory. Empty where a prediction is not
+    finite.
+    """
+    counts, values = [], []
+    for images, masks in cases.batches(plan.batch_size):
+        probability = predict(model, images, plan.batch_size, plan.mirrored)
+        if not np.isfinite(probability).all():
+            return {}
+        truth, predicted = masks > 0, probability > 0.5
+        axes = tuple(range(1, truth.ndim))
+        counts.append(np.stack([(truth & predicted).sum(axes), (truth | predicted).sum(axes)]))
+        values.append(keras.ops.convert_to_numpy(loss.call(loss.targets(masks), probability)))
+    both, either = np.concatenate(counts, axis=1)
     return {
-        "val_loss": float(keras.ops.convert_to_numpy(values).mean()),
-        "val_iou": float(both.sum() / max(1, (truth | predicted).sum())),
-        "val_dice": float(np.mean(2 * both / np.maximum(total, 1))),
+        "val_loss": float(np.concatenate(values).mean()),
+        "val_iou": float(both.sum() / max(1, either.sum())),
+        "val_dice": float(np.mean(2 * both / np.maximum(both + either, 1))),
     }
 
 
@@ -167,12 +167,11 @@ class Training:
         weights = model.get_weights()
         chosen = self.average.values or weights
         model.set_weights(chosen)
-        probability = predict(model, self.validation.images, plan.batch_size, plan.mirrored)
+        scores = validate(model, self.validation, self.loss, plan)
         model.set_weights(weights)
-        if not np.isfinite(probability).all():  # the last step broke the weights, not yet the loss
+        if not scores:  # the last step broke the weights, not yet the loss
             outcome.failure = f"the predictions were not finite in epoch {epoch + 1}"
             return None
-        scores = validate(probability, self.validation.masks, self.loss)
         best = max((row["val_iou"] for row in outcome.history), default=-1.0)
         if not plan.keep_best or scores["val_iou"] > best:
             outcome.weights = [weight.copy() for weight in chosen]
@@ -186,7 +185,7 @@ class Training:
 
     def _after_step(self) -> None:
         if self.plan.weight_average:
-            self.average.update(self.model.get_weights())
+            self.average.step(self.model.get_weights)
 
     def run(self, report: Callable[[str], None] = print) -> Outcome:
         """Trains all epochs that are left; reports a line after each."""

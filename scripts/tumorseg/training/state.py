@@ -1,5 +1,6 @@
 """The state of a training after an epoch, and the file from which a killed training resumes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from tumorseg.core.files import write_atomically
 
 HISTORY = ("epoch", "learning_rate", "loss", "val_loss", "val_iou", "val_dice", "seconds")
+STRIDE = 4  # steps between two that the average of the weights takes in
 
 
 @dataclass
@@ -27,20 +29,24 @@ class Average:
     """Exponential moving average of all weights, normalisation statistics included.
 
     decay: the share of the average that a step keeps; 0 averages nothing. The first steps keep
-    less, so that the untrained weights are soon forgotten.
+    less, so that the untrained weights are soon forgotten. Every STRIDE-th step is taken in, with
+    decay ** STRIDE: the same average, for a fraction of the time that fetching weights takes.
     """
 
     decay: float
     steps: int = 0
     values: list[np.ndarray] = field(default_factory=list)
 
-    def update(self, weights: list[np.ndarray]) -> None:
-        """Moves the average towards the weights after one more step."""
+    def step(self, weights: Callable[[], list[np.ndarray]]) -> None:
+        """Counts a step; each STRIDE-th moves the average towards the weights, which it fetches."""
         self.steps += 1
-        decay = min(self.decay, self.steps / (self.steps + 10))
+        if self.steps % STRIDE and self.values:
+            return
+        current = weights()
         if not self.values:
-            self.values = [weight.copy() for weight in weights]
-        for value, weight in zip(self.values, weights, strict=True):
+            self.values = [weight.copy() for weight in current]
+        decay = min(self.decay, self.steps / (self.steps + 10)) ** STRIDE
+        for value, weight in zip(self.values, current, strict=True):
             value += (1 - decay) * (weight - value)
 
 

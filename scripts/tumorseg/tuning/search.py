@@ -6,12 +6,9 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tumorseg.core.errors import UserError
-from tumorseg.core.files import read_table
 from tumorseg.core.records import Search
-from tumorseg.data.folds import positions
+from tumorseg.training.cases import cases_of_fold
 from tumorseg.training.identity import content_digest
 from tumorseg.training.job import TrainingJob
 from tumorseg.tuning.ray_session import session
@@ -72,10 +69,7 @@ def recipe_values(job: TrainingJob, space: dict[str, Any]) -> dict[str, Any]:
 
 def _cases_digest(job: TrainingJob) -> str:
     """A digest of the cases that the trials see: the fold's, without its test patients."""
-    table, order = read_table(job.folds_table), read_table(job.placement_table)["case"]
-    arrays = [np.load(path, mmap_mode="r") for path in (job.images_file, job.targets_file)]
-    rows = [positions(table, job.fold, role, order) for role in ("train", "validation")]
-    return content_digest(*[array[r] for r in rows for array in arrays])
+    return content_digest(*(cases.digest() for cases in cases_of_fold(job)))
 
 
 def _ray_space(search: Search) -> dict[str, Any]:

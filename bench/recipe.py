@@ -1,0 +1,218 @@
+"""What each ingredient of the recipe `robust` brings, on validation patients only.
+
+    snakemake --cores all results/<name>/folds.tsv results/<name>/pack/robust/images.npy ...
+    PYTHONPATH=scripts .venv/bin/python bench/recipe.py results/<name> [--variants base ...]
+
+Every variant differs in one thing from `base`. Each is trained with two losses of different kinds
+on folds 1 and 2; test patients take no part. Finished trainings are kept in
+<results>/recipe_search/, one file each, so the command continues where it stopped; the table at
+the end is read from these files.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+BASE = {
+    "epochs": 60,
+    "batch_size": 4,
+    "learning_rate": 2e-3,
+    "schedule": "cosine",
+    "warmup_epochs": 3,
+    "weight_decay": 0.0,
+    "weight_average": 0.98,
+    "augmentation": 1.0,
+}
+VARIANTS: dict[str, dict] = {
+    "base": {},
+    "constant, 1e-3": {"schedule": "constant", "learning_rate": 1e-3, "warmup_epochs": 1},
+    "30 epochs": {"epochs": 30},
+    "all augmentation": {"extra": ["gamma", "noise", "elastic"]},
+    "constant, 2e-3": {"schedule": "constant"},
+    "no augmentation": {"augmentation": 0.0},
+    "rate 1e-3": {"learning_rate": 1e-3},
+    "rate 4e-3": {"learning_rate": 4e-3},
+    "batch 8": {"batch_size": 8},
+    "100 epochs": {"epochs": 100},
+    "gamma and noise": {"extra": ["gamma", "noise"]},
+    "elastic": {"extra": ["elastic"]},
+    "strength 1.5": {"augmentation": 1.5},
+    "weight decay .01": {"weight_decay": 0.01},
+}
+LOSSES = {"dice_ce": {}, "bce": {}}
+AVERAGES = (0.0, 0.98, 0.995)
+CASE = ["average", "mirrored", "epoch", "seconds", "case", "both", "predicted", "true"]
+
+
+def varied(image: np.ndarray, mask: np.ndarray, extra: list[str], random: np.random.Generator):
+    """Candidates beyond the product's augmentation: gamma, noise, elastic deformation."""
+    if "elastic" in extra and random.random() < 0.5:
+        size = image.shape[0]
+        field = random.normal(size=(2, size, size)).astype(np.float32)
+        field = [cv2.GaussianBlur(part, (0, 0), size / 16) for part in field]
+        field = [part / part.std() * 0.02 * size * random.random() for part in field]
+        y, x = np.mgrid[:size, :size].astype(np.float32)
+        where = (x + field[0], y + field[1])
+        low = float(image.min())
+        image = cv2.remap(image, *where, cv2.INTER_LINEAR, borderValue=low).reshape(image.shape)
+        moved = cv2.remap(mask.astype(np.float32), *where, cv2.INTER_LINEAR)
+        mask = (moved >= 0.5).astype(np.uint8)
+    if "gamma" in extra and random.random() < 0.5:
+        low, high = image.min(), image.max()
+        share = (image - low) / (high - low)
+        image = low + share ** np.exp(random.uniform(-0.4, 0.4)) * (high - low)
+    if "noise" in extra and random.random() < 0.5:
+        image = image + random.normal(0, 0.1 * random.random(), image.shape)
+    return image.astype(np.float32), mask
+
+
+def train(folder: str, changes: dict, loss: str, fold: int, seed: int, output: str) -> None:
+    """One training; writes the counts of pixels of each validation case at some epochs."""
+    from tumorseg.core import device
+
+    machine = device.start(wanted="cpu", threads=1, seed=1000 * seed + fold, precision="auto")
+    from tumorseg.data import folds
+    from tumorseg.loss_kit.keras_loss import CaseLoss
+    from tumorseg.networks import unet
+    from tumorseg.training import loop
+    from tumorseg.training.cases import Cases
+    from tumorseg.training.inference import predict
+    from tumorseg.training.plan import Plan
+    from tumorseg.training.state import Average
+
+    root = Path(folder)
+    table = pd.read_csv(root / "folds.tsv", sep="\t", dtype={"case": str, "patient": str})
+    order = pd.read_csv(root / "pack/robust/placement.tsv", sep="\t", dtype={"case": str})["case"]
+    images = np.load(root / "pack/robust/images.npy")
+    masks = np.load(root / "pack/robust/targets.npy")
+    parts = []
+    for role in ("train", "validation"):
+        rows = folds.positions(table, fold, role, order)
+        parts.append(Cases(images, masks, rows))
+    names = list(order[rows])
+    changes = dict(changes)
+    extra, width = changes.pop("extra", []), changes.pop("base_width", 16)
+    if extra:
+        plain = loop.augment
+
+        def augment(image, mask, strength, random):
+            return varied(*plain(image, mask, strength, random), extra, random)
+
+        loop.augment = augment
+    plan = Plan(**BASE | changes, keep_best=False, mirrored=False, seed=1000 * seed + fold)
+    model = unet.build(
+        size_px=images.shape[1],
+        base_width=width,
+        dropout=0,
+        normalisation=True,
+        foreground_prior=0.1,
+    )
+    criterion = CaseLoss.fitted(loss, LOSSES[loss], parts[0].each_mask())
+    training = loop.Training(model, criterion, plan, *parts, machine=machine)
+    averages = [Average(decay) for decay in AVERAGES if decay]
+    after = training._after_step
+
+    def after_step() -> None:
+        after()
+        for average in averages:
+            average.step(model.get_weights)
+
+    training._after_step = after_step
+    rows = []
+    inputs, truth = parts[1].at(slice(None))
+    truth = truth > 0
+    seconds = 0.0
+    while not training.finished:
+        row = training.epoch()
+        if row is None:
+            break
+        seconds += row["seconds"]
+        if row["epoch"] % 5 and row["epoch"] != plan.epochs:
+            continue
+        own = model.get_weights()
+        for decay, weights in zip(AVERAGES, [own, *(a.values for a in averages)], strict=True):
+            model.set_weights(weights)
+            for mirrored in (False, True):
+                found = predict(model, inputs, 16, mirrored) > 0.5
+                for i, case in enumerate(names):
+                    counts = (found[i] & truth[i]).sum(), found[i].sum(), truth[i].sum()
+                    rows.append([decay, mirrored, row["epoch"], seconds, case, *counts])
+        model.set_weights(own)
+    frame = pd.DataFrame(rows, columns=CASE)
+    frame.to_csv(output + ".tmp", sep="\t", index=False)
+    Path(output + ".tmp").rename(output)
+
+
+def summary(folder: Path) -> pd.DataFrame:
+    """Pooled and per-image Dice, missed cases, of every variant, loss, fold, seed, epoch."""
+    frames = []
+    for path in sorted(folder.glob("*.tsv")):
+        variant, loss, fold, seed = path.stem.split("__")
+        data = pd.read_csv(path, sep="\t", dtype={"case": str})
+        data["dice"] = 2 * data["both"] / (data["predicted"] + data["true"]).clip(lower=1)
+        data["missed"] = data["both"] == 0
+        groups = data.groupby(["average", "mirrored", "epoch"])
+        frame = groups[["both", "predicted", "true", "missed", "seconds"]].sum()
+        frame["pooled"] = 2 * frame["both"] / (frame["predicted"] + frame["true"])
+        frame["image"] = groups["dice"].mean()
+        frame["seconds"] = groups["seconds"].first()
+        frame = frame.reset_index()[
+            ["average", "mirrored", "epoch", "pooled", "image", "missed", "seconds"]
+        ]
+        frames.append(frame.assign(variant=variant, loss=loss, fold=fold, seed=seed))
+    return pd.concat(frames)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
+    parser.add_argument("--losses", nargs="+", default=list(LOSSES))
+    parser.add_argument("--folds", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument("--at-once", type=int, default=2)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        train(**json.loads(options.one))
+        return
+    out = options.results / "recipe_search"
+    out.mkdir(exist_ok=True)
+
+    def run(variant: str, loss: str, fold: int, seed: int) -> None:
+        path = out / f"{variant}__{loss}__{fold}__{seed}.tsv"
+        if path.exists():
+            return
+        started = time.perf_counter()
+        job = {"folder": str(options.results), "changes": VARIANTS[variant], "loss": loss}
+        job |= {"fold": fold, "seed": seed, "output": str(path)}
+        command = [sys.executable, __file__, str(options.results), "--one", json.dumps(job)]
+        subprocess.run(command, check=True)
+        print(f"{path.stem}: {time.perf_counter() - started:.0f} s", flush=True)
+
+    jobs = [
+        (variant, loss, fold, seed)
+        for seed in options.seeds
+        for variant in options.variants
+        for loss in options.losses
+        for fold in options.folds
+    ]
+    with ThreadPoolExecutor(options.at_once) as pool:
+        list(pool.map(lambda job: run(*job), jobs))
+    table = summary(out)
+    last = table[table["epoch"] == table.groupby("variant")["epoch"].transform("max")]
+    columns = ["pooled", "image", "missed", "seconds"]
+    shown = last[last["mirrored"]].groupby(["variant", "average", "loss"])[columns].mean()
+    print(shown.round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The backend's own operations, for which Keras has none or a slower one.
+
+Only this module and core/device.py name a backend.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def value_and_gradient(
+    function: Callable[[Any], Any], at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The values of a keras.ops function at an array, and the gradient of their sum there.
+
+    Keras has no function for gradients; each backend has its own.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        x = tf.convert_to_tensor(at)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            values = function(x)
+        gradient = tape.gradient(values, x)
+    elif backend == "jax":
+        import jax
+
+        values = function(at)
+        gradient = jax.grad(lambda x: function(x).sum())(at)
+    else:
+        import torch
+
+        x = torch.tensor(at, requires_grad=True)
+        values = function(x)
+        (gradient,) = torch.autograd.grad(values.sum(), x)
+    to_numpy = keras.ops.convert_to_numpy
+    return to_numpy(values), to_numpy(gradient)
+
+
+def fused_batch_norm(
+    x: Any, scale: Any, offset: Any, mean: Any, variance: Any, *, epsilon: float, training: bool
+) -> tuple[Any, Any, Any] | None:
+    """Batch normalisation over all axes but the last in one kernel; None if the backend has none.
+
+    x: (batch, ..., channels) of any float type, 2-D or 3-D; the rest (channels,) float32. In
+    training x is normalised with its own mean and variance, otherwise with those given. Returns
+    the normalised x, and the mean and the biased variance that normalised it.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    # The kernel takes (batch, height, width, channels): depth goes into the height.
+    shape = tf.shape(x)
+    flat = x if len(x.shape) == 4 else tf.reshape(x, [shape[0], -1, shape[-2], x.shape[-1]])
+    none = tf.zeros([0], tf.float32)
+    y, used_mean, used_variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=flat,
+        scale=scale,
+        offset=offset,
+        mean=none if training else mean,
+        variance=none if training else variance,
+        epsilon=epsilon,
+        is_training=training,
+        data_format="NHWC",
+    )
+    if training:  # the kernel returns the variance of a sample, n / (n - 1) of the biased one
+        count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
+        used_variance = used_variance * (count - 1.0) / count
+    return (y if len(x.shape) == 4 else tf.reshape(y, shape)), used_mean, used_variance
+
+
+def fused_adam_step(
+    variable: Any, momentum: Any, velocity: Any, gradient: Any, *, rate: Any, step: Any, adam: Any
+) -> bool:
+    """One step of Adam on one variable, in one kernel that passes over the memory once.
+
+    Args:
+        variable: the backend's variable; momentum, velocity: Keras' variables of the optimizer.
+        gradient: dense, of the same shape.
+        rate: the learning rate.
+        step: the number of this step, from 1.
+        adam: the optimizer, for beta_1, beta_2 and epsilon.
+
+    Returns:
+        Whether it was done; False, and nothing changed, where the backend has no such kernel.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    step = tf.cast(step, tf.float32)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=momentum.value.handle,
+        v=velocity.value.handle,
+        beta1_power=tf.pow(adam.beta_1, step),
+        beta2_power=tf.pow(adam.beta_2, step),
+        lr=tf.cast(rate, tf.float32),
+        beta1=adam.beta_1,
+        beta2=adam.beta_2,
+        epsilon=adam.epsilon,
+        grad=gradient,
+    )
+    return True
