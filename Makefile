@@ -16,7 +16,7 @@ COVERED := 92
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv all test quick coverage lint bench bench-losses bench-distances bench-check torch docs lock
+.PHONY: help venv all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale torch docs lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -62,6 +62,9 @@ bench-distances: venv  ## speed of surface distances, compared with other librar
 
 bench-check: venv  ## speed of the data check at 314 and 10,000 slices
 	@PYTHONPATH=scripts $(BIN)/python bench/check.py $(ARGS)
+
+bench-scale: venv  ## seconds and memory from raw slices to one epoch, at 314 and 3,140 slices
+	@PYTHONPATH=scripts $(BIN)/python bench/scale.py $(ARGS)
 
 # PyTorch is used only in tests and benchmarks. PyPI has its CUDA build (several GB); for the CPU
 # build, set PIP_INDEX_URL to the index that PyTorch's "get started" page names for CPU.

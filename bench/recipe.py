@@ -1,12 +1,12 @@
-"""What each ingredient of the recipe `robust` brings, on validation patients only.
+"""What each ingredient of the recipe `robust` brings, on validation patients (docs/recipe.md).
 
     snakemake --cores all results/<name>/folds.tsv results/<name>/pack/robust/images.npy ...
-    PYTHONPATH=scripts .venv/bin/python bench/recipe.py results/<name> [--variants base ...]
+    PYTHONPATH=scripts .venv/bin/python bench/recipe.py results/<name> [--variants recipe cosine]
 
-Every variant differs in one thing from `base`. Each is trained with two losses of different kinds
-on folds 1 and 2; test patients take no part. Finished trainings are kept in
-<results>/recipe_search/, one file each, so the command continues where it stopped; the table at
-the end is read from these files.
+Every variant differs from the recipe of config.yaml in the settings that VARIANTS names. Each is
+trained with two losses of different kinds on folds 1 and 2; test patients take no part. All weight
+averages of AVERAGES are scored in one training, which they do not influence. A finished training
+is kept in <results>/recipe_search/, so the command continues where it stopped.
 """
 
 import argparse
@@ -20,32 +20,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+import yaml
 
-BASE = {
-    "epochs": 60,
-    "batch_size": 4,
-    "learning_rate": 2e-3,
-    "schedule": "cosine",
-    "warmup_epochs": 3,
-    "weight_decay": 0.0,
-    "weight_average": 0.98,
-    "augmentation": 1.0,
-}
+SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+COSINE = {"schedule": "cosine", "learning_rate": 2e-3, "warmup_epochs": 3}
 VARIANTS: dict[str, dict] = {
-    "base": {},
-    "constant, 1e-3": {"schedule": "constant", "learning_rate": 1e-3, "warmup_epochs": 1},
-    "30 epochs": {"epochs": 30},
-    "all augmentation": {"extra": ["gamma", "noise", "elastic"]},
-    "constant, 2e-3": {"schedule": "constant"},
-    "no augmentation": {"augmentation": 0.0},
-    "rate 1e-3": {"learning_rate": 1e-3},
-    "rate 4e-3": {"learning_rate": 4e-3},
+    "recipe": {},
+    "cosine": COSINE,
+    "cosine, 30 epochs": COSINE | {"epochs": 30},
+    "cosine, gamma noise elastic": COSINE | {"extra": ["gamma", "noise", "elastic"]},
+    "rate 2e-3": {"learning_rate": 2e-3},
     "batch 8": {"batch_size": 8},
-    "100 epochs": {"epochs": 100},
-    "gamma and noise": {"extra": ["gamma", "noise"]},
-    "elastic": {"extra": ["elastic"]},
-    "strength 1.5": {"augmentation": 1.5},
+    "no augmentation": {"augmentation": 0.0},
+    "augmentation 1.5": {"augmentation": 1.5},
     "weight decay .01": {"weight_decay": 0.01},
+    "100 epochs": {"epochs": 100},
 }
 LOSSES = {"dice_ce": {}, "bce": {}}
 AVERAGES = (0.0, 0.98, 0.995)
@@ -107,7 +96,10 @@ def train(folder: str, changes: dict, loss: str, fold: int, seed: int, output: s
             return varied(*plain(image, mask, strength, random), extra, random)
 
         loop.augment = augment
-    plan = Plan(**BASE | changes, keep_best=False, mirrored=False, seed=1000 * seed + fold)
+    config = yaml.safe_load((SCRIPTS.parent / "config.yaml").read_text(encoding="utf-8"))
+    settings = config["recipes"]["robust"]["training"] | changes
+    settings |= {"keep_best": False, "mirrored": False, "weight_average": 0.0}
+    plan = Plan(**settings, seed=1000 * seed + fold)
     model = unet.build(
         size_px=images.shape[1],
         base_width=width,
@@ -118,10 +110,8 @@ def train(folder: str, changes: dict, loss: str, fold: int, seed: int, output: s
     criterion = CaseLoss.fitted(loss, LOSSES[loss], parts[0].each_mask())
     training = loop.Training(model, criterion, plan, *parts, machine=machine)
     averages = [Average(decay) for decay in AVERAGES if decay]
-    after = training._after_step
 
     def after_step() -> None:
-        after()
         for average in averages:
             average.step(model.get_weights)
 
@@ -151,24 +141,44 @@ def train(folder: str, changes: dict, loss: str, fold: int, seed: int, output: s
     Path(output + ".tmp").rename(output)
 
 
+def scores(cases: pd.DataFrame) -> pd.Series:
+    """Pooled Dice, mean Dice and missed tumours of some cases."""
+    total = cases["predicted"] + cases["true"]
+    return pd.Series(
+        {
+            "pooled": 2 * cases["both"].sum() / max(1, total.sum()),
+            "image": (2 * cases["both"] / total.clip(lower=1)).mean(),
+            "missed": (cases["both"] == 0).sum(),
+        }
+    )
+
+
+def best_epoch(cases: pd.DataFrame, splits: int = 100) -> pd.Series:
+    """Scores of the epoch of the best pooled IoU, chosen on half of the cases for the other half.
+
+    On the same cases a chosen epoch would look better than it is.
+    """
+    random, names = np.random.default_rng(0), cases["case"].unique()
+    rows = []
+    for _ in range(splits):
+        chosen = cases["case"].isin(random.choice(names, len(names) // 2, replace=False))
+        sums = cases[chosen].groupby("epoch")[["both", "predicted", "true"]].sum()
+        iou = sums["both"] / (sums["predicted"] + sums["true"] - sums["both"])
+        rows.append(scores(cases[~chosen & (cases["epoch"] == iou.idxmax())]))
+    return pd.DataFrame(rows).mean()[["pooled", "image"]]
+
+
 def summary(folder: Path) -> pd.DataFrame:
-    """Pooled and per-image Dice, missed cases, of every variant, loss, fold, seed, epoch."""
-    frames = []
+    """A row for each variant, loss and weight average: means over folds and seeds."""
+    rows = []
     for path in sorted(folder.glob("*.tsv")):
-        variant, loss, fold, seed = path.stem.split("__")
+        variant, loss, *_ = path.stem.split("__")
         data = pd.read_csv(path, sep="\t", dtype={"case": str})
-        data["dice"] = 2 * data["both"] / (data["predicted"] + data["true"]).clip(lower=1)
-        data["missed"] = data["both"] == 0
-        groups = data.groupby(["average", "mirrored", "epoch"])
-        frame = groups[["both", "predicted", "true", "missed", "seconds"]].sum()
-        frame["pooled"] = 2 * frame["both"] / (frame["predicted"] + frame["true"])
-        frame["image"] = groups["dice"].mean()
-        frame["seconds"] = groups["seconds"].first()
-        frame = frame.reset_index()[
-            ["average", "mirrored", "epoch", "pooled", "image", "missed", "seconds"]
-        ]
-        frames.append(frame.assign(variant=variant, loss=loss, fold=fold, seed=seed))
-    return pd.concat(frames)
+        for average, cases in data[data["mirrored"]].groupby("average"):
+            last = scores(cases[cases["epoch"] == cases["epoch"].max()])
+            best = best_epoch(cases[cases["epoch"] >= 10]).add_prefix("best epoch, ")
+            rows.append({"variant": variant, "loss": loss, "average": average, **last, **best})
+    return pd.DataFrame(rows).groupby(["loss", "variant", "average"]).mean()
 
 
 def main() -> None:
@@ -207,11 +217,7 @@ def main() -> None:
     ]
     with ThreadPoolExecutor(options.at_once) as pool:
         list(pool.map(lambda job: run(*job), jobs))
-    table = summary(out)
-    last = table[table["epoch"] == table.groupby("variant")["epoch"].transform("max")]
-    columns = ["pooled", "image", "missed", "seconds"]
-    shown = last[last["mirrored"]].groupby(["variant", "average", "loss"])[columns].mean()
-    print(shown.round(3).to_string())
+    print(summary(out).round(3).to_string())
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from tumorseg.privacy import pseudonyms
 from tumorseg.privacy.local import local_only
 from tumorseg.privacy.pseudonyms import IdentifierSettings
 
+NAMES = ["case", "patient", "source_case", "source_patient", "image", "annotation"]
+
 
 def main(
     *,
@@ -39,25 +41,22 @@ def main(
     """Writes cases.tsv, images, annotations and known brains; reads everything, then all or none.
 
     Args:
-        source: the config's `source`.
-        data_dir: the folder of the data.
+        source, data_dir: the config's `source`; the folder of the data.
         seed: of cases that the source makes itself.
         identifiers: the config's `identifiers`.
         local_dir: gets names.tsv, the image and names of each pseudonym.
         config: the whole config; only the number of folds is used, to check the number of patients.
-        cases_table: cases.tsv.
-        cases_dir, annotations_dir, true_brain_dir: folders of images, annotations, known brains.
+        cases_table: written; cases_dir, annotations_dir, true_brain_dir: what it lists, written too.
         cores: number of threads that read, and of threads that write.
 
-    Raises:
-        UserError: the data has errors, or two cases get the same pseudonym.
+    Raises UserError where the data has errors, or two cases get the same pseudonym.
     """
     local = local_only(local_dir)
     names = "keep" if source["kind"] == "phantom" else identifiers["names"]
     name_of = pseudonyms.namer(names, identifiers["key_file"], local.parent)
     cohort = Cohort()
     problems: list[Problem] = []
-    sources: list[tuple[str, str, str, str, Path | str, Path | str | None]] = []
+    sources: list[tuple[str | Path | None, ...]] = []
     targets = [Path(folder) for folder in (cases_dir, annotations_dir, true_brain_dir)]
     Path(cases_table).parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=Path(cases_table).parent) as folder:
@@ -66,7 +65,7 @@ def main(
             (work / target.name).mkdir()
 
         def checked_cases() -> Iterator[tuple[Case, str, str, Path]]:
-            """What store_case needs for each case; nothing more once the data has an error."""
+            """The cases to store, as long as the data has no error."""
             valid = True
             for item in reading.read(source, data_dir, seed, cores):
                 new = [*item.problems, *cohort.add(item)]
@@ -76,9 +75,8 @@ def main(
                     entry = item.entry.case if item.entry else case.case
                     name = name_of("case", entry) + case.case.removeprefix(entry)
                     patient = name_of("patient", case.patient)
-                    image = item.entry.image if item.entry else ""
-                    annotation = item.entry.annotation if item.entry else ""
-                    sources.append((name, patient, case.case, case.patient, image, annotation))
+                    files = (item.entry.image, item.entry.annotation) if item.entry else ("", "")
+                    sources.append((name, patient, case.case, case.patient, *files))
                     yield case, name, patient, work
 
         rows = list(by_threads(store_case, checked_cases(), cores))
@@ -86,19 +84,14 @@ def main(
         stop_on_errors(problems)
         table = pd.DataFrame(rows)
         if table["case"].duplicated().any():
-            raise UserError(
-                "two cases have the same pseudonym; use another key (identifiers.key_file)"
-            )
+            raise UserError("two cases have the same pseudonym; set another identifiers.key_file")
         for target in targets:
             shutil.rmtree(target, ignore_errors=True)
             (work / target.name).replace(target)
-        columns = ["case", "patient", "source_case", "source_patient", "image", "annotation"]
-        write_table(pd.DataFrame(sources, columns=columns), local / "names.tsv")
+        write_table(pd.DataFrame(sources, columns=NAMES), local / "names.tsv")
         write_table(table, cases_table)
-    print(
-        f"imported {len(table)} cases of {table['patient'].nunique()} patients: "
-        + ", ".join(f"{(table['plane'] == plane).sum()} {plane}" for plane in PLANES)
-    )
+    of_planes = ", ".join(f"{(table['plane'] == plane).sum()} {plane}" for plane in PLANES)
+    print(f"imported {len(table)} cases of {table['patient'].nunique()} patients: {of_planes}")
 
 
 if "snakemake" in globals():

@@ -27,7 +27,7 @@ def brain_area(image: np.ndarray) -> int:
 
 def perimeter(mask: np.ndarray) -> float:
     """Length of all borders in pixels, measured between the centres of border pixels."""
-    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    contours = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
     return float(sum(cv2.arcLength(contour, True) for contour in contours))
 
 
@@ -74,14 +74,11 @@ def main(
         mask = storing.load_annotation(path, case["height_px"], case["width_px"])
         write_mask(Path(masks_dir) / f"{case['case']}.png", mask)
         brain_px = brain_area(read_image(Path(stripped_dir) / f"{case['case']}.png"))
-        ratio = mask.sum() / brain_px if brain_px else np.nan
         return {
-            "case": case["case"],
-            "patient": case["patient"],
-            "plane": case["plane"],
+            **{name: case[name] for name in ("case", "patient", "plane")},
             "tumour_px": int(mask.sum()),
             "brain_px": brain_px,
-            "tumour_brain_ratio": ratio,
+            "tumour_brain_ratio": mask.sum() / brain_px if brain_px else np.nan,
             "perimeter_px": perimeter(mask),
             "compactness": compactness(mask),
             "gamma_msa": mean_gradient(mask),

@@ -37,7 +37,9 @@ def trained(optimizer: keras.optimizers.Optimizer) -> np.ndarray:
 def test_every_setting_gives_the_weights_of_keras_adam(settings):
     for rate in (0.01, keras.optimizers.schedules.CosineDecay(0.1, STEPS)):
         expected = trained(keras.optimizers.Adam(rate, **settings))
-        np.testing.assert_allclose(trained(FusedAdam(rate, **settings)), expected, rtol=1e-5, atol=5e-6)
+        np.testing.assert_allclose(
+            trained(FusedAdam(rate, **settings)), expected, rtol=1e-5, atol=5e-6
+        )
 
 
 def test_the_steps_follow_the_formula_of_the_paper():

@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from tumorseg.core.cases import patients_needed
 from tumorseg.core.errors import UserError
@@ -34,6 +33,9 @@ def _parts(masks: pd.DataFrame, count: int, seed: int, remaining: int) -> list[n
     No part is empty, and at least `remaining` patients are outside each. Where balanced parts
     break that (few patients with many slices each), patients are distributed evenly instead.
     """
+    # Trainings import this module as well, and never need scikit-learn, which starts slowly.
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
     # Numbered by first appearance: scikit-learn sorts groups by name, and names may be pseudonyms.
     patients = pd.Series(pd.factorize(masks["patient"])[0])
     for splitter in (

@@ -145,6 +145,10 @@ class Training:
         with machine.scope():  # the optimizer's variables must live on every device too
             compile_model(model, loss, plan, self.steps, machine)
             model.optimizer.build(model.trainable_variables)
+            self.judged = model
+            if plan.weight_average:  # a network of their own: no weights need be set back
+                self.judged = keras.models.clone_model(model)
+                self.judged.compile(optimizer=None, jit_compile=machine.xla)
         self.variables = [*model.variables, *model.optimizer.variables]
         self.outcome, self.average = Outcome(), Average(plan.weight_average)
         if state is not None and state.is_file():
@@ -164,11 +168,10 @@ class Training:
         if not np.isfinite(value):
             outcome.failure = f"the loss became {value} in epoch {epoch + 1}"
             return None
-        weights = model.get_weights()
-        chosen = self.average.values or weights
-        model.set_weights(chosen)
-        scores = validate(model, self.validation, self.loss, plan)
-        model.set_weights(weights)
+        chosen = self.average.values or model.get_weights()
+        if self.judged is not model:
+            self.judged.set_weights(chosen)
+        scores = validate(self.judged, self.validation, self.loss, plan)
         if not scores:  # the last step broke the weights, not yet the loss
             outcome.failure = f"the predictions were not finite in epoch {epoch + 1}"
             return None
