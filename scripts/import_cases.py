@@ -46,7 +46,7 @@ def main(
         identifiers: the config's `identifiers`.
         local_dir: gets names.tsv, the image and names of each pseudonym.
         config: the whole config; only the number of folds is used, to check the number of patients.
-        cases_table: written; cases_dir, annotations_dir, true_brain_dir: what it lists, written too.
+        cases_table: written; cases_dir, annotations_dir, true_brain_dir: folders, written.
         cores: number of threads that read, and of threads that write.
 
     Raises UserError where the data has errors, or two cases get the same pseudonym.
