@@ -5,6 +5,8 @@ rule check_convergence:
     input:
         histories=collect(f"{MODEL}/history.tsv", **SET_UPS, **TRAININGS),
         settings_files=collect(f"{MODEL}/settings.yaml", **SET_UPS, **TRAININGS),
+        strip_methods_table=f"{RESULTS}/strip_methods.tsv",
+        masks_table=f"{RESULTS}/masks.tsv",
     output:
         tables=collect(f"{RESULTS}/tables/{{name}}.tsv", name=["convergence", "fairness"]),
         pages=[
@@ -22,6 +24,7 @@ rule check_convergence:
         mem_mb=1000,
     params:
         code=code("check_convergence.py"),
+        method=lookup(within=config, dpath="skull_strip/method"),
     script:
         "../scripts/check_convergence.py"
 

@@ -7,6 +7,7 @@ import yaml
 
 from tumorseg.core.files import read_table
 from tumorseg.core.records import TrainingRecord
+from tumorseg.imaging.kept_share import KEPT_SHARE
 from tumorseg.reporting.table_pages import write_tables
 from tumorseg.statistics.convergence import convergence_table, fairness_table
 
@@ -27,10 +28,27 @@ def epochs_of(record: TrainingRecord, history_table: str) -> pd.DataFrame:
     )
 
 
+def stripping(strip_methods_table: str, masks_table: str, method: str) -> dict[str, str]:
+    """The row of the fairness table that says how much tumour skull stripping removed."""
+    kept = read_table(strip_methods_table).merge(read_table(masks_table)[["case", "patient"]])
+    kept = kept[kept["method"] == method]
+    harmed = kept[kept["tumour_kept"] < KEPT_SHARE]
+    return {
+        "question": "no tumour lost to skull stripping",
+        "answer": "no" if len(harmed) else "yes",
+        "detail": f"{method} removes more than {1 - KEPT_SHARE:.0%} of the tumour in {len(harmed)} "
+        f"of {len(kept)} cases, {harmed['patient'].nunique()} of {kept['patient'].nunique()} "
+        "patients; the removed part counts as missed, for every loss",
+    }
+
+
 def main(
     *,
     histories: list[str],
     settings_files: list[str],
+    strip_methods_table: str,
+    masks_table: str,
+    method: str,
     tables: list[str],
     pages: list[str],
 ) -> None:
@@ -39,6 +57,9 @@ def main(
     Args:
         histories: history.tsv of every training.
         settings_files: settings.yaml of the same trainings, in the same order.
+        strip_methods_table, masks_table: how much of each case's tumour each method keeps; the
+            patient of each case.
+        method: the method of skull stripping in use.
         tables, pages: written, convergence and fairness as .tsv and .html.
     """
     records: list[TrainingRecord] = [
@@ -53,9 +74,15 @@ def main(
             if r["tuned"] and r["fold"] == records[0]["fold"] and r["seed"] == records[0]["seed"]
         ]
     )
-    write_tables(
-        {"convergence": table, "fairness": fairness_table(table, searches)}, [*tables, *pages]
-    )
+    fairness = fairness_table(table, searches)
+    lost = stripping(strip_methods_table, masks_table, method)
+    parts = [
+        part
+        for recipe, rows in fairness.groupby("recipe", sort=False)
+        for part in (rows, pd.DataFrame([{"recipe": recipe, **lost}]))
+    ]
+    fairness = pd.concat(parts, ignore_index=True)
+    write_tables({"convergence": table, "fairness": fairness}, [*tables, *pages])
     for (recipe, verdict), rows in table.groupby(["recipe", "verdict"], sort=False):
         print(f"{recipe}: {len(rows)} trainings {verdict}", flush=True)
 

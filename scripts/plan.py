@@ -40,7 +40,10 @@ def main(
     for name, recipe in recipes.items():
         epochs = recipe["training"]["epochs"]
         tuned = searches.get(name, {}).values()
-        tuning_epochs = scopes * sum(planned_epochs(search) for search in tuned)
+        tuning_epochs, without_horizon = (
+            scopes * sum(planned_epochs(search, horizon) for search in tuned)
+            for horizon in (True, False)
+        )
         images = int(training_cases * epochs * len(losses) * len(seeds))
         images += int(fold_cases * tuning_epochs)
         batch = recipe["training"]["batch_size"]
@@ -57,6 +60,7 @@ def main(
                 "epochs": epochs,
                 "advised_epochs": advised_epochs(fold_cases, batch),
                 "tuning_epochs": tuning_epochs,
+                "tuning_epochs_without_horizon": without_horizon,
                 "images_passed": images,
                 "estimated_min": round(seconds / 60, 1),
                 "memory_mb_a_training": round(1100 + 60 * batch * size),
@@ -73,6 +77,12 @@ def main(
             f"({threads} thread(s) per training), "
             f"{row.memory_mb_a_training} MB per training"
         )
+        if row.tuning_epochs_without_horizon < row.tuning_epochs:
+            print(
+                f"  {row.recipe}: its learning rate falls to 0 at the last epoch, so tuning trains "
+                f"every number of epochs by itself; schedule: constant would need "
+                f"{row.tuning_epochs_without_horizon} epochs of tuning"
+            )
         if row.epochs < row.advised_epochs:
             print(
                 f"WARNING {row.recipe}: {row.epochs} epochs are too few to converge with "

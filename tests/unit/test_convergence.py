@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import check_convergence
+from tumorseg.core.files import write_table
 from tumorseg.reporting.convergence_figures import gain_figure
 from tumorseg.statistics.convergence import (
     CONVERGED,
@@ -139,3 +141,21 @@ def test_failed_trainings_have_a_row_and_the_figure_counts_them():
         item.get_text() for item in gain_figure(table).findobj() if hasattr(item, "get_text")
     )
     assert "1 of 2 trainings had not converged; 1 without a gain" in text
+
+
+def test_tumour_that_skull_stripping_removed_is_counted_by_case_and_patient(tmp_path):
+    kept = pd.DataFrame(
+        {
+            "case": ["a1", "a2", "b1", "a1", "a2", "b1"],
+            "method": ["otsu"] * 3 + ["head"] * 3,
+            "tumour_kept": [0.5, 0.98, 1.0, 1.0, 1.0, 1.0],
+        }
+    )
+    write_table(kept, tmp_path / "methods.tsv")
+    masks = pd.DataFrame({"case": ["a1", "a2", "b1"], "patient": ["a", "a", "b"]})
+    write_table(masks, tmp_path / "masks.tsv")
+    files = str(tmp_path / "methods.tsv"), str(tmp_path / "masks.tsv")
+    harmed = check_convergence.stripping(*files, "otsu")
+    assert harmed["answer"] == "no"
+    assert "more than 1% of the tumour in 2 of 3 cases, 1 of 2 patients" in harmed["detail"]
+    assert check_convergence.stripping(*files, "head")["answer"] == "yes"

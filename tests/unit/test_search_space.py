@@ -35,6 +35,7 @@ def test_a_schedule_with_a_horizon_needs_a_training_for_every_number_of_epochs()
     assert [search["trials"] for search in searches] == [6, 30, 30]
     assert sum(map(search_space.planned_epochs, searches)) == 1155
     assert all("epochs" in search["space"] for search in searches)
+    assert sum(search_space.planned_epochs(search, horizon=False) for search in searches) == 330
 
 
 @pytest.mark.parametrize("loss", ["bce", "focal", "dice", "boundary"])

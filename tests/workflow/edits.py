@@ -71,7 +71,10 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("core/batch_norm.py", ("show_network *", *TUNED)),
     ("core/device.py core/backend.py", ("show_losses", "show_network *", *TUNED)),
     ("core/digests.py", ("describe", "export_model", "predict", *SHOWN)),
-    ("imaging/kept_share.py ../compare_strips.py", ("compare_strips", "show_data", *DESCRIBED)),
+    (
+        "imaging/kept_share.py ../compare_strips.py",
+        ("compare_strips", "show_data", "describe", *CONVERGENCE, *ANSWER),
+    ),
     ("imaging/skull_strip.py ../skull_strip.py", STRIPPED),
     ("imaging/placement.py", ("show_data", *PACKED)),
     ("imaging/* formats/* annotations/* ../import_cases.py", DATA),

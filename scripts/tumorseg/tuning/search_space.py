@@ -49,11 +49,16 @@ def resolve(preset: dict[str, Any], name: str, function: str, training: Training
     }
 
 
-def planned_epochs(search: Search) -> int:
-    """The epochs that a search trains where nothing is pruned."""
+def planned_epochs(search: Search, horizon: bool = True) -> int:
+    """The epochs that a search trains where nothing is pruned.
+
+    horizon: False gives those of a schedule without one, where the longest training of a grid
+    passes through all shorter ones.
+    """
     lengths = search["space"].get("epochs")
     if lengths and search["search"] == "grid":
-        return sum(lengths) * search["trials"] // len(lengths)
+        length = sum(lengths) if horizon else max(lengths)
+        return length * search["trials"] // len(lengths)
     return search["epochs"] * search["trials"]
 
 

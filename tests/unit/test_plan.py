@@ -1,0 +1,63 @@
+"""Promises of the plan that is printed before the first training."""
+
+import pandas as pd
+import pytest
+import yaml
+
+import plan
+from tumorseg.core.files import read_table, write_table
+from tumorseg.core.places import SCRIPTS
+from tumorseg.tuning import search_space
+
+CONFIG = yaml.safe_load((SCRIPTS.parent / "config.yaml").read_text(encoding="utf-8"))
+TRAINING_CASES = 215
+
+
+@pytest.fixture
+def printed(tmp_path, capsys):
+    """What the plan prints for the recipe robust with other settings, and its table."""
+
+    def run(preset: str = "robust", **settings) -> tuple[str, pd.Series]:
+        roles = ["train"] * TRAINING_CASES + ["validation"] * 38 + ["test"] * 61
+        folds = pd.DataFrame({"case": [f"c{i}" for i in range(len(roles))], "role": roles})
+        write_table(folds.assign(patient=folds["case"], fold=1), tmp_path / "folds.tsv")
+        recipe = CONFIG["recipes"]["robust"]
+        recipe = recipe | {"training": recipe["training"] | settings}
+        preset = CONFIG["tuning"]["presets"][preset]
+        search = search_space.resolve(preset, "tversky", "tversky", recipe["training"])
+        plan.main(
+            folds_table=str(tmp_path / "folds.tsv"),
+            plan_table=str(tmp_path / "plan.tsv"),
+            recipes={"robust": recipe},
+            searches={"robust": {"tversky": search}},
+            scopes=1,
+            losses=["tversky"],
+            seeds=[1, 2, 3],
+            network={"name": "unet", "size_px": 128, "base_width": 16},
+            threads=1,
+        )
+        return capsys.readouterr().out, read_table(tmp_path / "plan.tsv").iloc[0]
+
+    return run
+
+
+def test_the_recipe_is_not_warned_about_at_the_number_of_cases_that_it_was_chosen_with(printed):
+    text, row = printed()
+    assert "WARNING" not in text
+    assert row["trainings"] == 3
+    assert row["images_passed"] == TRAINING_CASES * (3 * 60 + row["tuning_epochs"])
+
+
+def test_too_few_epochs_are_warned_about_with_the_number_that_would_do(printed):
+    text, row = printed(epochs=20)
+    assert f"expected at least {row['advised_epochs']}; raise recipes.robust.training" in text
+    assert 20 < row["advised_epochs"] <= 60
+
+
+def test_a_grid_costs_the_longest_training_without_a_horizon_and_every_training_with_one(printed):
+    text, row = printed("paper")
+    assert row["tuning_epochs"] == 5 * 30
+    assert "by itself" not in text
+    text, row = printed("paper", schedule="cosine")
+    assert row["tuning_epochs"] == 5 * (5 + 10 + 15 + 20 + 25 + 30)
+    assert "schedule: constant would need 150 epochs of tuning" in text
