@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tumorseg.core.errors import UserError
 from tumorseg.core.parallel import CHUNK, by_processes, by_threads
 
 WAYS = pytest.mark.parametrize("way", [by_threads, by_processes])
@@ -27,14 +28,14 @@ def test_results_come_in_the_order_of_the_items(way, cores):
 
 def refuse(value: int) -> int:
     if value >= 4:
-        raise ValueError(f"item {value}")
+        raise UserError(f"item {value}")
     return value
 
 
 @WAYS
 @CORES
-def test_the_first_error_is_raised(way, cores):
-    with pytest.raises(ValueError, match="item 4"):
+def test_the_first_error_in_the_order_of_the_items_is_raised(way, cores):
+    with pytest.raises(UserError, match="item 4"):
         list(way(refuse, ((value,) for value in range(9)), cores))
 
 

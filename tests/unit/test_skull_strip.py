@@ -147,7 +147,7 @@ def results(tmp_path) -> Path:
     return tmp_path
 
 
-def strip_all(results: Path, folder: str, threads: int) -> pd.DataFrame:
+def strip_all(results: Path, folder: str, cores: int) -> pd.DataFrame:
     out = results / folder
     skull_strip.main(
         cases_table=str(results / "cases.tsv"),
@@ -156,13 +156,13 @@ def strip_all(results: Path, folder: str, threads: int) -> pd.DataFrame:
         brain_dir=str(out / "brain"),
         stripped_dir=str(out / "stripped"),
         method="otsu",
-        threads=threads,
+        cores=cores,
     )
     return read_table(out / "strip.tsv").set_index("case")
 
 
 def test_the_stage_writes_masks_images_and_a_table_with_warnings(results, capsys):
-    table = strip_all(results, "out", threads=1)
+    table = strip_all(results, "out", cores=1)
     assert table.at["inside", "true_brain_dice"] > 0.95
     assert np.isnan(table.at["scalp", "true_brain_dice"])
     assert table.at["void", "warning"] == "no brain found"
@@ -173,9 +173,9 @@ def test_the_stage_writes_masks_images_and_a_table_with_warnings(results, capsys
     assert (read_image(results / "out" / "stripped" / "inside.png") == image * brain).all()
 
 
-def test_the_number_of_threads_changes_no_byte(results):
-    strip_all(results, "one", threads=1)
-    strip_all(results, "three", threads=3)
+def test_the_number_of_cores_changes_no_byte(results):
+    strip_all(results, "one", cores=1)
+    strip_all(results, "three", cores=3)
     files = [path for path in (results / "one").rglob("*") if path.is_file()]
     assert len(files) == 7
     for path in files:
@@ -192,7 +192,7 @@ def test_the_comparison_names_each_case_whose_tumour_is_cut(results, capsys):
         strip_methods_table=str(results / "strip_methods.tsv"),
         methods=["none"],
         method="otsu",
-        threads=2,
+        cores=2,
     )
     table = read_table(results / "strip_methods.tsv").set_index(["case", "method"])
     assert len(table) == 6

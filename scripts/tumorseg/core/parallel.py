@@ -11,6 +11,8 @@ from typing import Any
 
 import joblib
 
+from tumorseg.core.errors import UserError
+
 CHUNK = 50  # items of a process between two waits for the slowest; their results are in memory
 
 
@@ -37,9 +39,20 @@ def by_processes(
     """function(*item) of each item, where Python computes, which only one thread does at a time.
 
     Items and results travel between processes and should be small. CHUNK items per core are read
-    and worked on at once. The first error is raised here.
+    and worked on at once. The first UserError, in the order of the items, is raised here.
     """
     items = iter(items)
     with joblib.Parallel(n_jobs=cores) as parallel:
         while chunk := list(islice(items, CHUNK * cores)):
-            yield from parallel(joblib.delayed(function)(*item) for item in chunk)
+            for result in parallel(joblib.delayed(_or_error)(function, item) for item in chunk):
+                if isinstance(result, UserError):
+                    raise result
+                yield result
+
+
+def _or_error(function: Callable[..., Any], item: tuple[Any, ...]) -> Any:
+    """The function's result, or its UserError: joblib would raise whichever comes first in time."""
+    try:
+        return function(*item)
+    except UserError as error:
+        return error
