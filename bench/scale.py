@@ -2,10 +2,11 @@
 
     make bench-scale [ARGS="--slices 314 3140 31400 --cores 2"]
 
-The generated heads of the default experiment are written once and linked as often as needed, each
-time as other patients. Every step runs in a process of its own, as in a job. Peak memory is that of
-all its processes together: `own` cannot be taken back by the system; `mapped` are pages of files,
-which it can. 31,400 slices need 15 GB of disk below --folder (default: the temporary folder).
+The generated heads of the default experiment are copied as often as needed, each time as other
+patients and with another corner pixel: the import refuses one image for two patients. Every step
+runs in a process of its own, as in a job. Peak memory is that of all its processes together: `own`
+cannot be taken back by the system; `mapped` are pages of files, which it can. 31,400 slices need 15
+GB of disk below --folder (default: the temporary folder).
 """
 
 import argparse
@@ -17,6 +18,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import cv2
 
 ORIGINALS = 314
 SIZE_PX = 128
@@ -42,15 +45,17 @@ def originals(folder: Path) -> list[tuple[str, str]]:
 
 
 def data(folder: Path, source: Path, facts: list[tuple[str, str]], count: int) -> None:
-    """A data folder of `count` slices, which are links to the originals."""
+    """A data folder of `count` slices: the originals, again and again; their masks are links."""
     lines = ["case\timage\tannotation\tpatient\tplane"]
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True)
     for number in range(count):
         copy, original = divmod(number, len(facts))
         files = [f"{name}/{number:05d}.png" for name in ("images", "masks")]
-        for name, file in zip(("images", "masks"), files, strict=True):
-            os.link(source / name / f"{original}.png", folder / file)
+        image = cv2.imread(str(source / f"images/{original}.png"), cv2.IMREAD_UNCHANGED)
+        image[0, 0] = copy
+        cv2.imwrite(str(folder / files[0]), image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        os.link(source / f"masks/{original}.png", folder / files[1])
         patient, plane = facts[original]
         lines.append(f"c{number:05d}\t{files[0]}\t{files[1]}\t{patient}-{copy}\t{plane}")
     (folder / "cases.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
