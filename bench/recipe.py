@@ -1,7 +1,8 @@
 """What each ingredient of the recipe `robust` brings, on validation patients (docs/recipe.md).
 
-    snakemake --cores all results/<name>/folds.tsv results/<name>/pack/robust/images.npy ...
-    PYTHONPATH=scripts .venv/bin/python bench/recipe.py results/<name> [--variants recipe cosine]
+    snakemake --cores all results/mine/folds.tsv results/mine/pack/robust/images.npy \\
+        --configfile experiments/mine.yaml     (splits and packs the slices; trains nothing)
+    PYTHONPATH=scripts .venv/bin/python bench/recipe.py results/mine [--variants recipe cosine]
 
 Every variant differs from the recipe of config.yaml in the settings that VARIANTS names. Each is
 trained with two losses of different kinds on folds 1 and 2; test patients take no part. All weight

@@ -1,6 +1,6 @@
 """Runs a function on many items with the cores that a job was given: in order, memory bounded.
 
-The result depends on no number of cores.
+The result does not depend on their number.
 """
 
 from collections import deque

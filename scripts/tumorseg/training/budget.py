@@ -11,8 +11,8 @@ from tumorseg.core.records import NetworkSettings
 GFLOP_128_16 = 4.52  # one training image through the U-Net, base width 16, 128x128: measured
 SHARE_OF_PEAK = 0.36  # speed of a training / of a single-precision matrix product: measured
 STEP_S, START_S = 0.02, 10  # time of a step and of a training apart from arithmetic: measured
-# Steps that trainings of the recipe `robust` need to converge: 60 epochs of 215 slices in batches of
-# 4, the only size tried (docs/recipe.md). After 2,000 steps 11 of 24 were still improving.
+# Steps that trainings of the recipe `robust` need to converge: 60 epochs of 215 slices in batches
+# of 4, the only size tried (docs/recipe.md). After 2,000 steps 11 of 24 were still improving.
 CONVERGED_STEPS = 3000
 
 
