@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -394,10 +393,19 @@ def wait_for(condition, seconds: float = 90) -> None:
         time.sleep(0.5)
 
 
+def runs_a_trial(node: int) -> bool:
+    """Whether a worker of this Ray node is at work in a trial: Ray then names it after the call."""
+    listed = subprocess.check_output(["ps", "-eo", "pid=,ppid=,pgid=,args="], text=True)
+    rows = [line.split(maxsplit=3) for line in listed.splitlines()]
+    group = {pid: group for pid, _, group, _ in rows}
+    parents = [parent for _, parent, _, call in rows if "ray::ResourceTrainable" in call]
+    return str(node) in {group.get(parent) for parent in parents}
+
+
 def test_a_search_joins_a_running_cluster_and_both_of_its_nodes_run_trials(
     packed, searched, tmp_path
 ):
-    """Each node has one CPU, so the two trials can only run at once if both nodes work."""
+    """Each node has one CPU and a trial takes one, so the second trial needs the second node."""
     short = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
     port = free_port()
     options = ("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={short}")
@@ -409,19 +417,19 @@ def test_a_search_joins_a_running_cluster_and_both_of_its_nodes_run_trials(
         address = re.search(rf"--address='([^']+:{port})'", log.read_text())[1]
         nodes.append(node(tmp_path, f"--address={address}"))
         wait_for(lambda: "block forever" in (tmp_path / "node1.log").read_text())
-        running = run_in_a_process(packed, tmp_path, epochs=40, RAY_ADDRESS=address)
-        text, _ = running.communicate(timeout=300)
-        assert running.returncode == 0, text
+        running = run_in_a_process(packed, tmp_path, RAY_ADDRESS=address)
+        at_work = set()
+        deadline = time.monotonic() + 300
+        while running.poll() is None and time.monotonic() < deadline:
+            at_work |= {process.pid for process in nodes if runs_a_trial(process.pid)}
+            time.sleep(0.1)
+        assert running.returncode == 0, running.stdout.read()
         assert all(process.poll() is None for process in nodes)
     finally:
         for process in nodes:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         subprocess.run(["rm", "-rf", str(short)], check=True)
-    order = re.findall(r"\(alpha ([\d.]+)\)", text)
-    assert len(order) == 80
-    changes = sum(alpha != following for alpha, following in pairwise(order))
-    assert changes > 1, f"one trial after another: {order}"
+    assert at_work == {process.pid for process in nodes}
     rows, alone = (read_table(out / "history_table") for out in (tmp_path, searched[0]))
-    first = rows[rows["epoch"] <= 4].drop(columns="seconds").reset_index(drop=True)
-    assert first.equals(alone.drop(columns="seconds"))
+    assert rows.drop(columns="seconds").equals(alone.drop(columns="seconds"))
