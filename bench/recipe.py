@@ -14,6 +14,7 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,9 +38,9 @@ VARIANTS: dict[str, dict] = {
     "weight decay .01": {"weight_decay": 0.01},
     "100 epochs": {"epochs": 100},
 }
-LOSSES = {"dice_ce": {}, "bce": {}}
+LOSSES = ("dice_ce", "bce")
 AVERAGES = (0.0, 0.98, 0.995)
-CASE = ["average", "mirrored", "epoch", "seconds", "case", "both", "predicted", "true"]
+CASE = ["average", "epoch", "case", "both", "predicted", "true"]
 
 
 def varied(image: np.ndarray, mask: np.ndarray, extra: list[str], random: np.random.Generator):
@@ -66,30 +67,46 @@ def varied(image: np.ndarray, mask: np.ndarray, extra: list[str], random: np.ran
 
 def train(folder: str, changes: dict, loss: str, fold: int, seed: int, output: str) -> None:
     """One training; writes the counts of pixels of each validation case at some epochs."""
-    from tumorseg.core import device
-
-    machine = device.start(wanted="cpu", threads=1, seed=1000 * seed + fold, precision="auto")
+    from tumorseg.core.files import read_table, write_table
     from tumorseg.data import folds
-    from tumorseg.loss_kit.keras_loss import CaseLoss
-    from tumorseg.networks import unet
-    from tumorseg.training import loop
-    from tumorseg.training.cases import Cases
+    from tumorseg.training.job import TrainingJob
+    from tumorseg.training.prepare import prepare
+
+    changes = dict(changes)
+    extra = changes.pop("extra", [])
+    config = yaml.safe_load((SCRIPTS.parent / "config.yaml").read_text(encoding="utf-8"))
+    recipe = config["recipes"]["robust"]
+    recipe["training"] |= changes | {"keep_best": False, "mirrored": False, "weight_average": 0.0}
+    packed = Path(folder, "pack", "robust")
+    with tempfile.TemporaryDirectory() as unused:
+        training = prepare(
+            TrainingJob(
+                recipe="robust",
+                settings=recipe,
+                loss={"name": loss, "function": loss, "constants": {}},
+                network={
+                    "name": "unet",
+                    "size_px": np.load(packed / "images.npy", mmap_mode="r").shape[1],
+                    "base_width": 16,
+                },
+                fold=fold,
+                seed=seed,
+                threads=1,
+                wanted_device="cpu",
+                precision="auto",
+                state_dir=unused,
+                images_file=str(packed / "images.npy"),
+                targets_file=str(packed / "targets.npy"),
+                placement_table=str(packed / "placement.tsv"),
+                folds_table=str(Path(folder, "folds.tsv")),
+                code="",
+            )
+        )
+    training.state = None
+    from tumorseg.training import loop  # Keras must start after the device
     from tumorseg.training.inference import predict
-    from tumorseg.training.plan import Plan
     from tumorseg.training.state import Average
 
-    root = Path(folder)
-    table = pd.read_csv(root / "folds.tsv", sep="\t", dtype={"case": str, "patient": str})
-    order = pd.read_csv(root / "pack/robust/placement.tsv", sep="\t", dtype={"case": str})["case"]
-    images = np.load(root / "pack/robust/images.npy")
-    masks = np.load(root / "pack/robust/targets.npy")
-    parts = []
-    for role in ("train", "validation"):
-        rows = folds.positions(table, fold, role, order)
-        parts.append(Cases(images, masks, rows))
-    names = list(order[rows])
-    changes = dict(changes)
-    extra, width = changes.pop("extra", []), changes.pop("base_width", 16)
     if extra:
         plain = loop.augment
 
@@ -97,49 +114,34 @@ def train(folder: str, changes: dict, loss: str, fold: int, seed: int, output: s
             return varied(*plain(image, mask, strength, random), extra, random)
 
         loop.augment = augment
-    config = yaml.safe_load((SCRIPTS.parent / "config.yaml").read_text(encoding="utf-8"))
-    settings = config["recipes"]["robust"]["training"] | changes
-    settings |= {"keep_best": False, "mirrored": False, "weight_average": 0.0}
-    plan = Plan(**settings, seed=1000 * seed + fold)
-    model = unet.build(
-        size_px=images.shape[1],
-        base_width=width,
-        dropout=0,
-        normalisation=True,
-        foreground_prior=0.1,
-    )
-    criterion = CaseLoss.fitted(loss, LOSSES[loss], parts[0].each_mask())
-    training = loop.Training(model, criterion, plan, *parts, machine=machine)
-    averages = [Average(decay) for decay in AVERAGES if decay]
+    model, averages = training.model, [Average(decay) for decay in AVERAGES if decay]
 
     def after_step() -> None:
         for average in averages:
             average.step(model.get_weights)
 
     training._after_step = after_step
-    rows = []
-    inputs, truth = parts[1].at(slice(None))
+    order = read_table(packed / "placement.tsv")["case"]
+    table = read_table(Path(folder, "folds.tsv"))
+    names = order[folds.positions(table, fold, "validation", order)]
+    inputs, truth = training.validation.at(slice(None))
     truth = truth > 0
-    seconds = 0.0
+    rows = []
     while not training.finished:
         row = training.epoch()
         if row is None:
             break
-        seconds += row["seconds"]
-        if row["epoch"] % 5 and row["epoch"] != plan.epochs:
+        if row["epoch"] % 5 and row["epoch"] != training.plan.epochs:
             continue
         own = model.get_weights()
         for decay, weights in zip(AVERAGES, [own, *(a.values for a in averages)], strict=True):
             model.set_weights(weights)
-            for mirrored in (False, True):
-                found = predict(model, inputs, 16, mirrored) > 0.5
-                for i, case in enumerate(names):
-                    counts = (found[i] & truth[i]).sum(), found[i].sum(), truth[i].sum()
-                    rows.append([decay, mirrored, row["epoch"], seconds, case, *counts])
+            found = predict(model, inputs, 16, mirrored=True) > 0.5
+            for i, case in enumerate(names):
+                counts = (found[i] & truth[i]).sum(), found[i].sum(), truth[i].sum()
+                rows.append([decay, row["epoch"], case, *counts])
         model.set_weights(own)
-    frame = pd.DataFrame(rows, columns=CASE)
-    frame.to_csv(output + ".tmp", sep="\t", index=False)
-    Path(output + ".tmp").rename(output)
+    write_table(pd.DataFrame(rows, columns=CASE), output)
 
 
 def scores(cases: pd.DataFrame) -> pd.Series:
@@ -175,7 +177,7 @@ def summary(folder: Path) -> pd.DataFrame:
     for path in sorted(folder.glob("*.tsv")):
         variant, loss, *_ = path.stem.split("__")
         data = pd.read_csv(path, sep="\t", dtype={"case": str})
-        for average, cases in data[data["mirrored"]].groupby("average"):
+        for average, cases in data.groupby("average"):
             last = scores(cases[cases["epoch"] == cases["epoch"].max()])
             best = best_epoch(cases[cases["epoch"] >= 10]).add_prefix("best epoch, ")
             rows.append({"variant": variant, "loss": loss, "average": average, **last, **best})
@@ -186,7 +188,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
-    parser.add_argument("--losses", nargs="+", default=list(LOSSES))
+    parser.add_argument("--losses", nargs="+", default=LOSSES)
     parser.add_argument("--folds", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--at-once", type=int, default=2)
