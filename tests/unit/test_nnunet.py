@@ -104,8 +104,9 @@ def test_what_the_list_leaves_out_is_left_out_with_a_warning_for_each_incomplete
     assert (
         "warning" in told[0] and "case a, which dataset.json does not list, has no ann" in told[0]
     )
-    assert "case b, which dataset.json does not list, has no image" in told[1]
-    assert "1 cases are not listed and left out, the first is c" in told[2]
+    assert f"{listing / 'labelsTr' / 'b.nii.gz'}: case b, which dataset.json does" in told[1]
+    assert "has no image; expected" in told[1]
+    assert "cases that dataset.json does not list: 1, the first is c" in told[2]
 
 
 def test_a_number_of_cases_that_differs_is_a_warning_with_both(prostate):
@@ -120,7 +121,7 @@ def test_a_channel_that_is_missing_for_a_case_is_an_error_only_if_it_is_read(pro
     assert codes(prostate, sequence=1) == [("error", "image_missing")]
     (line,) = lines(prostate, sequence=0)
     assert "warning" in line
-    assert "1 cases without channel 1, the first is prostate_16" in line
+    assert "cases without channel 1: 1, the first is prostate_16" in line
 
 
 def test_a_channel_that_dataset_json_does_not_name_is_a_warning(prostate):

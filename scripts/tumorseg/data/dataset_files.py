@@ -84,7 +84,7 @@ def case_files(folder: Path, info: DatasetInfo, channel: int) -> Iterator[CaseFi
     numbered = _is_numbered(images, {image for image, _ in cases.values()} | set(masks.files))
     bases = {name: without_number(name) if numbered else name for name in images.files}
     if info.training:
-        yield from _not_listed(set(filter(None, bases.values())), masks, cases)
+        yield from _not_listed(images, bases, masks, cases)
     else:
         cases |= {name: (name, name) for name in filter(None, bases.values())}
     yield from _count(info, len(cases), folder)
@@ -146,20 +146,24 @@ def _is_numbered(images: Folder, cases: set[str]) -> bool:
     return with_number > without or (with_number == without and all(bases.values()))
 
 
-def _not_listed(bases: set[str], masks: Folder, cases: dict) -> Iterator[DataError]:
+def _not_listed(
+    images: Folder, bases: dict[str, str], masks: Folder, cases: dict[str, tuple[str, str]]
+) -> Iterator[DataError]:
     """Warnings of files of which `training` lists no case; they are left out."""
-    images = bases - {image for image, _ in cases.values()}
-    labels = set(masks.files) - {label for _, label in cases.values()}
-    expected, hint = "every case in `training` of dataset.json", "it is left out"
-    for name in sorted(images ^ labels):
-        value = f"case {name}, which dataset.json does not list, has "
-        value += "no annotation" if name in images else "no image"
-        hint = "it is left out; add what is missing and list it, or remove its files"
-        yield DataError(warning("case_incomplete", value, expected, hint, str(masks.path.parent)))
-    if both := sorted(images & labels):
-        value = f"{len(both)} cases are not listed and left out, the first is {both[0]}"
-        hint = "list them, or remove `training`: then all are read"
-        yield DataError(warning("case_not_listed", value, expected, hint, str(masks.path.parent)))
+    files = {base: images.files[name] for name, base in bases.items() if base}
+    with_image = set(files) - {image for image, _ in cases.values()}
+    with_label = set(masks.files) - {label for _, label in cases.values()}
+    expected = "every case in `training` of dataset.json"
+    for name in sorted(with_image ^ with_label):
+        lacking = "annotation" if name in with_image else "image"
+        value = f"case {name}, which dataset.json does not list, has no {lacking}"
+        hint = "it is left out; add what is missing and list it, or remove the file"
+        file = files[name] if name in with_image else masks.files[name]
+        yield DataError(warning("case_incomplete", value, expected, hint, str(file)))
+    if both := sorted(with_image & with_label):
+        value = f"cases that dataset.json does not list: {len(both)}, the first is {both[0]}"
+        hint = "they are left out; list them, or remove `training`: then all are read"
+        yield DataError(warning("case_not_listed", value, expected, hint, str(images.path)))
 
 
 def _count(info: DatasetInfo, count: int, folder: Path) -> Iterator[DataError]:
@@ -211,7 +215,7 @@ def _channels(
             and f"{image}_{channel:04d}" in images.files
         ]
         if lacking:
-            value = f"{len(lacking)} cases without channel {number}, the first is {lacking[0]}"
+            value = f"cases without channel {number}: {len(lacking)}, the first is {lacking[0]}"
             hint = f"ignore this: channel {channel} is read; nnU-Net itself would stop"
             expected = "every channel of every case"
             yield DataError(warning("channel_missing", value, expected, hint, str(images.path)))
