@@ -7,6 +7,7 @@ from pathlib import Path
 import layouts
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from tumorseg.core.cases import Entry
@@ -16,6 +17,7 @@ from tumorseg.sources import nnunet
 
 BOTH = {"PZ": "tumour", "TZ": "tumour"}
 GOOD = {"kind": "nnunet", "sequence": 0, "labels": BOTH}
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 REAL = Path(__file__).parents[3] / "shared" / "data" / "msd_hippocampus"
 
 
@@ -163,6 +165,16 @@ def test_a_label_in_the_files_that_dataset_json_does_not_name_is_an_error(prosta
     assert "label 7; expected one of '1', '2'" in problem.line()
 
 
+def test_a_label_that_dataset_json_lacks_can_be_given_in_the_config(prostate):
+    path = prostate / "labelsTr" / "prostate_16.nii.gz"
+    layouts.write_nifti(path, layouts.labels(1, 7), np.eye(4))
+    source = GOOD | {"labels": BOTH | {"7": "background"}}
+    entries, problems = reading.listed(source, str(prostate))
+    cases, more = reading.cases_of(entries[1], source)
+    assert [*problems, *more] == []
+    assert [int(case.mask.sum()) for case in cases] == [12, 12]
+
+
 DAMAGED = {
     "missing": (None, "no such file"),
     "empty": ("", "empty"),
@@ -301,6 +313,17 @@ def test_a_missing_folder_is_one_line_and_not_one_for_each_case(prostate):
     assert "no folder labelsTr" in line
 
 
+@pytest.mark.parametrize("ending", ["_0000.nii.gz", ".nii.gz"])
+def test_without_any_label_every_image_is_named_in_either_layout(tmp_path, ending):
+    (tmp_path / "labelsTr").mkdir()
+    for case in ("a", "p_0001"):
+        layouts.write_nifti(tmp_path / "imagesTr" / f"{case}{ending}", layouts.values(1))
+    about = {"modality": {"0": "CT"}, "labels": {"0": "background", "1": "x"}}
+    layouts.write_dataset_json(tmp_path, about)
+    _, problems = listed(tmp_path, labels=None)
+    assert [p.value for p in problems] == [f"case {c} has no annotation" for c in ("a", "p_0001")]
+
+
 def test_folders_without_cases_are_an_error(prostate):
     for path in prostate.rglob("*.nii.gz"):
         path.unlink()
@@ -382,15 +405,33 @@ def test_files_are_dataset_json_and_what_is_read_and_nothing_of_the_test_set(pro
     assert names == expected | {"dataset.json"}
 
 
+def source_of(experiment):
+    return yaml.safe_load((EXPERIMENTS / f"{experiment}.yaml").read_text(encoding="utf-8"))[
+        "source"
+    ]
+
+
+def test_the_experiment_on_the_decathlons_brain_tumours_reads_their_layout(tmp_path):
+    layouts.msd_brain(tmp_path)
+    source = source_of("msd_brain")
+    entries, problems = reading.listed(source, str(tmp_path))
+    assert ([entry.case for entry in entries], problems) == (["BRATS_001", "BRATS_457"], [])
+    cases, problems = reading.cases_of(entries[0], source)
+    assert (len(cases), problems) == (2, [])
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason="HIPPOCAMPUS NOT READ: no msd_hippocampus in shared/")
-def test_the_decathlons_hippocampus_is_read_as_published():
-    options = {"kind": "nnunet", "labels": {"Anterior": "tumour", "Posterior": "background"}}
-    entries, problems = reading.listed(options, str(REAL))
+def test_the_experiment_on_the_decathlons_hippocampus_reads_it_as_published():
+    source = source_of("msd_hippocampus")
+    entries, problems = reading.listed(source, str(REAL))
     assert (len(entries), problems) == (40, [])
-    cases, problems = reading.cases_of(entries[0], options)
-    assert not problems
-    anterior = np.asarray(layouts.nib.load(entries[0].annotation).dataobj) == 1
-    assert sum(int(case.mask.sum()) for case in cases) == int(anterior.sum())
+    for entry in entries[::13]:
+        cases, problems = reading.cases_of(entry, source)
+        assert (len(cases), problems) == (6, [])
+        labels = np.asarray(layouts.nib.load(entry.annotation).dataobj)
+        for case in cases:
+            number = int(case.case.rpartition("-")[2])
+            assert np.array_equal(case.mask, labels[::-1, ::-1, number].T > 0)
 
 
 def test_an_entry_is_never_both_listed_and_a_problem(prostate):
