@@ -113,15 +113,131 @@ def brats20(folder: Path) -> None:
 
 
 def msd_brain(folder: Path) -> None:
+    """The Decathlon's: four volumes along the fourth axis; dataset.json shortened."""
     task = folder / "Task01_BrainTumour"
-    for number in (1, 457):
-        name = f"BRATS_{number:03d}.nii.gz"
+    names = [f"BRATS_{number:03d}.nii.gz" for number in (1, 457)]
+    for number, name in zip((1, 457), names, strict=True):
         write_nifti(task / "imagesTr" / name, values(number, (*SHAPE, 4)), np.eye(4))
         write_nifti(task / "labelsTr" / name, labels(1, 2, 3), np.eye(4))
     write_nifti(task / "imagesTs" / "BRATS_485.nii.gz", values(5, (*SHAPE, 4)), np.eye(4))
     (task / "imagesTr" / "._BRATS_001.nii.gz").write_bytes(b"\0\5\x16\7")
-    about = {"modality": {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}}
-    (task / "dataset.json").write_text(json.dumps(about), encoding="utf-8")
+    (folder / "__MACOSX" / task.name / "imagesTr").mkdir(parents=True)
+    tissues = ("background", "edema", "non-enhancing tumor", "enhancing tumour")
+    about = {
+        "name": "BRATS",
+        "tensorImageSize": "4D",
+        "modality": {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"},
+        "labels": {str(number): tissue for number, tissue in enumerate(tissues)},
+        "numTraining": 2,
+        "numTest": 1,
+        "training": [{"image": f"./imagesTr/{n}", "label": f"./labelsTr/{n}"} for n in names],
+        "test": ["./imagesTs/BRATS_485.nii.gz"],
+    }
+    write_dataset_json(task, about)
+
+
+def write_dataset_json(folder: Path, content: object) -> None:
+    (folder / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def _nnunet(folder: Path, *numbers: int, channels: int = 1, ending: str = ".nii.gz") -> None:
+    """Images and labels of two cases, prostate_16 and prostate_04, and a test image."""
+    for seed, case in enumerate(("prostate_16", "prostate_04")):
+        for channel in range(channels):
+            image = folder / "imagesTr" / f"{case}_{channel:04d}{ending}"
+            write_nifti(image, values(10 * seed + channel), np.eye(4))
+        write_nifti(folder / "labelsTr" / f"{case}{ending}", labels(*numbers), np.eye(4))
+    write_nifti(folder / "imagesTs" / f"prostate_08_0000{ending}", values(7), np.eye(4))
+
+
+def nnunet_1(folder: Path) -> None:
+    """nnU-Net 1: dataset.json as the Decathlon's, one file for each channel."""
+    folder = folder / "nnUNet_raw_data" / "Task005_Prostate"
+    _nnunet(folder, 1, 2, channels=2)
+    names = ("prostate_16.nii.gz", "prostate_04.nii.gz")
+    about = {
+        "modality": {"0": "T2", "1": "ADC"},
+        "labels": {"0": "background", "1": "PZ", "2": "TZ"},
+        "numTraining": 2,
+        "training": [{"image": f"./imagesTr/{n}", "label": f"./labelsTr/{n}"} for n in names],
+        "test": ["./imagesTs/prostate_08.nii.gz"],
+    }
+    write_dataset_json(folder, about)
+
+
+def nnunet_2(folder: Path) -> None:
+    """nnU-Net 2."""
+    folder = folder / "Dataset005_Prostate"
+    _nnunet(folder, 1, 2, channels=2)
+    about = {
+        "channel_names": {"0": "T2", "1": "ADC"},
+        "labels": {"background": 0, "PZ": 1, "TZ": 2},
+        "numTraining": 2,
+        "file_ending": ".nii.gz",
+        "overwrite_image_reader_writer": "SimpleITKIO",
+    }
+    write_dataset_json(folder, about)
+
+
+def nnunet_regions(folder: Path) -> None:
+    """nnU-Net 2 with regions and pixels to ignore, in NRRD."""
+    for seed, case in enumerate(("a_0001", "a_0002")):  # cases that look as if they had a channel
+        files = {"imagesTr": (f"{case}_0000", values(seed)), "labelsTr": (case, labels(1, 2, 3, 4))}
+        for part, (name, array) in files.items():
+            (folder / part).mkdir(exist_ok=True)
+            sitk.WriteImage(sitk.GetImageFromArray(array.T), str(folder / part / f"{name}.nrrd"))
+    about = {
+        "channel_names": {"0": "CT"},
+        "labels": {
+            "background": 0,
+            "whole_tumor": [1, 2, 3],
+            "tumor_core": [2, 3],
+            "enhancing_tumor": 3,
+            "ignore": 4,
+        },
+        "regions_class_order": [1, 2, 3],
+        "numTraining": 2,
+        "file_ending": ".nrrd",
+    }
+    write_dataset_json(folder, about)
+
+
+def nnunet_pictures(folder: Path) -> None:
+    """nnU-Net 2 with colour PNG, whose three channels are one file."""
+    for seed, case in enumerate(("p1", "p2")):
+        colours = (values(seed, (32, 32, 3)) % 256).astype(np.uint8)
+        for part in ("imagesTr", "labelsTr"):
+            (folder / part).mkdir(exist_ok=True)
+        Image.fromarray(colours).save(folder / "imagesTr" / f"{case}_0000.png")
+        mask = labels(1, shape=(32, 32, 5))[..., 1]
+        Image.fromarray(mask).save(folder / "labelsTr" / f"{case}.png")
+    about = {
+        "channel_names": {"0": "R", "1": "G", "2": "B"},
+        "labels": {"background": 0, "road": 1},
+        "numTraining": 2,
+        "file_ending": ".png",
+    }
+    write_dataset_json(folder, about)
+
+
+def nnunet_paths(folder: Path) -> None:
+    """nnU-Net 2 with the paths of all files in dataset.json."""
+    _nnunet(folder / "scans", 1)
+    cases = {
+        case: {
+            "images": [f"scans/imagesTr/{case}_0000.nii.gz"],
+            "label": f"scans/labelsTr/{case}.nii.gz",
+        }
+        for case in ("prostate_16", "prostate_04")
+    }
+    about = {
+        "channel_names": {"0": "T2"},
+        "labels": {"background": 0, "tumour": 1},
+        "numTraining": 2,
+        "file_ending": ".nii.gz",
+        "dataset": cases,
+    }
+    write_dataset_json(folder, about)
 
 
 def kits19(folder: Path) -> None:

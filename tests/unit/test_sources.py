@@ -17,6 +17,8 @@ from tumorseg.imaging import scans
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "t1ce_slices" / "samples.tsv"
 
+IGNORED = {"ignore": "background"}
+
 # name -> source, options, and (case, patient, tumour type) from the data set's names.
 SETS = {
     "cheng_mat": (
@@ -59,9 +61,34 @@ SETS = {
         ],
     ),
     "msd_brain": (
-        "brats",
-        {},
+        "nnunet",
+        {"sequence": "FLAIR", "labels": {"1": "tumour", "2": "tumour", "3": "tumour"}},
         [("BRATS_001", "BRATS_001", ""), ("BRATS_457", "BRATS_457", "")],
+    ),
+    "nnunet_1": (
+        "nnunet",
+        {"sequence": "T2", "labels": {"PZ": "tumour", "TZ": "background"}},
+        [("prostate_04", "prostate_04", ""), ("prostate_16", "prostate_16", "")],
+    ),
+    "nnunet_2": (
+        "nnunet",
+        {"sequence": 1, "labels": {"PZ": "tumour", "TZ": "tumour"}, "patient_pattern": "_(.+)"},
+        [("prostate_04", "04", ""), ("prostate_16", "16", "")],
+    ),
+    "nnunet_regions": (
+        "nnunet",
+        {"labels": {"whole_tumor": "tumour", "ignore": "background"}},
+        [("a_0001", "a_0001", ""), ("a_0002", "a_0002", "")],
+    ),
+    "nnunet_pictures": (
+        "nnunet",
+        {"sequence": "G", "plane": "axial"},
+        [("p1", "p1", ""), ("p2", "p2", "")],
+    ),
+    "nnunet_paths": (
+        "nnunet",
+        {},
+        [("prostate_04", "prostate_04", ""), ("prostate_16", "prostate_16", "")],
     ),
     "kits19": (
         "kits19",
@@ -296,6 +323,13 @@ def test_lgg_reads_only_one_of_the_two_copies_in_kaggles_archive(tmp_path):
         ("msd_brain", None, 36),
         ("brats18", {"1": "tumour", "2": "background", "4": "tumour"}, 24),
         ("msd_brain", {"1": "background", "2": "tumour", "3": "tumour"}, 24),
+        ("nnunet_1", {"PZ": "tumour", "TZ": "background"}, 12),
+        ("nnunet_2", None, 24),
+        ("nnunet_regions", None, 36),
+        ("nnunet_regions", IGNORED | {"whole_tumor": "background", "tumor_core": "tumour"}, 24),
+        ("nnunet_regions", IGNORED | {"whole_tumor": "tumour", "tumor_core": "background"}, 12),
+        ("nnunet_regions", IGNORED | {"1": "tumour", "2": "background", "3": "tumour"}, 24),
+        ("nnunet_paths", None, 12),
         ("kits19", None, 12),
         ("kits19", {"1": "tumour", "2": "tumour"}, 24),
     ],
@@ -318,7 +352,7 @@ def test_an_unknown_label_is_an_error(tmp_path):
     assert [problem.code for problem in problems] == ["label_unknown"]
 
 
-@pytest.mark.parametrize("number, sequence", [(0, "flair"), (1, "t1"), (2, "t1ce"), (3, "t2")])
+@pytest.mark.parametrize("number, sequence", [(0, "FLAIR"), (1, "t1w"), (2, "t1gd"), (3, 3)])
 def test_msd_reads_the_configured_sequence(tmp_path, number, sequence):
     entry = entries_of("msd_brain", tmp_path, sequence=sequence)[0]
     cases, _ = reading.cases_of(entry, {"planes": ["axial"]})
@@ -336,7 +370,7 @@ def test_brats_reads_the_configured_sequence(tmp_path):
         assert entry.image.name == f"Brats18_CBICA_ABO_1_{sequence}.nii.gz"
 
 
-@pytest.mark.parametrize("name", ["brats18", "msd_brain", "lgg", "picai"])
+@pytest.mark.parametrize("name", ["brats18", "lgg", "picai"])
 def test_an_unknown_sequence_is_rejected_with_the_known_ones(name, tmp_path):
     with pytest.raises(DataError, match=r"sequence 'pd'; expected .*sequence_unknown"):
         entries_of(name, tmp_path, sequence="pd")

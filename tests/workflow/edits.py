@@ -62,6 +62,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("tuning/preset_check.py workflow/*.py ../audit_table.py", NOTHING),
     ("checking/* ../check.py", NOTHING),
     ("data/source_check.py data/source_files.py data/downloads.py ../download.py", NOTHING),
+    ("data/dataset_json.py data/dataset_choices.py data/dataset_files.py", NOTHING),
     ("sources/phantom.py phantom/*", DATA),
     ("sources/*", NOTHING),
     # From a source's files to masks and folds.

@@ -30,4 +30,4 @@ class SourceSettings(SliceSettings, total=False):
     masks: str
     patient_pattern: str
     plane: str
-    sequence: str
+    sequence: str | int

@@ -9,6 +9,10 @@ from tumorseg.core.cases import Entry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import DataError, error
 
+PATTERN_HINT = (
+    "for example '^([^_]+)' for the part before the first _, or '^([^/]+)/' for the sub-folder"
+)
+
 
 def data_folder(data_dir: str) -> Path:
     """The data folder; raises a DataError if it does not exist."""
@@ -24,6 +28,29 @@ def check_sequence(sequence: str, known: Iterable[str]) -> None:
     if sequence not in known:
         hint = "set source.sequence to one of them"
         raise error("sequence_unknown", f"sequence {sequence!r}", ", ".join(known), hint)
+
+
+def pattern_of_patients(text: str | None) -> re.Pattern:
+    """source.patient_pattern, compiled; raises a DataError if it is not usable."""
+    try:
+        pattern = re.compile(text or "")
+    except re.error as wrong:
+        value = f"source.patient_pattern {text!r} ({wrong})"
+        raise error("patient_pattern", value, "a regular expression", PATTERN_HINT) from None
+    if not pattern.groups:
+        value = f"source.patient_pattern {text!r}" if text else "no source.patient_pattern"
+        expected = "a regular expression with the patient in round brackets"
+        raise error("patient_pattern", value, expected, PATTERN_HINT)
+    return pattern
+
+
+def patient_of(name: str, pattern: re.Pattern) -> str:
+    """The pattern's first group in a name; raises a DataError if there is none."""
+    match = pattern.search(name)
+    if match and match[1]:
+        return match[1]
+    value = f"source.patient_pattern {pattern.pattern!r} does not match this name"
+    raise error("patient_missing", value, "a pattern that matches every name", PATTERN_HINT)
 
 
 def folders(folder: Path, pattern: str, depth: int = 3) -> Iterator[Path]:

@@ -1,8 +1,6 @@
-"""Source: BraTS 2018 to 2020 as their organisers published them, and Task01_BrainTumour (MSD).
+"""Source: BraTS 2018 to 2020 as their organisers published them.
 
-BraTS: [HGG|LGG]/<id>/<id>_{t1,t1ce,t2,flair,seg}.nii.gz (Menze et al. 2015, Bakas et al. 2017 and
-2018). MSD (Antonelli et al. 2022): imagesTr/BRATS_<number>.nii.gz with four sequences along the
-fourth axis, and labelsTr/ with different numbers for the same tissues.
+[HGG|LGG]/<id>/<id>_{t1,t1ce,t2,flair,seg}.nii.gz (Menze et al. 2015, Bakas et al. 2017 and 2018).
 """
 
 import csv
@@ -15,15 +13,10 @@ from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError, error
 from tumorseg.data import source_files
 
-# The order of the MSD's fourth axis, from its dataset.json: FLAIR, T1w, t1gd, T2w.
 SEQUENCES = ("flair", "t1", "t1ce", "t2")
 # 1 necrotic and non-enhancing core, 2 oedema, 4 enhancing: together the whole tumour.
 LABELS = {"1": "tumour", "2": "tumour", "4": "tumour"}
-# 1 oedema, 2 non-enhancing core, 3 enhancing.
-MSD_LABELS = {"1": "tumour", "2": "tumour", "3": "tumour"}
-LAYOUT = (
-    "HGG/ and LGG/ with a folder per case, BraTS20_Training_001/ etc., or imagesTr/ and labelsTr/"
-)
+LAYOUT = "HGG/ and LGG/ with a folder per case, or BraTS20_Training_001/ etc."
 SUBJECT = r"(?i:brats1[789]_\w+|brats20_training_\d+)"
 MISNAMED = "W39_1998.09.19_Segm"  # the segmentation of BraTS20_Training_355, as published
 
@@ -53,37 +46,9 @@ def files(*, data_dir: str, sequence: str = "flair", **_: Any) -> list[Path]:
 
 
 def _entries(folder: Path, sequence: str, labels: dict[str, str] | None) -> Iterator[Entry]:
-    tasks = [path for path in (folder, folder / "Task01_BrainTumour") if _is_task(path)]
-    for task in tasks:
-        yield from _msd(task, sequence, labels or MSD_LABELS)
-    if not tasks:
-        subjects = list(source_files.folders(folder, SUBJECT, depth=4))
-        mappings = {parent: _mapping(parent) for parent in {path.parent for path in subjects}}
-        yield from _subjects(subjects, mappings, sequence, labels or LABELS)
-
-
-def _is_task(folder: Path) -> bool:
-    return (folder / "imagesTr").is_dir() or (folder / "labelsTr").is_dir()
-
-
-def _msd(task: Path, sequence: str, labels: dict[str, str]) -> Iterator[Entry]:
-    names = {
-        path.name.removesuffix(".gz").removesuffix(".nii")
-        for part in ("imagesTr", "labelsTr")
-        for path in source_files.files_below(task / part, r"BRATS_\d+\.nii(\.gz)?")
-    }
-    for name in sorted(names):
-        image = source_files.nifti(task / "imagesTr" / name)
-        yield Entry(
-            case=name,
-            patient=name,
-            image=image,
-            annotation=source_files.nifti(task / "labelsTr" / name),
-            origin=str(image),
-            form="mask",
-            labels=labels,
-            channel=SEQUENCES.index(sequence),
-        )
+    subjects = list(source_files.folders(folder, SUBJECT, depth=4))
+    mappings = {parent: _mapping(parent) for parent in {path.parent for path in subjects}}
+    yield from _subjects(subjects, mappings, sequence, labels or LABELS)
 
 
 def _subjects(

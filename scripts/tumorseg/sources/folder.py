@@ -4,13 +4,13 @@ An image and its annotation have the same path below their folders, apart from t
 images/p1/a.png belongs to masks/p1/a.png.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError, error, warning
+from tumorseg.data import source_files
 
 DICOM = (".dcm", ".dicom", ".ima")
 SUFFIXES = (
@@ -18,7 +18,6 @@ SUFFIXES = (
     *(".mat", *DICOM),
 )
 DATA = (".raw", ".zraw")  # pixels that belong to a header file beside them
-HINT = "for example '^([^_]+)' for the part before the first _, or '^([^/]+)/' for the sub-folder"
 
 
 def entries(
@@ -51,7 +50,7 @@ def entries(
         DataError: the folder has no image, or the pattern is not usable.
     """
     root = Path(data_dir).expanduser()
-    pattern = _pattern(patient_pattern)
+    pattern = source_files.pattern_of_patients(patient_pattern)
     folder, masks_folder = root / images, root / masks
     image_paths, ignored = _images(folder, masks_folder)
     if not image_paths:
@@ -61,14 +60,10 @@ def entries(
     annotations = _by_name(masks_folder)
     for path in image_paths:
         name = _name(path, folder)
-        match = pattern.search(path.relative_to(folder).as_posix())
         try:
-            if not (match and match[1]):
-                value = f"source.patient_pattern {patient_pattern!r} does not match this name"
-                raise error("patient_missing", value, "a pattern that matches every name", HINT)
             yield Entry(
                 case=name.replace("/", "_"),
-                patient=match[1],
+                patient=source_files.patient_of(path.relative_to(folder).as_posix(), pattern),
                 image=path,
                 annotation=root / annotation_file
                 if annotation_file
@@ -97,19 +92,6 @@ def files(
     """Both folders as a whole, because raw data beside a header file counts as well."""
     root = Path(data_dir).expanduser()
     return [root / images, root / (annotation_file or masks)]
-
-
-def _pattern(text: str | None) -> re.Pattern:
-    try:
-        pattern = re.compile(text or "")
-    except re.error as wrong:
-        value = f"source.patient_pattern {text!r} ({wrong})"
-        raise error("patient_pattern", value, "a regular expression", HINT) from None
-    if not pattern.groups:
-        value = f"source.patient_pattern {text!r}" if text else "no source.patient_pattern"
-        expected = "a regular expression with the patient in round brackets"
-        raise error("patient_pattern", value, expected, HINT)
-    return pattern
 
 
 def _name(path: Path, folder: Path) -> str:

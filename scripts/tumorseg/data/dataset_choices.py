@@ -1,0 +1,101 @@
+"""What is read of a data set with a dataset.json: its channel, and what its labels count as."""
+
+from collections.abc import Iterable
+from itertools import chain
+
+from tumorseg.core.problems import DataError, error, quoted, warning
+
+IGNORE = "ignore"  # nnU-Net's name for pixels that are left out of training and evaluation
+
+
+def channel(
+    channels: dict[int, str], sequence: str | int | None
+) -> tuple[int | None, list[DataError]]:
+    """The channel of that name or number, and problems; None where none or several fit.
+
+    channels: number -> name. Without `sequence`, the first, with a warning if it is one of several.
+    """
+    if not channels:
+        return None, []  # dataset.json is damaged, which has been reported
+    known = ", ".join(f"{number} ({quoted(name)})" for number, name in channels.items())
+    hint = "set source.sequence to the name or number of one of them"
+    if sequence is None:
+        first = min(channels)
+        if len(channels) == 1:
+            return first, []
+        value = f"channel {first} of {len(channels)} is read, because source.sequence is not set"
+        return first, [DataError(warning("sequence_default", value, f"one of {known}", hint))]
+    wanted = str(sequence)
+    fitting = [number for number, name in channels.items() if name.casefold() == wanted.casefold()]
+    if not fitting and wanted.isdecimal() and int(wanted) in channels:
+        fitting = [int(wanted)]
+    if len(fitting) == 1:
+        return fitting[0], []
+    value = f"sequence {quoted(sequence)}"
+    if fitting:
+        value += f", the name of {len(fitting)} channels"
+        hint = "set source.sequence to the number of one of them"
+    return None, [error("sequence_unknown", value, known, hint)]
+
+
+def meanings(
+    labels: dict[str, tuple[int, ...]], chosen: dict[str, str] | None
+) -> tuple[dict[str, str], list[DataError]]:
+    """Number of a label -> tumour or background, and problems.
+
+    labels: name -> numbers, of dataset.json; a name of several numbers is a region. chosen: the
+    config's `source.labels`, by name or number; where regions overlap, the smallest that contains a
+    number decides. Without it, all labels but background and `ignore` are tumour, with a warning if
+    there are several.
+    """
+    names = {name: set(numbers) - {0} for name, numbers in labels.items()}
+    ignored = names.pop(IGNORE, set())
+    names = {name: numbers for name, numbers in names.items() if numbers}
+    every = sorted(set(chain(*names.values())))
+    problems = []
+    if chosen is None:
+        decided = dict.fromkeys(every, "tumour")
+        if len(every) > 1:
+            value = f"labels {_listed(names)} together count as tumour"
+            hint = "set source.labels, for instance {name: tumour, other: background}, to choose"
+            problems.append(DataError(warning("labels_together", value, "one tumour", hint)))
+    else:
+        decided, problems = _chosen(labels, names, {str(name): to for name, to in chosen.items()})
+        open_names = [name for name, numbers in names.items() if numbers - set(decided)]
+        if open_names and not problems:
+            value = f"label {_listed(open_names)} of dataset.json is not in source.labels"
+            hint = "list each in source.labels as tumour or background"
+            problems.append(error("label_unknown", value, f"each of {_listed(names)}", hint))
+    if ignored and not ignored <= set(decided):
+        decided |= dict.fromkeys(ignored, "background")
+        value = f"label {IGNORE} counts as background"
+        hint = "nnU-Net leaves its pixels out; here they are trained and measured as background"
+        problems.append(DataError(warning("label_ignore", value, "annotated pixels", hint)))
+    return {str(number): to for number, to in sorted(decided.items())}, problems
+
+
+def _chosen(
+    labels: dict[str, tuple[int, ...]], names: dict[str, set[int]], chosen: dict[str, str]
+) -> tuple[dict[int, str], list[DataError]]:
+    decided: dict[int, tuple[int, str]] = {}  # number -> size of the region that decides, meaning
+    problems = []
+    for name, to in chosen.items():
+        if name not in labels and not name.isdecimal():
+            value, hint = f"source.labels has {quoted(name)}", "correct source.labels"
+            expected = f"a label of dataset.json: {_listed(names)}"
+            problems.append(error("label_not_in_dataset", value, expected, hint))
+            continue
+        numbers = labels[name] if name in labels else (int(name),)
+        for number in numbers:
+            size, meaning = decided.get(number, (len(numbers), to))
+            if size == len(numbers) and meaning != to:
+                value = f"source.labels makes label {number} tumour and background"
+                hint = "list labels or regions that do not overlap"
+                problems.append(error("label_twice", value, "one meaning for each label", hint))
+            if size >= len(numbers):
+                decided[number] = len(numbers), to
+    return {number: to for number, (_, to) in decided.items()}, problems
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(quoted, names))
