@@ -7,7 +7,7 @@ import numpy as np
 
 from tumorseg.core.problems import Problem, warning
 from tumorseg.imaging import scans
-from tumorseg.imaging.scans import Labels, Scan
+from tumorseg.imaging.scans import Labels, Placed, Scan
 from tumorseg.outlines.drawings import Annotation, unknown_label, wrong_size
 
 EXPECTED = "a mask picture (PNG, TIFF, ...) or label volume (NIfTI, MHA, NRRD, DICOM)"
@@ -20,16 +20,18 @@ def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> 
     Raises DataError for another grid, an unknown label, and several labels without a map.
     """
     label_image = scans.read_labels(path)
-    values = _on_grid(label_image, scan)
+    on_grid = _on_grid(label_image, scan)
+    values = on_grid.values
     mask, notes = _tumour(values, labels, picture=values.size == np.prod(values.shape[-2:]))
-    return Annotation(None, mask.astype(np.uint8), (*label_image.notes, *notes))
+    notes = [*label_image.notes, *on_grid.notes, *notes]
+    return Annotation(None, mask.astype(np.uint8), tuple(notes), on_grid.affine)
 
 
-def _on_grid(label_image: Labels, scan: Scan) -> np.ndarray:
+def _on_grid(label_image: Labels, scan: Scan) -> Placed:
     size, image_size = label_image.values.shape, scan.voxels.shape
     if len(size) == len(image_size) == 2 and size != image_size:
         raise wrong_size(f"{size[1]} wide and {size[0]} high", (image_size[0], image_size[1]))
-    return scans.labels_on_grid_of(label_image, scan)
+    return scans.placed(label_image, scan)
 
 
 def _tumour(

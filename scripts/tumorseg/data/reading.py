@@ -94,6 +94,8 @@ def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:
         current_file = entry.annotation or entry.image
         annotation = _annotation(entry, scan, settings.get("labels"))
         problems += [_placed(note, entry, current_file) for note in annotation.notes]
+        if annotation.affine is not None:
+            scan = replace(scan, affine=annotation.affine)
         cases, notes = slicing.cases(entry, scan, annotation, settings)
     except UserError as stop:
         return [], [*problems, _placed(_problem_of(stop), entry, current_file)]

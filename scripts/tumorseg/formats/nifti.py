@@ -9,7 +9,9 @@ from typing import BinaryIO
 import nibabel as nib
 import numpy as np
 
-from tumorseg.core.problems import error
+from tumorseg.core.problems import Problem, error, warning
+from tumorseg.imaging import grids
+from tumorseg.imaging.grids import Stated
 from tumorseg.imaging.raw import (
     MAX_PIXELS,
     RawImage,
@@ -71,6 +73,7 @@ def _volume(file: BinaryIO | gzip.GzipFile, name: str, channel: int | None) -> R
         raise truncated(name)
     size = header_class.sizeof_hdr
     header = header_class(start[:size], check=False)
+    notes: list[Problem] = []
     if header["magic"].tobytes()[:2] == b"ni":
         raise error(
             "image_type",
@@ -87,6 +90,10 @@ def _volume(file: BinaryIO | gzip.GzipFile, name: str, channel: int | None) -> R
     kind = header.get_data_dtype()
     check_size(shape, kind.itemsize)
     offset = int(header["vox_offset"])
+    if offset == 0:
+        offset = size + 4
+        value, hint = "vox_offset 0 in a single file", f"the values were read from byte {offset}"
+        notes.append(_repaired(value, f"at least {offset}", hint))
     if not size <= offset <= MAX_PIXELS:
         raise unreadable(name)
     count = prod(shape) * kind.itemsize
@@ -104,11 +111,85 @@ def _volume(file: BinaryIO | gzip.GzipFile, name: str, channel: int | None) -> R
             "export the magnitude or the grey volume",
         )
     values = np.frombuffer(content, kind, prod(shape)).reshape(shape, order="F")
-    slope, intercept = header.get_slope_inter()
     values = values.astype(kind.newbyteorder("="), copy=False)
-    if slope is not None:
-        values = rescaled(values, slope, intercept)
-    affine = np.array(header.get_best_affine(), float)
-    affine[:3] *= _UNITS.get(int(header["xyzt_units"]) & 7, 1.0)
-    known = header["qform_code"] > 0 or header["sform_code"] > 0
-    return RawImage(values, affine, notes=() if known else (orientation_warning(),))
+    slope, intercept = _rescaling(header, notes)
+    values = rescaled(values, slope, intercept)
+    affines = _affines(header, shape, notes)
+    if affines:
+        return RawImage(values, affines[0].affine, notes=tuple(notes), affines=affines)
+    affine = np.array(header.get_base_affine(), float)
+    affine[:3] *= _unit_mm(header)
+    return RawImage(values, affine, notes=(orientation_warning(), *notes))
+
+
+def _repaired(value: str, expected: str, hint: str) -> Problem:
+    """The warning for a field of the header whose meaning is certain, although it is wrong."""
+    return warning("header_repaired", value, expected, hint)
+
+
+def _unit_mm(header: nib.Nifti1Header) -> float:
+    return _UNITS.get(int(header["xyzt_units"]) & 7, 1.0)
+
+
+def _rescaling(header: nib.Nifti1Header, notes: list[Problem]) -> tuple[float, float]:
+    """Slope and intercept; 1 and 0 where the slope is 0 or no number, as the format defines it."""
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if not np.isfinite(slope) or slope == 0:
+        return 1.0, 0.0
+    if not np.isfinite(intercept):
+        notes.append(_repaired("scl_inter is not a number", "a number", "it was taken as 0"))
+        intercept = 0.0
+    return slope, intercept
+
+
+def _affines(
+    header: nib.Nifti1Header, shape: tuple[int, ...], notes: list[Problem]
+) -> tuple[Stated, ...]:
+    """The affines that sform and qform state: one where they agree, none where neither is set.
+
+    The sform counts first. Warnings about disagreement are added to notes.
+    """
+    found = []
+    if header["sform_code"] > 0:
+        found.append(Stated(np.array(header.get_sform(), float), ("sform",)))
+    if header["qform_code"] > 0:
+        factor = float(header["pixdim"][0])
+        if factor not in (-1, 1):
+            sign = -1 if factor < 0 else 1
+            header["pixdim"][0] = sign
+            value = f"pixdim[0] is {factor:g} beside a qform"
+            notes.append(_repaired(value, "1 or -1", f"it was taken as {sign}"))
+        try:
+            found.append(Stated(np.array(header.get_qform(), float), ("qform",)))
+        except (nib.spatialimages.HeaderDataError, ValueError):  # no rotation
+            if not found:
+                raise
+    for stated in found:
+        stated.affine[:3] *= _unit_mm(header)
+    usable = [stated for stated in found if not grids.fault_of(stated.affine)]
+    if len(usable) == 2:
+        first, second = usable
+        if not grids.differ(first.affine, second.affine, shape):
+            return (Stated(first.affine, ("sform", "qform")),)
+        notes.append(grids.difference_warning(first, second, shape))
+    elif usable and len(found) == 2 and usable[0].fields == ("qform",):
+        fault = grids.fault_of(found[0].affine)
+        notes.append(_repaired(f"the sform states {fault}", "a usable sform", "the qform counts"))
+    elif usable and usable[0].fields == ("sform",):
+        notes += _other_voxels(header, usable[0].affine / _unit_mm(header), shape)
+    return tuple(usable or found)
+
+
+def _other_voxels(
+    header: nib.Nifti1Header, sform: np.ndarray, shape: tuple[int, ...]
+) -> list[Problem]:
+    """A warning where pixdim and an sform without qform state voxels of other sizes."""
+    sides = np.linalg.norm(sform[:3, :3], axis=0)
+    stated = np.abs(np.array(header["pixdim"][1:4], float))
+    known = (np.array(shape) > 1) & (stated > 0) & np.isfinite(stated)
+    if not (np.abs(stated[known] / sides[known] - 1) > 0.01).any():
+        return []
+    texts = [" x ".join(f"{side:.4g}" for side in three) for three in (stated, sides)]
+    value = f"pixdim states voxels of {texts[0]}, the sform of {texts[1]}"
+    hint = "the sform counts; correct the header"
+    return [warning("affine_differs", value, "one voxel size", hint)]

@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 
 from tumorseg.core.problems import DataError, Problem, error, warning
+from tumorseg.imaging.grids import Stated
 
 MAX_PIXELS = 2**27  # of one picture, or of one slice
 MAX_BYTES = 2**31  # of one volume's numbers, and of one file
@@ -25,6 +26,7 @@ class RawImage:
     uids: tuple[str, ...] = ()
     inverted: bool = False
     notes: tuple[Problem, ...] = ()
+    affines: tuple[Stated, ...] = ()
 
 
 def missing_channel(content: str, channel: int) -> DataError:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from nibabel.orientations import io_orientation
 
 from tumorseg.core.cases import PLANES
-from tumorseg.core.problems import DataError, Problem, error, warning
+from tumorseg.core.problems import Problem, error, warning
+from tumorseg.imaging import grids
 from tumorseg.imaging.any_format import decode
+from tumorseg.imaging.grids import Stated
 from tumorseg.imaging.planes import DISPLAY, cut, world_axes
 
 OBLIQUE_DEGREES = 15.0  # slices tilted by more give a warning
@@ -26,6 +27,8 @@ class Scan:
             in its affine.
         uids: the DICOM SOP instance UID of each slice along the first axis.
         notes: warnings from reading the file.
+        affines: every affine that the header states, the one that counts first; empty where it is
+            `affine` alone.
     """
 
     path: Path
@@ -36,11 +39,28 @@ class Scan:
     spacing_mm: tuple[float, float] = (np.nan, np.nan)
     uids: tuple[str, ...] = ()
     notes: tuple[Problem, ...] = ()
+    affines: tuple[Stated, ...] = ()
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A label picture or volume: whole numbers in the file's order, and its affine (or None)."""
+    """A label picture or volume: whole numbers in the file's order, and its affine (or None).
+
+    affines: as in Scan.
+    """
+
+    values: np.ndarray
+    affine: np.ndarray | None = None
+    notes: tuple[Problem, ...] = ()
+    affines: tuple[Stated, ...] = ()
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Labels in a scan's axis order and shape.
+
+    affine: the scan's affine that they fit, where its header states several; else None.
+    """
 
     values: np.ndarray
     affine: np.ndarray | None = None
@@ -69,6 +89,7 @@ def read(path: Path, channel: int | None = None) -> Scan:
         raw.spacing_mm,
         raw.uids,
         notes,
+        raw.affines,
     )
 
 
@@ -89,7 +110,7 @@ def read_labels(path: Path) -> Labels:
                 "threshold probabilities first; export labels as integers",
             )
         values = values.astype(np.int32)
-    return Labels(np.ascontiguousarray(values), raw.affine, raw.notes)
+    return Labels(np.ascontiguousarray(values), raw.affine, raw.notes, raw.affines)
 
 
 def _check_finite(values: np.ndarray) -> None:
@@ -178,41 +199,31 @@ def planes_of(scan: Scan) -> tuple[str, ...]:
 
 
 def labels_on_grid_of(labels: Labels, scan: Scan) -> np.ndarray:
-    """The labels in the scan's axis order and shape; both must have the same grid.
+    """The labels in the scan's axis order and shape; DataError where they do not fit (`placed`)."""
+    return placed(labels, scan).values
 
-    Volumes may differ only by mirrored and exchanged axes; their corners must agree to a tenth of a
-    voxel. A label picture fits a picture, or a single DICOM slice, of its size. Raises DataError
-    (grid_mismatch) otherwise.
+
+def placed(labels: Labels, scan: Scan) -> Placed:
+    """The labels on the scan's grid.
+
+    Volumes may differ by mirrored and exchanged axes, and labels may cover a part of the scan;
+    their corners must agree to a tenth of a voxel (a part: to the nearest voxel). Where a header
+    states several affines, those count under which both grids agree. A label picture fits a
+    picture, or a single DICOM slice, of its size. Raises DataError (grid_mismatch,
+    affine_ambiguous) otherwise.
     """
     values, shape = labels.values, scan.voxels.shape
     if labels.affine is None or scan.affine is None:
         flat = values.shape[-2:] if values.ndim == 2 or values.shape[0] == 1 else None
         if flat != shape[-2:] or (len(shape) == 3 and (shape[0] != 1 or not scan.uids)):
-            raise _mismatch(values.shape, shape, "")
-        return values.reshape(shape)
-    to_scan = np.linalg.solve(scan.affine, labels.affine)  # label voxels to scan voxels
-    orientation = io_orientation(to_scan).astype(int)
-    axes = np.argsort(orientation[:, 0])
-    signs = orientation[axes, 1]
-    exact = np.zeros((4, 4))
-    exact[np.arange(3), axes] = signs
-    exact[3, 3] = 1
-    last = np.array(values.shape) - 1
-    exact[:3, 3] = np.where(signs < 0, last[axes], 0)
-    corners = np.array([[*(last * at), 1] for at in np.ndindex(2, 2, 2)])
-    distance = float(np.abs((to_scan - exact) @ corners.T).max())
-    turned = np.transpose(values, axes)[tuple(slice(None, None, sign) for sign in signs)]
-    if turned.shape != shape or not distance <= 0.1:
-        raise _mismatch(values.shape, shape, f" and up to {distance:.2g} voxels apart")
-    return np.ascontiguousarray(turned)
-
-
-def _mismatch(labels: tuple[int, ...], image: tuple[int, ...], apart: str) -> DataError:
-    """The error for labels of one shape on an image of another; apart: a note on the distance."""
-    sizes = " x ".join(map(str, labels)), " x ".join(map(str, image))
-    return error(
-        "grid_mismatch",
-        f"labels of {sizes[0]} on an image of {sizes[1]}{apart}",
-        "the same grid",
-        "resample the labels onto the image, nearest neighbour",
+            hint = "resample the labels onto the image, nearest neighbour"
+            raise grids.mismatch(values.shape, shape, "", hint)
+        return Placed(values.reshape(shape))
+    theirs, ours = (
+        labels.affines or (Stated(labels.affine),),
+        scan.affines or (Stated(scan.affine),),
     )
+    how = grids.match(theirs, values.shape, ours, shape)
+    notes = grids.match_notes(how, (values.shape, shape), len(theirs) + len(ours))
+    affine = how.image.affine if len(ours) > 1 else None
+    return Placed(grids.place(values, how, shape), affine, tuple(notes))

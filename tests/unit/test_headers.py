@@ -1,0 +1,215 @@
+"""Headers that say a thing twice, or leave it out: which statement counts, and the warning."""
+
+import gzip
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from annotation_files import blob, write_seg
+from annotation_files import scan as dicom_scan
+
+from tumorseg.core.cases import Entry
+from tumorseg.core.errors import UserError
+from tumorseg.data.reading import cases_of
+from tumorseg.imaging import planes, scans
+from tumorseg.imaging.grids import Stated
+from tumorseg.imaging.scans import Scan
+from tumorseg.outlines import any_form
+
+ODD = Path(__file__).parents[2].parent / "shared" / "data" / "odd_files"
+GRID = np.diag([1.0, 2.0, 3.0, 1.0])
+# The same voxels, named from the other side: left is right.
+MIRRORED = GRID.copy()
+MIRRORED[0] = [-1, 0, 0, 11]
+MOVED = GRID.copy()
+MOVED[0, 3] = 30
+VOXELS = np.random.default_rng(1).integers(0, 900, (12, 10, 4)).astype(np.int16)
+MASK = np.zeros(VOXELS.shape, np.uint8)
+MASK[2:5, 3:7, 1:3] = 1  # asymmetric: a mirrored one is another
+
+
+def odd(name):
+    if not ODD.exists():
+        pytest.skip(f"ODD FILES NOT FOUND ({ODD}): {name} is not tested")
+    return ODD / name
+
+
+def volume(path, values, sform=None, qform=None):
+    header = nib.Nifti1Header()
+    header.set_data_dtype(values.dtype)
+    header.set_data_shape(values.shape)
+    header.set_sform(sform, 0 if sform is None else 1)
+    if qform is None:  # pixdim states the voxel size even so
+        header.set_zooms(np.linalg.norm(sform[:3, :3], axis=0))
+    else:
+        header.set_qform(qform, 1)
+    image = nib.Nifti1Image(values, None, header)
+    path.write_bytes(gzip.compress(image.to_bytes()))
+    return path
+
+
+def changed(path, at, content):
+    """The volume with other bytes in its header, not compressed."""
+    new = bytearray(gzip.decompress(path.read_bytes()))
+    new[at : at + len(content)] = content
+    path = path.with_suffix("")
+    path.write_bytes(new)
+    return path
+
+
+def cases(image, mask, **settings):
+    """The cases of an image and its mask, and the problems by code."""
+    entry = Entry(
+        case="v", image=image, annotation=mask, patient="p", plane="axial", origin=str(image)
+    )
+    read, problems = cases_of(entry, {"slices": "tumour", **settings})
+    return read, [(problem.code, problem.severity) for problem in problems]
+
+
+def masks_of(read):
+    return np.stack([case.mask for case in read])
+
+
+def differs(count):
+    return [("affine_differs", "warning")] * count
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "counts"),
+    [
+        ({"sform": MIRRORED, "qform": GRID}, {"qform": GRID}, GRID),
+        ({"sform": MIRRORED, "qform": GRID}, {"sform": MIRRORED}, MIRRORED),
+        ({"sform": MIRRORED, "qform": GRID}, {"sform": MIRRORED, "qform": GRID}, MIRRORED),
+        ({"sform": MOVED, "qform": GRID}, {"sform": MOVED}, MOVED),
+        ({"sform": MOVED, "qform": GRID}, {"sform": GRID}, GRID),
+        ({"sform": MOVED, "qform": GRID}, {"qform": MOVED}, MOVED),
+        ({"sform": GRID}, {"sform": MIRRORED, "qform": GRID}, GRID),
+        ({"qform": GRID}, {"sform": MOVED, "qform": GRID}, GRID),
+    ],
+)
+def test_labels_and_image_meet_under_the_affine_that_both_state(tmp_path, image, mask, counts):
+    scan = scans.read(volume(tmp_path / "a.nii.gz", VOXELS, **image))
+    mask_file = volume(tmp_path / "m.nii.gz", MASK, **mask)
+    twice = sum(len(one) == 2 for one in (image, mask))
+    if image == {"sform": GRID}:  # its labels' sform is mirrored: the array was turned
+        np.testing.assert_array_equal(
+            scans.labels_on_grid_of(scans.read_labels(mask_file), scan), MASK[::-1]
+        )
+        return
+    read, codes = cases(scan.path, mask_file)
+    assert codes == differs(twice + 1)
+    expected = planes.cut(MASK, counts, "axial")
+    np.testing.assert_array_equal(masks_of(read), expected[expected.any(axis=(1, 2))])
+    stored = planes.cut(scan.voxels, counts, "axial")[expected.any(axis=(1, 2))]
+    np.testing.assert_array_equal(np.stack([case.image for case in read]), stored)
+
+
+def test_both_orientations_are_printed_and_the_one_that_counts(tmp_path):
+    (note,) = scans.read(volume(tmp_path / "a.nii.gz", VOXELS, MOVED, GRID)).notes
+    assert note.value == (
+        "sform and qform disagree by up to 30 mm: sform 1 x 2 x 3 mm to RAS from (30, 0, 0), "
+        "qform 1 x 2 x 3 mm to RAS from (0, 0, 0)"
+    )
+    assert "the sform counts" in note.hint
+
+
+def test_labels_that_fit_in_two_ways_are_rejected_instead_of_guessed(tmp_path):
+    image = volume(tmp_path / "a.nii.gz", VOXELS, GRID, GRID)
+    mask = volume(tmp_path / "m.nii.gz", MASK, MIRRORED, GRID)
+    assert cases(image, mask) == ([], [("affine_ambiguous", "error")])
+
+
+def test_orientations_that_differ_by_rounding_count_as_one(tmp_path):
+    close = GRID + np.array([[0, 0, 0, 0.05]] + [[0] * 4] * 3)
+    scan = scans.read(volume(tmp_path / "a.nii.gz", VOXELS, close, GRID))
+    assert scan.notes == () and len(scan.affines) == 1
+    np.testing.assert_allclose(scan.affine, close, atol=1e-6)
+
+
+def test_a_qform_counts_where_the_sform_states_no_voxels(tmp_path):
+    path = changed(volume(tmp_path / "a.nii.gz", VOXELS, GRID, GRID), 280, bytes(48))
+    scan = scans.read(path)
+    np.testing.assert_allclose(scan.affine, GRID)
+    assert [note.code for note in scan.notes] == ["header_repaired"]
+
+
+def test_voxel_sizes_that_pixdim_and_sform_state_differently_give_a_warning(tmp_path):
+    one = np.ones(3, "<f4").tobytes()
+    scan = scans.read(changed(volume(tmp_path / "a.nii.gz", VOXELS, GRID), 80, one))
+    assert planes.spacing_in(scan.affine, "axial") == (2, 1)
+    assert [note.value for note in scan.notes] == [
+        "pixdim states voxels of 1 x 1 x 1, the sform of 1 x 2 x 3"
+    ]
+
+
+@pytest.mark.parametrize(("factor", "sign"), [(0, 1), (0.5, 1), (-3, -1)])
+def test_qfac_that_is_no_sign_is_taken_as_the_format_says(tmp_path, factor, sign):
+    written = np.array(factor, "<f4").tobytes()
+    scan = scans.read(changed(volume(tmp_path / "a.nii.gz", VOXELS, qform=GRID), 76, written))
+    np.testing.assert_allclose(scan.affine[2], [0, 0, 3 * sign, 0], atol=1e-6)
+    assert [note.code for note in scan.notes] == ["header_repaired"]
+
+
+@pytest.mark.parametrize(("kind", "at"), [(nib.Nifti1Image, 108), (nib.Nifti2Image, 168)])
+def test_vox_offset_0_is_the_end_of_the_header(tmp_path, kind, at):
+    path = tmp_path / "a.nii"
+    nib.save(kind(VOXELS, GRID), path)
+    content = bytearray(path.read_bytes())
+    width = 4 if kind is nib.Nifti1Image else 8
+    assert any(content[at : at + width])
+    content[at : at + width] = bytes(width)
+    path.write_bytes(content)
+    scan = scans.read(path)
+    restored = np.rint(scan.offset + scan.scale * scan.voxels.astype(float))
+    np.testing.assert_array_equal(restored, VOXELS)
+    assert [note.code for note in scan.notes] == ["header_repaired"]
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept", "notes"),
+    [(0, 7, 0), (np.nan, np.nan, 0), (np.inf, 0, 0), (2, np.nan, 1), (1, 0, 0)],
+)
+def test_a_slope_of_0_or_nan_is_no_rescaling(tmp_path, slope, intercept, notes):
+    both = np.array([slope, intercept], "<f4").tobytes()
+    scan = scans.read(changed(volume(tmp_path / "a.nii.gz", VOXELS, GRID), 112, both))
+    restored = np.rint(scan.offset + scan.scale * scan.voxels.astype(float))
+    np.testing.assert_array_equal(restored, VOXELS * (2 if slope == 2 else 1))
+    assert [note.code for note in scan.notes] == ["header_repaired"] * notes
+
+
+def test_a_segmentation_in_mm_is_placed_by_the_orientation_that_it_fits(tmp_path):
+    path = write_seg(tmp_path / "seg.dcm", {"t": blob()})
+    own = dicom_scan()
+    wrong = own.affine.copy()
+    wrong[0, 3] += 40
+    twice = (Stated(wrong, ("sform",)), Stated(own.affine, ("qform",)))
+    image = Scan(Path("v.nii"), own.voxels, affine=wrong, affines=twice)
+    annotation = any_form.read(path, "auto", image)
+    np.testing.assert_array_equal(annotation.mask, blob())
+    np.testing.assert_array_equal(annotation.affine, own.affine)
+    assert [note.code for note in annotation.notes] == ["affine_differs"]
+    mirrored = own.affine @ np.diag([1, 1, -1, 1])
+    mirrored[:, 3] += own.affine[:, 2] * (own.voxels.shape[2] - 1)
+    twice = (Stated(mirrored, ("sform",)), twice[1])
+    with pytest.raises(UserError, match="affine_ambiguous"):
+        any_form.read(path, "auto", Scan(image.path, own.voxels, affine=mirrored, affines=twice))
+
+
+def test_the_odd_volumes_with_two_orientations_keep_their_tumours():
+    folder = odd("08_sform_qform_flip") / "data"
+    read, codes = cases(folder / "images/v1.nii.gz", folder / "masks/v1.nii.gz")
+    assert codes == differs(2)
+    stored = np.asarray(nib.load(folder / "masks/v1.nii.gz").dataobj)
+    voxels = np.asarray(nib.load(folder / "images/v1.nii.gz").dataobj)
+    (case,) = read
+    assert case.mask.sum() == 112
+    # The arrays go together: the same turn of both gives image and mask.
+    number = int(stored.any(axis=(0, 1)).argmax())
+    affine = nib.load(folder / "masks/v1.nii.gz").affine
+    np.testing.assert_array_equal(case.mask, planes.cut(stored, affine, "axial")[number])
+    image = planes.cut(voxels, affine, "axial")[number]
+    measured = np.rint(case.offset + case.scale * case.image.astype(float))
+    np.testing.assert_array_equal(measured, image)
+    read, codes = cases(odd("v5.nii.gz"), odd("v5_l.nii.gz"))
+    assert codes == differs(2) and masks_of(read).sum() == 544
