@@ -12,6 +12,7 @@ import pydicom
 from tumorseg.core.problems import DataError, Problem, error, warning
 from tumorseg.imaging.dicom_frames import frames_of, place
 from tumorseg.imaging.dicom_pixels import measured_values, name_file, open_dataset
+from tumorseg.imaging.padding import filled
 from tumorseg.imaging.raw import RawImage, check_size, unreadable
 
 KINDS = {"DICOM": (".dcm", ".dicom", ".ima")}
@@ -73,14 +74,17 @@ def read(path: Path, *, labels: bool) -> RawImage:
                 "give plane and spacing_mm in the table",
             )
         )
-    values = measured_values(headers, frames)
+    values, padded = measured_values(headers, frames)
+    inverted = first.PhotometricInterpretation == "MONOCHROME1" and not labels
+    if not labels:
+        values = filled(values, padded, notes, inverted=inverted)
     spacing = frames[0].spacing
     return RawImage(
         values if placed else values[0],
         affine,
         (np.nan, np.nan) if spacing is None else (float(spacing[0]), float(spacing[1])),
         tuple(frame.uid for frame in frames),
-        first.PhotometricInterpretation == "MONOCHROME1" and not labels,
+        inverted,
         tuple(notes),
     )
 

@@ -10,6 +10,7 @@ from tumorseg.core.problems import Problem, error, warning
 from tumorseg.imaging import grids
 from tumorseg.imaging.any_format import decode
 from tumorseg.imaging.grids import Stated
+from tumorseg.imaging.padding import undeclared
 from tumorseg.imaging.planes import DISPLAY, cut, world_axes
 
 OBLIQUE_DEGREES = 15.0  # slices tilted by more give a warning
@@ -76,10 +77,13 @@ def read(path: Path, channel: int | None = None) -> Scan:
     that cannot be used.
     """
     raw = decode(path, labels=False, channel=channel)
-    voxels, offset, scale = raw.values, 0.0, 1.0
+    voxels, offset, scale, notes = raw.values, 0.0, 1.0, list(raw.notes)
     if raw.affine is not None or raw.uids or raw.values.dtype not in (np.uint8, np.uint16):
-        voxels, offset, scale = _to_uint16(raw.values, raw.inverted)
-    notes = raw.notes if raw.affine is None else (*raw.notes, *_oblique(raw.affine))
+        _check_finite(voxels)
+        measured = undeclared(voxels, notes, inverted=raw.inverted)
+        voxels, offset, scale = _to_uint16(measured, raw.inverted)
+    if raw.affine is not None:
+        notes += _oblique(raw.affine)
     return Scan(
         Path(path),
         np.ascontiguousarray(voxels),
@@ -88,7 +92,7 @@ def read(path: Path, channel: int | None = None) -> Scan:
         raw.affine,
         raw.spacing_mm,
         raw.uids,
-        notes,
+        tuple(notes),
         raw.affines,
     )
 
@@ -130,7 +134,6 @@ def _to_uint16(values: np.ndarray, inverted: bool) -> tuple[np.ndarray, float, f
 
     Whole numbers that span at most 65535 are restored exactly by rounding.
     """
-    _check_finite(values)
     low, high = float(values.min()), float(values.max())
     scale = (high - low) / 65535 or 1.0
     if not np.isfinite(1 / scale) or not np.isfinite(scale):

@@ -29,7 +29,8 @@ def read(read_on: Callable[[Scan], Annotation], scan: Scan) -> Annotation:
     if not found:
         raise faults[0]
     field, affine, annotation = found[0]
-    if any((other.mask != annotation.mask).any() for _, _, other in found[1:]):
+    masks = [np.asarray(one.mask) for _, _, one in found]
+    if not all(np.array_equal(mask, masks[0]) for mask in masks):
         raise error(
             "affine_ambiguous",
             "an annotation that fits the image by its sform and, elsewhere, by its qform",
