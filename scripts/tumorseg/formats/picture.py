@@ -18,6 +18,7 @@ from tumorseg.imaging.raw import (
     too_large,
     truncated,
     unreadable,
+    upright,
 )
 
 KINDS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "TIFF": (".tif", ".tiff")}
@@ -49,11 +50,14 @@ def read(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
     name = kind(content, path)
     # libtiff prints messages about damaged files.
     with silent_stderr() if name == "TIFF" else nullcontext():
-        return RawImage(_decoded(content, name, labels, channel))
+        values, turn = _decoded(content, name, labels, channel)
+        return RawImage(values, turn=turn)
 
 
-def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np.ndarray:
-    """The picture's values, upright."""
+def _decoded(
+    content: bytes, name: str, labels: bool, channel: int | None
+) -> tuple[np.ndarray, int]:
+    """The picture's values, upright, and the EXIF orientation by which they were turned."""
     if _ENDS.get(name, b"") not in content[-4096:]:
         raise truncated(name)
     try:
@@ -61,8 +65,7 @@ def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np
             check_size((picture.height, picture.width), 4)
             _check_single(picture)
             bits = _bits(picture, content)
-            # Pillow and OpenCV turn TIFF themselves.
-            turn = picture.getexif().get(_ORIENTATION, 1) if name != "TIFF" else 1
+            turn = picture.getexif().get(_ORIENTATION, 1)
             tags = dict(getattr(picture, "tag_v2", {}))
             picture.load()
             if channel is None:
@@ -75,7 +78,9 @@ def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np
         raise (truncated if len(content) < 256 else unreadable)(name) from None
     except (OSError, SyntaxError, EOFError):
         raise truncated(name) from None
-    return np.ascontiguousarray(_upright(array, turn))
+    if name != "TIFF":  # Pillow and OpenCV turn TIFF themselves
+        array = upright(array, turn)
+    return np.ascontiguousarray(array), turn if turn in range(1, 9) else 1
 
 
 def _channel(picture: Image.Image, bits: int, channel: int) -> np.ndarray:
@@ -199,14 +204,3 @@ def _grey(colours: np.ndarray) -> np.ndarray:
             "export the image without drawings or colour map",
         )
     return colours[..., min(1, colours.shape[-1] - 1)]
-
-
-def _upright(array: np.ndarray, turn: int) -> np.ndarray:
-    """The stored array turned and mirrored by the EXIF orientation (1 to 8)."""
-    if turn in (5, 6, 7, 8):
-        array = array.T
-    if turn in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    if turn in (3, 4, 7, 8):
-        array = array[::-1]
-    return array

@@ -13,11 +13,21 @@ MAX_BYTES = 2**31  # of one volume's numbers, and of one file
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A named label: the voxels of `value` in one layer of a segmentation."""
+
+    name: str
+    value: int
+    layer: int
+
+
+@dataclass(frozen=True)
 class RawImage:
     """A decoded file, rescaled to the measured values.
 
     values: (height, width) of a picture or (i, j, k) of a volume, any type of number. inverted: the
-    lowest value is displayed white. The other attributes are those of imaging.scans.Scan.
+    lowest value is displayed white. segments: of 3D Slicer's segmentations, whose values are
+    (i, j, k, layer). The other attributes are those of imaging.scans.Scan.
     """
 
     values: np.ndarray
@@ -27,6 +37,19 @@ class RawImage:
     inverted: bool = False
     notes: tuple[Problem, ...] = ()
     affines: tuple[Stated, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    turn: int = 1
+
+
+def upright(array: np.ndarray, turn: int) -> np.ndarray:
+    """The stored array turned and mirrored by the EXIF orientation (1 to 8)."""
+    if turn in (5, 6, 7, 8):
+        array = array.T
+    if turn in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if turn in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
 
 
 def missing_channel(content: str, channel: int) -> DataError:

@@ -1,6 +1,6 @@
 """Reads a user's images and label images, and puts labels on an image's grid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,10 @@ from tumorseg.imaging import grids
 from tumorseg.imaging.any_format import decode
 from tumorseg.imaging.grids import Stated
 from tumorseg.imaging.padding import undeclared
-from tumorseg.imaging.planes import DISPLAY, cut, world_axes
+from tumorseg.imaging.planes import DISPLAY, cut, oblique_notes, world_axes
+from tumorseg.imaging.raw import Segment
 
-OBLIQUE_DEGREES = 15.0  # slices tilted by more give a warning
+LABEL_ROUNDING = 0.001  # labels stored as floats may be this far from a whole number
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Scan:
         notes: warnings from reading the file.
         affines: every affine that the header states, the one that counts first; empty where it is
             `affine` alone.
+        turn: the EXIF orientation by which a picture was turned upright; 1 for none.
     """
 
     path: Path
@@ -41,19 +43,23 @@ class Scan:
     uids: tuple[str, ...] = ()
     notes: tuple[Problem, ...] = ()
     affines: tuple[Stated, ...] = ()
+    turn: int = 1
 
 
 @dataclass(frozen=True)
 class Labels:
     """A label picture or volume: whole numbers in the file's order, and its affine (or None).
 
-    affines: as in Scan.
+    affines, turn: as in Scan. segments: as in RawImage; where there are any, the last axis of
+    values is their layer.
     """
 
     values: np.ndarray
     affine: np.ndarray | None = None
     notes: tuple[Problem, ...] = ()
     affines: tuple[Stated, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    turn: int = 1
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ def read(path: Path, channel: int | None = None) -> Scan:
         measured = undeclared(voxels, notes, inverted=raw.inverted)
         voxels, offset, scale = _to_uint16(measured, raw.inverted)
     if raw.affine is not None:
-        notes += _oblique(raw.affine)
+        notes += oblique_notes(raw.affine)
     return Scan(
         Path(path),
         np.ascontiguousarray(voxels),
@@ -94,27 +100,36 @@ def read(path: Path, channel: int | None = None) -> Scan:
         raw.uids,
         tuple(notes),
         raw.affines,
+        raw.turn,
     )
 
 
 def read_labels(path: Path) -> Labels:
     """Reads a label picture or volume in any image format; its values are never rescaled.
 
-    Raises DataError for a file that cannot be used or that holds fractions.
+    Numbers within .001 of a whole one count as it. Raises DataError for a file that cannot be used
+    or that holds other fractions.
     """
     raw = decode(path, labels=True)
-    values = raw.values
+    values, notes = raw.values, raw.notes
     if values.dtype.kind == "f":
         _check_finite(values)
-        if (values != np.rint(values)).any() or np.abs(values).max() >= 2**31:
+        whole = np.rint(values)
+        if np.abs(values - whole).max() > LABEL_ROUNDING or np.abs(values).max() >= 2**31:
             raise error(
                 "label_fraction",
                 "labels that are not whole numbers",
                 "one whole number per label",
                 "threshold probabilities first; export labels as integers",
             )
-        values = values.astype(np.int32)
-    return Labels(np.ascontiguousarray(values), raw.affine, raw.notes, raw.affines)
+        changed = int(np.count_nonzero(values != whole))
+        if changed:
+            value = f"{changed} labels that are not quite whole numbers"
+            hint = f"they were rounded, by at most {LABEL_ROUNDING:g}; export labels as integers"
+            notes = (*notes, warning("label_rounded", value, "whole numbers", hint))
+        values = whole.astype(np.int32)
+    values = np.ascontiguousarray(values)
+    return Labels(values, raw.affine, notes, raw.affines, raw.segments, raw.turn)
 
 
 def _check_finite(values: np.ndarray) -> None:
@@ -148,22 +163,6 @@ def _to_uint16(values: np.ndarray, inverted: bool) -> tuple[np.ndarray, float, f
     for target, part in zip(voxels, values, strict=True):  # one slice at a time saves memory
         target[...] = np.rint((part.astype(np.float64) - offset) / scale)
     return voxels, offset, scale
-
-
-def _oblique(affine: np.ndarray) -> tuple[Problem, ...]:
-    linear = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    cosines = np.abs(linear[world_axes(affine)[:, 0], np.arange(3)])
-    degrees = float(np.degrees(np.arccos(min(1.0, cosines.min()))))
-    if degrees <= OBLIQUE_DEGREES:
-        return ()
-    return (
-        warning(
-            "plane_oblique",
-            f"slices tilted by {degrees:.0f} degrees",
-            f"at most {OBLIQUE_DEGREES:g} from axial, coronal or sagittal",
-            "the nearest plane is used; resample the volume if that is wrong",
-        ),
-    )
 
 
 def acquisition_plane(scan: Scan) -> str:
@@ -216,6 +215,12 @@ def placed(labels: Labels, scan: Scan) -> Placed:
     affine_ambiguous) otherwise.
     """
     values, shape = labels.values, scan.voxels.shape
+    if labels.segments:
+        layers = [
+            placed(replace(labels, values=values[..., layer], segments=()), scan)
+            for layer in range(values.shape[-1])
+        ]
+        return replace(layers[0], values=np.stack([one.values for one in layers], axis=-1))
     if labels.affine is None or scan.affine is None:
         flat = values.shape[-2:] if values.ndim == 2 or values.shape[0] == 1 else None
         if flat != shape[-2:] or (len(shape) == 3 and (shape[0] != 1 or not scan.uids)):
