@@ -5,9 +5,13 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
+import scan_files as files
+import SimpleITK as sitk  # noqa: N813
 from annotation_files import blob, write_seg
 from annotation_files import scan as dicom_scan
+from scipy.spatial.transform import Rotation
 
 from tumorseg.core.cases import Entry
 from tumorseg.core.errors import UserError
@@ -213,3 +217,160 @@ def test_the_odd_volumes_with_two_orientations_keep_their_tumours():
     np.testing.assert_array_equal(measured, image)
     read, codes = cases(odd("v5.nii.gz"), odd("v5_l.nii.gz"))
     assert codes == differs(2) and masks_of(read).sum() == 544
+
+
+# ---------------------------------------------------------------- DICOM
+
+
+def notes_of(folder):
+    return [(note.code, note.value) for note in scans.read(folder).notes]
+
+
+@pytest.mark.parametrize("slope", [0, "nan"])
+def test_a_rescale_slope_of_0_is_taken_as_1(tmp_path, slope):
+    folder = files.series(tmp_path / "s", RescaleSlope=slope, RescaleIntercept=-7)
+    scan = scans.read(folder)
+    restored = np.rint(scan.offset + scan.scale * scan.voxels.astype(float))
+    np.testing.assert_array_equal(restored, files.VOLUME - 7)
+    assert [note.code for note in scan.notes] == ["header_repaired"]
+
+
+def test_pixelspacing_counts_where_the_detectors_size_differs(tmp_path):
+    folder = files.series(tmp_path / "s", ImagerPixelSpacing=[1, 1.5])
+    assert notes_of(folder) == [
+        ("spacing_differs", "PixelSpacing 0.5 x 0.75 mm, ImagerPixelSpacing 1 x 1.5 mm")
+    ]
+    assert planes.spacing_in(scans.read(folder).affine, "axial") == (0.5, 0.75)
+    assert notes_of(files.series(tmp_path / "t", ImagerPixelSpacing=[0.5, 0.75])) == []
+
+
+def test_positions_count_where_the_stated_distance_of_slices_differs(tmp_path):
+    folder = files.series(tmp_path / "s", SpacingBetweenSlices=1.5)
+    assert notes_of(folder) == [
+        ("spacing_differs", "SpacingBetweenSlices 1.5 mm, but positions 3 mm apart")
+    ]
+    assert np.linalg.norm(scans.read(folder).affine[:3, 0]) == pytest.approx(3)
+    for number, stated in enumerate((3, -3)):
+        folder = files.series(tmp_path / str(number), SpacingBetweenSlices=stated)
+        assert notes_of(folder) == []
+    gap = files.series(tmp_path / "gap", SpacingBetweenSlices=0.5, SliceThickness=2.5)
+    assert notes_of(gap) == []
+
+
+def compressed_series(folder, values, affine):
+    """A series as a scanner exports it, oblique and in lossless JPEG, written by GDCM."""
+    folder.mkdir()
+    row, column, step = affine[:3, 2], affine[:3, 1], affine[:3, 0]
+    spacing = [np.linalg.norm(side) for side in (row, column)]
+    cosines = [*(row / spacing[0]), *(column / spacing[1])]
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    writer.UseCompressionOn()
+    writer.SetCompressor("JPEG")
+    for number, pixels in enumerate(values):
+        one = sitk.GetImageFromArray(pixels)
+        one.SetSpacing(spacing)
+        position = affine[:3, 3] + number * step
+        for tag, value in {
+            "0008|0060": "MR",
+            "0020|000e": "1.2.3.4",
+            "0020|000d": "1.2.3",
+            "0008|0018": f"1.2.3.4.{number + 1}",
+            "0020|0013": str(number),
+            "0020|0032": "\\".join(f"{x:.9g}" for x in position),
+            "0020|0037": "\\".join(f"{x:.9g}" for x in cosines),
+            "0018|0050": "5",
+        }.items():
+            one.SetMetaData(tag, value)
+        # File names in another order than the slices.
+        writer.SetFileName(str(folder / f"{(7 * number) % 11:03d}.dcm"))
+        writer.Execute(one)
+    return folder
+
+
+def test_an_oblique_compressed_series_is_read_as_by_simpleitk(tmp_path):
+    turn = Rotation.from_euler("xyz", (9, -6, 4), True).as_matrix()
+    affine = np.eye(4)
+    affine[:3] = np.column_stack([turn @ np.diag([0.7, 0.9, 6.5])[:, ::-1], [-90.5, -111, 34]])
+    values = np.random.default_rng(8).integers(0, 2000, (11, 16, 20)).astype(np.int16)
+    folder = compressed_series(tmp_path / "s", values, affine)
+    syntax = pydicom.dcmread(folder / "000.dcm").file_meta.TransferSyntaxUID
+    assert syntax in (pydicom.uid.JPEGLossless, pydicom.uid.JPEGLosslessSV1)
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    theirs, ours = reader.Execute(), scans.read(folder)
+    stack = sitk.GetArrayFromImage(theirs)
+    np.testing.assert_array_equal(stack, values)
+    restored = np.rint(ours.offset + ours.scale * ours.voxels.astype(float))
+    np.testing.assert_array_equal(restored, stack)
+    for index in np.ndindex(2, 2, 2):
+        at = np.array(index) * (np.array(stack.shape) - 1)
+        point = theirs.TransformIndexToPhysicalPoint([int(x) for x in at[::-1]])
+        np.testing.assert_allclose(
+            ours.affine @ [*at, 1], [-point[0], -point[1], point[2], 1], atol=1e-4
+        )
+    # GDCM states a distance of 1 mm for slices that are written one by one.
+    assert [note.code for note in ours.notes] == ["spacing_differs"]
+
+
+# ---------------------------------------------------------------- MetaImage and NRRD
+
+STATED = {  # what is stated twice -> the affine's diagonal, or its last column, in LPS
+    ("TransformMatrix = -1 0 0 0 1 0 0 0 1", "Orientation = 1 0 0 0 1 0 0 0 1"): (-1, 1, 1),
+    ("Orientation = 1 0 0 0 1 0 0 0 1", "Rotation = -1 0 0 0 1 0 0 0 1"): (-1, 1, 1),
+    ("ElementSize = 4 5 6", "ElementSpacing = 1 2 3"): (1, 2, 3),
+    ("Position = 4 5 6", "Offset = 1 2 3"): (1, 2, 3),
+    ("Offset = 1 2 3", "Origin = 7 8 9"): (7, 8, 9),
+}
+
+
+@pytest.mark.parametrize("lines", STATED)
+def test_fields_of_metaimage_that_mean_the_same_are_both_printed(tmp_path, lines):
+    head = ["ObjectType = Image", "NDims = 3", "DimSize = 2 3 4", *lines]
+    if not any(word in " ".join(lines) for word in ("Matrix", "Rotation", "Orientation")):
+        head.append("TransformMatrix = 1 0 0 0 1 0 0 0 1")
+    head += ["BinaryData = True", "ElementType = MET_UCHAR", "ElementDataFile = LOCAL", ""]
+    path = tmp_path / "a.mha"
+    path.write_bytes("\n".join(head).encode() + bytes(range(24)))
+    scan = scans.read(path)
+    affine = np.diag([-1, -1, 1, 1]) @ scan.affine
+    found = affine[:3, 3] if affine[:3, 3].any() else np.diag(affine)[:3]
+    np.testing.assert_array_equal(found, STATED[lines])
+    (note,) = scan.notes
+    assert note.code == "affine_differs"
+    assert all(line.split(" = ")[0] in note.value for line in lines)
+
+
+def nrrd(path, *lines):
+    head = ["NRRD0004", "type: uchar", "dimension: 3", "sizes: 2 3 4", "encoding: raw", *lines]
+    path.write_bytes("\n".join(head).encode() + b"\n\n" + bytes(range(24)))
+    return path
+
+
+DIRECTIONS = "space directions: (1,0,0) (0,2,0) (0,0,3)"
+
+
+@pytest.mark.parametrize(
+    ("space", "signs", "notes"),
+    [
+        ("space: left-posterior-superior", (-1, -1, 1), []),
+        ("space: right-anterior-superior", (1, 1, 1), []),
+        ("space: RAS", (1, 1, 1), []),
+        ("space: left-anterior-superior", (-1, 1, 1), []),
+        ("space: scanner-xyz", (-1, -1, 1), ["affine_missing"]),
+        ("space dimension: 3", (-1, -1, 1), ["affine_missing"]),
+    ],
+)
+def test_the_space_of_an_nrrd_says_where_its_axes_point(tmp_path, space, signs, notes):
+    scan = scans.read(nrrd(tmp_path / "a.nrrd", space, DIRECTIONS))
+    np.testing.assert_array_equal(np.diag(scan.affine)[:3], np.array(signs) * (1, 2, 3))
+    assert [note.code for note in scan.notes] == notes
+    assert all("Left-Posterior-Superior" in note.hint for note in scan.notes)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("mm", 1), ("m", 1000), ("um", 0.001)])
+def test_units_of_an_nrrd_become_millimetres(tmp_path, unit, factor):
+    units = "space units: " + " ".join([f'"{unit}"'] * 3)
+    space = "space: right-anterior-superior"
+    scan = scans.read(nrrd(tmp_path / "a.nrrd", space, DIRECTIONS, units))
+    assert planes.spacing_in(scan.affine, "axial") == pytest.approx((2 * factor, factor))

@@ -12,6 +12,7 @@ import pydicom
 from tumorseg.core.problems import DataError, Problem, error, warning
 from tumorseg.imaging.dicom_frames import frames_of, place
 from tumorseg.imaging.dicom_pixels import measured_values, name_file, open_dataset
+from tumorseg.imaging.dicom_twice import pixel_size_notes, step_notes, with_slopes
 from tumorseg.imaging.padding import filled
 from tumorseg.imaging.raw import RawImage, check_size, unreadable
 
@@ -39,6 +40,8 @@ def read(path: Path, *, labels: bool) -> RawImage:
         _check_image(file, header, alone=len(headers) == 1)
     _check_one_series(headers)
     frames = [frame for file, header in headers.items() for frame in frames_of(file, header)]
+    frames = with_slopes(frames, notes)
+    notes += pixel_size_notes(headers.values())
     first = next(iter(headers.values()))
     check_size((first.Rows, first.Columns), 1)
     check_size((len(frames), first.Rows, first.Columns), max(1, first.BitsAllocated // 8))
@@ -57,6 +60,8 @@ def read(path: Path, *, labels: bool) -> RawImage:
     affine = None
     if placed:
         frames, affine = place(frames, notes)
+        if len(frames) > 1:
+            notes += step_notes(headers.values(), float(np.linalg.norm(affine[:3, 0])))
     elif len(frames) > 1:
         measured_values(headers, frames)  # a truncated file lacks a position too: report that first
         raise error(

@@ -105,14 +105,20 @@ def match(
     best = min(map(_rank, good))
     good = [one for one in good if _rank(one) == best]
     if len({(one.axes, one.signs, one.start) for one in good}) > 1:
-        ways = [" with ".join(one.image.fields[:1] + one.labels.fields[:1]) for one in good]
+        ways = dict.fromkeys(map(_fields, good))
         raise error(
             "affine_ambiguous",
-            f"labels that fit the image in two ways, by {' and by '.join(dict.fromkeys(ways))}",
+            f"labels that fit the image in different ways by {' and by '.join(ways)}",
             "headers that state one orientation",
             "copy the image's header to the labels, or remove the wrong orientation",
         )
     return good[0]
+
+
+def _fields(one: Match) -> str:
+    """By which fields image and labels meet, in words."""
+    shared = [field for field in one.labels.fields if field in one.image.fields]
+    return shared[0] if shared else " with ".join(one.image.fields[:1] + one.labels.fields[:1])
 
 
 def _rank(one: Match) -> tuple[bool, bool]:

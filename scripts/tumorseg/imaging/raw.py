@@ -128,12 +128,11 @@ def to_three_axes(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return first, second, third
 
 
-def orientation_warning() -> Problem:
-    """The warning for a volume without an orientation in its header."""
+def orientation_warning(axes: str = "Right-Anterior-Superior") -> Problem:
+    """The warning for a volume without an orientation in its header; axes: what is assumed."""
     return warning(
         "affine_missing",
         "a volume whose header gives no orientation in the patient",
         "an orientation",
-        "the file's axes are assumed to run Right-Anterior-Superior; "
-        "fix the header if that is wrong",
+        f"the file's axes are assumed to run {axes}; fix the header if that is wrong",
     )
