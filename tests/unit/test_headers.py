@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import cv2
 import nibabel as nib
 import numpy as np
 import pydicom
@@ -14,7 +15,9 @@ from annotation_files import scan as dicom_scan
 from scipy.spatial.transform import Rotation
 
 from tumorseg.core.cases import Entry
+from tumorseg.core.digests import files_digest
 from tumorseg.core.errors import UserError
+from tumorseg.core.problems import DataError
 from tumorseg.data.reading import cases_of
 from tumorseg.imaging import planes, scans
 from tumorseg.imaging.grids import Stated
@@ -374,3 +377,60 @@ def test_units_of_an_nrrd_become_millimetres(tmp_path, unit, factor):
     space = "space: right-anterior-superior"
     scan = scans.read(nrrd(tmp_path / "a.nrrd", space, DIRECTIONS, units))
     assert planes.spacing_in(scan.affine, "axial") == pytest.approx((2 * factor, factor))
+
+
+# ---------------------------------------------------------------- two files, 64 bit
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.Nifti2Pair])
+@pytest.mark.parametrize("name", ["a.hdr", "a.img"])
+def test_a_nifti_pair_is_read_by_either_of_its_files(tmp_path, kind, name):
+    nib.save(kind(VOXELS, GRID), tmp_path / "a.img")
+    scan = scans.read(tmp_path / name)
+    restored = np.rint(scan.offset + scan.scale * scan.voxels.astype(float))
+    np.testing.assert_array_equal(restored, VOXELS)
+    np.testing.assert_allclose(scan.affine, GRID)
+    assert scan.notes == ()
+
+
+def test_a_pair_without_one_of_its_files_is_rejected_and_a_cut_one_too(tmp_path):
+    nib.save(nib.Nifti1Pair(VOXELS, GRID), tmp_path / "a.img")
+    content = (tmp_path / "a.img").read_bytes()
+    for wrong, code in ((content[:-1], "image_truncated"), (None, "image_missing")):
+        (tmp_path / "a.img").unlink()
+        if wrong:
+            (tmp_path / "a.img").write_bytes(wrong)
+        with pytest.raises(DataError) as caught:
+            scans.read(tmp_path / "a.hdr")
+        assert caught.value.problem.code == code
+    (tmp_path / "b.img").write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        scans.read(tmp_path / "b.img")
+    assert caught.value.problem.code == "image_type"
+
+
+@pytest.mark.parametrize("name", ["a.img", "a.mhd"])
+def test_a_change_of_the_second_file_imports_the_data_again(tmp_path, name):
+    if name == "a.img":
+        nib.save(nib.Nifti1Pair(VOXELS, GRID), tmp_path / name)
+        named, second = tmp_path / "a.hdr", tmp_path / name
+    else:
+        named, second = files.itk(tmp_path / name), tmp_path / "a.raw"
+    before = files_digest([named], tmp_path)
+    second.write_bytes(second.read_bytes() + b"\0")
+    assert files_digest([named], tmp_path) != before
+
+
+def test_a_tiff_of_64_bit_floats_is_read(tmp_path):
+    values = np.linspace(-100, 120, 600).reshape(20, 30)
+    path = tmp_path / "a.tif"
+    path.write_bytes(cv2.imencode(".tif", values)[1].tobytes())
+    scan = scans.read(path)
+    restored = scan.offset + scan.scale * scan.voxels.astype(float)
+    np.testing.assert_allclose(restored, values, atol=220 / 65535 / 2 * 1.01)
+    path.write_bytes(cv2.imencode(".tif", np.round(values))[1].tobytes())
+    np.testing.assert_array_equal(scans.read_labels(path).values, np.round(values))
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DataError) as caught:
+        scans.read(path)
+    assert caught.value.problem.code in ("image_truncated", "image_unreadable")

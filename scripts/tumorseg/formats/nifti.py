@@ -1,4 +1,4 @@
-"""Reads NIfTI-1 and NIfTI-2 volumes, plain or gzip, rescaled, with their affine in mm."""
+"""Reads NIfTI-1 and NIfTI-2 volumes, plain, gzip or in two files, with their affine in mm."""
 
 import gzip
 import zlib
@@ -24,13 +24,19 @@ from tumorseg.imaging.raw import (
     unreadable,
 )
 
-KINDS = {"NIfTI": (".nii",), "compressed NIfTI": (".nii.gz", ".gz")}
+KINDS = {"NIfTI": (".nii", ".hdr", ".img"), "compressed NIfTI": (".nii.gz", ".gz")}
 _GZIP = b"\x1f\x8b"
 _UNITS = {1: 1000.0, 3: 0.001}  # metres and micrometres; anything else counts as millimetres
 
 
 def kind(head: bytes, path: Path) -> str:
-    """NIfTI, compressed or not, by the first bytes; empty for anything else."""
+    """NIfTI, compressed or not, by the first bytes; empty for anything else.
+
+    The pixels of a pair have no mark: an .img is NIfTI where its header is beside it.
+    """
+    if path.suffix.lower() == ".img" and (header := _beside(path, "hdr")):
+        with header.open("rb") as file:
+            head = file.read(540)
     if not head.startswith(_GZIP):
         return "NIfTI" if _header_class(head) else ""
     try:
@@ -54,33 +60,67 @@ def read(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
 
     channel: which volume to read from a file with several along its fourth axis.
     """
-    with path.open("rb") as file:
+    header = _beside(path, "hdr") if path.suffix.lower() == ".img" else None
+    with (header or path).open("rb") as file:
         compressed = file.read(2) == _GZIP
         file.seek(0)
         if not compressed:
-            return _volume(file, "NIfTI", channel)
+            return _volume(file, "NIfTI", channel, header or path)
         try:
             with gzip.GzipFile(fileobj=file) as inflated:
-                return _volume(inflated, "compressed NIfTI", channel)
+                return _volume(inflated, "compressed NIfTI", channel, path)
         except (EOFError, gzip.BadGzipFile, zlib.error):
             raise truncated("compressed NIfTI") from None
 
 
-def _volume(file: BinaryIO | gzip.GzipFile, name: str, channel: int | None) -> RawImage:
+def _beside(path: Path, ending: str) -> Path | None:
+    """The other file of a pair, in the same folder; None where there is none."""
+    for suffix in (ending, ending.upper()):
+        other = path.with_suffix(f".{suffix}")
+        if other.is_file() and not other.is_symlink():
+            return other
+    return None
+
+
+def _volume(file: BinaryIO | gzip.GzipFile, name: str, channel: int | None, path: Path) -> RawImage:
     start = file.read(540)
     header_class = _header_class(start)
     if header_class is None or (len(start) < 540 and header_class is nib.Nifti2Header):
         raise truncated(name)
     size = header_class.sizeof_hdr
     header = header_class(start[:size], check=False)
-    notes: list[Problem] = []
     if header["magic"].tobytes()[:2] == b"ni":
-        raise error(
-            "image_type",
-            "a NIfTI header with its pixels in a second file",
-            "a single .nii file",
-            "convert the pair to .nii or .nii.gz",
-        )
+        pixels = _beside(path, "img")
+        if pixels is None:
+            raise error(
+                "image_missing",
+                "a NIfTI header without its pixel file",
+                "the .img of the same name beside the .hdr",
+                "copy the other file too, or convert the pair to .nii",
+            )
+        with pixels.open("rb") as opened:
+            return _values(opened, header, name, channel, least=0)
+    return _values(file, header, name, channel, least=size + 4)
+
+
+def _values(
+    file: BinaryIO | gzip.GzipFile,
+    header: nib.Nifti1Header,
+    name: str,
+    channel: int | None,
+    *,
+    least: int,
+) -> RawImage:
+    """The volume of a header.
+
+    Args:
+        file: with the values.
+        header: the volume's.
+        name: the format, for messages.
+        channel: as in `read`.
+        least: where the values of this file may begin, in bytes.
+    """
+    notes: list[Problem] = []
     shape, volumes = header.get_data_shape(), 1
     if channel is not None:
         if len(shape) != 4 or channel >= shape[3]:
@@ -90,11 +130,11 @@ def _volume(file: BinaryIO | gzip.GzipFile, name: str, channel: int | None) -> R
     kind = header.get_data_dtype()
     check_size(shape, kind.itemsize)
     offset = int(header["vox_offset"])
-    if offset == 0:
-        offset = size + 4
+    if offset == 0 and least:
+        offset = least
         value, hint = "vox_offset 0 in a single file", f"the values were read from byte {offset}"
         notes.append(_repaired(value, f"at least {offset}", hint))
-    if not size <= offset <= MAX_PIXELS:
+    if not least - 4 <= offset <= MAX_PIXELS or offset < 0:
         raise unreadable(name)
     count = prod(shape) * kind.itemsize
     file.seek(offset + count * (channel or 0))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from tumorseg.core.problems import error
 from tumorseg.core.quiet import silent_stderr
@@ -27,6 +27,7 @@ _STARTS = {
     "JPEG": (b"\xff\xd8\xff",),
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
 }
+_WIDTH, _HEIGHT = 256, 257
 _ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339  # tags of EXIF and TIFF
 # JPEG stores colour at lower precision: channels of a grey picture may differ by this much.
@@ -75,12 +76,31 @@ def _decoded(
     except Image.DecompressionBombError:
         raise too_large(f"a {name} with more pixels than allowed") from None
     except UnidentifiedImageError:
+        if name == "TIFF" and channel is None and len(content) >= 256:
+            return _double_tiff(content), 1  # Pillow knows no 64-bit numbers
         raise (truncated if len(content) < 256 else unreadable)(name) from None
     except (OSError, SyntaxError, EOFError):
         raise truncated(name) from None
     if name != "TIFF":  # Pillow and OpenCV turn TIFF themselves
         array = upright(array, turn)
     return np.ascontiguousarray(array), turn if turn in range(1, 9) else 1
+
+
+def _double_tiff(content: bytes) -> np.ndarray:
+    """The values of a TIFF of one page of 64-bit floats, which OpenCV reads; not yet turned."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2(content[:8])
+    stream = io.BytesIO(content)
+    stream.seek(tags.next)
+    tags.load(stream)
+    doubles = tags.get(_BITS) in (64, (64,)) and tags.get(_SAMPLE_FORMAT) in (3, (3,))
+    if not doubles or tags.next or tags.get(_ORIENTATION, 1) != 1:
+        raise unreadable("TIFF")
+    shape = int(tags[_HEIGHT]), int(tags[_WIDTH])
+    check_size(shape, 8)
+    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.shape != shape:
+        raise unreadable("TIFF")
+    return decoded
 
 
 def _channel(picture: Image.Image, bits: int, channel: int) -> np.ndarray:
