@@ -61,7 +61,9 @@ def read(path: Path, *, labels: bool) -> RawImage:
     if placed:
         frames, affine = place(frames, notes)
         if len(frames) > 1:
-            notes += step_notes(headers.values(), float(np.linalg.norm(affine[:3, 0])))
+            steps = np.diff([np.asarray(frame.position) for frame in frames], axis=0)
+            usual = float(np.median(np.linalg.norm(steps, axis=1)))  # a gap has its own warning
+            notes += step_notes(headers.values(), usual)
     elif len(frames) > 1:
         measured_values(headers, frames)  # a truncated file lacks a position too: report that first
         raise error(

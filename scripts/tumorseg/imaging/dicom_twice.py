@@ -42,7 +42,7 @@ def pixel_size_notes(headers: Iterable[pydicom.Dataset]) -> list[Problem]:
 def step_notes(headers: Iterable[pydicom.Dataset], step_mm: float) -> list[Problem]:
     """A warning where SpacingBetweenSlices differs from the step between positions, which counts.
 
-    step_mm: the mean distance of slices by their positions. A gap (the step less the thickness),
+    step_mm: the usual distance of slices by their positions. A gap (the step less the thickness),
     which some scanners write there, is no difference.
     """
     for header in headers:
