@@ -481,7 +481,7 @@ def _(data: Data) -> None:
     path.write_bytes(content)
 
 
-@bad("DICOM series with a rescale slope of 0", "header_repaired", "warning", also=DICOM_SLICES)
+@bad("DICOM series with a rescale slope of 0", "header_repaired", "warning", also=DICOM_SLICE)
 def _(data: Data) -> None:
     data.dicom(3, *({"RescaleSlope": 0} for _ in range(3)))
 
@@ -490,7 +490,7 @@ def _(data: Data) -> None:
     "DICOM series that states another distance of slices than its positions",
     "spacing_differs",
     "warning",
-    also=DICOM_SLICES,
+    also=DICOM_SLICE,
 )
 def _(data: Data) -> None:
     data.dicom(3, *({"SpacingBetweenSlices": 2.5} for _ in range(3)))
