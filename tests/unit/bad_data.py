@@ -425,6 +425,159 @@ def _(data: Data) -> None:
     data.set(3, annotation="negative")
 
 
+@bad(
+    "volume whose sform and qform disagree by 20 mm",
+    "affine_differs",
+    "warning",
+    also=("depth_mixed", "spacing_mixed"),
+)
+def _(data: Data) -> None:
+    other = GRID + np.array([[0, 0, 0, 20]] + [[0] * 4] * 3)
+    _two_orientations(data.volume(3), GRID, other)
+
+
+@bad("labels that fit their image by the sform and, mirrored, by the qform", "affine_ambiguous")
+def _(data: Data) -> None:
+    for number in range(1, PATIENTS + 1):
+        data.volume(number)
+    mirrored = GRID @ np.diag([-1, 1, 1, 1])
+    mirrored[0, 3] = SIDE - 1
+    _two_orientations(data.path("images/v3.nii"), GRID, GRID)
+    _two_orientations(data.path("masks/v3.nii"), GRID, mirrored)
+
+
+def _two_orientations(path: Path, sform: np.ndarray, qform: np.ndarray) -> None:
+    image = nib.load(path, mmap=False)
+    header = image.header.copy()
+    header.set_sform(sform, 1)
+    header.set_qform(qform, 1)
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj), None, header), path)
+
+
+@bad(
+    "volume with vox_offset 0 in its header",
+    "header_repaired",
+    "warning",
+    also=("depth_mixed", "spacing_mixed"),
+)
+def _(data: Data) -> None:
+    path = data.volume(3)
+    content = bytearray(path.read_bytes())
+    content[108:112] = bytes(4)
+    path.write_bytes(content)
+
+
+@bad(
+    "volume with pixdim[0] 0 beside a qform",
+    "header_repaired",
+    "warning",
+    also=("depth_mixed", "spacing_mixed"),
+)
+def _(data: Data) -> None:
+    path = data.volume(3)
+    _two_orientations(path, GRID, GRID)
+    content = bytearray(path.read_bytes())
+    content[76:80] = bytes(4)
+    path.write_bytes(content)
+
+
+@bad("DICOM series with a rescale slope of 0", "header_repaired", "warning", also=DICOM_SLICE)
+def _(data: Data) -> None:
+    data.dicom(3, *({"RescaleSlope": 0} for _ in range(3)))
+
+
+@bad(
+    "DICOM series that states another distance of slices than its positions",
+    "spacing_differs",
+    "warning",
+    also=DICOM_SLICE,
+)
+def _(data: Data) -> None:
+    data.dicom(3, *({"SpacingBetweenSlices": 2.5} for _ in range(3)))
+
+
+@good("CT volume with -1024, which is air, outside its circle")
+def _(data: Data) -> None:
+    _ct(data, -1024)
+
+
+@bad(
+    "CT volume with -3024, which measures nothing, outside its circle",
+    "padding_replaced",
+    "warning",
+)
+def _(data: Data) -> None:
+    _ct(data, -3024)
+
+
+def _ct(data: Data, outside: int) -> None:
+    """Turns all cases into CT volumes with a constant outside the scanner's circle."""
+    for number in range(1, PATIENTS + 1):
+        path = data.volume(number)
+        units = np.asarray(nib.load(path, mmap=False).dataobj).astype(np.int16) * 8 - 1024
+        rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+        units[np.hypot(rows, columns) > 0.49] = outside if number == 3 else -1024
+        nib.save(nib.Nifti1Image(units, GRID), path)
+
+
+@bad(
+    "DICOM slice that declares a padding value amid its measured ones",
+    "padding_inside",
+    "warning",
+    also=DICOM_SLICE,
+)
+def _(data: Data) -> None:
+    image = pydicom.dcmread(get_testdata_file("CT_small.dcm", download=False))
+    data.dicom(3, {"PixelPaddingValue": int(np.median(image.pixel_array))})
+
+
+@bad("label volume cropped to its tumour (3D Slicer)", "labels_cropped", "warning")
+def _(data: Data) -> None:
+    for number in range(1, PATIENTS + 1):
+        data.volume(number)
+    path = data.path("masks/v3.nii")
+    labels = np.asarray(nib.load(path, mmap=False).dataobj)
+    cropped = GRID + np.array([[0, 0, 0, 10], [0, 0, 0, 8], [0] * 4, [0] * 4])
+    nib.save(nib.Nifti1Image(labels[10:90, 8:90], cropped), path)
+
+
+@good("segmentation of two layers (3D Slicer), the second one empty")
+def _(data: Data) -> None:
+    for number in range(1, PATIENTS + 1):
+        data.volume(number)
+    labels = np.asarray(nib.load(data.path("masks/v3.nii"), mmap=False).dataobj)
+    lines = ["NRRD0004", "type: uchar", "dimension: 4", f"sizes: 2 {SIDE} {SIDE} 3"]
+    lines += ["space: right-anterior-superior", "kinds: list domain domain domain"]
+    lines += ["space directions: none (1,0,0) (0,1,0) (0,0,5)", "encoding: raw"]
+    lines += ["Segment0_Name:=tumour", "Segment0_LabelValue:=1", "Segment0_Layer:=0", "", ""]
+    pixels = np.stack([labels, 0 * labels]).astype(np.uint8).tobytes(order="F")
+    data.annotate(3, "\n".join(lines).encode() + pixels, "masks/v3.seg.nrrd")
+
+
+@bad("label volume of .9999 instead of 1", "label_rounded", "warning")
+def _(data: Data) -> None:
+    for number in range(1, PATIENTS + 1):
+        data.volume(number)
+    path = data.path("masks/v3.nii")
+    labels = np.asarray(nib.load(path, mmap=False).dataobj)
+    nib.save(nib.Nifti1Image(labels * np.float32(0.9999), GRID), path)
+
+
+@bad("label volume that lost its header (identity affine)", "grid_mismatch")
+def _(data: Data) -> None:
+    data.volume(3)
+    path = data.path("masks/v3.nii")
+    labels = np.asarray(nib.load(path, mmap=False).dataobj)
+    nib.save(nib.Nifti1Image(labels, np.eye(4)), path)
+
+
+@bad("picture turned by EXIF, with a mask that is not", "exif_turned", "warning")
+def _(data: Data) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(head(3)[::-1, ::-1]).save(data.path("images/a03.png"), exif=exif)
+
+
 @bad("MATLAB file of an old version", "mat_version")
 def _(data: Data) -> None:
     data.path("images/a03.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(128) + bytes(400))

@@ -5,10 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tumorseg.core.problems import Problem, warning
-from tumorseg.imaging import scans
-from tumorseg.imaging.scans import Labels, Scan
-from tumorseg.outlines.drawings import Annotation, unknown_label, wrong_size
+from tumorseg.core.problems import Problem, quoted, warning
+from tumorseg.imaging import scans, turned
+from tumorseg.imaging.raw import Segment
+from tumorseg.imaging.scans import Labels, Placed, Scan
+from tumorseg.outlines.drawings import Annotation, is_tumour, unknown_label, wrong_size
 
 EXPECTED = "a mask picture (PNG, TIFF, ...) or label volume (NIfTI, MHA, NRRD, DICOM)"
 MIN_GREY_MAXIMUM = 128  # in a picture with this maximum, values in between can be grey edges
@@ -19,17 +20,42 @@ def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> 
 
     Raises DataError for another grid, an unknown label, and several labels without a map.
     """
-    label_image = scans.read_labels(path)
-    values = _on_grid(label_image, scan)
-    mask, notes = _tumour(values, labels, picture=values.size == np.prod(values.shape[-2:]))
-    return Annotation(None, mask.astype(np.uint8), (*label_image.notes, *notes))
+    label_image = turned.like(scans.read_labels(path), scan)
+    on_grid = _on_grid(label_image, scan)
+    values = on_grid.values
+    if label_image.segments:
+        mask = _segmented(values, label_image.segments, labels)
+        notes: list[Problem] = []
+    else:
+        mask, notes = _tumour(values, labels, picture=values.size == np.prod(values.shape[-2:]))
+    notes = [*label_image.notes, *on_grid.notes, *notes]
+    return Annotation(None, mask.astype(np.uint8), tuple(notes), on_grid.affine)
 
 
-def _on_grid(label_image: Labels, scan: Scan) -> np.ndarray:
+def _on_grid(label_image: Labels, scan: Scan) -> Placed:
     size, image_size = label_image.values.shape, scan.voxels.shape
     if len(size) == len(image_size) == 2 and size != image_size:
         raise wrong_size(f"{size[1]} wide and {size[0]} high", (image_size[0], image_size[1]))
-    return scans.labels_on_grid_of(label_image, scan)
+    return scans.placed(label_image, scan)
+
+
+def _segmented(
+    values: np.ndarray, segments: tuple[Segment, ...], labels: dict[str, str] | None
+) -> np.ndarray:
+    """Where named segments count as tumour, by name or number; values: (..., layer)."""
+    mask = np.zeros(values.shape[:-1], bool)
+    drawn = []
+    for layer in range(values.shape[-1]):
+        names = {one.value: one.name for one in segments if one.layer == layer}
+        for value in np.unique(values[..., layer]).tolist():
+            if value:
+                name = names.get(value, str(value))
+                drawn.append(name)
+                if is_tumour([name, str(value)], labels):
+                    mask |= values[..., layer] == value
+    if labels is None and len(drawn) > 1:
+        raise unknown_label(", ".join(map(quoted, drawn[:8])), None)
+    return mask
 
 
 def _tumour(

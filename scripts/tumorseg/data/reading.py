@@ -16,7 +16,7 @@ from tumorseg.core.parallel import by_threads
 from tumorseg.core.problems import DataError, Problem
 from tumorseg.data import entry_checks, slicing
 from tumorseg.data.settings import SliceSettings, SourceSettings
-from tumorseg.imaging import scans
+from tumorseg.imaging import scans, turned
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import any_form
 from tumorseg.outlines.drawings import Annotation
@@ -94,6 +94,10 @@ def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:
         current_file = entry.annotation or entry.image
         annotation = _annotation(entry, scan, settings.get("labels"))
         problems += [_placed(note, entry, current_file) for note in annotation.notes]
+        if annotation.parts is not None:
+            problems += [_placed(n, entry, entry.image) for n in turned.outline_notes(scan)]
+        if annotation.affine is not None:
+            scan = replace(scan, affine=annotation.affine)
         cases, notes = slicing.cases(entry, scan, annotation, settings)
     except UserError as stop:
         return [], [*problems, _placed(_problem_of(stop), entry, current_file)]

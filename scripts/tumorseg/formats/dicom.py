@@ -12,6 +12,8 @@ import pydicom
 from tumorseg.core.problems import DataError, Problem, error, warning
 from tumorseg.imaging.dicom_frames import frames_of, place
 from tumorseg.imaging.dicom_pixels import measured_values, name_file, open_dataset
+from tumorseg.imaging.dicom_twice import pixel_size_notes, step_notes, with_slopes
+from tumorseg.imaging.padding import filled
 from tumorseg.imaging.raw import RawImage, check_size, unreadable
 
 KINDS = {"DICOM": (".dcm", ".dicom", ".ima")}
@@ -38,6 +40,8 @@ def read(path: Path, *, labels: bool) -> RawImage:
         _check_image(file, header, alone=len(headers) == 1)
     _check_one_series(headers)
     frames = [frame for file, header in headers.items() for frame in frames_of(file, header)]
+    frames = with_slopes(frames, notes)
+    notes += pixel_size_notes(headers.values())
     first = next(iter(headers.values()))
     check_size((first.Rows, first.Columns), 1)
     check_size((len(frames), first.Rows, first.Columns), max(1, first.BitsAllocated // 8))
@@ -56,6 +60,10 @@ def read(path: Path, *, labels: bool) -> RawImage:
     affine = None
     if placed:
         frames, affine = place(frames, notes)
+        if len(frames) > 1:
+            steps = np.diff([np.asarray(frame.position) for frame in frames], axis=0)
+            usual = float(np.median(np.linalg.norm(steps, axis=1)))  # a gap has its own warning
+            notes += step_notes(headers.values(), usual)
     elif len(frames) > 1:
         measured_values(headers, frames)  # a truncated file lacks a position too: report that first
         raise error(
@@ -73,14 +81,17 @@ def read(path: Path, *, labels: bool) -> RawImage:
                 "give plane and spacing_mm in the table",
             )
         )
-    values = measured_values(headers, frames)
+    values, padded = measured_values(headers, frames)
+    inverted = first.PhotometricInterpretation == "MONOCHROME1" and not labels
+    if not labels:
+        values = filled(values, padded, notes, inverted=inverted)
     spacing = frames[0].spacing
     return RawImage(
         values if placed else values[0],
         affine,
         (np.nan, np.nan) if spacing is None else (float(spacing[0]), float(spacing[1])),
         tuple(frame.uid for frame in frames),
-        first.PhotometricInterpretation == "MONOCHROME1" and not labels,
+        inverted,
         tuple(notes),
     )
 

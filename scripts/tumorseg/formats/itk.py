@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
-from tumorseg.core.problems import error
+from tumorseg.core.problems import Problem, error, quoted, warning
 from tumorseg.core.quiet import silent_stderr
 from tumorseg.imaging.planes import LPS_TO_RAS_AFFINE
 from tumorseg.imaging.raw import (
     RawImage,
+    Segment,
     check_size,
     orientation_warning,
     to_three_axes,
@@ -23,6 +24,16 @@ from tumorseg.imaging.raw import (
     unreadable,
 )
 
+# Fields that mean the same, the one that ITK takes first.
+_SYNONYMS = (
+    ("TransformMatrix", "Rotation", "Orientation"),
+    ("Origin", "Offset", "Position"),
+    ("ElementSpacing", "ElementSize"),
+)
+_PATIENT_SPACES = {"left-posterior-superior", "left-anterior-superior", "right-anterior-superior"}
+_PATIENT_SPACES |= {"lps", "las", "ras"}
+_UNITS = {"m": 1000.0, "cm": 10.0, "um": 0.001, "\u00b5m": 0.001, "microns": 0.001}
+MAX_SEGMENTS = 2**12
 KINDS = {"MetaImage": (".mha", ".mhd"), "NRRD": (".nrrd", ".nhdr")}
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
@@ -39,42 +50,102 @@ def read(path: Path, *, labels: bool) -> RawImage:
     with path.open("rb") as file:
         name = kind(file.read(64), path)
     with silent_stderr():
-        return _read(path, name)
+        return _read(path, name, labels)
 
 
-def _read(path: Path, name: str) -> RawImage:
+def _read(path: Path, name: str, labels: bool) -> RawImage:
     fields, data, start = _text_header(path, name)
     sizes = (fields.get("dimsize") or fields.get("sizes") or "").split()
     if not sizes or not all(re.fullmatch(r"[0-9]{1,9}", side) for side in sizes):
         raise unreadable(name)
+    segments = _segments(fields) if labels and name == "NRRD" else ()
+    kinds = fields.get("kinds", "").split()
+    layers = 1
+    if segments and len(sizes) == 4 and kinds[:1] in (["list"], ["vector"]):
+        layers, sizes = int(sizes[0]), sizes[1:]
     shape = to_three_axes(tuple(map(int, sizes)))
-    check_size(shape, 1)
+    check_size((*shape, layers), 1)
     reader = sitk.ImageFileReader()
     reader.SetImageIO("MetaImageIO" if name == "MetaImage" else "NrrdImageIO")
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
-    if reader.GetNumberOfComponents() != 1 or list(reader.GetSize()) != list(map(int, sizes)):
+    components = reader.GetNumberOfComponents()
+    if components != layers or list(reader.GetSize()) != list(map(int, sizes)):
         raise error(
             "image_colour",
             "a volume of colours or vectors",
             "one grey value per voxel",
             "export the grey volume",
         )
-    itemsize = sitk.GetArrayViewFromImage(sitk.Image([1, 1], reader.GetPixelID())).itemsize
-    check_size(shape, itemsize)
-    _check_length(data, name, fields, start, prod(shape) * itemsize)
+    one = sitk.Image([1, 1], reader.GetPixelID(), components)
+    itemsize = sitk.GetArrayViewFromImage(one).itemsize
+    check_size((*shape, layers), itemsize)
+    _check_length(data, name, fields, start, prod(shape) * layers * itemsize)
     image = reader.Execute()
     count = min(3, image.GetDimension())
     affine = np.eye(4)
     directions = np.reshape(image.GetDirection(), (image.GetDimension(),) * 2)[:count, :count]
     affine[:count, :count] = directions * np.array(image.GetSpacing()[:count])
     affine[:count, 3] = image.GetOrigin()[:count]
-    known = {"transformmatrix", "orientation", "rotation", "space directions"} & set(fields)
+    notes = _metaimage_notes(fields) if name == "MetaImage" else []
+    if name == "NRRD":
+        affine[:3] *= _unit_mm(fields)
+    if not _has_orientation(fields, name):
+        notes.append(orientation_warning("Left-Posterior-Superior"))
+    values = sitk.GetArrayFromImage(image).T
+    if segments:  # (layer, i, j, k) where there are several
+        values = np.moveaxis(values.reshape((layers, *shape), order="F"), 0, -1)
+        segments = tuple(one for one in segments if one.layer < layers)
+    else:
+        values = values.reshape(shape, order="F")
     return RawImage(
-        sitk.GetArrayFromImage(image).T.reshape(shape, order="F"),
+        values,
         LPS_TO_RAS_AFFINE @ affine,
-        notes=() if known else (orientation_warning(),),
+        notes=tuple(notes),
+        segments=segments,
     )
+
+
+def _has_orientation(fields: dict[str, str], name: str) -> bool:
+    """Whether the header says how the axes lie in the patient."""
+    if name == "MetaImage":
+        return bool({"transformmatrix", "orientation", "rotation"} & set(fields))
+    return "space directions" in fields and fields.get("space", "").lower() in _PATIENT_SPACES
+
+
+def _unit_mm(fields: dict[str, str]) -> float:
+    """Millimetres per unit of an NRRD's space; 1 where the unit is unknown or not the same."""
+    units = set(re.findall(r'"([^"]*)"', fields.get("space units", "")))
+    return _UNITS.get(units.pop().lower(), 1.0) if len(units) == 1 else 1.0
+
+
+def _metaimage_notes(fields: dict[str, str]) -> list[Problem]:
+    """Warnings where two fields of a MetaImage that mean the same differ; ITK's order counts."""
+    notes = []
+    for names in _SYNONYMS:
+        stated = [name for name in names if name.lower() in fields]
+        values = [np.array(fields[name.lower()].split(), float) for name in stated]
+        for name, other in zip(stated[1:], values[1:], strict=True):
+            if other.shape != values[0].shape or not np.allclose(other, values[0], rtol=1e-3):
+                texts = [fields[one.lower()] for one in (stated[0], name)]
+                value = f"{stated[0]} {quoted(texts[0])}, {name} {quoted(texts[1])}"
+                hint = f"{stated[0]} counts; correct the header"
+                notes.append(warning("affine_differs", value, "the same numbers", hint))
+    return notes
+
+
+def _segments(fields: dict[str, str]) -> tuple[Segment, ...]:
+    """The segments that 3D Slicer names in an NRRD header; older versions give each its layer."""
+    found: list[Segment] = []
+    for number in range(MAX_SEGMENTS):
+        name, value, layer = (
+            fields.get(f"segment{number}_{key}", "").removeprefix("=").strip()
+            for key in ("name", "labelvalue", "layer")
+        )
+        if not name:
+            break
+        found.append(Segment(name, int(value or 1), int(layer or number)))
+    return tuple(found)
 
 
 def _text_header(path: Path, name: str) -> tuple[dict[str, str], Path, int]:

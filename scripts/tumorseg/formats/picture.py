@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from tumorseg.core.problems import error
 from tumorseg.core.quiet import silent_stderr
@@ -18,6 +18,7 @@ from tumorseg.imaging.raw import (
     too_large,
     truncated,
     unreadable,
+    upright,
 )
 
 KINDS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "TIFF": (".tif", ".tiff")}
@@ -26,6 +27,7 @@ _STARTS = {
     "JPEG": (b"\xff\xd8\xff",),
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
 }
+_WIDTH, _HEIGHT = 256, 257
 _ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339  # tags of EXIF and TIFF
 # JPEG stores colour at lower precision: channels of a grey picture may differ by this much.
@@ -49,11 +51,14 @@ def read(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
     name = kind(content, path)
     # libtiff prints messages about damaged files.
     with silent_stderr() if name == "TIFF" else nullcontext():
-        return RawImage(_decoded(content, name, labels, channel))
+        values, turn = _decoded(content, name, labels, channel)
+        return RawImage(values, turn=turn)
 
 
-def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np.ndarray:
-    """The picture's values, upright."""
+def _decoded(
+    content: bytes, name: str, labels: bool, channel: int | None
+) -> tuple[np.ndarray, int]:
+    """The picture's values, upright, and the EXIF orientation by which they were turned."""
     if _ENDS.get(name, b"") not in content[-4096:]:
         raise truncated(name)
     try:
@@ -61,8 +66,7 @@ def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np
             check_size((picture.height, picture.width), 4)
             _check_single(picture)
             bits = _bits(picture, content)
-            # Pillow and OpenCV turn TIFF themselves.
-            turn = picture.getexif().get(_ORIENTATION, 1) if name != "TIFF" else 1
+            turn = picture.getexif().get(_ORIENTATION, 1)
             tags = dict(getattr(picture, "tag_v2", {}))
             picture.load()
             if channel is None:
@@ -72,10 +76,31 @@ def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np
     except Image.DecompressionBombError:
         raise too_large(f"a {name} with more pixels than allowed") from None
     except UnidentifiedImageError:
+        if name == "TIFF" and channel is None and len(content) >= 256:
+            return _double_tiff(content), 1  # Pillow knows no 64-bit numbers
         raise (truncated if len(content) < 256 else unreadable)(name) from None
     except (OSError, SyntaxError, EOFError):
         raise truncated(name) from None
-    return np.ascontiguousarray(_upright(array, turn))
+    if name != "TIFF":  # Pillow and OpenCV turn TIFF themselves
+        array = upright(array, turn)
+    return np.ascontiguousarray(array), turn if turn in range(1, 9) else 1
+
+
+def _double_tiff(content: bytes) -> np.ndarray:
+    """The values of a TIFF of one page of 64-bit floats, which OpenCV reads; not yet turned."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2(content[:8])
+    stream = io.BytesIO(content)
+    stream.seek(tags.next)
+    tags.load(stream)
+    doubles = tags.get(_BITS) in (64, (64,)) and tags.get(_SAMPLE_FORMAT) in (3, (3,))
+    if not doubles or tags.next or tags.get(_ORIENTATION, 1) != 1:
+        raise unreadable("TIFF")
+    shape = int(tags[_HEIGHT]), int(tags[_WIDTH])
+    check_size(shape, 8)
+    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.shape != shape:
+        raise unreadable("TIFF")
+    return decoded
 
 
 def _channel(picture: Image.Image, bits: int, channel: int) -> np.ndarray:
@@ -199,14 +224,3 @@ def _grey(colours: np.ndarray) -> np.ndarray:
             "export the image without drawings or colour map",
         )
     return colours[..., min(1, colours.shape[-1] - 1)]
-
-
-def _upright(array: np.ndarray, turn: int) -> np.ndarray:
-    """The stored array turned and mirrored by the EXIF orientation (1 to 8)."""
-    if turn in (5, 6, 7, 8):
-        array = array.T
-    if turn in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    if turn in (3, 4, 7, 8):
-        array = array[::-1]
-    return array

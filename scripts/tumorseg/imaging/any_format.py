@@ -16,6 +16,7 @@ import numpy as np
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import error, warning
+from tumorseg.imaging import grids
 from tumorseg.imaging.raw import MAX_BYTES, RawImage, missing_channel, too_large, unreadable
 
 READABLE = "PNG, JPEG, TIFF, DICOM, NIfTI, MHA, MHD, NRRD or MATLAB 7.3"
@@ -124,12 +125,7 @@ def _read_safely(read: Callable[..., RawImage], path: Path, kind: str, labels: b
 
 
 def _check_affine(affine: np.ndarray) -> None:
-    linear = affine[:3, :3]
-    sides = np.linalg.norm(linear, axis=0)
-    if not np.isfinite(affine).all() or not (sides > 1e-4).all() or not (sides < 1e4).all():
-        fault = "voxel sizes of " + " x ".join(f"{side:g}" for side in sides) + " mm"
-    elif abs(np.linalg.det(linear / sides)) < 0.05:
-        fault = "voxel axes that lie in one plane"
-    else:
-        return
-    raise error("affine_wrong", fault, "three axes in millimetres", "fix the header's orientation")
+    fault = grids.fault_of(affine)
+    if fault:
+        hint = "fix the header's orientation"
+        raise error("affine_wrong", fault, "three axes in millimetres", hint)

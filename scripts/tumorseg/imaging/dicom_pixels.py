@@ -12,6 +12,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from tumorseg.core.problems import DataError, error
 from tumorseg.imaging.dicom_frames import Frame
+from tumorseg.imaging.padding import declared
 from tumorseg.imaging.raw import MAX_BYTES, rescaled, too_large, truncated, unreadable
 
 _PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
@@ -49,27 +50,40 @@ def name_file(file: Path, problem: DataError) -> DataError:
     return error(p.code, f"{file.name}: {p.value}", p.expected, p.hint)
 
 
-def measured_values(headers: dict[Path, pydicom.Dataset], frames: list[Frame]) -> np.ndarray:
-    """The measured values of the frames (slice, row, column); each file is decoded once."""
+def measured_values(
+    headers: dict[Path, pydicom.Dataset], frames: list[Frame]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The frames' measured values (slice, row, column), and where they are padding (bool).
+
+    Each file is decoded once.
+    """
     slices: dict[int, np.ndarray] = {}
+    padded: dict[int, np.ndarray] = {}
     indices_of: dict[Path, list[int]] = {}
     for index, frame in enumerate(frames):
         indices_of.setdefault(frame.file, []).append(index)
     for file, indices in indices_of.items():
         try:
-            stored, has_table = _pixels(file, headers[file])
+            stored, padding, has_table = _pixels(file, headers[file])
             for index in indices:
                 part = stored[frames[index].number]
+                padded[index] = padding[frames[index].number]
                 if not has_table:
                     part = rescaled(part, frames[index].slope, frames[index].intercept)
                 slices[index] = part
         except DataError as problem:
             raise (name_file(file, problem) if len(indices_of) > 1 else problem) from None
-    return np.stack([slices[index] for index in range(len(frames))])
+    count = range(len(frames))
+    return np.stack([slices[index] for index in count]), np.stack(
+        [padded[index] for index in count]
+    )
 
 
-def _pixels(file: Path, header: pydicom.Dataset) -> tuple[np.ndarray, bool]:
-    """The values (frame, row, column), and whether a modality table has already rescaled them."""
+def _pixels(file: Path, header: pydicom.Dataset) -> tuple[np.ndarray, np.ndarray, bool]:
+    """The values (frame, row, column), where they are padding, and whether they are rescaled.
+
+    They are where the file has a modality lookup table.
+    """
     data = open_dataset(file, pixels=True)
     if data.get("file_meta") is None or "TransferSyntaxUID" not in data.file_meta:
         implicit, little = data.original_encoding
@@ -80,9 +94,12 @@ def _pixels(file: Path, header: pydicom.Dataset) -> tuple[np.ndarray, bool]:
     shape = count, int(header.Rows), int(header.Columns)
     _check_coding(data, shape)
     pixels = np.asarray(data.pixel_array).reshape(shape)
+    padding = declared(pixels, header)
+    if padding is None:
+        padding = np.zeros(shape, bool)
     if "ModalityLUTSequence" in data:
-        return np.asarray(apply_modality_lut(pixels, data)), True
-    return pixels, False
+        return np.asarray(apply_modality_lut(pixels, data)), padding, True
+    return pixels, padding, False
 
 
 def _check_coding(data: pydicom.Dataset, shape: tuple[int, int, int]) -> None:

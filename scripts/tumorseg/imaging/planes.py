@@ -3,10 +3,13 @@
 import numpy as np
 from nibabel.orientations import io_orientation
 
+from tumorseg.core.problems import Problem, warning
+
 # Patient coordinates of DICOM and ITK point to Left, Posterior, Superior; ours to Right, Anterior,
 # Superior. Multiplying by it converts either way.
 LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 LPS_TO_RAS_AFFINE = np.diag([*LPS_TO_RAS, 1.0])
+OBLIQUE_DEGREES = 15.0  # slices tilted by more give a warning
 # For slices, rows and columns of a displayed plane (as DICOM displays it): the RAS axis, and 1
 # where the index increases to Right, Anterior or Superior, -1 to Left, Posterior or Inferior.
 DISPLAY = {
@@ -62,3 +65,20 @@ def spacing_in(affine: np.ndarray, plane: str) -> tuple[float, float]:
     axes, _ = view(affine, plane)
     sides = np.linalg.norm(affine[:3, :3], axis=0)
     return float(sides[axes[1]]), float(sides[axes[2]])
+
+
+def oblique_notes(affine: np.ndarray) -> tuple[Problem, ...]:
+    """A warning where a volume is tilted by more than 15 degrees against the patient's axes."""
+    linear = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    cosines = np.abs(linear[world_axes(affine)[:, 0], np.arange(3)])
+    degrees = float(np.degrees(np.arccos(min(1.0, cosines.min()))))
+    if degrees <= OBLIQUE_DEGREES:
+        return ()
+    return (
+        warning(
+            "plane_oblique",
+            f"slices tilted by {degrees:.0f} degrees",
+            f"at most {OBLIQUE_DEGREES:g} from axial, coronal or sagittal",
+            "the nearest plane is used; resample the volume if that is wrong",
+        ),
+    )

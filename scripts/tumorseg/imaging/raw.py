@@ -6,9 +6,19 @@ from math import prod
 import numpy as np
 
 from tumorseg.core.problems import DataError, Problem, error, warning
+from tumorseg.imaging.grids import Stated
 
 MAX_PIXELS = 2**27  # of one picture, or of one slice
 MAX_BYTES = 2**31  # of one volume's numbers, and of one file
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A named label: the voxels of `value` in one layer of a segmentation."""
+
+    name: str
+    value: int
+    layer: int
 
 
 @dataclass(frozen=True)
@@ -16,7 +26,8 @@ class RawImage:
     """A decoded file, rescaled to the measured values.
 
     values: (height, width) of a picture or (i, j, k) of a volume, any type of number. inverted: the
-    lowest value is displayed white. The other attributes are those of imaging.scans.Scan.
+    lowest value is displayed white. segments: of 3D Slicer's segmentations, whose values are
+    (i, j, k, layer). The other attributes are those of imaging.scans.Scan.
     """
 
     values: np.ndarray
@@ -25,6 +36,20 @@ class RawImage:
     uids: tuple[str, ...] = ()
     inverted: bool = False
     notes: tuple[Problem, ...] = ()
+    affines: tuple[Stated, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    turn: int = 1
+
+
+def upright(array: np.ndarray, turn: int) -> np.ndarray:
+    """The stored array turned and mirrored by the EXIF orientation (1 to 8)."""
+    if turn in (5, 6, 7, 8):
+        array = array.T
+    if turn in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if turn in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
 
 
 def missing_channel(content: str, channel: int) -> DataError:
@@ -103,12 +128,11 @@ def to_three_axes(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return first, second, third
 
 
-def orientation_warning() -> Problem:
-    """The warning for a volume without an orientation in its header."""
+def orientation_warning(axes: str = "Right-Anterior-Superior") -> Problem:
+    """The warning for a volume without an orientation in its header; axes: what is assumed."""
     return warning(
         "affine_missing",
         "a volume whose header gives no orientation in the patient",
         "an orientation",
-        "the file's axes are assumed to run Right-Anterior-Superior; "
-        "fix the header if that is wrong",
+        f"the file's axes are assumed to run {axes}; fix the header if that is wrong",
     )

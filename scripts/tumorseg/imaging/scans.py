@@ -1,17 +1,20 @@
 """Reads a user's images and label images, and puts labels on an image's grid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from nibabel.orientations import io_orientation
 
 from tumorseg.core.cases import PLANES
-from tumorseg.core.problems import DataError, Problem, error, warning
+from tumorseg.core.problems import Problem, error, warning
+from tumorseg.imaging import grids
 from tumorseg.imaging.any_format import decode
-from tumorseg.imaging.planes import DISPLAY, cut, world_axes
+from tumorseg.imaging.grids import Stated
+from tumorseg.imaging.padding import undeclared
+from tumorseg.imaging.planes import DISPLAY, cut, oblique_notes, world_axes
+from tumorseg.imaging.raw import Segment
 
-OBLIQUE_DEGREES = 15.0  # slices tilted by more give a warning
+LABEL_ROUNDING = 0.001  # labels stored as floats may be this far from a whole number
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,9 @@ class Scan:
             in its affine.
         uids: the DICOM SOP instance UID of each slice along the first axis.
         notes: warnings from reading the file.
+        affines: every affine that the header states, the one that counts first; empty where it is
+            `affine` alone.
+        turn: the EXIF orientation by which a picture was turned upright; 1 for none.
     """
 
     path: Path
@@ -36,11 +42,32 @@ class Scan:
     spacing_mm: tuple[float, float] = (np.nan, np.nan)
     uids: tuple[str, ...] = ()
     notes: tuple[Problem, ...] = ()
+    affines: tuple[Stated, ...] = ()
+    turn: int = 1
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A label picture or volume: whole numbers in the file's order, and its affine (or None)."""
+    """A label picture or volume: whole numbers in the file's order, and its affine (or None).
+
+    affines, turn: as in Scan. segments: as in RawImage; where there are any, the last axis of
+    values is their layer.
+    """
+
+    values: np.ndarray
+    affine: np.ndarray | None = None
+    notes: tuple[Problem, ...] = ()
+    affines: tuple[Stated, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    turn: int = 1
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Labels in a scan's axis order and shape.
+
+    affine: the scan's affine that they fit, where its header states several; else None.
+    """
 
     values: np.ndarray
     affine: np.ndarray | None = None
@@ -56,10 +83,13 @@ def read(path: Path, channel: int | None = None) -> Scan:
     that cannot be used.
     """
     raw = decode(path, labels=False, channel=channel)
-    voxels, offset, scale = raw.values, 0.0, 1.0
+    voxels, offset, scale, notes = raw.values, 0.0, 1.0, list(raw.notes)
     if raw.affine is not None or raw.uids or raw.values.dtype not in (np.uint8, np.uint16):
-        voxels, offset, scale = _to_uint16(raw.values, raw.inverted)
-    notes = raw.notes if raw.affine is None else (*raw.notes, *_oblique(raw.affine))
+        _check_finite(voxels)
+        measured = undeclared(voxels, notes, inverted=raw.inverted)
+        voxels, offset, scale = _to_uint16(measured, raw.inverted)
+    if raw.affine is not None:
+        notes += oblique_notes(raw.affine)
     return Scan(
         Path(path),
         np.ascontiguousarray(voxels),
@@ -68,28 +98,38 @@ def read(path: Path, channel: int | None = None) -> Scan:
         raw.affine,
         raw.spacing_mm,
         raw.uids,
-        notes,
+        tuple(notes),
+        raw.affines,
+        raw.turn,
     )
 
 
 def read_labels(path: Path) -> Labels:
     """Reads a label picture or volume in any image format; its values are never rescaled.
 
-    Raises DataError for a file that cannot be used or that holds fractions.
+    Numbers within .001 of a whole one count as it. Raises DataError for a file that cannot be used
+    or that holds other fractions.
     """
     raw = decode(path, labels=True)
-    values = raw.values
+    values, notes = raw.values, raw.notes
     if values.dtype.kind == "f":
         _check_finite(values)
-        if (values != np.rint(values)).any() or np.abs(values).max() >= 2**31:
+        whole = np.rint(values)
+        if np.abs(values - whole).max() > LABEL_ROUNDING or np.abs(values).max() >= 2**31:
             raise error(
                 "label_fraction",
                 "labels that are not whole numbers",
                 "one whole number per label",
                 "threshold probabilities first; export labels as integers",
             )
-        values = values.astype(np.int32)
-    return Labels(np.ascontiguousarray(values), raw.affine, raw.notes)
+        changed = int(np.count_nonzero(values != whole))
+        if changed:
+            value = f"{changed} labels that are not quite whole numbers"
+            hint = f"they were rounded, by at most {LABEL_ROUNDING:g}; export labels as integers"
+            notes = (*notes, warning("label_rounded", value, "whole numbers", hint))
+        values = whole.astype(np.int32)
+    values = np.ascontiguousarray(values)
+    return Labels(values, raw.affine, notes, raw.affines, raw.segments, raw.turn)
 
 
 def _check_finite(values: np.ndarray) -> None:
@@ -109,7 +149,6 @@ def _to_uint16(values: np.ndarray, inverted: bool) -> tuple[np.ndarray, float, f
 
     Whole numbers that span at most 65535 are restored exactly by rounding.
     """
-    _check_finite(values)
     low, high = float(values.min()), float(values.max())
     scale = (high - low) / 65535 or 1.0
     if not np.isfinite(1 / scale) or not np.isfinite(scale):
@@ -124,22 +163,6 @@ def _to_uint16(values: np.ndarray, inverted: bool) -> tuple[np.ndarray, float, f
     for target, part in zip(voxels, values, strict=True):  # one slice at a time saves memory
         target[...] = np.rint((part.astype(np.float64) - offset) / scale)
     return voxels, offset, scale
-
-
-def _oblique(affine: np.ndarray) -> tuple[Problem, ...]:
-    linear = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    cosines = np.abs(linear[world_axes(affine)[:, 0], np.arange(3)])
-    degrees = float(np.degrees(np.arccos(min(1.0, cosines.min()))))
-    if degrees <= OBLIQUE_DEGREES:
-        return ()
-    return (
-        warning(
-            "plane_oblique",
-            f"slices tilted by {degrees:.0f} degrees",
-            f"at most {OBLIQUE_DEGREES:g} from axial, coronal or sagittal",
-            "the nearest plane is used; resample the volume if that is wrong",
-        ),
-    )
 
 
 def acquisition_plane(scan: Scan) -> str:
@@ -178,41 +201,37 @@ def planes_of(scan: Scan) -> tuple[str, ...]:
 
 
 def labels_on_grid_of(labels: Labels, scan: Scan) -> np.ndarray:
-    """The labels in the scan's axis order and shape; both must have the same grid.
+    """The labels in the scan's axis order and shape; DataError where they do not fit (`placed`)."""
+    return placed(labels, scan).values
 
-    Volumes may differ only by mirrored and exchanged axes; their corners must agree to a tenth of a
-    voxel. A label picture fits a picture, or a single DICOM slice, of its size. Raises DataError
-    (grid_mismatch) otherwise.
+
+def placed(labels: Labels, scan: Scan) -> Placed:
+    """The labels on the scan's grid.
+
+    Volumes may differ by mirrored and exchanged axes, and labels may cover a part of the scan;
+    their corners must agree to a tenth of a voxel (a part: to the nearest voxel). Where a header
+    states several affines, those count under which both grids agree. A label picture fits a
+    picture, or a single DICOM slice, of its size. Raises DataError (grid_mismatch,
+    affine_ambiguous) otherwise.
     """
     values, shape = labels.values, scan.voxels.shape
+    if labels.segments:
+        layers = [
+            placed(replace(labels, values=values[..., layer], segments=()), scan)
+            for layer in range(values.shape[-1])
+        ]
+        return replace(layers[0], values=np.stack([one.values for one in layers], axis=-1))
     if labels.affine is None or scan.affine is None:
         flat = values.shape[-2:] if values.ndim == 2 or values.shape[0] == 1 else None
         if flat != shape[-2:] or (len(shape) == 3 and (shape[0] != 1 or not scan.uids)):
-            raise _mismatch(values.shape, shape, "")
-        return values.reshape(shape)
-    to_scan = np.linalg.solve(scan.affine, labels.affine)  # label voxels to scan voxels
-    orientation = io_orientation(to_scan).astype(int)
-    axes = np.argsort(orientation[:, 0])
-    signs = orientation[axes, 1]
-    exact = np.zeros((4, 4))
-    exact[np.arange(3), axes] = signs
-    exact[3, 3] = 1
-    last = np.array(values.shape) - 1
-    exact[:3, 3] = np.where(signs < 0, last[axes], 0)
-    corners = np.array([[*(last * at), 1] for at in np.ndindex(2, 2, 2)])
-    distance = float(np.abs((to_scan - exact) @ corners.T).max())
-    turned = np.transpose(values, axes)[tuple(slice(None, None, sign) for sign in signs)]
-    if turned.shape != shape or not distance <= 0.1:
-        raise _mismatch(values.shape, shape, f" and up to {distance:.2g} voxels apart")
-    return np.ascontiguousarray(turned)
-
-
-def _mismatch(labels: tuple[int, ...], image: tuple[int, ...], apart: str) -> DataError:
-    """The error for labels of one shape on an image of another; apart: a note on the distance."""
-    sizes = " x ".join(map(str, labels)), " x ".join(map(str, image))
-    return error(
-        "grid_mismatch",
-        f"labels of {sizes[0]} on an image of {sizes[1]}{apart}",
-        "the same grid",
-        "resample the labels onto the image, nearest neighbour",
+            hint = "resample the labels onto the image, nearest neighbour"
+            raise grids.mismatch(values.shape, shape, "", hint)
+        return Placed(values.reshape(shape))
+    theirs, ours = (
+        labels.affines or (Stated(labels.affine),),
+        scan.affines or (Stated(scan.affine),),
     )
+    how = grids.match(theirs, values.shape, ours, shape)
+    notes = grids.match_notes(how, (values.shape, shape), len(theirs) + len(ours))
+    affine = how.image.affine if len(ours) > 1 else None
+    return Placed(grids.place(values, how, shape), affine, tuple(notes))

@@ -1,5 +1,6 @@
 """Reads annotations of any format; the format is detected from the content."""
 
+import functools
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import error, quoted
 from tumorseg.imaging.scans import Scan
+from tumorseg.outlines import by_position
 from tumorseg.outlines.drawings import Annotation, drawing_size
 from tumorseg.outlines.json_files import missing_file, read_json
 from tumorseg.outlines.polygons import fill_parts
@@ -45,7 +47,9 @@ def read(
     module = registry.entry("annotations", detect(path) if form == AUTO else form)
     try:
         with np.errstate(all="ignore"):  # NaN coordinates raise polygon_not_finite instead
-            annotation = module.read(path, scan, key=key or scan.path.name, labels=labels)
+            read_on = functools.partial(module.read, path, key=key or scan.path.name, labels=labels)
+            several = len(scan.affines) > 1 and module.__name__.endswith(by_position.FORMS)
+            annotation = by_position.read(read_on, scan) if several else read_on(scan)
             mask = annotation.mask
             if annotation.parts is not None:
                 mask = fill_parts(annotation.parts, *drawing_size(scan))

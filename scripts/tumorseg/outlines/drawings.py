@@ -24,12 +24,14 @@ class Annotation:
     """The annotation of a scan; exactly one of `parts` and `mask` is None.
 
     parts: polygons on a picture, valid and inside the image. mask: uint8 0/1 of the scan's shape.
-    notes: warnings about what was repaired.
+    notes: warnings about what was repaired. affine: that of the scan's affines which it fits, where
+    the scan's header states several; else None.
     """
 
     parts: tuple[tuple[np.ndarray, ...], ...] | None
     mask: np.ndarray | None
     notes: tuple[Problem, ...] = ()
+    affine: np.ndarray | None = None
 
 
 def is_tumour(names: Sequence[str], labels: dict[str, str] | None) -> bool:

@@ -79,8 +79,8 @@ def _in_folder(folder: Path, left_out: Counter[str]) -> list[Path]:
             continue
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         files = [Path(place, name) for name in sorted(names) if not name.startswith(".")]
-        # .raw and .zraw hold the voxels of an .mhd or .nhdr file.
-        files = [path for path in files if path.suffix.lower() not in (".raw", ".zraw")]
+        # .raw, .zraw and .img hold the voxels of an .mhd, .nhdr or .hdr file.
+        files = [path for path in files if path.suffix.lower() not in (".raw", ".zraw", ".img")]
         images = [path for path in files if _is_image(path, formats, suffixes)]
         left_out.update(path.suffix or "none" for path in files if path not in images)
         series = [(path, uid) for path in images if (uid := _series(path))]
