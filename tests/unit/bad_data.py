@@ -462,6 +462,40 @@ def _(data: Data) -> None:
     data.mask(3, pixels)
 
 
+@bad("mask of 0, 50 and 255 without `labels` in the config", "label_unknown")
+def _(data: Data) -> None:
+    pixels = tumour(3) * 255
+    pixels[pixels.shape[0] // 2 :] //= 5
+    data.mask(3, pixels)
+
+
+@bad("probabilities saved as a mask", "label_unknown")
+def _(data: Data) -> None:
+    data.mask(3, cv2.GaussianBlur(tumour(3) * 255, (0, 0), 4))
+
+
+@bad("mask painted in red on black", "mask_colour", "warning")
+def _(data: Data) -> None:
+    data.mask(3, tumour(3)[..., None] * np.array([0, 0, 255], np.uint8))
+
+
+@bad("mask painted in half-transparent red on nothing", "mask_colour", "warning")
+def _(data: Data) -> None:
+    data.mask(3, tumour(3)[..., None] * np.array([0, 0, 255, 128], np.uint8))
+
+
+@bad("mask of two colours without `labels` in the config", "label_unknown")
+def _(data: Data) -> None:
+    pixels = tumour(3)[..., None] * np.array([0, 0, 255], np.uint8)
+    pixels[20:26, 40:46] = (0, 255, 0)
+    data.mask(3, pixels)
+
+
+@bad("colour photograph in place of a mask", "image_colour")
+def _(data: Data) -> None:
+    data.mask(3, np.random.default_rng(3).integers(0, 256, (SIDE, SIDE, 3)))
+
+
 @bad("mask with a label that is not in `labels`", "label_unknown")
 def _(data: Data) -> None:
     data.source["labels"] = {"0": "background", "255": "tumour"}

@@ -1,6 +1,7 @@
 """Reads PNG, JPEG and TIFF pictures with one grey value per pixel; values stay as stored."""
 
 import io
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -28,8 +29,9 @@ _STARTS = {
 }
 _ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339  # tags of EXIF and TIFF
-# JPEG stores colour at lower precision: channels of a grey picture may differ by this much.
-GREY_LEVELS = 3
+# JPEG stores colour at lower precision: channels of a grey picture may differ by this much. In a
+GREY_LEVELS, DARK = 3, 32  # dark picture, however, (1, 0, 0) and (2, 0, 0) are labels.
+COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "L", "LA", "1")  # of Pillow
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
@@ -46,18 +48,40 @@ def read(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
     describe printing and are ignored.
     """
     content = path.read_bytes()
-    name = kind(content, path)
-    # libtiff prints messages about damaged files.
-    with silent_stderr() if name == "TIFF" else nullcontext():
-        return RawImage(_decoded(content, name, labels, channel))
+
+    def values(opened: Image.Image, bits: int, tags: dict) -> np.ndarray:
+        if channel is not None:
+            return _channel(opened, bits, channel)
+        return _numbers(opened, content, bits, tags, labels)
+
+    return RawImage(_decoded(content, values))
 
 
-def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np.ndarray:
-    """The picture's values, upright."""
+def read_colours(path: Path) -> np.ndarray | None:
+    """The colours (height, width, 4) uint8 of a picture, upright: red, green, blue, opacity.
+
+    None for another file and for colours that are neither RGB nor a palette.
+    """
+    content = path.read_bytes() if path.is_file() else b""
+    if not kind(content, path):
+        return None
+
+    def colours(opened: Image.Image, *_: object) -> np.ndarray:
+        return np.asarray(opened.convert("RGBA") if opened.mode in COLOUR_MODES else [[]])
+
+    rgba = _decoded(content, colours)
+    return rgba if rgba.size else None
+
+
+def _decoded(content: bytes, values: Callable[[Image.Image, int, dict], np.ndarray]) -> np.ndarray:
+    """The upright picture's values, which come from its loaded image, bits per value and tags."""
+    name = kind(content, Path())
     if _ENDS.get(name, b"") not in content[-4096:]:
         raise truncated(name)
+    # libtiff prints messages about damaged files.
+    quiet = silent_stderr() if name == "TIFF" else nullcontext()
     try:
-        with Image.open(io.BytesIO(content), formats=tuple(KINDS)) as picture:
+        with quiet, Image.open(io.BytesIO(content), formats=tuple(KINDS)) as picture:
             check_size((picture.height, picture.width), 4)
             _check_single(picture)
             bits = _bits(picture, content)
@@ -65,17 +89,14 @@ def _decoded(content: bytes, name: str, labels: bool, channel: int | None) -> np
             turn = picture.getexif().get(_ORIENTATION, 1) if name != "TIFF" else 1
             tags = dict(getattr(picture, "tag_v2", {}))
             picture.load()
-            if channel is None:
-                array = _numbers(picture, content, bits, tags, labels)
-            else:
-                array = _channel(picture, bits, channel)
+            array = values(picture, bits, tags)
     except Image.DecompressionBombError:
         raise too_large(f"a {name} with more pixels than allowed") from None
     except UnidentifiedImageError:
         raise (truncated if len(content) < 256 else unreadable)(name) from None
     except (OSError, SyntaxError, EOFError):
         raise truncated(name) from None
-    return np.ascontiguousarray(_upright(array, turn))
+    return _upright(array, turn)
 
 
 def _channel(picture: Image.Image, bits: int, channel: int) -> np.ndarray:
@@ -125,11 +146,11 @@ def _numbers(
         UserError: for colours, transparency and modes that are not greyscale.
     """
     mode = picture.mode
+    if mode == "P" and labels and _background_first(picture):
+        return np.asarray(picture)
     _check_opaque(picture)
     if mode in ("P", "PA"):
-        indices = np.asarray(picture if mode == "P" else picture.getchannel(0))
-        colours = np.asarray(picture.convert("RGB"))
-        return indices if labels and not _is_grey(colours) else _grey(colours)
+        return _grey(np.asarray(picture.convert("RGB")))
     if bits == 16 and len(picture.getbands()) > 1:  # Pillow would reduce these to 8 bit
         with silent_stderr() if picture.format != "TIFF" else nullcontext():
             decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -163,6 +184,22 @@ def _numbers(
     return array
 
 
+def _background_first(picture: Image.Image) -> bool:
+    """Whether a palette's numbers are labels; its colours only show them.
+
+    Not so for greys, and where black or what is transparent has another number than 0.
+    """
+    indices, colours = np.asarray(picture), np.asarray(picture.convert("RGBA"))
+    opaque, beyond = colours[..., 3] > 0, indices > 0
+    black = ~colours[..., :3].any(axis=-1)
+    return bool(
+        not _is_grey(colours[..., :3])
+        and opaque[beyond].all()
+        and not (black & beyond).any()
+        and (opaque.all() or not opaque[~beyond].any())
+    )
+
+
 def _check_opaque(picture: Image.Image) -> None:
     """Raises UserError for transparency of palette colours or of one grey value."""
     key = picture.info.get("transparency")
@@ -186,7 +223,8 @@ def _check_alpha(alpha: np.ndarray) -> None:
 
 def _is_grey(colours: np.ndarray) -> bool:
     colours = colours.astype(np.int32)
-    return int(np.abs(colours - colours[..., :1]).max()) <= GREY_LEVELS
+    difference = int(np.abs(colours - colours[..., :1]).max())
+    return difference <= (GREY_LEVELS if colours.max() >= DARK else 0)
 
 
 def _grey(colours: np.ndarray) -> np.ndarray:
@@ -204,9 +242,9 @@ def _grey(colours: np.ndarray) -> np.ndarray:
 def _upright(array: np.ndarray, turn: int) -> np.ndarray:
     """The stored array turned and mirrored by the EXIF orientation (1 to 8)."""
     if turn in (5, 6, 7, 8):
-        array = array.T
+        array = array.swapaxes(0, 1)
     if turn in (2, 3, 6, 7):
         array = array[:, ::-1]
     if turn in (3, 4, 7, 8):
         array = array[::-1]
-    return array
+    return np.ascontiguousarray(array)
