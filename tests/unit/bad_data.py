@@ -588,6 +588,29 @@ def _(data: Data) -> None:
     data.annotate(3, {"shapes": [shape], "imageHeight": SIDE, "imageWidth": SIDE})
 
 
+@bad("LabelMe file with a point and a line beside the polygon", "polygon_stray", "warning")
+def _(data: Data) -> None:
+    strays = {"point": [[10, 10]], "linestrip": [[10, 10], [20, 20], [30, 10]]}
+    shapes = [{"label": "t", "points": p, "shape_type": kind} for kind, p in strays.items()]
+    data.annotate(3, {"shapes": [{"label": "t", "points": square(40, 50)}, *shapes]})
+
+
+@bad("LabelMe file that names another image", "annotation_other_image", "warning")
+def _(data: Data) -> None:
+    data.labelme(3, square(40, 50), imagePath="..\\images\\a04.png")
+
+
+@good("LabelMe file that names its image with a Windows path and another ending")
+def _(data: Data) -> None:
+    data.labelme(3, square(40, 50), imagePath="..\\images\\A03.jpg")
+
+
+@good("rectangle of four corners, as X-AnyLabeling writes it")
+def _(data: Data) -> None:
+    shape = {"label": "tumour", "points": square(40, 50), "shape_type": "rectangle"}
+    data.annotate(3, {"shapes": [shape]})
+
+
 @bad("LabelMe file without a shape", "annotation_empty")
 def _(data: Data) -> None:
     data.labelme(3)
