@@ -854,6 +854,30 @@ def _(data: Data) -> None:
     data.path("images/a08.png").unlink()
 
 
+@good("masks named after their images with an ending: a03_mask.png")
+def _(data: Data) -> None:
+    data.as_folder()
+    for path in sorted(data.path("masks/a01.png").parent.iterdir()):
+        path.rename(path.with_name(f"{path.stem}_mask.png"))
+
+
+@good("drawings beside their images in one folder")
+def _(data: Data) -> None:
+    data.as_folder()
+    data.source["masks"] = "images"
+    for number in range(1, PATIENTS + 1):
+        data.labelme(number, square(40, 50))
+        name = f"a{number:02d}.json"
+        data.path(f"drawn/{name}").rename(data.path(f"images/{name}"))
+
+
+@good("image and mask whose umlauts are stored in different ways")
+def _(data: Data) -> None:
+    data.as_folder()
+    data.path("images/a03.png").rename(data.path("images/k\u00f6pf.png"))
+    data.path("masks/a03.png").rename(data.path("masks/ko\u0308pf.png"))
+
+
 @bad("two annotations of one image", "annotation_ambiguous")
 def _(data: Data) -> None:
     data.as_folder()
