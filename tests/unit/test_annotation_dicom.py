@@ -54,12 +54,13 @@ def test_seg_agrees_with_highdicoms_reader(tmp_path):
     np.testing.assert_array_equal(read(path).mask, theirs)
 
 
-def test_seg_fractions_count_from_half(tmp_path):
+def test_seg_fractions_count_from_half_with_a_warning(tmp_path):
     fractions = np.zeros((SLICES, ROWS, COLUMNS))
     fractions[2, 3:6, 4] = (0.3, 0.5, 0.9)
     annotation = read(write_seg(tmp_path / "seg.dcm", {"t": fractions}, "FRACTIONAL"))
     # highdicom stores .5 of 255 as 128, which is at least half.
     assert np.argwhere(annotation.mask).tolist() == [[2, 4, 4], [2, 5, 4]]
+    assert [note.code for note in annotation.notes] == ["mask_fractions"]
 
 
 @pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])

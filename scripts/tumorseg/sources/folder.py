@@ -58,7 +58,7 @@ def entries(
     pattern = _pattern(patient_pattern)
     folder, masks_folder = root / images, root / masks
     image_paths, ignored = _images(folder, masks_folder)
-    if masks_folder.exists() and folder.samefile(masks_folder) and not annotation_file:
+    if folder.resolve() == masks_folder.resolve() and not annotation_file:
         image_paths = _without_masks(image_paths, folder)
         ignored = []  # annotations are among these
     if not image_paths:
