@@ -615,6 +615,40 @@ def _(data: Data) -> None:
     data.mask(3, pixels)
 
 
+@bad("mask of 0, 50 and 255 without `labels` in the config", "label_unknown")
+def _(data: Data) -> None:
+    pixels = tumour(3) * 255
+    pixels[pixels.shape[0] // 2 :] //= 5
+    data.mask(3, pixels)
+
+
+@bad("probabilities saved as a mask", "label_unknown")
+def _(data: Data) -> None:
+    data.mask(3, cv2.GaussianBlur(tumour(3) * 255, (0, 0), 4))
+
+
+@bad("mask painted in red on black", "mask_colour", "warning")
+def _(data: Data) -> None:
+    data.mask(3, tumour(3)[..., None] * np.array([0, 0, 255], np.uint8))
+
+
+@bad("mask painted in half-transparent red on nothing", "mask_colour", "warning")
+def _(data: Data) -> None:
+    data.mask(3, tumour(3)[..., None] * np.array([0, 0, 255, 128], np.uint8))
+
+
+@bad("mask of two colours without `labels` in the config", "label_unknown")
+def _(data: Data) -> None:
+    pixels = tumour(3)[..., None] * np.array([0, 0, 255], np.uint8)
+    pixels[20:26, 40:46] = (0, 255, 0)
+    data.mask(3, pixels)
+
+
+@bad("colour photograph in place of a mask", "image_colour")
+def _(data: Data) -> None:
+    data.mask(3, np.random.default_rng(3).integers(0, 256, (SIDE, SIDE, 3)))
+
+
 @bad("mask with a label that is not in `labels`", "label_unknown")
 def _(data: Data) -> None:
     data.source["labels"] = {"0": "background", "255": "tumour"}
@@ -705,6 +739,29 @@ def _(data: Data) -> None:
 def _(data: Data) -> None:
     shape = {"label": "tumour", "points": [[40, 40], [50, 50]], "shape_type": "line"}
     data.annotate(3, {"shapes": [shape], "imageHeight": SIDE, "imageWidth": SIDE})
+
+
+@bad("LabelMe file with a point and a line beside the polygon", "polygon_stray", "warning")
+def _(data: Data) -> None:
+    strays = {"point": [[10, 10]], "linestrip": [[10, 10], [20, 20], [30, 10]]}
+    shapes = [{"label": "t", "points": p, "shape_type": kind} for kind, p in strays.items()]
+    data.annotate(3, {"shapes": [{"label": "t", "points": square(40, 50)}, *shapes]})
+
+
+@bad("LabelMe file that names another image", "annotation_other_image", "warning")
+def _(data: Data) -> None:
+    data.labelme(3, square(40, 50), imagePath="..\\images\\a04.png")
+
+
+@good("LabelMe file that names its image with a Windows path and another ending")
+def _(data: Data) -> None:
+    data.labelme(3, square(40, 50), imagePath="..\\images\\A03.jpg")
+
+
+@good("rectangle of four corners, as X-AnyLabeling writes it")
+def _(data: Data) -> None:
+    shape = {"label": "tumour", "points": square(40, 50), "shape_type": "rectangle"}
+    data.annotate(3, {"shapes": [shape]})
 
 
 @bad("LabelMe file without a shape", "annotation_empty")
@@ -948,6 +1005,30 @@ def _(data: Data) -> None:
 def _(data: Data) -> None:
     data.as_folder()
     data.path("images/a08.png").unlink()
+
+
+@good("masks named after their images with an ending: a03_mask.png")
+def _(data: Data) -> None:
+    data.as_folder()
+    for path in sorted(data.path("masks/a01.png").parent.iterdir()):
+        path.rename(path.with_name(f"{path.stem}_mask.png"))
+
+
+@good("drawings beside their images in one folder")
+def _(data: Data) -> None:
+    data.as_folder()
+    data.source["masks"] = "images"
+    for number in range(1, PATIENTS + 1):
+        data.labelme(number, square(40, 50))
+        name = f"a{number:02d}.json"
+        data.path(f"drawn/{name}").rename(data.path(f"images/{name}"))
+
+
+@good("image and mask whose umlauts are stored in different ways")
+def _(data: Data) -> None:
+    data.as_folder()
+    data.path("images/a03.png").rename(data.path("images/k\u00f6pf.png"))
+    data.path("masks/a03.png").rename(data.path("masks/ko\u0308pf.png"))
 
 
 @bad("two annotations of one image", "annotation_ambiguous")

@@ -54,12 +54,13 @@ def test_seg_agrees_with_highdicoms_reader(tmp_path):
     np.testing.assert_array_equal(read(path).mask, theirs)
 
 
-def test_seg_fractions_count_from_half(tmp_path):
+def test_seg_fractions_count_from_half_with_a_warning(tmp_path):
     fractions = np.zeros((SLICES, ROWS, COLUMNS))
     fractions[2, 3:6, 4] = (0.3, 0.5, 0.9)
     annotation = read(write_seg(tmp_path / "seg.dcm", {"t": fractions}, "FRACTIONAL"))
     # highdicom stores .5 of 255 as 128, which is at least half.
     assert np.argwhere(annotation.mask).tolist() == [[2, 4, 4], [2, 5, 4]]
+    assert [note.code for note in annotation.notes] == ["mask_fractions"]
 
 
 @pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
@@ -161,6 +162,31 @@ def test_rtstruct_structures_are_chosen_by_label_and_united(tmp_path):
     assert read(path, labels={"GTV": "background", "brain": "background"}).mask.sum() == 0
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_points_and_lines_beside_an_rtstructs_contours_are_left_out_with_a_warning(tmp_path, count):
+    contours = [(2, circle((17, 9), 6, 2, "axial")), (1, circle((17, 9), 6, 1, "axial", count))]
+    annotation = read(write_rtstruct(tmp_path / "rt.dcm", {"GTV": contours}))
+    np.testing.assert_array_equal(annotation.mask[2], inside((17, 9), 6))
+    assert annotation.mask.sum() == annotation.mask[2].sum()
+    assert [note.code for note in annotation.notes] == ["polygon_stray"]
+    with pytest.raises(UserError, match="polygon_few_points"):
+        read(write_rtstruct(tmp_path / "rt.dcm", {"GTV": contours[1:]}))
+
+
+def test_an_rtstructs_point_structure_is_no_second_label(tmp_path):
+    """As planning systems mark the isocentre."""
+    structures = {
+        "GTV": [(2, circle((17, 9), 6, 2, "axial"))],
+        "ISO": [(1, circle((17, 9), 6, 1, "axial", 1))],
+    }
+    path = write_rtstruct(tmp_path / "rt.dcm", structures)
+    annotation = read(path)
+    np.testing.assert_array_equal(annotation.mask[2], inside((17, 9), 6))
+    assert [note.code for note in annotation.notes] == ["polygon_stray"]
+    with pytest.raises(UserError, match=r"'ISO'.*label_unknown"):
+        read(path, labels={"GTV": "tumour"})
+
+
 def test_an_rtstruct_that_leaves_the_image_is_cut_with_a_warning(tmp_path):
     path = write_rtstruct(tmp_path / "rt.dcm", {"GTV": [(2, circle((0, 9), 5, 2, "axial"))]})
     annotation = read(path)
@@ -207,7 +233,10 @@ def test_a_planning_systems_rtstruct_covers_its_box():
     expected[10:90, 10:70, 1:4] = 1
     np.testing.assert_array_equal(annotation.mask, expected)
     with pytest.raises(UserError, match=r"'Isocenter 1'.*label_unknown"):
-        read(Path(get_testdata_file("rtstruct.dcm")), given)
+        read(Path(get_testdata_file("rtstruct.dcm")), given, {"patient": "tumour"})
+    annotation = read(Path(get_testdata_file("rtstruct.dcm")), given)
+    np.testing.assert_array_equal(annotation.mask, expected)
+    assert [note.code for note in annotation.notes] == ["polygon_stray"]
 
 
 def test_no_library_prints_a_value_of_the_file(tmp_path):

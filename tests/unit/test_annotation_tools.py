@@ -313,6 +313,13 @@ def test_selections_of_an_imagej_zip_are_united_and_labelled_by_name_or_group(tm
         np.testing.assert_array_equal(painted(path, labels=labels), expected_square())
 
 
+def test_lines_beside_an_imagej_selection_are_left_out_with_a_warning(tmp_path):
+    path = roi_file(tmp_path, selection(SQUARE), box(ROI_TYPE.LINE, 0, 0, 4, 4, "line"))
+    annotation = any_form.read(path, "auto", SCAN)
+    np.testing.assert_array_equal(painted(path), expected_square())
+    assert [note.code for note in annotation.notes] == ["polygon_stray"]
+
+
 def test_imagej_errors_are_one_line(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"type line; expected polygon.*shape_type"):
         painted(roi_file(tmp_path, box(ROI_TYPE.LINE, 0, 0, 4, 4)))

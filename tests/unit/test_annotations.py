@@ -1,5 +1,7 @@
 """Annotations drawn in JSON or painted as masks: what each format reads and rejects."""
 
+import base64
+import io
 import json
 from pathlib import Path
 
@@ -91,6 +93,95 @@ def test_labelme_rectangle_and_circle(tmp_path):
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     disc = np.hypot(rows - 9, columns - 14) < 7.3
     np.testing.assert_array_equal(read(store(tmp_path, {"shapes": [circle]})), disc)
+
+
+@pytest.mark.parametrize("kind", ["rectangle", "rotation", "polygon"])
+def test_a_labelme_rectangle_may_have_four_corners_and_be_turned(tmp_path, kind):
+    path = store(tmp_path, {"shapes": [shape(SQUARE, shape_type=kind)]})
+    np.testing.assert_array_equal(read(path), expected_square())
+    turned = [[15.0, 3.1], [20.9, 9.0], [15.0, 14.9], [9.1, 9.0]]
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    diamond = np.abs(columns - 15) + np.abs(rows - 9) < 5.9
+    path = store(tmp_path, {"shapes": [shape(turned, shape_type=kind)]})
+    np.testing.assert_array_equal(read(path), diamond)
+
+
+def brush(inside, left, top, **more):
+    """A shape as LabelMe's brush writes it: the box's last pixel belongs to it."""
+    stored = io.BytesIO()
+    Image.fromarray(inside).save(stored, "PNG")
+    height, width = inside.shape
+    points = [[left, top], [left + width - 1, top + height - 1]]
+    text = base64.b64encode(stored.getvalue()).decode()
+    return shape(points, shape_type="mask", mask=text) | more
+
+
+@pytest.mark.parametrize("convert", [lambda m: m > 0, lambda m: m, lambda m: m * np.uint8(255)])
+def test_labelmes_brush_paints_its_box_to_the_last_pixel(tmp_path, convert):
+    inside = (np.random.default_rng(1).random((7, 9)) < 0.5).astype(np.uint8)
+    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+    expected[12:19, 20:29] = inside
+    path = store(tmp_path, {"shapes": [brush(convert(inside), 20, 12)]})
+    np.testing.assert_array_equal(read(path), expected)
+    path = store(tmp_path, {"shapes": [brush(convert(inside), 20, 12), shape(SQUARE)]})
+    np.testing.assert_array_equal(read(path), expected | expected_square())
+
+
+@pytest.mark.parametrize("points", [[[20, 12], [27, 18]], [[25, 12], [33, 18]], [[-1, 0], [7, 6]]])
+def test_a_brush_that_does_not_fill_its_box_in_the_image_is_rejected(tmp_path, points):
+    path = store(tmp_path, {"shapes": [brush(np.ones((7, 9), bool), 20, 12, points=points)]})
+    with pytest.raises(UserError, match=r"mask of 9 x 7 in a box.*annotation_size"):
+        read(path)
+
+
+@pytest.mark.parametrize("damaged", [None, "", "!!", "AAAA", base64.b64encode(b"GIF89a").decode()])
+def test_a_brush_without_a_png_is_rejected_without_pythons_words(tmp_path, damaged):
+    path = store(tmp_path, {"shapes": [brush(np.ones((7, 9), bool), 20, 12, mask=damaged)]})
+    with pytest.raises(UserError, match="cannot be read as labelme"):
+        read(path)
+
+
+LINES = [
+    shape([[1, 1]], shape_type="point"),
+    shape([[1, 1], [5, 5], [9, 1]], shape_type="linestrip"),
+    shape([[1, 1], [5, 5]], shape_type="line"),
+]
+
+
+def test_points_and_lines_beside_a_labelme_polygon_are_left_out_with_a_warning(tmp_path):
+    path = store(tmp_path, {"shapes": [LINES[0], shape(SQUARE), *LINES[1:]]})
+    annotation = any_form.read(path, "auto", SCAN)
+    np.testing.assert_array_equal(painted(annotation), expected_square())
+    assert codes(annotation) == ["polygon_stray"]
+    assert "3 of 4 shapes enclose nothing: line, linestrip, point" in annotation.notes[0].line()
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_labelme_file_of_lines_alone_and_unknown_shapes_stay_errors(tmp_path, line):
+    for shapes in ([line], [shape(SQUARE), shape(SQUARE, shape_type="cuboid")]):
+        with pytest.raises(UserError, match="shape_type"):
+            read(store(tmp_path, {"shapes": shapes}))
+
+
+@pytest.mark.parametrize(
+    ("image_path", "warned"),
+    [
+        ("image.png", False),
+        ("..\\scans\\image.png", False),
+        ("/home/x/Image.JPG ", False),
+        ("image.nii.gz", False),
+        ("", False),
+        (None, False),
+        (7, False),
+        ("image2.png", True),
+        ("images\\other.png", True),
+    ],
+)
+def test_a_labelme_file_that_names_another_image_gives_a_warning(tmp_path, image_path, warned):
+    path = store(tmp_path, {"shapes": [shape(SQUARE)], "imagePath": image_path})
+    annotation = any_form.read(path, "auto", SCAN)
+    np.testing.assert_array_equal(painted(annotation), expected_square())
+    assert codes(annotation) == (["annotation_other_image"] if warned else [])
 
 
 @given(

@@ -1,6 +1,8 @@
 """The source `folder`: a folder of images, one of masks, and no table."""
 
+import json
 import shutil
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -175,3 +177,67 @@ def test_one_file_can_annotate_all_images_by_their_names(data):
 
 def test_the_import_depends_on_everything_in_both_folders(data):
     assert folder.files(data_dir=str(data)) == [data / "images", data / "masks"]
+
+
+@pytest.mark.parametrize("other_form", ["NFD", "NFKC", "capitals", "space"])
+def test_one_name_in_two_spellings_is_one_name(tmp_path, other_form):
+    """Macs decompose umlauts; Macs and Windows ignore capitals; a space at the end is not seen."""
+    for number in (1, 2):
+        name = f"jörg{number}_ä"
+        other = {"capitals": name.upper(), "space": f"{name} "}.get(other_form)
+        other = other or unicodedata.normalize(other_form, name)
+        draw(tmp_path / "images" / f"{unicodedata.normalize('NFC', name)}.png", number)
+        draw(tmp_path / "masks" / f"{other}.png", number, mask=True)
+    cases, problems = read(tmp_path)
+    assert (len(cases), problems) == (2, [])
+
+
+ENDINGS = ["_mask", "_seg", "-label", "_segmentation", "_label", ".seg", "_Masks", " mask"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("masks", ["masks", "images"])
+def test_a_masks_name_may_end_in_a_word_for_masks(tmp_path, ending, masks):
+    for seed, name in enumerate(("ann_1", "bob_1")):
+        draw(tmp_path / "images" / f"{name}.png", seed)
+        draw(tmp_path / masks / f"{name}{ending}.png", seed, mask=True)
+    cases, problems = read(tmp_path, masks=masks)
+    assert problems == []
+    assert [case.case for case in cases] == ["ann_1", "bob_1"]
+    assert all(case.mask.sum() == 100 for case in cases)
+
+
+def test_a_mask_with_and_one_without_an_ending_are_ambiguous(data):
+    draw(data / "masks/ann_1_mask.png", 0, mask=True)
+    cases, (problem,) = read(data)
+    assert len(cases) == 2
+    assert problem.code == "annotation_ambiguous"
+    assert "ann_1.png, ann_1_mask.png" in problem.line()
+
+
+def test_the_same_name_goes_before_an_ending(data):
+    """ann_1_seg is an image of its own here, so its mask is not one of ann_1."""
+    draw(data / "images/ann_1_seg.png", 8)
+    draw(data / "masks/ann_1_seg.png", 0, mask=True)
+    cases, problems = read(data)
+    assert (len(cases), problems) == (4, [])
+
+
+def test_drawings_may_lie_beside_their_images(data):
+    """As LabelMe stores them."""
+    shutil.rmtree(data / "masks")
+    square = [[14.5, 9.5], [24.5, 9.5], [24.5, 19.5], [14.5, 19.5]]
+    for name in ("ann_1", "ann_2", "bob_1"):
+        content = {"shapes": [{"label": "t", "points": square}], "imagePath": f"{name}.png"}
+        (data / "images" / f"{name}.json").write_text(json.dumps(content))
+    (data / "images/carl_1.json").write_text("{}")
+    cases, (note,) = read(data, masks="images")
+    assert [case.case for case in cases] == ["ann_1", "ann_2", "bob_1"]
+    assert (note.code, note.severity) == ("mask_without_image", "warning")
+    assert "carl_1" in note.line()
+
+
+def test_an_image_beside_another_of_its_name_is_not_its_mask(data):
+    draw(data / "images/ann_1.tif", 0, mask=True)
+    _, problems = read(data, masks="images")
+    assert set(codes(problems)) == {"annotation_missing"}

@@ -98,6 +98,29 @@ def test_every_shipped_experiment_is_accepted(path):
     assert experiment.config["experiment"] == path.stem or experiment.losses
 
 
+def test_labels_without_quotes_are_the_text_they_were_written_as():
+    labels = "{255: tumour, 1.0: background, -3: tumour, glioma: tumour}"
+    experiment = load(f"source: {{labels: {labels}}}")
+    expected = {"255": "tumour", "1": "background", "-3": "tumour", "glioma": "tumour"}
+    assert experiment.config["source"]["labels"] == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "complaint"),
+    [
+        ("yes", "YAML reads one label as True; write it in quotes"),
+        ("off", "YAML reads one label as False"),
+        ("null", "YAML reads one label as None"),
+        ("2020-01-01", "YAML reads one label as 2020-01-01"),
+        ('255: tumour, "255"', "source.labels: '255' is listed twice"),
+    ],
+)
+def test_a_label_that_yaml_does_not_read_as_written_is_one_line(label, complaint):
+    with pytest.raises(UserError, match=complaint) as caught:
+        load(f"source: {{labels: {{{label}: tumour}}}}")
+    assert "\n" not in str(caught.value)
+
+
 def test_losses_folds_and_seeds_come_in_the_order_of_the_config():
     experiment = load("folds: {count: 3}\nseed: 7\ntraining: {seeds: 2}\n")
     assert list(experiment.losses) == list(DEFAULT["losses"])

@@ -439,6 +439,29 @@ def test_unusual_characters_in_names_are_read(data):
     assert cases[1].patient == "Ærø 'b' 脳"
 
 
+@pytest.mark.parametrize("written", ["jo\u0308rg/A.png", "JÖRG/a.PNG", "jörg /A.png"])
+def test_a_path_in_another_spelling_of_the_same_name_finds_its_file(data, written):
+    (data / "jörg").mkdir()
+    (data / "2.png").rename(data / "jörg" / "A.png")
+    rows = rows_of(data)
+    rows.loc[1, "image"] = written
+    write(data, rows)
+    items = list(reading.read({"kind": "table"}, str(data), 1))
+    assert [problem.line() for item in items for problem in item.problems] == []
+    assert len([case for item in items for case in item.cases]) == 3
+    assert data / "jörg" / "A.png" in table.files(data_dir=str(data))
+
+
+def test_a_path_that_fits_two_files_stays_as_written(data):
+    for name in ("x.PNG", "X.png"):
+        cv2.imwrite(str(data / name), slice_of(7))
+    rows = rows_of(data)
+    rows.loc[1, "image"] = "x.png"
+    write(data, rows)
+    problems = [p for i in reading.read({"kind": "table"}, str(data), 1) for p in i.problems]
+    assert [problem.code for problem in problems] == ["image_missing"]
+
+
 def test_columns_can_have_other_names_and_missing_spacing_is_unknown(data):
     rows = rows_of(data).drop(columns="spacing_mm")
     foreign = {"case": "sample_id", "patient": "subject", "image": "file"}

@@ -7,6 +7,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels import iter_pixels
 
+from tumorseg.core.problems import Problem, warning
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.dicom_patient import (
     MAX_OFFSET_VOXELS,
@@ -50,13 +51,26 @@ def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> 
     ]
     maximum = int(content.get("MaximumFractionalValue", 1)) if _is_fractional(content) else 1
     mask = np.zeros(scan.voxels.shape, np.uint8)
+    fractions = False
     if used_frames:
         decoded = iter_pixels(content, indices=used_frames)
         for number, pixels in zip(used_frames, decoded, strict=True):
             inside = np.isin(pixels, counted) if label_map else pixels >= maximum / 2
+            fractions |= maximum > 1 and bool(((pixels > 0) & (pixels < maximum)).any())
             _place(mask, inside, frames[number], shared, scan)
     uids = {uid for frame in frames if (uid := _uid(frame))}
-    return Annotation(None, mask, tuple(other_series_notes(uids, scan)))
+    notes = [*([_cut(maximum)] if fractions else []), *other_series_notes(uids, scan)]
+    return Annotation(None, mask, tuple(notes))
+
+
+def _cut(maximum: int) -> Problem:
+    """The warning where fractions were made a mask."""
+    return warning(
+        "mask_fractions",
+        f"a segmentation of fractions up to {maximum}",
+        "two values",
+        f"fractions from {maximum / 2:g} (half of the largest) count as tumour",
+    )
 
 
 def _is_fractional(content: Dataset) -> bool:

@@ -5,6 +5,7 @@ Coordinates of areas start at the upper left corner of the first pixel (ImageJ's
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +15,31 @@ from tumorseg.core.problems import error, quoted
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.drawings import Annotation, annotation_of, ellipse, is_tumour, rectangle
 from tumorseg.outlines.json_files import check_file_size, missing_file
+from tumorseg.outlines.strays import without_strays
 
 EXPECTED = "an ImageJ .roi, or a .zip of them"
+LINES = (ROI_TYPE.POINT, ROI_TYPE.LINE, ROI_TYPE.FREELINE, ROI_TYPE.POLYLINE, ROI_TYPE.ANGLE)
 OUTLINES = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
 
 
 def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
     """The union of all selections; a label is a selection's name or its group's number.
 
-    Rings of a composite selection combine by the even-odd rule, as in ImageJ. Raises DataError for
-    lines, points and text.
+    Rings of a composite selection combine by the even-odd rule, as in ImageJ. Lines and points are
+    left out. Raises DataError where nothing else is drawn, and for text.
     """
     if not path.is_file():
         raise missing_file(path)
     check_file_size(path.stat().st_size)
     rois = map(ImagejRoi.frombytes, _contents(path.read_bytes()))
     counted = [roi for roi in rois if is_tumour([roi.name, str(roi.group)], labels)]
-    return annotation_of(([ring - 0.5 for ring in _rings(roi)] for roi in counted), scan)
+    kept, notes = without_strays(counted, _line)
+    annotation = annotation_of(([ring - 0.5 for ring in _rings(roi)] for roi in kept), scan)
+    return replace(annotation, notes=(*notes, *annotation.notes))
+
+
+def _line(roi: ImagejRoi) -> str:
+    return roi.roitype.name.lower() if roi.roitype in LINES else ""
 
 
 def _contents(content: bytes) -> list[bytes]:

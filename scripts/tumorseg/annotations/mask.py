@@ -1,26 +1,37 @@
 """Reads masks: a picture or label volume on the image's grid."""
 
+from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from tumorseg.core.problems import Problem, quoted, warning
+from tumorseg.core.problems import DataError, Problem, quoted, warning
+from tumorseg.formats import picture
 from tumorseg.imaging import scans, turned
 from tumorseg.imaging.raw import Segment
 from tumorseg.imaging.scans import Labels, Placed, Scan
+from tumorseg.outlines.colour_masks import read_colours
 from tumorseg.outlines.drawings import Annotation, is_tumour, unknown_label, wrong_size
+from tumorseg.outlines.grey_edges import tumour_level
 
 EXPECTED = "a mask picture (PNG, TIFF, ...) or label volume (NIfTI, MHA, NRRD, DICOM)"
-MIN_GREY_MAXIMUM = 128  # in a picture with this maximum, values in between can be grey edges
+COLOURED = ("image_colour", "image_transparent")  # what a mask may be, but not an image
+MANY_VALUES = 20  # more are hardly labels
 
 
 def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
     """The pixels whose labels count as tumour; without a map, all that are not 0.
 
-    Raises DataError for another grid, an unknown label, and several labels without a map.
+    A mask in colour, or on a transparent background, has labels named by colour, "#ff0000". Raises
+    DataError for another grid, an unknown label, and several labels without a map.
     """
-    label_image = turned.like(scans.read_labels(path), scan)
+    try:
+        label_image = turned.like(scans.read_labels(path), scan)
+    except DataError as refused:
+        colours = picture.read_colours(path) if refused.problem.code in COLOURED else None
+        if colours is None:
+            raise
+        return _coloured(*colours, scan, labels)
     on_grid = _on_grid(label_image, scan)
     values = on_grid.values
     if label_image.segments:
@@ -58,6 +69,31 @@ def _segmented(
     return mask
 
 
+def _coloured(rgba: np.ndarray, turn: int, scan: Scan, labels: dict[str, str] | None) -> Annotation:
+    painted = read_colours(rgba)
+    label_image = turned.like(Labels(painted.numbers, turn=turn), scan)
+    numbers, names = _on_grid(label_image, scan).values, painted.names
+    if labels is None and len(names) > 1:
+        raise unknown_label(_listed([f"'{name}'" for name in names]), None)
+    if labels is None:
+        counted = list(range(1, len(names) + 1))
+    else:
+        meanings = {name.lower(): to for name, to in labels.items()}
+        unknown = [f"'{name}'" for name in names if name not in meanings]
+        if unknown:
+            raise unknown_label(_listed(unknown), labels)
+        counted = [n for n, name in enumerate(names, start=1) if meanings[name] == "tumour"]
+    background = "what is transparent" if painted.by_alpha else "black"
+    edges = f"; shades count from {painted.cut_at:.0%} of it" if painted.cut_at else ""
+    note = warning(
+        "mask_colour",
+        f"mask painted in {_listed(names) or 'no colour'}",
+        "a mask of numbers",
+        f"{background} is background{edges}; ignore this if it is right",
+    )
+    return Annotation(None, np.isin(numbers, counted).astype(np.uint8), (*label_image.notes, note))
+
+
 def _tumour(
     values: np.ndarray, labels: dict[str, str] | None, *, picture: bool
 ) -> tuple[np.ndarray, list[Problem]]:
@@ -71,31 +107,26 @@ def _tumour(
         return np.isin(values, [value for value, to in meanings.items() if to == "tumour"]), []
     if len(present) <= 1:
         return values != 0, []
-    largest = present[-1]
-    if (
-        not picture
-        or largest < MIN_GREY_MAXIMUM
-        or present[0] < 0
-        or not _only_edges(values, largest)
-    ):
-        raise unknown_label(_listed(present), None)
+    level = tumour_level(values.reshape(values.shape[-2:])) if picture else None
+    if level is None:
+        raise _several(present)
     note = warning(
         "mask_grey_edges",
-        f"mask has {len(present) + 1} grey levels up to {largest}",
+        f"mask has {len(present) + 1} grey levels up to {present[-1]}",
         "two values",
-        f"values from {largest / 2:g} (half of the largest) count as tumour; better save it as PNG",
+        f"values from {level / 2:g} (half of the tumour's) count as tumour; better save it as PNG",
     )
-    return values >= largest / 2, [note]
+    return values >= level / 2, [note]
 
 
-def _only_edges(values: np.ndarray, largest: int) -> bool:
-    """Whether medium greys occur only within 3 pixels of the mask's edge: then none is a label."""
-    values = values.reshape(values.shape[-2:])
-    inside = (values >= largest / 2).astype(np.uint8)
-    edge = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, np.ones((7, 7), np.uint8))
-    medium = (values > largest / 4) & (values < largest * 3 / 4)
-    return not (medium & (edge == 0)).any()
+def _several(present: list[int]) -> DataError:
+    """The error for values that are not edges, without a map of labels."""
+    wrong = unknown_label(_listed(present), None)
+    if len(present) <= MANY_VALUES:
+        return wrong
+    hint = "threshold probabilities and smoothed edges, and save two values as PNG; or "
+    return DataError(replace(wrong.problem, hint=hint + wrong.problem.hint))
 
 
-def _listed(values: list[int]) -> str:
+def _listed(values: list) -> str:
     return ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")

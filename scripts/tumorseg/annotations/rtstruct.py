@@ -18,6 +18,7 @@ from tumorseg.outlines.dicom_patient import (
 from tumorseg.outlines.drawings import Annotation, is_tumour
 from tumorseg.outlines.polygons import fill_parts
 from tumorseg.outlines.repair import repair_outline
+from tumorseg.outlines.strays import encloses_nothing, without_strays
 
 EXPECTED = "DICOM RTSTRUCT with closed planar contours"
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
@@ -27,23 +28,38 @@ def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> 
     """The union of the structures that count; a label is a structure's name or number.
 
     Contours of one structure on one slice combine by the even-odd rule: nested contours and
-    keyholes are holes. A contour belongs to the slice whose SOP instance UID it names, which must
-    agree with its position, or else to the slice at its position. Raises DataError where no slice
-    lies within a quarter of the slice distance.
+    keyholes are holes. Points and lines beside them are left out. A contour belongs to the slice
+    whose SOP instance UID it names, which must agree with its position, or else to the slice at its
+    position. Raises DataError where no slice lies within a quarter of the slice distance.
     """
     content = open_dicom(path, "RTSTRUCT")
     names = {roi.ROINumber: str(roi.get("ROIName", "")) for roi in content.StructureSetROISequence}
     structures = [roi for roi in content.ROIContourSequence if roi.get("ContourSequence")]
+    notes: list[Problem] = []
+    if labels is None:
+        structures, notes = without_strays(structures, _points_only)
     check_one_structure([names[roi.ReferencedROINumber] for roi in structures], labels)
     mask = np.zeros(scan.voxels.shape, np.uint8)
-    notes: list[Problem] = []
     uids: set[str] = set()
     for roi in structures:
         number = roi.ReferencedROINumber
         if is_tumour([names[number], str(number)], labels):
-            notes += _add(mask, roi.ContourSequence, scan, quoted(names[number]))
-            uids |= {uid for contour in roi.ContourSequence if (uid := _uid(contour))}
+            contours, strays = without_strays(roi.ContourSequence, _without_area)
+            notes += [*strays, *_add(mask, contours, scan, quoted(names[number]))]
+            uids |= {uid for contour in contours if (uid := _uid(contour))}
     return Annotation(None, mask, (*notes, *other_series_notes(uids, scan)))
+
+
+def _points_only(roi: Any) -> str:
+    """What a structure of nothing but points is: an isocentre, for example."""
+    return "a structure of points" if all(map(_without_area, roi.ContourSequence)) else ""
+
+
+def _without_area(contour: Any) -> str:
+    points = np.array(contour.ContourData or [], float).reshape(-1, 3)
+    if contour.get("ContourGeometricType", "") == "POINT" or len(points) == 1:
+        return "a point"
+    return "a line" if encloses_nothing(points) else ""
 
 
 def _uid(contour: Any) -> str:

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 
 from tumorseg.core.cases import patients_needed
+from tumorseg.core.names import comparable
 from tumorseg.core.problems import Problem, warning
 from tumorseg.data.reading import ReadEntry
 
@@ -52,10 +53,10 @@ class Cohort:
         self.spacings.append(spacing_mm)
         problems = []
         # A slice of a volume may get the same name as a picture.
-        if case.casefold() in self.names:
+        if comparable(case) in self.names:
             value, hint = f"the name {case!r} is used by two cases", "rename one of them"
             problems.append(Problem("case_repeated", value, "a different name for each case", hint))
-        self.names.add(case.casefold())
+        self.names.add(comparable(case))
         owner, earlier = self.owners.setdefault(pixels, (patient, case)) if pixels else ("", "")
         same = f"has the same pixels as case {earlier} of patient"
         if owner == patient and earlier != case:

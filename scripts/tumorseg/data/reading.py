@@ -1,6 +1,5 @@
 """Reads a data source into cases; both the import and the data check use it."""
 
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from tumorseg.core import registry
 from tumorseg.core.cases import Case, Entry
 from tumorseg.core.errors import UserError
+from tumorseg.core.names import comparable
 from tumorseg.core.parallel import by_threads
 from tumorseg.core.problems import DataError, Problem
 from tumorseg.data import entry_checks, slicing
@@ -69,7 +69,7 @@ def listed(source: SourceSettings, data_dir: str) -> tuple[list[Entry], list[Pro
                 problems.append(entry.problem)
                 continue
             # Every case becomes a file, and some file systems ignore capitals.
-            name = unicodedata.normalize("NFKC", entry.case).casefold()
+            name = comparable(entry.case)
             new = list(entry_checks.entry_problems(entry, folder))
             if first_of_name.setdefault(name, entry) is not entry:
                 new.append(entry_checks.repeated_case(entry, first_of_name[name]))

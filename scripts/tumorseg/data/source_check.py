@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from tumorseg.core.cases import Entry
+from tumorseg.core.names import comparable
 from tumorseg.core.problems import DataError, Problem
 from tumorseg.data import reading
 from tumorseg.data.settings import SliceSettings
@@ -88,7 +89,7 @@ def everything_is_named_once(source: SourceCopy) -> None:
     names = _names(source.entries())
     _require(len(names) > 1, f"{len(names)} cases, expected at least two")
     _require(all(case.strip() and patient.strip() for case, patient in names), "an empty name")
-    cases = [case.casefold() for case, _ in names]
+    cases = [comparable(case) for case, _ in names]
     _require(len(set(cases)) == len(cases), "two cases have the same name")
 
 

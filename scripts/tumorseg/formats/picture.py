@@ -1,15 +1,17 @@
 """Reads PNG, JPEG and TIFF pictures with one grey value per pixel; values stay as stored."""
 
 import io
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from tumorseg.core.problems import error
 from tumorseg.core.quiet import silent_stderr
+from tumorseg.imaging.double_tiff import double_tiff
 from tumorseg.imaging.raw import (
     MAX_PIXELS,
     RawImage,
@@ -27,11 +29,11 @@ _STARTS = {
     "JPEG": (b"\xff\xd8\xff",),
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
 }
-_WIDTH, _HEIGHT = 256, 257
 _ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339  # tags of EXIF and TIFF
-# JPEG stores colour at lower precision: channels of a grey picture may differ by this much.
-GREY_LEVELS = 3
+# JPEG stores colour at lower precision: channels of a grey picture may differ by this much. In a
+GREY_LEVELS, DARK = 3, 32  # dark picture, however, (1, 0, 0) and (2, 0, 0) are labels.
+COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "L", "LA", "1")  # of Pillow
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
@@ -48,59 +50,66 @@ def read(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
     describe printing and are ignored.
     """
     content = path.read_bytes()
-    name = kind(content, path)
-    # libtiff prints messages about damaged files.
-    with silent_stderr() if name == "TIFF" else nullcontext():
-        values, turn = _decoded(content, name, labels, channel)
-        return RawImage(values, turn=turn)
+
+    def values(opened: Image.Image, bits: int, tags: dict) -> np.ndarray:
+        if channel is not None:
+            return _channel(opened, bits, channel)
+        return _numbers(opened, content, bits, tags, labels)
+
+    array, turn = _decoded(content, values, doubles=channel is None)
+    return RawImage(array, turn=turn)
+
+
+def read_colours(path: Path) -> tuple[np.ndarray, int] | None:
+    """The colours (height, width, 4) uint8 of a picture: red, green, blue, opacity; and its turn.
+
+    Upright, by the EXIF orientation that is returned. None for another file and for colours that
+    are neither RGB nor a palette.
+    """
+    content = path.read_bytes() if path.is_file() else b""
+    if not kind(content, path):
+        return None
+
+    def colours(opened: Image.Image, *_: object) -> np.ndarray:
+        return np.asarray(opened.convert("RGBA") if opened.mode in COLOUR_MODES else [[]])
+
+    rgba, turn = _decoded(content, colours, doubles=False)
+    return (rgba, turn) if rgba.size else None
 
 
 def _decoded(
-    content: bytes, name: str, labels: bool, channel: int | None
+    content: bytes, values: Callable[[Image.Image, int, dict], np.ndarray], *, doubles: bool
 ) -> tuple[np.ndarray, int]:
-    """The picture's values, upright, and the EXIF orientation by which they were turned."""
+    """The upright picture's values, and the EXIF orientation by which they were turned.
+
+    values: makes them from the loaded image, its bits per value and its tags. doubles: whether a
+    TIFF of 64-bit floats is read as well.
+    """
+    name = kind(content, Path())
     if _ENDS.get(name, b"") not in content[-4096:]:
         raise truncated(name)
+    # libtiff prints messages about damaged files.
+    quiet = silent_stderr() if name == "TIFF" else nullcontext()
     try:
-        with Image.open(io.BytesIO(content), formats=tuple(KINDS)) as picture:
+        with quiet, Image.open(io.BytesIO(content), formats=tuple(KINDS)) as picture:
             check_size((picture.height, picture.width), 4)
             _check_single(picture)
             bits = _bits(picture, content)
             turn = picture.getexif().get(_ORIENTATION, 1)
             tags = dict(getattr(picture, "tag_v2", {}))
             picture.load()
-            if channel is None:
-                array = _numbers(picture, content, bits, tags, labels)
-            else:
-                array = _channel(picture, bits, channel)
+            array = values(picture, bits, tags)
     except Image.DecompressionBombError:
         raise too_large(f"a {name} with more pixels than allowed") from None
     except UnidentifiedImageError:
-        if name == "TIFF" and channel is None and len(content) >= 256:
-            return _double_tiff(content), 1  # Pillow knows no 64-bit numbers
+        if name == "TIFF" and doubles and len(content) >= 256:
+            return double_tiff(content), 1  # Pillow knows no 64-bit numbers
         raise (truncated if len(content) < 256 else unreadable)(name) from None
     except (OSError, SyntaxError, EOFError):
         raise truncated(name) from None
     if name != "TIFF":  # Pillow and OpenCV turn TIFF themselves
         array = upright(array, turn)
     return np.ascontiguousarray(array), turn if turn in range(1, 9) else 1
-
-
-def _double_tiff(content: bytes) -> np.ndarray:
-    """The values of a TIFF of one page of 64-bit floats, which OpenCV reads; not yet turned."""
-    tags = TiffImagePlugin.ImageFileDirectory_v2(content[:8])
-    stream = io.BytesIO(content)
-    stream.seek(tags.next)
-    tags.load(stream)
-    doubles = tags.get(_BITS) in (64, (64,)) and tags.get(_SAMPLE_FORMAT) in (3, (3,))
-    if not doubles or tags.next or tags.get(_ORIENTATION, 1) != 1:
-        raise unreadable("TIFF")
-    shape = int(tags[_HEIGHT]), int(tags[_WIDTH])
-    check_size(shape, 8)
-    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.shape != shape:
-        raise unreadable("TIFF")
-    return decoded
 
 
 def _channel(picture: Image.Image, bits: int, channel: int) -> np.ndarray:
@@ -150,11 +159,11 @@ def _numbers(
         UserError: for colours, transparency and modes that are not greyscale.
     """
     mode = picture.mode
+    if mode == "P" and labels and _background_first(picture):
+        return np.asarray(picture)
     _check_opaque(picture)
     if mode in ("P", "PA"):
-        indices = np.asarray(picture if mode == "P" else picture.getchannel(0))
-        colours = np.asarray(picture.convert("RGB"))
-        return indices if labels and not _is_grey(colours) else _grey(colours)
+        return _grey(np.asarray(picture.convert("RGB")))
     if bits == 16 and len(picture.getbands()) > 1:  # Pillow would reduce these to 8 bit
         with silent_stderr() if picture.format != "TIFF" else nullcontext():
             decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -188,6 +197,22 @@ def _numbers(
     return array
 
 
+def _background_first(picture: Image.Image) -> bool:
+    """Whether a palette's numbers are labels; its colours only show them.
+
+    Not so for greys, and where black or what is transparent has another number than 0.
+    """
+    indices, colours = np.asarray(picture), np.asarray(picture.convert("RGBA"))
+    opaque, beyond = colours[..., 3] > 0, indices > 0
+    black = ~colours[..., :3].any(axis=-1)
+    return bool(
+        not _is_grey(colours[..., :3])
+        and opaque[beyond].all()
+        and not (black & beyond).any()
+        and (opaque.all() or not opaque[~beyond].any())
+    )
+
+
 def _check_opaque(picture: Image.Image) -> None:
     """Raises UserError for transparency of palette colours or of one grey value."""
     key = picture.info.get("transparency")
@@ -211,7 +236,8 @@ def _check_alpha(alpha: np.ndarray) -> None:
 
 def _is_grey(colours: np.ndarray) -> bool:
     colours = colours.astype(np.int32)
-    return int(np.abs(colours - colours[..., :1]).max()) <= GREY_LEVELS
+    difference = int(np.abs(colours - colours[..., :1]).max())
+    return difference <= (GREY_LEVELS if colours.max() >= DARK else 0)
 
 
 def _grey(colours: np.ndarray) -> np.ndarray:

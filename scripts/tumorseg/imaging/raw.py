@@ -44,7 +44,7 @@ class RawImage:
 def upright(array: np.ndarray, turn: int) -> np.ndarray:
     """The stored array turned and mirrored by the EXIF orientation (1 to 8)."""
     if turn in (5, 6, 7, 8):
-        array = array.T
+        array = array.swapaxes(0, 1)
     if turn in (2, 3, 6, 7):
         array = array[:, ::-1]
     if turn in (3, 4, 7, 8):

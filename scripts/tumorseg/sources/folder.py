@@ -1,14 +1,17 @@
 """Source: your own images without a table, in a folder of images and one of annotations.
 
 An image and its annotation have the same path below their folders, apart from the suffix:
-images/p1/a.png belongs to masks/p1/a.png.
+images/p1/a.png belongs to masks/p1/a.png. The annotation's name may also end in _mask, _seg or
+the like, and both may be in one folder.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tumorseg.core.cases import Entry
+from tumorseg.core.names import comparable
 from tumorseg.core.problems import DataError, error, warning
 from tumorseg.data import source_files
 
@@ -18,6 +21,8 @@ SUFFIXES = (
     *(".mat", *DICOM),
 )
 DATA = (".raw", ".zraw")  # pixels that belong to a header file beside them
+# What programs and people append to an image's name to name its annotation.
+MASK_ENDING = re.compile(r"[-_. ](masks?|seg|segmentation|labels?)$")
 
 
 def entries(
@@ -53,11 +58,14 @@ def entries(
     pattern = source_files.pattern_of_patients(patient_pattern)
     folder, masks_folder = root / images, root / masks
     image_paths, ignored = _images(folder, masks_folder)
+    if folder.resolve() == masks_folder.resolve() and not annotation_file:
+        image_paths = _without_masks(image_paths, folder)
+        ignored = []  # annotations are among these
     if not image_paths:
         value = "no such folder" if not folder.is_dir() else "no image in this folder"
         hint = "set data_dir and source.images"
         raise error("folder_missing", value, "a folder of images", hint, str(folder))
-    annotations = _by_name(masks_folder)
+    annotations, unused = _annotations(image_paths, folder, masks_folder)
     for path in image_paths:
         name = _name(path, folder)
         try:
@@ -67,7 +75,7 @@ def entries(
                 image=path,
                 annotation=root / annotation_file
                 if annotation_file
-                else _the_only(annotations.get(name, []), masks_folder / name),
+                else _the_only(annotations.get(_key(path, folder), []), masks_folder / name),
                 origin=str(path),
                 form=form,
                 plane=plane,
@@ -75,9 +83,7 @@ def entries(
         except DataError as wrong:
             yield wrong.at(str(path))
     if not annotation_file:
-        unused = set(annotations) - {_name(path, folder) for path in image_paths}
-        unused_paths = [masks_folder / name for name in unused]
-        yield from _ignored("mask_without_image", masks_folder, unused_paths)
+        yield from _ignored("mask_without_image", masks_folder, unused)
     yield from _ignored("file_passed_over", folder, ignored)
 
 
@@ -147,13 +153,43 @@ def _ignored(code: str, folder: Path, paths: list[Path]) -> Iterator[DataError]:
         yield DataError(warning(code, value, expected, hint, str(folder)))
 
 
-def _by_name(masks_folder: Path) -> dict[str, list[Path]]:
-    """Name -> annotation files, without .raw and .zraw, which belong to a header file."""
+def _key(path: Path, folder: Path) -> str:
+    """The path below the folder, without suffix, as names are compared."""
+    return comparable(_name(path, folder))
+
+
+def _without_masks(paths: list[Path], folder: Path) -> list[Path]:
+    """The images of a folder in which masks have the image's name and an ending: a.png, a_mask.png.
+
+    A mask is what has such an ending and an image beside it.
+    """
+    keys = {_key(path, folder) for path in paths}
+    shorter = {path: MASK_ENDING.sub("", _key(path, folder)) for path in paths}
+    return [p for p in paths if shorter[p] == _key(p, folder) or shorter[p] not in keys]
+
+
+def _annotations(
+    image_paths: list[Path], folder: Path, masks_folder: Path
+) -> tuple[dict[str, list[Path]], list[Path]]:
+    """Image's key -> annotation files, and the files that belong to no image.
+
+    Without .raw and .zraw, which belong to a header file. The same name goes before a name with an
+    ending that says what the file is.
+    """
+    images = {_key(path, folder): path for path in image_paths}
+    themselves = set(image_paths)
     annotations: dict[str, list[Path]] = {}
+    unused = []
     for path in _visible(masks_folder):
-        if path.is_file() and path.suffix.lower() not in DATA:
-            annotations.setdefault(_name(path, masks_folder), []).append(path)
-    return annotations
+        if not path.is_file() or path.suffix.lower() in DATA or path in themselves:
+            continue
+        key = _key(path, masks_folder)
+        shorter = MASK_ENDING.sub("", key)
+        if key in images or shorter in images:
+            annotations.setdefault(key if key in images else shorter, []).append(path)
+        else:
+            unused.append(path)
+    return annotations, unused
 
 
 def _the_only(paths: list[Path], name: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from tumorseg.core.cases import Entry
+from tumorseg.core.names import as_stored
 from tumorseg.core.problems import DataError, error
 
 NEEDED = ("case", "image", "annotation", "patient")
@@ -71,7 +72,8 @@ def files(
     try:
         for row in _rows(folder / table, columns or {}, without=NEEDED):
             if isinstance(row, dict):
-                paths += [folder / row[name] for name in ("image", "annotation") if row.get(name)]
+                named = [row[name] for name in ("image", "annotation") if row.get(name)]
+                paths += [as_stored(folder, name) for name in named]
     except DataError:
         pass  # the import reports it
     return paths
@@ -188,7 +190,7 @@ def _inside(folder: Path, text: str, what: str = "annotation") -> Path:
     if "\\" in text and not (folder / text).exists():
         hint = "write / between folders"
         raise error(f"{what}_missing", f"path {text}", "folders separated by /", hint)
-    return folder / text
+    return as_stored(folder, text)
 
 
 def _spacing(text: str) -> tuple[float, float]:

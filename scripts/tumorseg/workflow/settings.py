@@ -109,6 +109,7 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
     unknown losses, recipes and presets, constants and searched values out of range, a missing
     reference loss or data folder.
     """
+    _name_labels(config)
     try:
         validate(config, schema_file)
     except Exception as error:  # jsonschema's message spans pages; the user needs one line
@@ -142,6 +143,30 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         seeds=list(range(first, first + config["training"]["seeds"])),
         scopes=scopes[config["tuning"]["scope"]],
     )
+
+
+def _name_labels(config: dict[str, Any]) -> None:
+    """Makes the keys of source.labels text: YAML reads 255 without quotes as a number.
+
+    Raises UserError for what YAML reads as neither text nor number (yes, null), and for a label
+    that is written twice.
+    """
+    source = config.get("source")
+    labels = source.get("labels") if isinstance(source, dict) else None
+    if not isinstance(labels, dict):
+        return
+    named: dict[str, Any] = {}
+    for label, meaning in labels.items():
+        text = str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+        if isinstance(label, bool) or not isinstance(label, str | int | float):
+            raise UserError(
+                f"config: source.labels: YAML reads one label as {text}; write it in quotes, as "
+                'in the file: "yes", "true", "null"'
+            )
+        if text in named:
+            raise UserError(f"config: source.labels: {text!r} is listed twice; remove one")
+        named[text] = meaning
+    source["labels"] = named
 
 
 def _check_known(key: str, name: str, known: dict[str, Any]) -> None:

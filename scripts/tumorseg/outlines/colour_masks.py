@@ -1,0 +1,94 @@
+"""Masks painted in colour or with transparency: which pixels have which colour."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tumorseg.core.problems import error
+from tumorseg.outlines.grey_edges import tumour_level
+
+MAX_COLOURS = 64  # a picture with more is a photograph, or smoothed
+SHADE_LEVELS = 3  # a shade of a colour is rounded by at most this much
+
+
+class ColourMask(NamedTuple):
+    """A mask in colour: (height, width) numbers, 0 for background, and the name of each from 1.
+
+    by_alpha: the background is what is transparent. cut_at: the share of the full colour or opacity
+    from which shades counted, where there were shades.
+    """
+
+    numbers: np.ndarray
+    names: list[str]
+    by_alpha: bool
+    cut_at: float | None = None
+
+
+def read_colours(rgba: np.ndarray) -> ColourMask:
+    """The labels of a mask in colour, named as "#ff0000" (red, green, blue in hexadecimal).
+
+    The background is what is transparent or, in an opaque picture, black. Shades of a single colour
+    or opacity at the edges count from half.
+
+    Args:
+        rgba: (height, width, 4) uint8.
+
+    Raises:
+        DataError: for more than MAX_COLOURS colours.
+    """
+    alpha = rgba[..., 3]
+    by_alpha = int(alpha.min()) < int(alpha.max()) / 2
+    painted = alpha > 0 if by_alpha else rgba[..., :3].any(axis=-1)
+    packed = rgba[..., :3].astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    colours = np.unique(packed[painted])
+    if len(colours) == 0:
+        return ColourMask(np.zeros(alpha.shape, np.int32), [], by_alpha)
+    if by_alpha and len(colours) == 1:
+        return _one_colour(alpha, int(colours[0]), by_alpha)
+    if not by_alpha and len(colours) > 1 and (brightest := _common_hue(colours)) is not None:
+        strength = rgba[..., :3].max(axis=-1)
+        if tumour_level(strength) is not None:
+            return _one_colour(strength, brightest, by_alpha)
+    if by_alpha:
+        painted = alpha >= int(alpha.max()) / 2
+        colours = np.unique(packed[painted])
+    if len(colours) > MAX_COLOURS:
+        raise error(
+            "image_colour",
+            f"a mask of {len(colours)} colours",
+            f"one colour for each label, at most {MAX_COLOURS}",
+            "save the mask as PNG without smoothing, and check that it is not the image itself",
+        )
+    numbers = np.where(painted, np.searchsorted(colours, packed) + 1, 0)
+    return ColourMask(numbers, [_name(int(colour)) for colour in colours], by_alpha)
+
+
+def _one_colour(strength: np.ndarray, colour: int, by_alpha: bool) -> ColourMask:
+    """A mask of one colour, of which each pixel has the strength 0..255."""
+    largest = int(strength.max())
+    if np.isin(strength, (0, largest)).all():
+        return ColourMask((strength > 0).astype(np.int32), [_name(colour)], by_alpha)
+    # A faint brush has a low opacity: only the proportion to the largest counts.
+    level = tumour_level(strength.astype(np.float64) * (255 / largest))
+    if level is None:
+        raise error(
+            "label_unknown",
+            f"colour '{_name(colour)}' of {np.unique(strength).size - 1} strengths",
+            "one strength, and others only at the edges",
+            "paint each label in a colour of its own, without transparency",
+        )
+    inside = strength >= level / 255 * largest / 2
+    return ColourMask(inside.astype(np.int32), [_name(colour)], by_alpha, 0.5)
+
+
+def _common_hue(colours: np.ndarray) -> int | None:
+    """The brightest of the colours where all others are shades of it, else None."""
+    channels = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1)
+    strength = channels.max(axis=-1)
+    brightest = int(np.argmax(strength))
+    shades = channels[brightest] * (strength / strength[brightest])[:, None]
+    return int(colours[brightest]) if np.abs(channels - shades).max() <= SHADE_LEVELS else None
+
+
+def _name(colour: int) -> str:
+    return f"#{colour:06x}"

@@ -1,0 +1,284 @@
+"""Masks of several values or colours: edges are no labels, and no label is taken for an edge."""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tumorseg.core.errors import UserError
+from tumorseg.imaging.scans import Scan
+from tumorseg.outlines import any_form
+from tumorseg.outlines.grey_edges import tumour_level
+
+SIDE = 96
+RED, GREEN, BLACK, WHITE = (255, 0, 0), (0, 160, 0), (0, 0, 0), (255, 255, 255)
+SLOWLY = settings(max_examples=30, deadline=None, derandomize=True)
+
+
+def ellipse(centre, axes, turn=0.0, side=SIDE) -> np.ndarray:
+    mask = np.zeros((side, side), np.uint8)
+    return cv2.ellipse(mask, centre, axes, turn, 0, 360, 1, -1)
+
+
+CENTRES = st.tuples(st.integers(30, 66), st.integers(30, 66))
+# Not thinner than 13 pixels, so that its middle keeps its value when it is smoothed.
+REGIONS = st.builds(
+    ellipse, CENTRES, st.tuples(st.integers(6, 24), st.integers(6, 24)), st.floats(0, 180)
+)
+LEVELS = st.sampled_from([148, 200, 254, 255])
+
+
+def as_jpeg(mask, quality):
+    stored = io.BytesIO()
+    Image.fromarray(mask).save(stored, "JPEG", quality=quality)
+    return np.asarray(Image.open(stored))
+
+
+def resized(mask, factor, how):
+    return cv2.resize(mask, None, fx=factor, fy=factor, interpolation=how)
+
+
+# Overshoots: cubic and Lanczos. Shrinking, and JPEG of quality 60, are the coarsest.
+DISTURBANCES = {
+    **{f"JPEG {quality}": (lambda m, q=quality: as_jpeg(m, q)) for quality in (60, 75, 90, 100)},
+    **{f"blur {s}": (lambda m, s=s: cv2.GaussianBlur(m, (0, 0), s)) for s in (0.5, 0.8, 1.0)},
+    **{f"bilinear x {f}": (lambda m, f=f: resized(m, f, cv2.INTER_LINEAR)) for f in (0.7, 2, 8)},
+    **{f"cubic x {f}": (lambda m, f=f: resized(m, f, cv2.INTER_CUBIC)) for f in (1.5, 2, 4)},
+    **{f"Lanczos x {f}": (lambda m, f=f: resized(m, f, cv2.INTER_LANCZOS4)) for f in (1.5, 3)},
+}
+
+
+def two_sizes(mask, disturb):
+    """The undisturbed mask at the disturbed one's size, and where it is at least 1.5 px inside."""
+    side = disturb.shape[0]
+    wanted = cv2.resize(mask, (side, side), interpolation=cv2.INTER_NEAREST_EXACT) > 0
+    square = np.ones((7, 7), np.uint8)
+    sure = cv2.erode(wanted.astype(np.uint8), square) > 0
+    never = cv2.dilate(wanted.astype(np.uint8), square) == 0
+    return sure, never
+
+
+@pytest.mark.parametrize("name", DISTURBANCES)
+@SLOWLY
+@given(region=REGIONS, level=LEVELS)
+def test_edges_of_any_region_are_cut_at_half_of_its_level(name, region, level):
+    disturbed = DISTURBANCES[name](region * np.uint8(level))
+    if np.unique(disturbed).size < 4:  # nothing was disturbed
+        return
+    found = tumour_level(disturbed)
+    assert found is not None
+    sure, never = two_sizes(region, disturbed)
+    assert (disturbed[sure] >= found / 2).all()
+    assert (disturbed[never] < found / 2).all()
+
+
+@SLOWLY
+@given(region=REGIONS, other=REGIONS, level=LEVELS, value=st.integers(1, 254))
+def test_a_second_label_of_any_value_is_never_an_edge(region, other, level, value):
+    if abs(value - level) < 1:
+        return
+    values = np.where(region > 0, level, other * value).astype(np.uint8)
+    if not cv2.erode((values == value).astype(np.uint8), np.ones((3, 3))).any():
+        return  # the first region hides the second
+    assert tumour_level(values) is None
+
+
+@SLOWLY
+@given(region=REGIONS, value=st.integers(50, 200), quality=st.integers(75, 100))
+def test_a_second_label_survives_compression_or_the_mask_is_refused(region, value, quality):
+    other = ellipse((15, 80), (8, 8))
+    values = np.where(region > 0, 255, other * value).astype(np.uint8)
+    assert tumour_level(as_jpeg(values, quality)) is None
+
+
+@SLOWLY
+@given(region=REGIONS, value=st.integers(32, 223))
+def test_a_thin_ring_of_one_value_around_the_tumour_is_a_label(region, value):
+    ring = cv2.dilate(region, np.ones((3, 3), np.uint8))
+    values = np.where(region > 0, 255, ring * value).astype(np.uint8)
+    assert tumour_level(values) is None
+
+
+@SLOWLY
+@given(centre=CENTRES, width=st.floats(8, 20), top=st.floats(0.6, 1))
+def test_soft_probabilities_are_never_thresholded(centre, width, top):
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    distance = np.hypot(rows - centre[1], columns - centre[0])
+    assert tumour_level((255 * top * np.exp(-((distance / width) ** 2))).astype(np.uint8)) is None
+    soft = 255 * top / (1 + np.exp((distance - 25) / 4))
+    assert tumour_level(soft.astype(np.uint8)) is None
+
+
+@pytest.mark.parametrize("labels", [(1, 255), (1, 2, 255), (50, 255), (254, 255), (127, 128)])
+@pytest.mark.parametrize("scale", [1, 257])
+def test_labels_beside_a_large_number_are_labels(labels, scale):
+    """As in masks where 255 marks pixels to ignore; scale: the same in 16 bit."""
+    values = np.zeros((SIDE, SIDE), np.uint16)
+    for number, value in enumerate(labels):
+        values[10 + 25 * number : 20 + 25 * number, 20:60] = value * scale
+    assert tumour_level(values) is None
+
+
+def test_twenty_labels_and_one_for_ignored_pixels_are_labels():
+    values = np.kron(np.arange(25).reshape(5, 5) % 20, np.ones((12, 12))).astype(np.uint8)
+    values[:6, :6] = 255
+    assert tumour_level(values) is None
+
+
+def test_noise_and_photographs_are_no_masks():
+    noise = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE)).astype(np.uint8)
+    assert tumour_level(noise) is None
+    assert tumour_level(cv2.GaussianBlur(noise, (0, 0), 3) * 2) is None
+
+
+def test_smoothed_16_bit_masks_are_cut_at_half():
+    region = ellipse((40, 50), (20, 12)).astype(np.uint16) * 65535
+    assert tumour_level(cv2.GaussianBlur(region, (0, 0), 0.8)) == 65535
+
+
+def stored(folder: Path, pixels, mode=None, **options) -> Path:
+    path = folder / "mask.png"
+    picture = Image.fromarray(np.asarray(pixels, np.uint8), mode)
+    if "palette" in options:
+        picture.putpalette(options.pop("palette"))
+    picture.save(path, **options)
+    return path
+
+
+def read(path: Path, labels=None):
+    with Image.open(path) as picture:
+        scan = Scan(Path("image.png"), np.zeros((picture.height, picture.width), np.uint8))
+    return any_form.read(path, "auto", scan, "", labels)
+
+
+def codes(annotation) -> list[str]:
+    return [note.code for note in annotation.notes]
+
+
+def painted(region, colour, background=BLACK) -> np.ndarray:
+    return np.where(region[..., None] > 0, np.array(colour), np.array(background))
+
+
+REGION = ellipse((40, 50), (20, 12))
+
+
+def test_probabilities_are_refused_with_a_hint_to_threshold_them(tmp_path):
+    soft = cv2.GaussianBlur(REGION * 255, (0, 0), 9)
+    with pytest.raises(UserError, match=r"threshold probabilities.*label_unknown"):
+        read(stored(tmp_path, soft))
+
+
+@pytest.mark.parametrize("colour", [RED, (255, 0, 255), (7, 200, 31), (1, 0, 0)])
+def test_a_mask_of_one_colour_on_black_is_taken_with_a_warning(tmp_path, colour):
+    annotation = read(stored(tmp_path, painted(REGION, colour)))
+    np.testing.assert_array_equal(annotation.mask, REGION)
+    assert codes(annotation) == ["mask_colour"]
+    assert "#{:02x}{:02x}{:02x}".format(*colour) in annotation.notes[0].line()
+
+
+def test_smoothed_edges_of_one_colour_are_cut_at_half(tmp_path):
+    smooth = cv2.GaussianBlur(painted(REGION, (200, 40, 120)).astype(np.float32), (0, 0), 0.8)
+    annotation = read(stored(tmp_path, smooth.round()))
+    np.testing.assert_array_equal(annotation.mask, smooth[..., 0].round() >= 100)
+    assert "from 50% of it" in annotation.notes[0].line()
+
+
+def test_several_colours_are_labels_that_must_be_listed(tmp_path):
+    pixels = painted(REGION, RED)
+    pixels[80:90, 10:30] = GREEN
+    path = stored(tmp_path, pixels)
+    with pytest.raises(UserError, match=r"label '#00a000', '#ff0000'; expected a single label"):
+        read(path)
+    with pytest.raises(UserError, match=r"label '#00a000'; expected one of '#ff0000'"):
+        read(path, {"#ff0000": "tumour"})
+    annotation = read(path, {"#FF0000": "tumour", "#00a000": "background"})
+    np.testing.assert_array_equal(annotation.mask, REGION)
+
+
+def test_shades_of_one_colour_that_are_regions_are_labels(tmp_path):
+    pixels = painted(REGION, RED)
+    pixels[80:90, 10:30] = (128, 0, 0)
+    with pytest.raises(UserError, match=r"label '#800000', '#ff0000'"):
+        read(stored(tmp_path, pixels))
+
+
+def test_a_colour_on_white_needs_both_names(tmp_path):
+    path = stored(tmp_path, painted(REGION, RED, WHITE))
+    with pytest.raises(UserError, match=r"label '#ff0000', '#ffffff'"):
+        read(path)
+    annotation = read(path, {"#ff0000": "tumour", "#ffffff": "background"})
+    np.testing.assert_array_equal(annotation.mask, REGION)
+
+
+def test_a_colour_photograph_is_no_mask(tmp_path):
+    photograph = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3))
+    with pytest.raises(UserError, match=r"a mask of \d+ colours.*image_colour"):
+        read(stored(tmp_path, photograph))
+
+
+@pytest.mark.parametrize("colour", [RED, BLACK, WHITE])
+@pytest.mark.parametrize("alpha", [128, 255, 40])
+def test_a_mask_on_a_transparent_background_is_taken_by_its_alpha(tmp_path, colour, alpha):
+    pixels = np.dstack([painted(REGION, colour, (9, 9, 9)), REGION * alpha])
+    annotation = read(stored(tmp_path, pixels))
+    np.testing.assert_array_equal(annotation.mask, REGION)
+    assert codes(annotation) == ["mask_colour"]
+    assert "transparent is background" in annotation.notes[0].line()
+
+
+def test_soft_brush_edges_are_cut_at_half_of_the_brushs_opacity(tmp_path):
+    alpha = cv2.GaussianBlur(REGION * 128, (0, 0), 0.8)
+    annotation = read(stored(tmp_path, np.dstack([painted(REGION * 0 + 1, RED), alpha])))
+    np.testing.assert_array_equal(annotation.mask, alpha >= 64)
+
+
+def test_two_opacities_of_one_colour_are_refused(tmp_path):
+    alpha = REGION * 255
+    alpha[80:90, 10:30] = 60
+    with pytest.raises(UserError, match=r"'#ff0000' of 2 strengths.*label_unknown"):
+        read(stored(tmp_path, np.dstack([painted(alpha > 0, RED), alpha])))
+
+
+def test_colours_on_a_transparent_background_are_labels_black_too(tmp_path):
+    pixels = np.dstack([painted(REGION, RED), REGION * 255])
+    pixels[80:90, 10:30] = (*BLACK, 255)
+    path = stored(tmp_path, pixels)
+    with pytest.raises(UserError, match=r"label '#000000', '#ff0000'"):
+        read(path)
+    annotation = read(path, {"#000000": "background", "#ff0000": "tumour"})
+    np.testing.assert_array_equal(annotation.mask, REGION)
+
+
+def test_a_palettes_numbers_are_labels_where_0_is_black(tmp_path):
+    path = stored(tmp_path, REGION * 2, "P", palette=[*BLACK, *GREEN, *RED])
+    annotation = read(path, {"2": "tumour"})
+    np.testing.assert_array_equal(annotation.mask, REGION)
+    assert annotation.notes == ()
+    transparent = stored(tmp_path, REGION, "P", palette=[*BLACK, *RED], transparency=0)
+    np.testing.assert_array_equal(read(transparent).mask, REGION)
+
+
+@pytest.mark.parametrize("more", [{}, {"transparency": 1}])
+def test_a_palette_sorted_by_a_program_is_read_by_its_colours(tmp_path, more):
+    """Number 0 is the tumour, 1 the background; by numbers the mask would be swapped."""
+    path = stored(tmp_path, 1 - REGION, "P", palette=[*RED, *BLACK], **more)
+    annotation = read(path)
+    np.testing.assert_array_equal(annotation.mask, REGION)
+    assert codes(annotation) == ["mask_colour"]
+
+
+def test_a_mask_in_colour_of_another_size_is_rejected(tmp_path):
+    path = stored(tmp_path, painted(REGION, RED)[:50])
+    scan = Scan(Path("image.png"), np.zeros((SIDE, SIDE), np.uint8))
+    with pytest.raises(UserError, match="annotation_size"):
+        any_form.read(path, "auto", scan)
+
+
+def test_a_one_bit_tiff_is_a_mask(tmp_path):
+    Image.fromarray(REGION > 0).save(tmp_path / "mask.tif", compression="group4")
+    np.testing.assert_array_equal(read(tmp_path / "mask.tif").mask, REGION)
