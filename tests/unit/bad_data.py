@@ -908,6 +908,27 @@ def _(data: Data) -> None:
         data.image(number, (brain * inside).astype(np.uint8))
 
 
+def without_tumour(data: Data, patients: range) -> None:
+    """Declares patients negative."""
+    for number in patients:
+        data.set(number, annotation="negative")
+
+
+@bad("no patient with a tumour", "tumour_absent")
+def _(data: Data) -> None:
+    without_tumour(data, range(1, PATIENTS + 1))
+
+
+@bad("one patient of eight with a tumour", "tumours_too_few")
+def _(data: Data) -> None:
+    without_tumour(data, range(2, PATIENTS + 1))
+
+
+@bad("three patients with a tumour for five folds", "tumours_rare", "warning")
+def _(data: Data) -> None:
+    without_tumour(data, range(4, PATIENTS + 1))
+
+
 def codes() -> dict[str, str]:
     """Every code in the library -> its severities, from the calls in its source."""
     kinds = {"error": "error", "warning": "warning", "Problem": "error"}

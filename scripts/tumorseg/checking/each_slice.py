@@ -208,7 +208,10 @@ def read_all(
         cohort.expect(item)
         for case in item.cases:
             record = slice_record(case, row)
-            new = cohort.add_slice(case.case, case.patient, record["digest"], case.spacing_mm)
+            tumour = record["tumour_px"] > 0
+            new = cohort.add_slice(
+                case.case, case.patient, record["digest"], case.spacing_mm, tumour
+            )
             problems += slice_problems(record)
             problems += [problem.at(case.origin, row) for problem in new]
             records.append(record)
