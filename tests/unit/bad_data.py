@@ -95,6 +95,7 @@ class Data:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.source = {"kind": "table", "form": "auto"}
+        self.method = "head"  # of skull stripping
         self.rows = []
         self.text: bytes | None = None  # the table's content, where it is not made from the rows
         for number in range(1, PATIENTS + 1):
@@ -189,8 +190,9 @@ def problems_of(make: Callable[[Data], None], folder: Path) -> list[Problem]:
     data = Data(folder)
     make(data)
     data.finish()
-    checked = each_slice.read_all(data.source, str(folder), seed=1, fold_count=5)
-    across = all_slices.problems(checked.slices, checked.fingerprints, 5, "head")
+    reading = {"seed": 1, "fold_count": 5, "method": data.method}
+    checked = each_slice.read_all(data.source, str(folder), **reading)
+    across = all_slices.problems(checked.slices, checked.fingerprints, 5, data.method)
     return [*checked.problems, *across]
 
 
@@ -927,6 +929,21 @@ def _(data: Data) -> None:
 @bad("three patients with a tumour for five folds", "tumours_rare", "warning")
 def _(data: Data) -> None:
     without_tumour(data, range(4, PATIENTS + 1))
+
+
+def at_the_edge(data: Data, patients: int) -> None:
+    """Gives patients a dark tumour at the brain's edge, which the method otsu takes for skull."""
+    data.method = "otsu"
+    rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    mask = np.hypot(rows - 0.28, columns) < 0.06
+    for number in range(1, patients + 1):
+        data.image(number, np.where(mask, 30, head(number)).astype(np.uint8))
+        data.mask(number, mask * np.uint8(255))
+
+
+@bad("otsu, and tumours at the brain's edge", "strip_harm", also=("tumour_stripped",))
+def _(data: Data) -> None:
+    at_the_edge(data, PATIENTS)
 
 
 def codes() -> dict[str, str]:

@@ -75,6 +75,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
         "imaging/kept_share.py ../compare_strips.py",
         ("compare_strips", "show_data", "describe", *CONVERGENCE, *ANSWER),
     ),
+    ("imaging/strip_harm.py", NOTHING),
     ("imaging/skull_strip.py ../skull_strip.py", STRIPPED),
     ("imaging/placement.py", ("show_data", *PACKED)),
     ("imaging/* formats/* annotations/* ../import_cases.py", DATA),
@@ -102,7 +103,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("evaluation/probabilities.py", ("measure_background", *PREDICTED)),
     ("../predict_cases.py", PREDICTED),
     ("evaluation/training_metrics.py ../measure.py", METRICS),
-    ("evaluation/* distances.py metrics.py", ("measure_background", *METRICS)),
+    ("evaluation/* distances.py metrics.py masks.py", ("measure_background", *METRICS)),
     ("../measure_background.py", ("measure_background", "compare", "show_results", *DESCRIBED)),
     # Tables and figures.
     ("statistics/estimates.py", ("compare", "show_results", "show_recipe *", "describe", *ANSWER)),
