@@ -36,9 +36,10 @@ def count(truth: np.ndarray, prediction: np.ndarray) -> Counts:
     >>> count(truth, prediction)
     Counts(tp=1, fp=1, fn=1, tn=3)
     """
+    shapes = np.shape(truth), np.shape(prediction)
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"masks differ in shape: {shapes[0]} and {shapes[1]}")
     truth, prediction = as_mask("truth", truth), as_mask("prediction", prediction)
-    if truth.shape != prediction.shape:
-        raise ValueError(f"masks differ in shape: {truth.shape} and {prediction.shape}")
     tp = int(np.count_nonzero(truth & prediction))
     fp = int(np.count_nonzero(prediction)) - tp
     fn = int(np.count_nonzero(truth)) - tp
@@ -84,11 +85,8 @@ def overlap(counts: Counts) -> dict[str, float]:
 
 def _checked(counts: Counts) -> Counts:
     """The counts, if they can be counts of pixels."""
-    if (
-        isinstance(counts, str)
-        or np.shape(counts) != (4,)
-        or np.asarray(counts).dtype.kind not in "iuf"
-    ):
+    numbers = np.asarray(counts)
+    if numbers.shape != (4,) or numbers.dtype.kind not in "iuf":
         raise TypeError(f"overlap needs the four counts tp, fp, fn, tn, not {counts!r}")
     if not all(math.isfinite(number) and number >= 0 for number in counts):
         raise ValueError(f"counts of pixels must be at least 0 and finite, not {tuple(counts)}")

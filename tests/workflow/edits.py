@@ -65,7 +65,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("sources/phantom.py phantom/*", DATA),
     ("sources/*", NOTHING),
     # From a source's files to masks and folds.
-    ("core/errors.py core/files.py core/places.py core/registry.py", EVERYTHING),
+    ("core/errors.py core/disk.py core/files.py core/places.py core/registry.py", EVERYTHING),
     ("core/cases.py core/images.py core/parallel.py core/problems.py", DATA),
     ("core/arrays.py", PACKED),
     ("core/batch_norm.py", ("show_network *", *TUNED)),

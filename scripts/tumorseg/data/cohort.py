@@ -73,7 +73,7 @@ class Cohort:
         return problems
 
     def final_problems(self, fold_count: int, source_name: str) -> list[Problem]:
-        """Problems of the data set, once all is read: too few patients or tumours, mixed spacings."""
+        """Problems of the data set, once all is read: too few patients or tumours, mixed pixels."""
         problems = self._tumour_problems(fold_count, source_name)
         needed = patients_needed(fold_count)
         # Where nothing could be read at all, its own errors have reported that already.

@@ -24,7 +24,8 @@ def case_loss(function: Callable | None = None, *, targets: int = 0) -> Callable
 
     Checks constants (against the range of their type), number types and shapes in every call, and
     values (NaN, labels other than 0 and 1, probabilities outside [0, 1]) in eager calls; a wrong
-    one raises ValueError, and TypeError where it is not made of numbers. Computes in float32, or in float64 where p is float64.
+    one raises ValueError, or TypeError where it is not made of numbers. Computes in float32, or in
+    float64 where p is float64.
     targets: the number of channels of y_true in addition to those of y_pred.
     """
     if function is None:
@@ -69,12 +70,10 @@ def _check_number_type(name: str, which: str, values: Any) -> None:
     """Raises TypeError for words, objects and complex numbers."""
     given = getattr(values, "dtype", None) or np.asarray(values).dtype
     try:
-        known = backend.standardize_dtype(given).startswith(
-            ("float", "bfloat", "int", "uint", "bool")
-        )
+        kind = backend.standardize_dtype(given)
     except ValueError:
-        known = False
-    if not known:
+        kind = ""
+    if not kind.startswith(("float", "bfloat", "int", "uint", "bool")):
         raise TypeError(f"{name}: {which} must hold real numbers, not {given}")
 
 
