@@ -30,11 +30,11 @@ def main(
         recipes: the config's recipes.
         searches, scopes: recipe -> loss -> what is tuned; how often it runs (once or per fold).
         losses, seeds, threads: names of the losses; seeds of the trainings; threads of each.
-        network: the network and its size.
+        network: its name and size.
     """
     cases, folds = read_table(cases_table), read_table(folds_table)
+    count = folds["fold"].nunique()
     training_cases = (folds["role"] == "train").sum()  # in all folds together
-    fold_cases = training_cases / folds["fold"].nunique()
     speed, size = budget.matrix_speed(), budget.image_cost(network)
     rows = []
     for name, recipe in recipes.items():
@@ -45,9 +45,9 @@ def main(
             for horizon in (True, False)
         )
         images = int(training_cases * epochs * len(losses) * len(seeds))
-        images += int(fold_cases * tuning_epochs)
+        images += int(training_cases / count * tuning_epochs)
         batch = recipe["training"]["batch_size"]
-        trainings = folds["fold"].nunique() * len(losses) * len(seeds)
+        trainings = count * len(losses) * len(seeds)
         starts = trainings + scopes * len(tuned)
         seconds = budget.expected_seconds(images, images / batch, starts, size, speed, threads)
         rows.append(
@@ -55,18 +55,16 @@ def main(
                 "recipe": name,
                 "losses": len(losses),
                 "seeds": len(seeds),
-                "folds": folds["fold"].nunique(),
+                "folds": count,
                 "trainings": trainings,
                 "epochs": epochs,
-                "advised_epochs": budget.advised_epochs(fold_cases, batch),
+                "advised_epochs": budget.advised_epochs(training_cases / count, batch),
                 "tuning_epochs": tuning_epochs,
                 "tuning_epochs_without_horizon": without_horizon,
                 "images_passed": images,
                 "estimated_min": round(seconds / 60, 1),
                 "memory_mb_a_training": round(1100 + 60 * batch * size),
-                "disk_mb": round(
-                    budget.disk_bytes(cases, folds, network, trainings, threads) / 1e6
-                ),
+                "disk_mb": budget.disk_mb(cases, folds, network, trainings, threads),
             }
         )
     table = pd.DataFrame(rows)
@@ -75,9 +73,9 @@ def main(
     for row in table.itertuples():
         print(
             f"  {row.recipe}: {row.trainings} trainings ({row.losses} losses x {row.seeds} seed(s) "
-            f"x {row.folds} folds), {row.epochs} epochs each, {row.tuning_epochs} epochs of "
-            f"tuning, about {row.estimated_min:.0f} min on this CPU ({threads} thread(s) per "
-            f"training), {row.memory_mb_a_training} MB per training"
+            f"x {row.folds} folds), {row.epochs} epochs each, {row.tuning_epochs} epochs of tuning, "
+            f"about {row.estimated_min:.0f} min on this CPU ({threads} thread(s) per training), "
+            f"{row.memory_mb_a_training} MB per training"
         )
         if row.tuning_epochs_without_horizon < row.tuning_epochs:
             print(
@@ -88,7 +86,7 @@ def main(
         if row.epochs < row.advised_epochs:
             print(
                 f"WARNING {row.recipe}: {row.epochs} epochs are too few to converge with "
-                f"{fold_cases:.0f} training cases in a fold; expected at least "
+                f"{training_cases / count:.0f} training cases in a fold; expected at least "
                 f"{row.advised_epochs}; raise recipes.{row.recipe}.training.epochs"
             )
     disk = budget.disk_line(table["disk_mb"].sum(), plan_table)
