@@ -73,8 +73,8 @@ def main(
     for row in table.itertuples():
         print(
             f"  {row.recipe}: {row.trainings} trainings ({row.losses} losses x {row.seeds} seed(s) "
-            f"x {row.folds} folds), {row.epochs} epochs each, {row.tuning_epochs} epochs of tuning, "
-            f"about {row.estimated_min:.0f} min on this CPU ({threads} thread(s) per training), "
+            f"x {row.folds} folds), {row.epochs} epochs each, {row.tuning_epochs} epochs of tuning"
+            f", about {row.estimated_min:.0f} min on this CPU ({threads} thread(s) per training), "
             f"{row.memory_mb_a_training} MB per training"
         )
         if row.tuning_epochs_without_horizon < row.tuning_epochs:

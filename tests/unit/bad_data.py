@@ -485,7 +485,9 @@ def _(data: Data) -> None:
     data.mask(3, np.full((SIDE, SIDE), 255, np.uint8))
 
 
-@bad("mask with tumour and background swapped", "mask_inverted", "warning")
+@bad(
+    "mask with tumour and background swapped", "mask_inverted", "warning", also=("tumour_stripped",)
+)
 def _(data: Data) -> None:
     data.mask(3, (1 - tumour(3)) * 255)
 
@@ -525,7 +527,13 @@ def _(data: Data) -> None:
     data.labelme(3, [[40, 40], [55, 55], [55, 40], [40, 52]])
 
 
-@bad("polygon that leaves the image", "polygon_clipped", "warning", also=("tumour_at_border",))
+@bad(
+    "polygon that leaves the image",
+    "polygon_clipped",
+    "warning",
+    also=("tumour_at_border",),
+    also=("tumour_stripped",),
+)
 def _(data: Data) -> None:
     data.labelme(3, [[40, 40], [55, 40], [55, 130], [40, 130]])
 
@@ -616,14 +624,14 @@ def _(data: Data) -> None:
     data.mask(3, pixels)
 
 
-@bad("tumour at the picture's border", "tumour_at_border", "warning")
+@bad("tumour at the picture's border", "tumour_at_border", "warning", also=("tumour_stripped",))
 def _(data: Data) -> None:
     pixels = np.zeros((SIDE, SIDE), np.uint8)
     pixels[40:60, :45] = 255
     data.mask(3, pixels)
 
 
-@bad("annotation shifted into the air", "tumour_in_air", "warning")
+@bad("annotation shifted into the air", "tumour_in_air", "warning", also=("tumour_stripped",))
 def _(data: Data) -> None:
     pixels = np.zeros((SIDE, SIDE), np.uint8)
     pixels[2:12, 2:12] = 255
@@ -895,7 +903,7 @@ def _(data: Data) -> None:
     data.mask(3, tumour(3, 128) * 255)
 
 
-@bad("black picture", "image_flat", "warning")
+@bad("black picture", "image_flat", "warning", also=("tumour_stripped",))
 def _(data: Data) -> None:
     data.image(3, np.zeros((SIDE, SIDE), np.uint8))
 

@@ -255,6 +255,8 @@ def test_more_than_two_percent_of_harmed_cases_stop_a_run_and_the_line_names_wha
     assert "skull_strip.method to none," in judged(3, mild=0.9).hint
     assert judged(3, accepted=True).severity == "warning"
     assert strip_harm.problem("head", [], [], False) is None
+    assert strip_harm.problem("otsu", [0.5, *[1.0] * 7], [1.0] * 8, False) is None
+    assert strip_harm.problem("otsu", [0.5, 0.5, *[1.0] * 6], [1.0] * 8, False)
 
 
 @pytest.fixture
