@@ -531,8 +531,7 @@ def _(data: Data) -> None:
     "polygon that leaves the image",
     "polygon_clipped",
     "warning",
-    also=("tumour_at_border",),
-    also=("tumour_stripped",),
+    also=("tumour_at_border", "tumour_stripped"),
 )
 def _(data: Data) -> None:
     data.labelme(3, [[40, 40], [55, 40], [55, 130], [40, 130]])
