@@ -26,7 +26,8 @@ def as_mask(name: str, values: object) -> np.ndarray:
     if not np.isfinite(high) or not np.isfinite(low):
         raise ValueError(f"{name} contains NaN or infinity; a mask has 0 and one other number")
     foreground = mask != 0
-    if low < 0 or high % 1 or not (foreground == (mask == high)).all():
+    one_value = high == 0 or np.array_equal(foreground, mask == high)
+    if low < 0 or high % 1 or not one_value:
         raise ValueError(
             f"{name} must have 0 and at most one other, whole number, such as 0 and 1 or 0 and "
             f"255; it has {_shown(mask)}; compare probabilities with a threshold and choose one "
