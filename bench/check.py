@@ -62,7 +62,7 @@ def make(folder: Path, count: int) -> None:
 def timed(folder: Path, source: dict, cores: int) -> None:
     """Prints what reading and comparing cost."""
     wall, own = time.perf_counter(), time.process_time()
-    checked = each_slice.read_all({"kind": "table", **source}, str(folder), 1, 5, cores)
+    checked = each_slice.read_all({"kind": "table", **source}, str(folder), 1, 5, cores, "head")
     read = time.process_time() - own
     found = all_slices.problems(checked.slices, checked.fingerprints, 5, "head")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE

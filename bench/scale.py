@@ -102,8 +102,10 @@ def step(name: str, data_dir: str, folder: str, cores: int) -> None:
     elif name == "rasterize":
         import rasterize
 
-        of_masks = some(dirs, "annotations_dir", "stripped_dir", "masks_dir")
-        rasterize.main(**some(tables, "cases_table", "masks_table"), **of_masks, cores=cores)
+        of_masks = some(dirs, "annotations_dir", "stripped_dir", "masks_dir", "cases_dir")
+        of_masks |= some(tables, "cases_table", "masks_table") | {"brain_dir": f"{folder}/brain"}
+        harm = {"skull_strip": {"method": "head", "accept_harm": True}}
+        rasterize.main(**of_masks, config=harm, cores=cores)
     elif name == "split":
         import split
 

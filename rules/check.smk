@@ -19,6 +19,7 @@ rule check:
         seed=lookup(within=config, dpath="seed"),
         fold_count=lookup(within=config, dpath="folds/count"),
         strip_method=lookup(within=config, dpath="skull_strip/method"),
+        accept_harm=lookup(within=config, dpath="skull_strip/accept_harm"),
         experiment=lookup(within=config, dpath="experiment"),
         folder=LOCAL,
     script:

@@ -5,9 +5,10 @@
 # changed params of the job (Snakemake 9.27), so a recipe with other epochs would not train again.
 rule plan:
     input:
+        cases_table=f"{RESULTS}/cases.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
     output:
-        plan_table=shown("plan.tsv", "8. Provenance and cost", "Plan: trainings, minutes, memory"),
+        plan_table=shown("plan.tsv", "8. Provenance and cost", "Plan: trainings, minutes, memory, disk"),
     log:
         f"{LOGS}/plan.log",
     benchmark:

@@ -32,6 +32,9 @@ rule rasterize:
         cases_table=f"{RESULTS}/cases.tsv",
         annotations_dir=f"{RESULTS}/annotations",
         stripped_dir=f"{RESULTS}/stripped",
+        # What stripping removed is measured before anything is trained.
+        cases_dir=f"{RESULTS}/cases",
+        brain_dir=f"{RESULTS}/brain",
     output:
         masks_table=f"{RESULTS}/masks.tsv",
         masks_dir=directory(f"{RESULTS}/masks"),

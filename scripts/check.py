@@ -22,6 +22,7 @@ def main(
     seed: int,
     fold_count: int,
     strip_method: str,
+    accept_harm: bool,
     experiment: str,
     folder: str,
     cores: int = 1,
@@ -34,6 +35,7 @@ def main(
         seed: of cases that the source makes itself.
         fold_count: number of folds, for which there must be enough patients.
         strip_method: the skull-stripping method in use.
+        accept_harm: whether it may remove tumours.
         experiment: name of the experiment, for the page's heading.
         folder: a local folder, marked LOCAL_ONLY.txt.
         cores: number of threads that read.
@@ -41,11 +43,11 @@ def main(
     Raises:
         UserError: there is an error that would stop a run; both files have been written.
     """
-    checked = each_slice.read_all(source, data_dir, seed, fold_count, cores)
+    checked = each_slice.read_all(source, data_dir, seed, fold_count, cores, strip_method)
     slices = checked.slices
     problems = [
         *checked.problems,
-        *all_slices.problems(slices, checked.fingerprints, fold_count, strip_method),
+        *all_slices.problems(slices, checked.fingerprints, fold_count, strip_method, accept_harm),
     ]
     problems.sort(key=lambda problem: problem.severity != "error")  # stable
     table = pd.DataFrame(map(asdict, problems), columns=FIELDS)

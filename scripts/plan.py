@@ -4,12 +4,13 @@ import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.records import NetworkSettings, RecipeSettings, Search
-from tumorseg.training.budget import advised_epochs, expected_seconds, image_cost, matrix_speed
+from tumorseg.training import budget
 from tumorseg.tuning.search_space import planned_epochs
 
 
 def main(
     *,
+    cases_table: str,
     folds_table: str,
     plan_table: str,
     recipes: dict[str, RecipeSettings],
@@ -20,22 +21,21 @@ def main(
     network: NetworkSettings,
     threads: int,
 ) -> None:
-    """Writes plan.tsv (per recipe: trainings, epochs, images, minutes, memory) and prints it.
+    """Writes plan.tsv (per recipe: trainings, epochs, images, minutes, memory, disk); prints it.
 
     Minutes are for this machine's CPU at its measured speed; a GPU or TPU takes far less.
 
     Args:
-        folds_table, plan_table: folds.tsv is read, plan.tsv written.
+        cases_table, folds_table, plan_table: cases.tsv and folds.tsv are read, plan.tsv written.
         recipes: the config's recipes.
         searches, scopes: recipe -> loss -> what is tuned; how often it runs (once or per fold).
-        losses, seeds: names of the losses, seeds of the trainings.
-        network: the network and its size.
-        threads: threads of one training.
+        losses, seeds, threads: names of the losses; seeds of the trainings; threads of each.
+        network: its name and size.
     """
-    folds = read_table(folds_table)
+    cases, folds = read_table(cases_table), read_table(folds_table)
+    count = folds["fold"].nunique()
     training_cases = (folds["role"] == "train").sum()  # in all folds together
-    fold_cases = training_cases / folds["fold"].nunique()
-    speed, size = matrix_speed(), image_cost(network)
+    speed, size = budget.matrix_speed(), budget.image_cost(network)
     rows = []
     for name, recipe in recipes.items():
         epochs = recipe["training"]["epochs"]
@@ -45,25 +45,26 @@ def main(
             for horizon in (True, False)
         )
         images = int(training_cases * epochs * len(losses) * len(seeds))
-        images += int(fold_cases * tuning_epochs)
+        images += int(training_cases / count * tuning_epochs)
         batch = recipe["training"]["batch_size"]
-        trainings = folds["fold"].nunique() * len(losses) * len(seeds)
+        trainings = count * len(losses) * len(seeds)
         starts = trainings + scopes * len(tuned)
-        seconds = expected_seconds(images, images / batch, starts, size, speed, threads)
+        seconds = budget.expected_seconds(images, images / batch, starts, size, speed, threads)
         rows.append(
             {
                 "recipe": name,
                 "losses": len(losses),
                 "seeds": len(seeds),
-                "folds": folds["fold"].nunique(),
+                "folds": count,
                 "trainings": trainings,
                 "epochs": epochs,
-                "advised_epochs": advised_epochs(fold_cases, batch),
+                "advised_epochs": budget.advised_epochs(training_cases / count, batch),
                 "tuning_epochs": tuning_epochs,
                 "tuning_epochs_without_horizon": without_horizon,
                 "images_passed": images,
                 "estimated_min": round(seconds / 60, 1),
                 "memory_mb_a_training": round(1100 + 60 * batch * size),
+                "disk_mb": budget.disk_mb(cases, folds, network, trainings, threads),
             }
         )
     table = pd.DataFrame(rows)
@@ -72,24 +73,24 @@ def main(
     for row in table.itertuples():
         print(
             f"  {row.recipe}: {row.trainings} trainings ({row.losses} losses x {row.seeds} seed(s) "
-            f"x {row.folds} folds), {row.epochs} epochs each, {row.tuning_epochs} epochs of "
-            f"tuning, about {row.estimated_min:.0f} min on this CPU "
-            f"({threads} thread(s) per training), "
+            f"x {row.folds} folds), {row.epochs} epochs each, {row.tuning_epochs} epochs of tuning"
+            f", about {row.estimated_min:.0f} min on this CPU ({threads} thread(s) per training), "
             f"{row.memory_mb_a_training} MB per training"
         )
         if row.tuning_epochs_without_horizon < row.tuning_epochs:
             print(
                 f"  {row.recipe}: its learning rate falls to 0 at the last epoch, so tuning trains "
-                f"every number of epochs by itself; schedule: constant would need "
+                "every number of epochs by itself; schedule: constant would need "
                 f"{row.tuning_epochs_without_horizon} epochs of tuning"
             )
         if row.epochs < row.advised_epochs:
             print(
                 f"WARNING {row.recipe}: {row.epochs} epochs are too few to converge with "
-                f"{fold_cases:.0f} training cases in a fold; expected at least "
+                f"{training_cases / count:.0f} training cases in a fold; expected at least "
                 f"{row.advised_epochs}; raise recipes.{row.recipe}.training.epochs"
             )
-    print(f"  in total about {table['estimated_min'].sum():.0f} min\n", flush=True)
+    disk = budget.disk_line(table["disk_mb"].sum(), plan_table)
+    print(f"  in total about {table['estimated_min'].sum():.0f} min\n{disk}\n", flush=True)
 
 
 if "snakemake" in globals():

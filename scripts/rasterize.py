@@ -11,6 +11,7 @@ from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_image, write_mask
 from tumorseg.core.parallel import by_processes
 from tumorseg.data import storing
+from tumorseg.imaging.strip_harm import stop_if_harmful
 
 
 def brain_area(image: np.ndarray) -> int:
@@ -53,20 +54,19 @@ def main(
     stripped_dir: str,
     masks_table: str,
     masks_dir: str,
+    config: dict[str, Any],
     cores: int = 1,
+    **read: str,
 ) -> None:
     """Writes masks/<case>.png and masks.tsv, one row per case.
 
-    Column tumour_brain_ratio: tumour pixels divided by brain pixels, which are measured on the
-    stripped image as in the study's Fig. S1.
+    tumour_brain_ratio: tumour pixels divided by brain pixels, measured on the stripped image as in
+    the study's Fig. S1. Raises DataError where stripping harms tumours.
 
     Args:
-        cases_table: cases.tsv.
-        annotations_dir: the stored annotations.
-        stripped_dir: the stripped images.
-        masks_table: masks.tsv.
-        masks_dir: folder of the masks.
-        cores: processes that draw; the result does not depend on their number.
+        cases_table, annotations_dir, stripped_dir: read; in `read`: cases_dir and brain_dir.
+        masks_table, masks_dir: written.
+        config, cores: only `skull_strip` is used; processes, which change no result.
     """
 
     def rasterize(case: dict[str, Any]) -> dict[str, str | int | float]:
@@ -74,8 +74,7 @@ def main(
         mask = storing.load_annotation(path, case["height_px"], case["width_px"])
         write_mask(Path(masks_dir) / f"{case['case']}.png", mask)
         brain_px = brain_area(read_image(Path(stripped_dir) / f"{case['case']}.png"))
-        return {
-            **{name: case[name] for name in ("case", "patient", "plane")},
+        return {name: case[name] for name in ("case", "patient", "plane")} | {
             "tumour_px": int(mask.sum()),
             "brain_px": brain_px,
             "tumour_brain_ratio": mask.sum() / brain_px if brain_px else np.nan,
@@ -84,13 +83,14 @@ def main(
             "gamma_msa": mean_gradient(mask),
         }
 
-    cases = read_table(cases_table).to_dict("records")
-    table = pd.DataFrame(list(by_processes(rasterize, ((case,) for case in cases), cores)))
+    cases = ((case,) for case in read_table(cases_table).to_dict("records"))
+    table = pd.DataFrame(list(by_processes(rasterize, cases, cores)))
+    stop_if_harmful(table["case"], read | {"masks_dir": masks_dir}, config["skull_strip"], cores)
     write_table(table, masks_table)
-    ratio = table["tumour_brain_ratio"]
+    ratio, empty = table["tumour_brain_ratio"], (table["tumour_px"] == 0).sum()
     print(
-        f"{len(table)} masks, {(table['tumour_px'] == 0).sum()} of them empty; tumour/brain ratio "
-        f"mean {ratio.mean():.3f}, median {ratio.median():.3f} (published: .22 and .19)"
+        f"{len(table)} masks, {empty} of them empty; tumour/brain ratio mean {ratio.mean():.3f}, "
+        f"median {ratio.median():.3f} (published: .22 and .19)"
     )
 
 

@@ -1,7 +1,8 @@
 """Divides the cases into cross-validation folds."""
 
 from tumorseg.core.files import read_table, write_table
-from tumorseg.data.folds import split
+from tumorseg.core.problems import DataError
+from tumorseg.data.folds import split, tumour_problems
 
 
 def main(
@@ -15,8 +16,16 @@ def main(
         fold_count: number of folds.
         validation_share: validation's share of the cases that are not test.
         seed: of the random assignment.
+
+    Raises:
+        UserError: there are too few patients, or a fold would train or validate without a tumour.
     """
-    folds = split(read_table(masks_table), fold_count, validation_share, seed)
+    masks = read_table(masks_table)
+    folds = split(masks, fold_count, validation_share, seed)
+    for problem in tumour_problems(folds, masks):
+        if problem.severity == "error":
+            raise DataError(problem)
+        print(f"WARNING {problem.line()}")
     write_table(folds, folds_table)
     sizes = folds.groupby(["fold", "role"])["case"].count().unstack()
     patients = folds.groupby(["fold", "role"])["patient"].nunique().unstack()

@@ -12,6 +12,8 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
+from tumorseg.masks import as_mask
+
 DISTANCES = ("hausdorff", "hd95", "hd95_pooled", "assd", "nsd")
 # Limits at which one method to find the nearest pixel becomes faster than the next (measured on
 # one thread).
@@ -41,7 +43,7 @@ def surface_distances(
     Percentiles are interpolated linearly, as in NumPy. All values are symmetric in the two masks.
 
     Args:
-        truth: mask, 2-D or 3-D; non-zero is foreground.
+        truth: mask, 2-D or 3-D: booleans, or 0 and one other number, which is foreground.
         prediction: mask of the same shape.
         spacing: size of a pixel along each axis (row, column[, slice]), or one number for all.
         tolerance: largest distance that nsd accepts, in the unit of `spacing`; several give an
@@ -52,7 +54,9 @@ def surface_distances(
         every value is NaN. If one is empty, the distances are the image's diagonal and nsd is 0.
 
     Raises:
-        ValueError: shapes differ, or the dimensions, spacing or tolerance are not as above.
+        ValueError: shapes differ, or the values of a mask (NaN, probabilities, several labels), the
+            dimensions, spacing or tolerance are not as above.
+        TypeError: a mask does not hold booleans or numbers.
 
     >>> truth, prediction = np.zeros((20, 30)), np.zeros((20, 30))
     >>> truth[5, 5] = prediction[8, 9] = 1
@@ -63,7 +67,8 @@ def surface_distances(
     >>> surface_distances(truth, prediction, tolerance=(4, 5))["nsd"]
     array([0., 1.])
     """
-    sides, tolerances = _checked(truth, prediction, spacing, tolerance)
+    sides, tolerances = _checked(np.shape(truth), np.shape(prediction), spacing, tolerance)
+    truth, prediction = as_mask("truth", truth), as_mask("prediction", prediction)
     points, predicted_points = _surface_points(truth), _surface_points(prediction)
     if not (len(points) and len(predicted_points)):
         both_empty = not (len(points) or len(predicted_points))
@@ -102,7 +107,11 @@ def hausdorff(
 
 
 def surface(mask: np.ndarray) -> np.ndarray:
-    """The surface pixels of a boolean mask of any dimension, as a boolean array of its shape."""
+    """The surface pixels of a mask of any dimension, as a boolean array of its shape.
+
+    Raises TypeError or ValueError for what is no mask, as `surface_distances` does.
+    """
+    mask = as_mask("mask", mask)
     inner = (slice(1, -1),) * mask.ndim
     padded = np.zeros([side + 2 for side in mask.shape], bool)  # np.pad takes four times as long
     padded[inner] = mask
@@ -119,27 +128,29 @@ def _with_nsd(values: dict[str, float], nsd: np.ndarray) -> dict[str, float | np
 
 
 def _checked(
-    truth: np.ndarray,
-    prediction: np.ndarray,
+    truth: tuple[int, ...],
+    prediction: tuple[int, ...],
     spacing: float | Sequence[float],
     tolerance: float | Sequence[float],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Spacing as one number per axis, and tolerance; raises ValueError for unusable arguments."""
-    if truth.shape != prediction.shape:
-        raise ValueError(f"masks differ in shape: {truth.shape} and {prediction.shape}")
-    if truth.ndim not in (2, 3):
-        raise ValueError(f"masks must have 2 or 3 dimensions, not {truth.ndim}: {truth.shape}")
+    """Spacing as one number per axis, and tolerance; raises ValueError for unusable arguments.
+
+    truth, prediction: the shapes of the masks.
+    """
+    if truth != prediction:
+        raise ValueError(f"masks differ in shape: {truth} and {prediction}")
+    if len(truth) not in (2, 3):
+        raise ValueError(f"masks must have 2 or 3 dimensions, not {len(truth)}: {truth}")
     sides, tolerances = np.asarray(spacing, float), np.asarray(tolerance, float)
-    if sides.shape not in ((), (truth.ndim,)) or not (sides.min() > 0 and sides.max() < np.inf):
-        raise ValueError(f"spacing must be 1 or {truth.ndim} positive numbers, not {spacing}")
+    if sides.shape not in ((), (len(truth),)) or not (sides.min() > 0 and sides.max() < np.inf):
+        raise ValueError(f"spacing must be 1 or {len(truth)} positive numbers, not {spacing}")
     if tolerances.ndim > 1 or not (tolerances >= 0).all():
         raise ValueError(f"tolerance must be numbers that are not negative, not {tolerance}")
-    return sides * np.ones(truth.ndim), tolerances
+    return sides * np.ones(len(truth)), tolerances
 
 
 def _surface_points(mask: np.ndarray) -> np.ndarray:
     """Indices of a mask's surface pixels, (n, dimensions)."""
-    mask = mask if mask.dtype == bool else mask != 0
     corner = []
     # Crop to the bounding box: the foreground pixels on its rim are surface pixels anyway.
     for axis in range(mask.ndim):

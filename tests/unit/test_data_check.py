@@ -30,6 +30,7 @@ def checked(make, folder, **other):
     make(data)
     data.finish()
     settings = {"seed": 1, "fold_count": 5, "strip_method": "head", "experiment": "mine"}
+    settings["accept_harm"] = False
     message = ""
     try:
         check.main(
@@ -82,7 +83,8 @@ def test_the_phantom_is_checked_as_well(tmp_path):
         data_dir="",
         seed=1,
         fold_count=5,
-        strip_method="otsu",
+        strip_method="head",
+        accept_harm=False,
         experiment="phantom",
         folder=str(tmp_path),
     )

@@ -1,13 +1,18 @@
 """Folds never split a patient, test every case once, and balance the strata."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import split as split_script
+from tumorseg.core.cases import patients_needed, tumours_needed
 from tumorseg.core.errors import UserError
-from tumorseg.data.folds import ROLES, check, split, strata
+from tumorseg.core.files import write_table
+from tumorseg.data.folds import ROLES, check, split, strata, tumour_problems
 
 PLANES = ("axial", "coronal", "sagittal")
 
@@ -147,3 +152,64 @@ def test_check_rejects_each_planted_fault(change, message):
 
 def test_check_accepts_valid_folds():
     check(planted(lambda folds: folds))
+
+
+def few_tumours(patients: int, tumours: int, seed: int) -> pd.DataFrame:
+    """Patients with one to five slices each, of which only the first `tumours` have a tumour."""
+    table = masks(patients, seed)
+    positive = table["patient"].isin([f"p{number}" for number in range(tumours)])
+    table["tumour_px"] = np.where(positive, 1 + table["tumour_px"], 0)
+    return table.sample(frac=1, random_state=seed, ignore_index=True)
+
+
+def without_tumour(folds: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, str]]:
+    return [(p.severity, p.value.split(" case ")[0]) for p in tumour_problems(folds, table)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(count=st.integers(2, 6), more=st.integers(2, 25), seed=st.integers(0, 999))
+def test_enough_patients_with_a_tumour_give_every_part_of_every_fold_one(count, more, seed):
+    patients = count + more
+    table = few_tumours(patients, min(patients, max(count, tumours_needed(count))), seed)
+    folds = split(table, count, 0.15, seed)
+    check(folds)
+    assert without_tumour(folds, table) == []
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 8])
+@pytest.mark.parametrize("seed", range(4))
+def test_as_few_tumours_as_the_check_accepts_are_in_training_and_validation_of_every_fold(
+    count, seed
+):
+    table = few_tumours(patients_needed(count) + 3, tumours_needed(count), seed)
+    found = without_tumour(split(table, count, 0.15, seed), table)
+    assert {severity for severity, _ in found} <= {"warning"}
+    assert len(found) == max(0, count - tumours_needed(count))
+    fewer = few_tumours(patients_needed(count) + 3, tumours_needed(count) - 1, seed)
+    assert "error" in {
+        severity for severity, _ in without_tumour(split(fewer, count, 0.15, seed), fewer)
+    }
+
+
+def digest(folds: pd.DataFrame) -> str:
+    return hashlib.sha256(folds.to_csv(index=False).encode()).hexdigest()[:12]
+
+
+def test_folds_whose_parts_all_have_a_tumour_are_those_of_earlier_versions():
+    assert digest(split(masks(20, 3), 4, 0.15, 3)) == "d75330266a8b"
+    negatives = masks(40, 3).assign(tumour_px=lambda t: t["tumour_px"].where(t.index % 9 > 0, 0))
+    assert digest(split(negatives, 5, 0.15, 3)) == "35215116587e"
+
+
+def test_the_step_stops_at_a_fold_without_a_tumour_and_names_fold_and_remedy(tmp_path, capsys):
+    files = {"masks_table": str(tmp_path / "m.tsv"), "folds_table": str(tmp_path / "f.tsv")}
+    arguments = {"fold_count": 5, "validation_share": 0.15, "seed": 1}
+    write_table(few_tumours(12, 1, 1), tmp_path / "m.tsv")
+    with pytest.raises(UserError, match=r"fold \d: no .* case has a tumour \(1 patients .* lower"):
+        split_script.main(**files, **arguments)
+    assert not (tmp_path / "f.tsv").exists()
+    capsys.readouterr()
+    write_table(few_tumours(12, 4, 1), tmp_path / "m.tsv")
+    split_script.main(**files, **arguments)
+    warned = [line for line in capsys.readouterr().out.splitlines() if "WARNING" in line]
+    assert len(warned) == 1 and "no test case has a tumour (4 patients have one)" in warned[0]

@@ -13,6 +13,7 @@ from tumorseg.core.places import LIBRARY, SCRIPTS
 
 # From the ground up. A folder may import from every floor below its own, never from its own floor.
 FLOORS = (
+    ("masks",),
     ("core", "phantom", "distances", "metrics"),
     ("networks", "imaging", "loss_kit", "evaluation", "statistics", "privacy"),
     ("outlines", "formats", "losses", "audit"),

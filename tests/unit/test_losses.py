@@ -463,3 +463,20 @@ def test_keras_differs_in_these_ways():
     unbalanced = keras.losses.BinaryFocalCrossentropy(alpha=0.9, reduction=None)
     values = keras.ops.convert_to_numpy(unbalanced(y, p)).reshape(len(y), -1).mean(1)
     np.testing.assert_allclose(values, 2 * value("focal", truth, probability, alpha=0.5), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["bce", "focal", "dice", "boundary"])
+def test_what_is_not_made_of_real_numbers_is_refused_in_a_sentence(name):
+    loss = CaseLoss(name)
+    truth = loss.targets(np.eye(6, dtype=np.uint8)[None, ..., None])
+    probability = np.full((1, 6, 6, 1), 0.4, np.float32)
+    for wrong in (str, object, complex):
+        with pytest.raises(TypeError, match=f"{name}: y_true must hold real numbers"):
+            loss.call(truth.astype(wrong), probability)
+        with pytest.raises(TypeError, match=f"{name}: y_pred must hold real numbers"):
+            loss.call(truth, probability.astype(wrong))
+    for nothing in (None, "word"):
+        with pytest.raises(TypeError, match=name):
+            loss.call(truth, nothing)
+    with pytest.raises(ValueError, match="no pixel"):
+        loss.call(truth[:, :0], probability[:, :0])

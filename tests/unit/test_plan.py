@@ -1,10 +1,13 @@
 """Promises of the plan that is printed before the first training."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 import yaml
 
 import plan
+from tumorseg.core import disk
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.places import SCRIPTS
 from tumorseg.tuning import search_space
@@ -21,11 +24,14 @@ def printed(tmp_path, capsys):
         roles = ["train"] * TRAINING_CASES + ["validation"] * 38 + ["test"] * 61
         folds = pd.DataFrame({"case": [f"c{i}" for i in range(len(roles))], "role": roles})
         write_table(folds.assign(patient=folds["case"], fold=1), tmp_path / "folds.tsv")
+        cases = folds[["case"]].assign(height_px=512, width_px=500)
+        write_table(cases, tmp_path / "cases.tsv")
         recipe = CONFIG["recipes"]["robust"]
         recipe = recipe | {"training": recipe["training"] | settings}
         preset = CONFIG["tuning"]["presets"][preset]
         search = search_space.resolve(preset, "tversky", "tversky", recipe["training"])
         plan.main(
+            cases_table=str(tmp_path / "cases.tsv"),
             folds_table=str(tmp_path / "folds.tsv"),
             plan_table=str(tmp_path / "plan.tsv"),
             recipes={"robust": recipe},
@@ -61,3 +67,14 @@ def test_a_grid_costs_the_longest_training_without_a_horizon_and_every_training_
     text, row = printed("paper", schedule="cosine")
     assert row["tuning_epochs"] == 5 * (5 + 10 + 15 + 20 + 25 + 30)
     assert "schedule: constant would need 150 epochs of tuning" in text
+
+
+def test_the_disk_that_a_run_needs_is_compared_with_what_is_free(printed, monkeypatch):
+    text, row = printed()
+    packed, predicted = 5 * 314 * 128**2, 2 * 512 * 500 * (38 + 61) * 3
+    assert 0 < row["disk_mb"] * 1e6 - packed - predicted < 200e6  # weights and states
+    assert "of disk; " in text and "may become full" not in text
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: SimpleNamespace(free=3e6))
+    text, _ = printed()
+    (line,) = [line for line in text.splitlines() if "WARNING" in line]
+    assert "3.0 MB are free: the disk may become full; free some, or" in line

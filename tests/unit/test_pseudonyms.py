@@ -77,6 +77,7 @@ def onward(out: Path) -> None:
         stripped_dir=str(out / "cases"),
         masks_table=str(out / "masks.tsv"),
         masks_dir=str(out / "masks"),
+        config={"skull_strip": {"method": "none"}},
     )
     split.main(
         masks_table=str(out / "masks.tsv"),

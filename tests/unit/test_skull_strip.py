@@ -6,16 +6,22 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import compare_strips
+import rasterize
 import skull_strip
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import read_image, read_mask, write_mask, write_png
+from tumorseg.core.places import SCRIPTS
+from tumorseg.data.storing import mask_of
+from tumorseg.imaging import strip_harm
 from tumorseg.imaging.skull_strip import METHODS, brain_mask, mask_dice, size_warning, strip
+from tumorseg.sources import phantom
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 METHOD_OF_CHENG_SLICES = "head"
@@ -232,3 +238,83 @@ def test_otsu_is_close_to_a_known_brain(real_data, axis, floor):
         if brain.take(k, axis).mean() > 0.05
     ]
     assert np.mean(dice) > floor
+
+
+def judged(harmed: int, *, mild: float = 1.0, accepted: bool = False):
+    """The judgement on 100 cases with a tumour and 9 without."""
+    shares = [0.5] * harmed + [0.995] * (100 - harmed) + [np.nan] * 9
+    return strip_harm.problem("otsu", shares, [mild] * 109, accepted)
+
+
+def test_more_than_two_percent_of_harmed_cases_stop_a_run_and_the_line_names_what_harms_none():
+    assert judged(2) is None
+    found = judged(3)
+    assert (found.code, found.severity) == ("strip_harm", "error")
+    assert "more than 1% of the tumour in 3 of 100 cases" in found.value
+    assert "skull_strip.method to head," in found.hint and "accept_harm: true" in found.hint
+    assert "skull_strip.method to none," in judged(3, mild=0.9).hint
+    assert judged(3, accepted=True).severity == "warning"
+    assert strip_harm.problem("head", [], [], False) is None
+    assert strip_harm.problem("otsu", [0.5, *[1.0] * 7], [1.0] * 8, False) is None
+    assert strip_harm.problem("otsu", [0.5, 0.5, *[1.0] * 6], [1.0] * 8, False)
+
+
+@pytest.fixture
+def stripped(tmp_path):
+    """Ten heads, two with a dark tumour at the brain's edge, up to the step `rasterize`."""
+
+    def run(method: str, accepted: bool = False) -> list[str]:
+        shape = (160, 144)
+        rows, columns = np.mgrid[: shape[0], : shape[1]]
+        cases = []
+        for number in range(10):
+            image, _ = drawn_head(*shape)
+            low = 128 if number < 2 else 90  # the brain ends at row 137
+            mask = np.hypot(rows - low, columns - 72) < 9
+            write_png(tmp_path / f"cases/c{number}.png", np.where(mask, 15, image).astype(np.uint8))
+            write_mask(tmp_path / f"annotations/c{number}.png", mask)
+            row = {"case": f"c{number}", "patient": f"p{number}", "plane": "axial"}
+            row |= {"annotation": f"annotations/c{number}.png", "true_brain": np.nan}
+            cases.append(row | {"height_px": shape[0], "width_px": shape[1]})
+        write_table(pd.DataFrame(cases), tmp_path / "cases.tsv")
+        places = {name: str(tmp_path / name.removesuffix("_dir")) for name in FOLDERS}
+        tables = {"cases_table": str(tmp_path / "cases.tsv")}
+        skull_strip.main(
+            **tables,
+            **{name: places[name] for name in ("cases_dir", "brain_dir", "stripped_dir")},
+            strip_table=str(tmp_path / "strip.tsv"),
+            method=method,
+        )
+        rasterize.main(
+            **tables,
+            **places,
+            masks_table=str(tmp_path / "masks.tsv"),
+            config={"skull_strip": {"method": method, "accept_harm": accepted}},
+        )
+        return list(read_table(tmp_path / "masks.tsv")["case"])
+
+    return run
+
+
+FOLDERS = ("cases_dir", "annotations_dir", "brain_dir", "stripped_dir", "masks_dir")
+
+
+def test_a_run_stops_before_folds_are_made_where_stripping_removes_tumours(stripped, tmp_path):
+    with pytest.raises(UserError, match="by otsu removes more than 1% of the tumour in 2 of 10"):
+        stripped("otsu")
+    assert not (tmp_path / "masks.tsv").exists()
+    assert len(stripped("otsu", accepted=True)) == 10
+
+
+@pytest.mark.parametrize("method", ["head", "none"])
+def test_a_method_that_harms_none_passes(stripped, method):
+    assert len(stripped(method)) == 10
+
+
+def test_the_default_experiment_uses_a_method_that_keeps_its_tumours():
+    config = yaml.safe_load((SCRIPTS.parent / "config.yaml").read_text(encoding="utf-8"))
+    method, shares = config["skull_strip"]["method"], []
+    for case in phantom.cases(seed=config["seed"], patients=8):
+        shares.append(strip_harm.kept_shares(case.image, mask_of(case) > 0, method)[0])
+    assert strip_harm.problem(method, shares, [], False) is None
+    assert len(shares) > 8

@@ -4,6 +4,7 @@ Tests train a U-Net of 32 px and base width 4, or two convolutions where that is
 synthetic cases. Trainings are compared by every weight and every history number but the seconds.
 """
 
+import errno
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 from keras import layers
 
 from tumorseg.core import device, registry
+from tumorseg.core.errors import UserError
 from tumorseg.core.places import SCRIPTS
 from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.networks.unet import build
@@ -383,3 +385,25 @@ def test_a_device_that_is_not_there_is_one_line_for_the_user(kind):
     )
     message = f"UserError: training.device is {kind}, but there is none; set it to auto"
     assert done.stderr.strip().splitlines()[-1].endswith(message)
+
+
+def test_a_training_whose_disk_was_full_keeps_its_state_and_ends_bit_identical(
+    uninterrupted, tmp_path, monkeypatch
+):
+    plan, undisturbed = uninterrupted
+    state, write, calls = tmp_path / "state.npz", np.savez, []
+
+    def full(file, **arrays):
+        calls.append(file)
+        if len(calls) == 2:
+            file.write(b"half of the state")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(file, **arrays)
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(UserError, match=r"state.npz: .*the disk is full \(it needs .* are free\)"):
+        run(plan, state=state)
+    assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
+    lines = []
+    assert_same(undisturbed, run(plan, state=state, report=lines.append))
+    assert lines[0] == "resumes after epoch 1 of an earlier run"

@@ -66,7 +66,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("sources/phantom.py phantom/*", DATA),
     ("sources/*", NOTHING),
     # From a source's files to masks and folds.
-    ("core/errors.py core/files.py core/places.py core/registry.py", EVERYTHING),
+    ("core/errors.py core/disk.py core/files.py core/places.py core/registry.py", EVERYTHING),
     ("core/cases.py core/images.py core/parallel.py core/problems.py", DATA),
     ("core/arrays.py", PACKED),
     ("core/batch_norm.py", ("show_network *", *TUNED)),
@@ -76,6 +76,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
         "imaging/kept_share.py ../compare_strips.py",
         ("compare_strips", "show_data", "describe", *CONVERGENCE, *ANSWER),
     ),
+    ("imaging/strip_harm.py", NOTHING),
     ("imaging/skull_strip.py ../skull_strip.py", STRIPPED),
     ("imaging/placement.py", ("show_data", *PACKED)),
     ("imaging/* formats/* annotations/* ../import_cases.py", DATA),
@@ -103,7 +104,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("evaluation/probabilities.py", ("measure_background", *PREDICTED)),
     ("../predict_cases.py", PREDICTED),
     ("evaluation/training_metrics.py ../measure.py", METRICS),
-    ("evaluation/* distances.py metrics.py", ("measure_background", *METRICS)),
+    ("evaluation/* distances.py metrics.py masks.py", ("measure_background", *METRICS)),
     ("../measure_background.py", ("measure_background", "compare", "show_results", *DESCRIBED)),
     # Tables and figures.
     ("statistics/estimates.py", ("compare", "show_results", "show_recipe *", "describe", *ANSWER)),

@@ -1,4 +1,4 @@
-"""Warnings visible only across slices; the errors across cases are in tumorseg.data.cohort."""
+"""Problems visible only across slices; the errors across cases are in tumorseg.data.cohort."""
 
 from collections import Counter
 
@@ -9,6 +9,8 @@ from tumorseg.checking.each_slice import FLAT_SHARE
 from tumorseg.checking.near_duplicates import BITS, near_pairs
 from tumorseg.core.cases import PLANES, patients_needed
 from tumorseg.core.problems import Problem, warning
+from tumorseg.imaging import strip_harm
+from tumorseg.imaging.kept_share import KEPT_SHARE
 
 PAIRS_SHOWN = 200
 LARGE = 1.5  # a patient is large with more slices than this multiple of a fold's mean
@@ -16,11 +18,16 @@ STRIPPED_RIM, STRIPPED_AIR = 0.2, 0.3  # measured on heads and stripped brains: 
 
 
 def problems(
-    slices: pd.DataFrame, fingerprints: np.ndarray, folds: int, method: str
+    slices: pd.DataFrame,
+    fingerprints: np.ndarray,
+    folds: int,
+    method: str,
+    accept_harm: bool = False,
 ) -> list[Problem]:
-    """All warnings across slices.
+    """All problems across slices; errors only where skull stripping would remove tumours.
 
-    slices, fingerprints: from each_slice.Checked. folds: their number. method: of skull stripping.
+    slices, fingerprints: from each_slice.Checked. folds: their number. method, accept_harm: of
+    skull stripping.
     Nearly empty pictures are all alike, so they are not compared with others.
     """
     if slices.empty:
@@ -32,6 +39,7 @@ def problems(
         *_large_patients(slices, folds),
         *_mixed(slices),
         *_stripped(slices, method),
+        *_tumours_stripped(slices, method, accept_harm),
     ]
 
 
@@ -127,3 +135,22 @@ def _stripped(slices: pd.DataFrame, method: str) -> list[Problem]:
     expected = f"whole heads, because skull_strip.method is {method}"
     hint = "set skull_strip.method to none, because stripping twice removes parts of the brain"
     return [warning("brain_stripped", value, expected, hint)]
+
+
+def _tumours_stripped(slices: pd.DataFrame, method: str, accepted: bool) -> list[Problem]:
+    """Each slice whose tumour the stripping in use would cut, and whether they are too many."""
+    worst = slices[slices["kept"] < KEPT_SHARE].sort_values("kept", kind="stable")
+    found = strip_harm.problem(method, slices["kept"], slices["kept_by_head"], accepted)
+    return [
+        *([found] if found else []),
+        *(
+            warning(
+                "tumour_stripped",
+                f"case {row.case}: skull stripping by {method} removes {1 - row.kept:.0%} of the "
+                "tumour",
+                f"at most {1 - KEPT_SHARE:.0%}",
+                "look at the outline in this slice, or use another skull_strip.method",
+            ).at(row.file, int(row.row))
+            for row in worst.itertuples()
+        ),
+    ]

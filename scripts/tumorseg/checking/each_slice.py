@@ -15,7 +15,7 @@ from tumorseg.data import cohort, reading
 from tumorseg.data.cohort import Cohort
 from tumorseg.data.settings import SourceSettings
 from tumorseg.data.storing import mask_of
-from tumorseg.imaging import skull_strip
+from tumorseg.imaging import skull_strip, strip_harm
 
 HEAD_GRID_PX = 128  # the head is searched in a copy of this size, which takes a tenth of the time
 TINY_PX = 10  # a tumour of fewer pixels is hardly more than its border
@@ -47,7 +47,7 @@ class SliceRecord(TypedDict):
     rim_share: share of pixels in the outer 5 % of the head that are brighter than its inside, large
     where there is a scalp (measured: bench/check.py), NaN where no head is detected. lettered:
     whether a row of letters is visible beside the head. digest: of the pixels, empty for a blank
-    image.
+    image. kept, kept_by_head: of strip_harm.kept_shares.
     """
 
     case: str
@@ -72,16 +72,19 @@ class SliceRecord(TypedDict):
     rim_share: float
     lettered: bool
     digest: str
+    kept: float
+    kept_by_head: float
 
 
-def slice_record(case: Case, row: int = 0) -> SliceRecord:
-    """Measures a slice. row: the case's row in its table, 0 without a table."""
+def slice_record(case: Case, row: int = 0, method: str = "none") -> SliceRecord:
+    """Measures a slice. row: in its table, 0 without one; method: of skull stripping."""
     image, mask = case.image, mask_of(case) > 0
     height, width = image.shape
     # Every n-th pixel is enough for quantiles; an odd step reaches all columns.
     sample = image.ravel()[:: max(1, image.size // _SAMPLE_PX) | 1]
     low, middle, high = case.offset + case.scale * np.quantile(sample, (0.01, 0.5, 0.99))
     outside, rim = head_shares(image, mask)
+    kept, kept_by_head = strip_harm.kept_shares(image, mask, method)
     edges = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
     return {
         "case": case.case,
@@ -106,6 +109,8 @@ def slice_record(case: Case, row: int = 0) -> SliceRecord:
         "rim_share": rim,
         "lettered": has_letters(image),
         "digest": "" if image.min() == image.max() else cohort.pixel_digest(image),
+        "kept": kept,
+        "kept_by_head": kept_by_head,
     }
 
 
@@ -183,7 +188,12 @@ def slice_problems(row: SliceRecord) -> list[Problem]:
 
 
 def read_all(
-    source: SourceSettings, data_dir: str, seed: int, fold_count: int, cores: int = 1
+    source: SourceSettings,
+    data_dir: str,
+    seed: int,
+    fold_count: int,
+    cores: int = 1,
+    method: str = "none",
 ) -> Checked:
     """Reads every entry of a source once; keeps no image.
 
@@ -193,6 +203,7 @@ def read_all(
         seed: of cases that the source makes itself.
         fold_count: number of folds, for which there must be enough patients.
         cores: number of threads that read.
+        method: of skull stripping.
     """
     entries: list[Entry] = []
     records: list[SliceRecord] = []
@@ -207,8 +218,11 @@ def read_all(
             entries.append(item.entry)
         cohort.expect(item)
         for case in item.cases:
-            record = slice_record(case, row)
-            new = cohort.add_slice(case.case, case.patient, record["digest"], case.spacing_mm)
+            record = slice_record(case, row, method)
+            tumour = record["tumour_px"] > 0
+            new = cohort.add_slice(
+                case.case, case.patient, record["digest"], case.spacing_mm, tumour
+            )
             problems += slice_problems(record)
             problems += [problem.at(case.origin, row) for problem in new]
             records.append(record)

@@ -1,5 +1,6 @@
 """Arrays in .npy files that are written row by row: memory does not grow with their length."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +20,11 @@ def written_rows(
     `np.load(path, mmap_mode="r")` then reads single rows.
 
     shape: of the whole array; every row is shape[1:]. Raises ValueError for a row of another shape
-    or type, or where the number of rows is not shape[0].
+    or type, or where the number of rows is not shape[0]; DiskError where the disk is full.
     """
     wanted, rows = np.dtype(dtype), 0
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    size = math.prod(shape) * wanted.itemsize
+    with replacing(path, size) as temporary, temporary.open("wb") as file:
         header = {"descr": np.lib.format.dtype_to_descr(wanted), "fortran_order": False}
         np.lib.format.write_array_header_1_0(file, header | {"shape": shape})
 

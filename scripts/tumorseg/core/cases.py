@@ -78,3 +78,11 @@ class Case:
 def patients_needed(count: int) -> int:
     """The fewest patients needed for `count` folds with train, validation and test parts."""
     return count + 2
+
+
+def tumours_needed(count: int) -> int:
+    """The fewest patients with a tumour of which `count` folds can train, validate and test.
+
+    A fold tests with at least one in `count` of them, rounded up, and needs two others.
+    """
+    return 4 if count == 2 else 3

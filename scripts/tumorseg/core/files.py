@@ -8,40 +8,64 @@ from pathlib import Path
 
 import pandas as pd
 
+from tumorseg.core import disk
 from tumorseg.core.errors import UserError
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path, size: int = 0) -> Iterator[Path]:
     """A temporary path to write to; what is there at the end becomes `path`: no half-written files.
 
     The temporary file lies beside `path` and has its suffix, by which image and weight writers
-    choose the format. An error leaves `path` as it was.
+    choose the format. An error leaves `path` as it was. size: bytes that will be written, for
+    messages; 0 where unknown. Raises DiskError where the disk does not take them.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=".tmp-", suffix="".join(path.suffixes[-2:]), dir=path.parent
-    )
-    os.close(handle)
-    temporary = Path(name)
+    path, temporary = Path(path), None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=".tmp-", suffix="".join(path.suffixes[-2:]), dir=path.parent
+        )
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         temporary.chmod(0o644)
         temporary.replace(path)
+    except Exception as error:
+        number, file = disk.fault(error) or (0, "")
+        if not number or (file and Path(file).parent != path.parent and temporary):
+            raise  # another error, or one of another file, which the block reads
+        written = _removed(temporary)
+        raise disk.disk_error(number, path, size, written) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        _removed(temporary)
 
 
-def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
+def _removed(temporary: Path | None) -> int:
+    """Deletes the file, if it is there and can be; returns its bytes."""
+    try:
+        size = temporary.stat().st_size if temporary else 0
+        if temporary:
+            temporary.unlink()
+    except OSError:  # renamed already, or the disk is gone
+        return 0
+    return size
+
+
+def write_atomically(path: str | Path, write: Callable[[Path], object], size: int = 0) -> None:
     """Calls write(temporary path) and renames the result to `path` (`replacing`)."""
-    with replacing(path) as temporary:
+    with replacing(path, size) as temporary:
         write(temporary)
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Writes a file atomically."""
+    write_atomically(path, lambda temporary: temporary.write_bytes(content), len(content))
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Writes UTF-8 text atomically."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from tumorseg.core.errors import UserError
-from tumorseg.core.files import write_atomically
+from tumorseg.core.files import write_bytes
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _END_MARKS = {".png": b"IEND", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}
@@ -60,12 +60,9 @@ def _grey(image: np.ndarray, path: Path) -> np.ndarray:
 
 def write_png(path: str | Path, image: np.ndarray) -> None:
     """Writes a (height, width) uint8 or uint16 array as PNG, atomically."""
-
-    def write(temporary: Path) -> None:
-        if not cv2.imwrite(str(temporary), image, [cv2.IMWRITE_PNG_COMPRESSION, 3]):
-            raise OSError(f"{path}: could not be written")
-
-    write_atomically(path, write)
+    # Encoded in memory, because OpenCV does not notice that a disk is full when it closes a file.
+    content = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1]
+    write_bytes(path, content.tobytes())
 
 
 def read_mask(path: str | Path) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""Errors visible only across cases (duplicate pixels, too few patients); they stop a run."""
+"""Errors visible only across cases (duplicate pixels, too few tumours); they stop a run."""
 
 import hashlib
 
 import numpy as np
 
-from tumorseg.core.cases import patients_needed
+from tumorseg.core.cases import patients_needed, tumours_needed
 from tumorseg.core.names import comparable
 from tumorseg.core.problems import Problem, warning
 from tumorseg.data.reading import ReadEntry
@@ -17,6 +17,7 @@ class Cohort:
 
     def __init__(self) -> None:
         self.patients: set[str] = set()
+        self.with_tumour: set[str] = set()  # patients
         self.has_errors = False
         self.names: set[str] = set()
         self.owners: dict[str, tuple[str, str]] = {}  # pixel digest -> patient and first case
@@ -30,26 +31,29 @@ class Cohort:
         for case in item.cases:
             blank = case.image.min() == case.image.max()
             pixels = "" if blank else pixel_digest(case.image)
-            new = self.add_slice(case.case, case.patient, pixels, case.spacing_mm)
+            tumour = bool(case.parts) if case.mask is None else bool(case.mask.any())
+            new = self.add_slice(case.case, case.patient, pixels, case.spacing_mm, tumour)
             problems += [problem.at(case.origin, row) for problem in new]
         return problems
 
     def expect(self, item: ReadEntry) -> None:
-        """Counts the patient of an entry that has errors, because the user will fix them."""
+        """Counts the patient, and a tumour, of an entry with errors: the user will fix them."""
         if any(problem.severity == "error" for problem in item.problems):
             self.has_errors = True
             self.patients |= {item.entry.patient} if item.entry else set()
+            self.with_tumour |= {item.entry.patient} if item.entry else set()
 
     def add_slice(
-        self, case: str, patient: str, pixels: str, spacing_mm: tuple[float, float]
+        self, case: str, patient: str, pixels: str, spacing_mm: tuple[float, float], tumour: bool
     ) -> list[Problem]:
         """Adds one slice; returns its problems.
 
         An error: its name was used before, or another patient has the same pixels. A warning: the
         same patient has the same pixels. pixels: the image's digest; empty for a blank image,
-        because all blank images are alike.
+        because all blank images are alike. tumour: whether the slice has one.
         """
         self.patients.add(patient)
+        self.with_tumour |= {patient} if tumour else set()
         self.spacings.append(spacing_mm)
         problems = []
         # A slice of a volume may get the same name as a picture.
@@ -70,8 +74,8 @@ class Cohort:
         return problems
 
     def final_problems(self, fold_count: int, source_name: str) -> list[Problem]:
-        """Problems of the data set, once all is read: too few patients, mixed pixel spacings."""
-        problems = []
+        """Problems of the data set, once all is read: too few patients or tumours, mixed pixels."""
+        problems = self._tumour_problems(fold_count, source_name)
         needed = patients_needed(fold_count)
         # Where nothing could be read at all, its own errors have reported that already.
         if len(self.patients) < needed and (self.patients or not self.has_errors):
@@ -100,6 +104,28 @@ class Cohort:
                 )
             )
         return problems
+
+    def _tumour_problems(self, fold_count: int, source_name: str) -> list[Problem]:
+        """Too few patients with a tumour: each fold needs one in training, one in validation."""
+        found, all_of_them = len(self.with_tumour), len(self.patients)
+        needed = tumours_needed(fold_count)
+        if not all_of_them or found >= max(fold_count, needed):
+            return []
+        value = f"{found} of {all_of_them} patients have a tumour"
+        hint = "add patients with a tumour"
+        if not found:
+            expected = "tumours to learn from"
+            hint = "check that the annotations are those of these images, and what `labels` says"
+            return [Problem("tumour_absent", value, expected, hint, source_name)]
+        if found < needed:
+            expected = (
+                f"at least {needed}, so that in each of {fold_count} folds one trains the network, "
+                "one chooses its epoch and one tests it"
+            )
+            return [Problem("tumours_too_few", value, expected, hint, source_name)]
+        expected = f"at least {fold_count}, so that each of {fold_count} folds can test with one"
+        hint += " or lower folds.count; otherwise some folds have no tumour to test with"
+        return [warning("tumours_rare", value, expected, hint, source_name)]
 
 
 def pixel_digest(image: np.ndarray) -> str:

@@ -22,9 +22,10 @@ SMOOTH = 1e-6  # keeps the index of an empty mask defined
 def case_loss(function: Callable | None = None, *, targets: int = 0) -> Callable:
     """Decorator: adds input checks to a function of (y, p, constants) with one value per case.
 
-    Checks constants (against the range of their type) and shapes in every call, and values (NaN,
-    labels other than 0 and 1, probabilities outside [0, 1]) in eager calls; a wrong one raises
-    ValueError. Computes in float32, or in float64 where p is float64.
+    Checks constants (against the range of their type), number types and shapes in every call, and
+    values (NaN, labels other than 0 and 1, probabilities outside [0, 1]) in eager calls; a wrong
+    one raises ValueError, or TypeError where it is not made of numbers. Computes in float32, or in
+    float64 where p is float64.
     targets: the number of channels of y_true in addition to those of y_pred.
     """
     if function is None:
@@ -40,6 +41,8 @@ def case_loss(function: Callable | None = None, *, targets: int = 0) -> Callable
             complaint = allowed.complaint(value) if allowed else None
             if complaint:
                 raise ValueError(f"{name}: {constant} {complaint}")
+        _check_number_type(name, "y_true", y_true)
+        _check_number_type(name, "y_pred", y_pred)
         given = backend.standardize_dtype(getattr(y_pred, "dtype", "float32"))
         dtype = "float64" if given == "float64" else "float32"
         p = ops.convert_to_tensor(y_pred, dtype=given)
@@ -63,6 +66,17 @@ def _widened(p: KerasTensor) -> tuple[KerasTensor, Callable]:
     return ops.cast(p, "float32"), gradient
 
 
+def _check_number_type(name: str, which: str, values: Any) -> None:
+    """Raises TypeError for words, objects and complex numbers."""
+    given = getattr(values, "dtype", None) or np.asarray(values).dtype
+    try:
+        kind = backend.standardize_dtype(given)
+    except ValueError:
+        kind = ""
+    if not kind.startswith(("float", "bfloat", "int", "uint", "bool")):
+        raise TypeError(f"{name}: {which} must hold real numbers, not {given}")
+
+
 def _check_shapes(name: str, y: Sequence, p: Sequence, targets: int) -> None:
     expected = (*p[:-1], None if p[-1] is None else p[-1] + targets)
     same = len(y) == len(p) >= 3 and all(
@@ -74,6 +88,8 @@ def _check_shapes(name: str, y: Sequence, p: Sequence, targets: int) -> None:
             f"{name}: y_pred must be (batch, ..., channels) and y_true of its shape{more}; "
             f"they are {tuple(p)} and {tuple(y)}"
         )
+    if 0 in p[1:]:
+        raise ValueError(f"{name}: y_pred has no pixel; its shape is {tuple(p)}")
 
 
 def _value(tensor: Any) -> np.ndarray | None:

@@ -49,7 +49,8 @@ def forest_figure(contrasts: pd.DataFrame, question: Question, losses: list[str]
     fixed = shown[shown["threshold"] == FIXED].sort_values("mean_difference", ascending=False)
     names = list(fixed["loss"])
     figure, axis = plt.subplots(figsize=(WIDTH_IN, _height_in(len(names))))
-    lowest, highest = shown[["low", "high"]].min(axis=None), shown[["low", "high"]].max(axis=None)
+    ends = shown[["low", "mean_difference", "high"]]  # one patient alone has no interval
+    lowest, highest = ends.min(axis=None), ends.max(axis=None)
     axis.axvline(0, color=GREY, lw=1)
     for threshold, offset, filled in ((FIXED, -0.12, True), (OWN, 0.16, False)):
         rows = shown[shown["threshold"] == threshold].set_index("loss")
@@ -165,7 +166,7 @@ def subgroup_figure(subgroups: pd.DataFrame, question: Question, losses: list[st
     title = f"Dice by subgroup (recipe {question.recipe})"
     shown = subgroups[subgroups["recipe"] == question.recipe].dropna(subset=["dice"])
     if shown.empty:
-        return empty_figure(title, "no results: every training failed")
+        return empty_figure(title, "no subgroup has a defined Dice")
     style()
     kinds, colours = list(dict.fromkeys(shown["kind"])), palette(losses)
     columns = min(3, len(kinds))

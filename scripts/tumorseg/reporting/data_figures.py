@@ -11,13 +11,16 @@ from matplotlib.figure import Figure
 from tumorseg.audit import published
 from tumorseg.core.cases import PLANES
 from tumorseg.reporting.data_tables import KEPT_PCT
-from tumorseg.reporting.figure_style import WIDTH_IN, palette, style, titled
+from tumorseg.reporting.figure_style import WIDTH_IN, empty_figure, palette, style, titled
 
 
 def ratio_figure(masks: pd.DataFrame, large_ratio: float) -> Figure:
     """Fig. S1: histogram of tumour to brain area by plane, with the limit of the size classes."""
-    style()
+    title = "Fig. S1: tumour area relative to brain area"
     ratios = masks.dropna(subset=["tumour_brain_ratio"])
+    if ratios.empty:
+        return empty_figure(title, f"no brain was found in any of {len(masks)} cases")
+    style()
     planes = [plane for plane in PLANES if (ratios["plane"] == plane).any()]
     figure, axis = plt.subplots(figsize=(WIDTH_IN, 4.0))
     sns.histplot(
@@ -52,7 +55,7 @@ def ratio_figure(masks: pd.DataFrame, large_ratio: float) -> Figure:
         f"{len(values)} cases: mean {values.mean():.3f}, median {values.median():.3f} "
         f"(published .22 and .19); {large} large, {len(values) - large} small (by size only)"
     )
-    titled(figure, "Fig. S1: tumour area relative to brain area", subtitle)
+    titled(figure, title, subtitle)
     return figure
 
 

@@ -113,10 +113,14 @@ def case_figure(metrics: pd.DataFrame) -> Figure:
         rows = cases[cases["recipe"] == recipe]
         look = {"data": rows, "x": "dice", "y": "loss", "order": losses, "ax": axis}
         hue = {"hue": "loss", "hue_order": losses, "palette": colours, "legend": False}
-        with warnings.catch_warnings():  # seaborn 0.13 still calls matplotlib the old way
-            warnings.simplefilter("ignore", MatplotlibDeprecationWarning)
-            sns.boxplot(**look, **hue, showfliers=False, width=0.5, boxprops={"alpha": 0.4})
-        sns.stripplot(**look, **hue, size=2.5, alpha=0.6, jitter=0.2)
+        if rows["dice"].notna().any():
+            with warnings.catch_warnings():  # seaborn 0.13 still calls matplotlib the old way
+                warnings.simplefilter("ignore", MatplotlibDeprecationWarning)
+                sns.boxplot(**look, **hue, showfliers=False, width=0.5, boxprops={"alpha": 0.4})
+            sns.stripplot(**look, **hue, size=2.5, alpha=0.6, jitter=0.2)
+        else:
+            axis.text(0.5, (len(losses) - 1) / 2, "no Dice is defined", ha="center", va="center")
+            axis.set_ylim(len(losses) - 0.5, -0.5)
         axis.set(title=recipe, xlabel="Dice of each test case (0 to 1)", ylabel="loss")
         axis.set_yticks(
             range(len(losses)), [_case_label(rows[rows["loss"] == loss], loss) for loss in losses]
@@ -133,11 +137,10 @@ def case_figure(metrics: pd.DataFrame) -> Figure:
 def _case_label(rows: pd.DataFrame, loss: str) -> str:
     if rows.empty:
         return f"{loss}\nfailed"
-    tumours = int((rows["truth_px"] > 0).sum())
-    return (
-        f"{loss}\nmean {rows['dice'].mean():.3f}, median {rows['dice'].median():.3f}\n"
-        f"{int(rows['missed'].sum())} of {tumours} tumours missed"
-    )
+    tumours, undefined = int((rows["truth_px"] > 0).sum()), int(rows["dice"].isna().sum())
+    defined = f"mean {rows['dice'].mean():.3f}, median {rows['dice'].median():.3f}"
+    defined += f", {undefined} undefined" if undefined else ""
+    return f"{loss}\n{defined}\n{int(rows['missed'].sum())} of {tumours} tumours missed"
 
 
 def curve_figure(history: pd.DataFrame, losses: list[str], recipe: str) -> Figure:

@@ -13,6 +13,10 @@ TERTILES = {
     "perimeter^2 / 4 pi area": ("compactness", ("smooth", "middle", "jagged")),
     "gamma_mSa": ("gamma_msa", ("low", "middle", "high")),
 }
+COLUMNS = (
+    *("kind", "group", "recipe", "loss", "cases", "patients", "undefined", "dice", "low", "high"),
+    *("difference", "difference_low", "difference_high"),
+)
 NAMED = {"plane": "plane", "tumour type": "tumour_type"}
 
 
@@ -49,7 +53,7 @@ def subgroups(metrics: pd.DataFrame, table: pd.DataFrame, question: Question) ->
     """Patient-mean Dice of each loss in each subgroup, and its difference from the reference.
 
     A patient's mean covers only the images of the subgroup. Exploratory: no tests, only intervals,
-    which are not corrected for the many comparisons.
+    which are not corrected for the many comparisons. No row where no kind has two groups.
 
     metrics: rows of metrics tables; table: see groups.
     """
@@ -67,10 +71,9 @@ def subgroups(metrics: pd.DataFrame, table: pd.DataFrame, question: Question) ->
             row |= {"undefined": int(of_loss.mean(axis=1, skipna=False).isna().sum())}
             row |= {"dice": centre, "low": low, "high": high}
             if loss != question.reference:
-                columns = ("difference", "difference_low", "difference_high")
-                row |= dict(zip(columns, interval(difference, question), strict=True))
+                row |= dict(zip(COLUMNS[-3:], interval(difference, question), strict=True))
             rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else COLUMNS)
 
 
 def distribution(metrics: pd.DataFrame, names: list[str]) -> pd.DataFrame:

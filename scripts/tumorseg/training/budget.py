@@ -1,16 +1,21 @@
-"""How long trainings take on this machine, and how many epochs they need to converge."""
+"""What trainings take on this machine: time, disk, and how many epochs they need to converge."""
 
 import math
 import os
 import time
 
 import numpy as np
+import pandas as pd
 
+from tumorseg.core import disk
 from tumorseg.core.records import NetworkSettings
 
 GFLOP_128_16 = 4.52  # one training image through the U-Net, base width 16, 128x128: measured
 SHARE_OF_PEAK = 0.36  # speed of a training / of a single-precision matrix product: measured
 STEP_S, START_S = 0.02, 10  # time of a step and of a training apart from arithmetic: measured
+PARAMETERS_16 = 487_881  # of the U-Net with base width 16
+STATE_COPIES = 5  # of the parameters: network, two of Adam, average, weights of the best epoch
+REPORT_MB = 30  # tables, figures and report of a small experiment
 # Steps that trainings of the recipe `robust` need to converge: 60 epochs of 215 slices in batches
 # of 4, the only size tried (docs/recipe.md). After 2,000 steps 11 of 24 were still improving.
 CONVERGED_STEPS = 3000
@@ -48,6 +53,45 @@ def expected_seconds(
     overhead = trainings * START_S + steps * STEP_S
     arithmetic = images * GFLOP_128_16 * cost / (speed * SHARE_OF_PEAK)
     return arithmetic + overhead * threads / max(threads, os.cpu_count() or 1)
+
+
+def disk_mb(
+    cases: pd.DataFrame,
+    folds: pd.DataFrame,
+    network: NetworkSettings,
+    trainings: int,
+    threads: int,
+) -> int:
+    """The most megabytes that one recipe's packed cases, trainings and predictions take.
+
+    Predictions are counted as if their PNG files were not compressed.
+
+    Args:
+        cases, folds: cases.tsv and folds.tsv.
+        network: the network and its size.
+        trainings: of all losses, seeds and folds.
+        threads: of one training; those that run side by side keep their states.
+    """
+    at_once = min(trainings, max(1, (os.cpu_count() or 1) // threads))
+    weights = 4 * PARAMETERS_16 * (network["base_width"] / 16) ** 2
+    pixels = (cases["height_px"] * cases["width_px"]).set_axis(cases["case"])
+    predicted = folds.loc[folds["role"] != "train", "case"].map(pixels).sum()
+    packed = 5 * len(cases) * network["size_px"] ** 2
+    of_trainings = (trainings + at_once * STATE_COPIES) * weights
+    predictions = 2 * predicted * trainings / folds["fold"].nunique()
+    return math.ceil((packed + of_trainings + predictions) / 1e6)
+
+
+def disk_line(needed_mb: float, folder: str) -> str:
+    """How much disk is needed and free, as a line; a warning where it may not be enough.
+
+    needed_mb: disk_mb of all recipes; folder: a place on the disk.
+    """
+    needed, free = 1e6 * (needed_mb + REPORT_MB), disk.free(folder)
+    room = f"up to {disk.megabytes(needed)} of disk; {disk.megabytes(free)} are free"
+    if needed <= free:
+        return f"  {room}"
+    return f"WARNING {room}: the disk may become full; free some, or use fewer losses or seeds"
 
 
 def advised_epochs(cases: float, batch_size: int) -> int:

@@ -51,7 +51,10 @@ class Average:
 
 
 def store(path: Path, variables: list[Any], outcome: Outcome, average: Average) -> None:
-    """Writes the whole state atomically. variables: the model's and the optimizer's."""
+    """Writes the whole state atomically. variables: the model's and the optimizer's.
+
+    Raises DiskError where the disk is full; the state of the epoch before is kept.
+    """
     groups = {
         "variable": [keras.ops.convert_to_numpy(variable) for variable in variables],
         "weight": outcome.weights,
@@ -69,7 +72,7 @@ def store(path: Path, variables: list[Any], outcome: Outcome, average: Average) 
         with temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
 
-    write_atomically(path, write)
+    write_atomically(path, write, sum(array.nbytes for array in arrays.values()))
 
 
 def restore(path: Path, variables: list[Any], outcome: Outcome, average: Average) -> None:

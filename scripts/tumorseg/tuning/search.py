@@ -6,6 +6,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from tumorseg.core.disk import DiskError
 from tumorseg.core.errors import UserError
 from tumorseg.core.records import Search
 from tumorseg.training.cases import cases_of_fold
@@ -159,6 +160,9 @@ def _run_trials(
             trial.failure = str(result.error).strip().splitlines()[-1]
         trials.append(trial)
     failures = [trial.failure for trial in trials if trial.failure]
+    for failure in failures:
+        if failure.startswith(f"{DiskError.__name__}: "):  # no trial's fault: search again
+            raise DiskError(failure.removeprefix(f"{DiskError.__name__}: "))
     if len(failures) == len(trials):
         raise UserError(f"all {len(trials)} trials failed; the first: {failures[0]}")
     return trials

@@ -7,12 +7,36 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from tumorseg.core.disk import disk_error, fault
 from tumorseg.core.errors import UserError
 
 ERROR = "ERROR in rule "  # begins the one line of a user's mistake, on the terminal and in the log
+
+
+class _Log(io.TextIOBase):
+    """The job's log; a full or read-only disk must not hide what the terminal shows."""
+
+    def __init__(self, path: Path) -> None:
+        self.file: TextIO | None = None
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.file = path.open("w", encoding="utf-8")
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):  # ValueError: it was closed by an earlier error
+            if self.file:
+                self.file.write(text)
+                self.file.flush()
+        return len(text)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            if self.file:
+                self.file.close()
 
 
 class _Tee(io.TextIOBase):
@@ -52,8 +76,8 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     Where main asks for them: `code`, what the job was given, `cores` and `gpus`, and the whole
     `config`, which re-runs nothing and so may only judge, never change what is written.
 
-    A UserError ends the job with its one line; anything else is a fault of ours and keeps its
-    traceback. Both end up in the rule's log as well.
+    A UserError, or a disk that cannot be written, ends the job with its one line; anything else is
+    a fault of ours and keeps its traceback. Both end up in the rule's log as well.
     """
     arguments = named(snakemake.input) | named(snakemake.output) | named(snakemake.params)
     asked = inspect.signature(main).parameters
@@ -63,9 +87,7 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     given["config"] = snakemake.config
     arguments |= {name: value for name, value in given.items() if name in asked}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on its own build
-    log_path = Path(str(snakemake.log[0]))
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    with log_path.open("w", encoding="utf-8") as log:
+    with closing(_Log(Path(str(snakemake.log[0])))) as log:
         terminal = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = _Tee(terminal[0], log), _Tee(terminal[1], log)
         started = time.perf_counter()
@@ -73,14 +95,16 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
         try:
             main(**arguments)
             print(f"# finished in {time.perf_counter() - started:.1f} s", file=log)
-        except UserError as error:
-            print(f"{ERROR}{snakemake.rule}: {error}", file=sys.stderr)
+        except Exception as error:
+            number, file = fault(error) or (0, "")
+            if number and not isinstance(error, UserError):
+                error = disk_error(number, file or Path.cwd())
+            if isinstance(error, UserError):
+                print(f"{ERROR}{snakemake.rule}: {error}", file=sys.stderr)
+            else:
+                traceback.print_exc()
             sys.stderr.flush()
             os._exit(1)  # no traceback, and no Snakemake wrapper text, around a user's mistake
-        except Exception:
-            traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(1)
         finally:
             sys.stdout, sys.stderr = terminal
 
