@@ -710,6 +710,11 @@ def _(data: Data) -> None:
     data.set(3, patient="")
 
 
+@bad("patient #N/A (or unknown, none, -, ?, #REF!)", "patient_missing")
+def _(data: Data) -> None:
+    data.set(3, patient="#N/A")
+
+
 @bad("two cases with the same name", "case_repeated")
 def _(data: Data) -> None:
     data.set(3, case="a02")
@@ -847,6 +852,40 @@ def _(data: Data) -> None:
     copy = cv2.resize(head(5)[:, ::-1], None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
     larger = cv2.resize(copy, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     data.image(3, np.minimum(255, larger * 1.1 + 8).astype(np.uint8))
+
+
+@bad("patients 001 and 1 (a spreadsheet ate the zeros)", "patient_similar")
+def _(data: Data) -> None:
+    data.set(3, patient="001")
+    data.set(4, patient="1")
+
+
+@bad("patients anon-3 and Anon_3", "patient_similar")
+def _(data: Data) -> None:
+    data.set(4, patient="Anon_3")
+
+
+@bad(
+    "patients 7 and 7.0, with source.patients_similar: accept",
+    "patient_similar",
+    "warning",
+)
+def _(data: Data) -> None:
+    data.set(3, patient="7")
+    data.set(4, patient="7.0")
+    data.source["patients_similar"] = "accept"
+
+
+@good("patients 1, 11, 101, p1 and p10")
+def _(data: Data) -> None:
+    for number, name in enumerate(("1", "11", "101", "p1", "p10"), start=1):
+        data.set(number, patient=name)
+
+
+@bad("tumour types Glioma and glioma", "tumour_type_similar", "warning")
+def _(data: Data) -> None:
+    for number in range(1, PATIENTS + 1):
+        data.set(number, tumour_type="glioma" if number % 2 else "Glioma")
 
 
 @bad("patient MR12 and patient MR12b", "patient_similar", "warning")

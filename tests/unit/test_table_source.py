@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tumorseg.core.problems import Problem
+from tumorseg.core.spelling import spelling
 from tumorseg.data import reading
 from tumorseg.data.cohort import Cohort
 from tumorseg.sources import table
@@ -493,16 +494,82 @@ def test_a_row_can_have_its_own_annotation_format(data):
     np.testing.assert_array_equal(cases[1].mask, np.eye(HEIGHT, WIDTH))
 
 
-@pytest.mark.parametrize("other", ["A", "a ", "pa 1", "PA1", "pa1b"])
-def test_one_patient_under_two_names_is_a_warning(data, other):
-    write(data, rows_of(data).assign(patient=["a" if other in "A a" else "pa1", other, "zz"]))
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("001", "1"), ("7", "7.0"), ("anon-1", "anon_1"), ("anon-1", "Anon 01"), ("a", "A")),
+        *(("P01", "P1"), ("pa1", "pa 1"), ("Ze\u0301", "Z\u00e9"), ("MUSTER^ANN", "Muster, Ann")),
+    ],
+)
+def test_one_patient_under_two_spellings_is_an_error_until_the_user_accepts_it(data, one, other):
+    write(data, rows_of(data).assign(patient=[one, other, "zz"]))
+    _, (problem,) = read(data)
+    assert (problem.code, problem.severity, problem.row) == ("patient_similar", "error", 2)
+    assert f"patients {one!r}, {other!r}" in problem.line()
+    assert "source.patients_similar: accept" in problem.line()
+    cases, (note,) = read(data, patients_similar="accept")
+    assert (note.code, note.severity, len(cases)) == ("patient_similar", "warning", 3)
+
+
+def test_a_similar_name_in_a_row_with_another_error_is_reported_too(data):
+    write(data, rows_of(data).assign(patient=["001", "1", "zz"]))
+    (data / "2.png").unlink()
+    assert sorted(problem.code for problem in read(data)[1]) == ["image_missing", "patient_similar"]
+
+
+def test_patients_that_differ_in_a_final_letter_are_a_warning(data):
+    write(data, rows_of(data).assign(patient=["pa1", "pa1b", "zz"]))
+    cases, (note,) = read(data)
+    assert (note.code, note.severity, note.row, len(cases)) == ("patient_similar", "warning", 2, 3)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [*map(str, range(1, 31)), "100", "110"],
+        ["p1", "p10", "p11", "p100"],
+        ["case_1", "case_11", "case_111"],
+        ["S1-12", "S11-2", "S1-1-2", "S112"],
+        ["TCGA_CS_4941", "TCGA_CS_4942", "TCGA_DU_4941"],
+        ["1.2.840.1", "1.2.84.01", "1.28.40.1"],
+        ["anna", "anne", "ann"],
+    ],
+)
+def test_ordinary_names_are_not_similar(names):
+    assert len(set(map(spelling, names))) == len(names)
+
+
+WORDS = ["NA", "N/A", "#N/A", "nan", "None", "NULL", "Unknown", "-", "--", "–", "?", "", "#REF!"]
+
+
+@pytest.mark.parametrize("word", [*WORDS, "#NAME?", "#DIV/0!", "n.a.", "#NV", "...", "<NA>"])
+def test_words_for_a_missing_value_are_no_patient_and_no_other_value(data, word):
+    change(data, patient=word)
+    (problem,) = read(data)[1]
+    assert (problem.code, problem.row) == ("patient_missing", 2)
+    assert repr(word) in problem.line()
+    rows = rows_of(data).assign(patient=["a", "b", "b"], tumour_type=["x", word, "x"])
+    rows.loc[1, "spacing_mm"] = word
+    write(data, rows)
     cases, problems = read(data)
+    assert problems == []
+    assert np.isnan(cases[1].spacing_mm).all()
+    assert [case.tumour_type for case in cases] == ["x", "", "x"]
+
+
+@pytest.mark.parametrize("name", ["Nancy", "Noneman", "0", "n1", "NA-1", "unknown-7", "#7", "-1"])
+def test_names_that_resemble_those_words_are_names(data, name):
+    change(data, patient=name)
+    cases, problems = read(data)
+    assert problems == []
+    assert cases[1].patient == name
+
+
+def test_a_tumour_type_under_two_spellings_is_a_warning(data):
+    write(data, rows_of(data).assign(tumour_type=["Glioma", "glioma ", "low grade"]))
+    cases, (note,) = read(data)
+    assert (note.code, note.severity, note.row) == ("tumour_type_similar", "warning", 2)
     assert len(cases) == 3
-    if other.strip() == "a":  # cells are stripped, so this is the same name
-        assert problems == []
-    else:
-        (note,) = problems
-        assert (note.code, note.severity, note.row) == ("patient_similar", "warning", 2)
 
 
 def test_the_import_depends_on_the_table_and_every_file_in_it(data):

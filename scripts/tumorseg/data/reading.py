@@ -59,6 +59,7 @@ def listed(source: SourceSettings, data_dir: str) -> tuple[list[Entry], list[Pro
     module, options = _module_and_options(source)
     if hasattr(module, "cases"):
         return [], []
+    named: list[Entry] = []
     folder = Path(data_dir).expanduser().resolve()
     first_of_name: dict[str, Entry] = {}
     entries: list[Entry] = []
@@ -68,6 +69,7 @@ def listed(source: SourceSettings, data_dir: str) -> tuple[list[Entry], list[Pro
             if isinstance(entry, DataError):
                 problems.append(entry.problem)
                 continue
+            named.append(entry)
             # Every case becomes a file, and some file systems ignore capitals.
             name = unicodedata.normalize("NFKC", entry.case).casefold()
             new = list(entry_checks.entry_problems(entry, folder))
@@ -81,7 +83,9 @@ def listed(source: SourceSettings, data_dir: str) -> tuple[list[Entry], list[Pro
     if not (entries or problems):
         hint = "see docs/own-data.md"
         problems.append(Problem("source_empty", "no case", "at least one", hint, data_dir))
-    return entries, [*problems, *entry_checks.similar_patients(entries)]
+    accepted = source.get("patients_similar") == "accept"
+    problems += entry_checks.similar_patients(named, accepted)
+    return entries, [*problems, *entry_checks.similar_types(named)]
 
 
 def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:

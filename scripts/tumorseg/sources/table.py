@@ -8,10 +8,10 @@ from typing import Any
 
 from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError, error
+from tumorseg.core.spelling import missing
 
 NEEDED = ("case", "image", "annotation", "patient")
 OPTIONAL = ("plane", "spacing_mm", "tumour_type", "form")
-UNKNOWN = ("", "NA", "NaN", "nan", "n/a")
 NEGATIVE = "negative"  # instead of an annotation: the image was examined and has no tumour
 LARGEST = 2**28  # bytes; millions of rows fit, so a larger file is not a table
 HINT = "save it as tab-separated text (TSV), UTF-8, with the column names in the first line"
@@ -149,11 +149,11 @@ def _row(names: dict[str, int], cells: list[str], width: int) -> dict[str, str] 
 def _entry(
     folder: Path, row: dict[str, str], form: str, shared: Path | None, table: str, number: int
 ) -> Entry:
-    known = {name: text for name, text in row.items() if text not in UNKNOWN}
+    known = {name: text for name, text in row.items() if not missing(text)}
     image = _inside(folder, known.get("image", ""), "image")
     return Entry(
         case=row["case"],
-        patient=known.get("patient", ""),
+        patient=row["patient"],
         image=image,
         annotation=_annotation(folder, known.get("annotation", ""), shared),
         origin=table,
@@ -168,7 +168,7 @@ def _entry(
 
 
 def _annotation(folder: Path, text: str, shared: Path | None) -> Path | None:
-    if text == NEGATIVE:
+    if text.casefold() == NEGATIVE:
         return None
     return shared or _inside(folder, text, "annotation")
 
