@@ -21,5 +21,6 @@ rule check:
         strip_method=lookup(within=config, dpath="skull_strip/method"),
         experiment=lookup(within=config, dpath="experiment"),
         folder=LOCAL,
+        names=lookup(within=config, dpath="identifiers/names"),
     script:
         "../scripts/check.py"

@@ -30,7 +30,8 @@ class Cohort:
             blank = case.image.min() == case.image.max()
             pixels = "" if blank else pixel_digest(case.image)
             new = self.add_slice(case.case, case.patient, pixels, case.spacing_mm)
-            problems += [problem.at(case.origin, row) for problem in new]
+            name = item.entry.case if item.entry else case.case
+            problems += [problem.at(case.origin, row, name) for problem in new]
         return problems
 
     def expect(self, item: ReadEntry) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from tumorseg.core.cases import PLANES, Entry
@@ -35,14 +36,30 @@ def entry_problems(entry: Entry, folder: Path) -> Iterator[Problem]:
         yield Problem("plane_unknown", f"plane {entry.plane!r}", f"one of {known}", hint)
     for what, path in (("image", entry.image), ("annotation", entry.annotation)):
         if path is not None:
-            yield from _path_problems(what, path, folder)
+            yield from path_problems(what, path, folder)
+
+
+def unknown_names(excluded: Iterable[str], known: Iterable[str]) -> list[Problem]:
+    """An error for each name in source.exclude that is no case, with the cases most like it."""
+    known = list(known)
+    problems = []
+    for name in excluded:
+        if name not in known:
+            alike = [case for case in known if spelling(case) == spelling(name)]
+            near = ", ".join(map(repr, (alike or get_close_matches(name, known, 3))[:3]))
+            expected = f"a case, for instance {near}" if near else "the name of a case"
+            hint = "write the name as your data give it, a number in quotes, or leave it out"
+            value = f"source.exclude names {name!r}, which is no case"
+            problems.append(Problem("exclude_unknown", value, expected, hint))
+    return problems
 
 
 def _can_name_a_file(name: str) -> bool:
     return name.isprintable() and not set(name) & set('/\\<>:"|?*')
 
 
-def _path_problems(what: str, path: Path, folder: Path) -> Iterator[Problem]:
+def path_problems(what: str, path: Path, folder: Path) -> Iterator[Problem]:
+    """Errors of a path that is missing or leads out of `folder`; what: image or annotation."""
     try:
         target = path.resolve(strict=True)
         children = target.iterdir() if target.is_dir() else ()
@@ -118,7 +135,8 @@ def _of_group(
     names: list[str], first: dict[str, Entry], what: str, hint: str, severity: str
 ) -> Problem:
     last = first[names[-1]]
-    shown = ", ".join(map(repr, names[:GROUP_SHOWN])) + (", ..." if len(names) > GROUP_SHOWN else "")
+    shown = ", ".join(map(repr, names[:GROUP_SHOWN]))
+    shown += ", ..." if len(names) > GROUP_SHOWN else ""
     expected = "one name for each person, or a person's slices may be in different folds"
     problem = Problem("patient_similar", f"patients {shown} {what}", expected, hint)
     return replace(problem.at(last.origin, last.row), severity=severity)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tumorseg.core.cases import Entry
 from tumorseg.core.places import SCRIPTS
+from tumorseg.core.problems import Problem
 from tumorseg.privacy import identifiers
 from tumorseg.privacy.header_text import header_texts
 from tumorseg.privacy.identifiers import Identifiers, Seeker
@@ -30,7 +31,8 @@ def gather(
     Returns:
         The identifiers, among them those in the headers of all files.
     """
-    gathered = Identifiers()
+    gathered = of_machine()
+    gathered.add(identifiers.KEY, [key])
     root = Path(data_dir).expanduser()
     kept: set[str] = set()
     paths = set(files)
@@ -50,15 +52,46 @@ def gather(
         for file in _members(path):
             stems = {file.stem, file.name.split(".")[0]}
             gathered.add(identifiers.FILE, [file.name, *stems])
-            if stems & kept or path.name in kept:
-                kept |= {file.name, *stems, path.name}
+            if path.name in kept:
+                kept |= {file.name, *stems}
             for text in header_texts(file):
                 gathered.add(identifiers.HEADER, identifiers.parts(text))
-    gathered.add(identifiers.USER, [getpass.getuser(), Path.home().name])
-    gathered.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
-    gathered.add(identifiers.KEY, [key])
-    gathered.drop({part for name in kept for part in {name, *identifiers.parts(name)}})
+    gathered.drop_inside(kept)
     return gathered
+
+
+def of_machine() -> Identifiers:
+    """The user and the machine. They come first, because an identifier has its first kind."""
+    found = Identifiers()
+    home = Path.home()
+    found.add(identifiers.USER, [getpass.getuser(), home.name, str(home)])
+    found.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
+    return found
+
+
+def kept_problems(names: Iterable[str]) -> list[Problem]:
+    """An error for each identifier of the user or the machine in names that results would keep.
+
+    The search for names would stop the run for it at its very end.
+    """
+    sought = of_machine()
+    first: dict[str, str] = {}  # identifier -> first name with it
+    seeker = Seeker(sought)
+    for name in names:
+        for value in seeker.in_text(name):
+            first.setdefault(value, name)
+    if first:
+        drop_common(sought, [])
+    return [
+        Problem(
+            "name_kept",
+            f"the name {name!r} contains the {sought.sought[value]} of this machine",
+            "names without it, because identifiers.names: keep writes them into all results",
+            "set identifiers.names to pseudonyms, or rename it",
+        )
+        for value, name in first.items()
+        if value in sought.sought
+    ]
 
 
 def _members(path: Path) -> list[Path]:

@@ -61,24 +61,32 @@ def entries(
     annotations = _by_name(masks_folder)
     for path in image_paths:
         name = _name(path, folder)
+        case = name.replace("/", "_")
         match = pattern.search(path.relative_to(folder).as_posix())
+        patient = (match and match[1]) or ""
+        if not patient:
+            value = f"source.patient_pattern {patient_pattern!r} does not match this name"
+            wrong = error("patient_missing", value, "a pattern that matches every name", HINT)
+            yield wrong.at(str(path), case=case)
         try:
-            if not (match and match[1]):
-                value = f"source.patient_pattern {patient_pattern!r} does not match this name"
-                raise error("patient_missing", value, "a pattern that matches every name", HINT)
-            yield Entry(
-                case=name.replace("/", "_"),
-                patient=match[1],
-                image=path,
-                annotation=root / annotation_file
+            annotation = (
+                root / annotation_file
                 if annotation_file
-                else _the_only(annotations.get(name, []), masks_folder / name),
+                else _the_only(annotations.get(name, []), masks_folder / name)
+            )
+        except DataError as wrong:
+            yield wrong.at(str(path), case=case)
+            continue
+        if patient:
+            yield Entry(
+                case=case,
+                patient=patient,
+                image=path,
+                annotation=annotation,
                 origin=str(path),
                 form=form,
                 plane=plane,
             )
-        except DataError as wrong:
-            yield wrong.at(str(path))
     if not annotation_file:
         unused = set(annotations) - {_name(path, folder) for path in image_paths}
         unused_paths = [masks_folder / name for name in unused]
