@@ -241,6 +241,22 @@ def test_cheng_a_slice_missing_from_planes_tsv_is_one_problem(tmp_path):
     ]
 
 
+def in_a_spreadsheet(text, delimiter):
+    """A table as a spreadsheet saves it as CSV."""
+    text = text.replace(delimiter, ";").replace("\n", "\r\n")
+    return (text + ";;\r\n").encode("utf-8-sig")
+
+
+@pytest.mark.parametrize("name", ["cheng_mat", "brats20"])
+def test_tables_of_a_data_set_saved_again_by_a_spreadsheet_are_read_the_same(tmp_path, name):
+    expected = entries_of(name, tmp_path)
+    for table in [*tmp_path.rglob("planes.tsv"), *tmp_path.rglob("name_mapping.csv")]:
+        delimiter = "\t" if table.suffix == ".tsv" else ","
+        table.write_bytes(in_a_spreadsheet(table.read_text(), delimiter))
+    module = registry.entry("sources", SETS[name][0])
+    assert repr(list(module.entries(data_dir=str(tmp_path)))) == repr(expected)
+
+
 @pytest.mark.parametrize(
     "content, code",
     [("case\tview\n1\taxial\n", "table_columns"), ("case\tplane\n1\ttop\n", "plane_unknown")],
