@@ -12,7 +12,7 @@ from tumorseg.core.files import write_table
 from tumorseg.core.problems import print_problems
 from tumorseg.data.listing import excluded_names
 from tumorseg.data.settings import SourceSettings
-from tumorseg.privacy import source_names
+from tumorseg.privacy.kept_names import kept_problems
 from tumorseg.privacy.local import local_only
 from tumorseg.reporting.shown_cases import chosen_cases
 
@@ -52,7 +52,7 @@ def main(
         *all_slices.problems(slices, checked.fingerprints, fold_count, strip_method),
     ]
     if names == "keep" and len(slices):
-        problems += source_names.kept_problems([*slices["case"], *slices["patient"]])
+        problems += kept_problems([*slices["case"], *slices["patient"]])
     problems.sort(key=lambda problem: problem.severity != "error")  # stable
     table = pd.DataFrame(map(asdict, problems), columns=COLUMNS)
     local = local_only(folder)

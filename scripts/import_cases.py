@@ -18,7 +18,8 @@ from tumorseg.data.cohort import Cohort
 from tumorseg.data.listing import excluded_names
 from tumorseg.data.settings import SourceSettings
 from tumorseg.data.storing import store_case, summary
-from tumorseg.privacy import pseudonyms, source_names
+from tumorseg.privacy import pseudonyms
+from tumorseg.privacy.kept_names import kept_problems
 from tumorseg.privacy.local import local_only
 
 NAMES = ["case", "patient", "source_case", "source_patient", "image", "annotation"]
@@ -78,12 +79,11 @@ def main(
                     sources.append((name, patient, case.case, case.patient, *files))
                     yield case, name, patient, work
 
-        rows = list(by_threads(store_case, checked_cases(), cores))
+        table = pd.DataFrame(list(by_threads(store_case, checked_cases(), cores)))
         problems += cohort.final_problems(config["folds"]["count"], f"source {source['kind']}")
         if names == "keep":
-            problems += source_names.kept_problems(str(n) for row in sources for n in row[:2])
+            problems += kept_problems(str(name) for row in sources for name in row[:2])
         stop_on_errors(problems)
-        table = pd.DataFrame(rows)
         if table["case"].duplicated().any():
             raise UserError("two cases have the same pseudonym; set another identifiers.key_file")
         for target in targets:

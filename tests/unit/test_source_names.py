@@ -22,6 +22,7 @@ from tumorseg.data.listing import listed
 from tumorseg.data.reading import read
 from tumorseg.privacy import identifiers, source_names
 from tumorseg.privacy.header_text import header_texts
+from tumorseg.privacy.kept_names import kept_problems
 
 
 def entry(root: Path, patient="OKONJO^BRIGA", case="slice-77x", stem="OKONJOB_03") -> Entry:
@@ -101,11 +102,11 @@ def test_user_machine_and_key_stay_secret_in_kept_names(tmp_path, monkeypatch, w
 
 def test_a_kept_name_with_the_users_name_is_an_error_of_the_check_and_of_the_import(monkeypatch):
     monkeypatch.setenv("LOGNAME", "zqxuser")
-    problems = source_names.kept_problems(["a01", "ZQXUSER_02", "zqxuser_03"])
+    problems = kept_problems(["a01", "ZQXUSER_02", "zqxuser_03"])
     assert [(problem.code, problem.severity) for problem in problems] == [("name_kept", "error")]
     assert "'ZQXUSER_02' contains the user name of this machine" in problems[0].line()
     monkeypatch.setenv("LOGNAME", "median")  # a word that the software writes itself
-    assert source_names.kept_problems(["median_02"]) == []
+    assert kept_problems(["median_02"]) == []
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tumorseg.core.cases import Entry
 from tumorseg.core.places import SCRIPTS
-from tumorseg.core.problems import Problem
 from tumorseg.privacy import identifiers
 from tumorseg.privacy.header_text import header_texts
 from tumorseg.privacy.identifiers import Identifiers, Seeker
@@ -67,31 +66,6 @@ def of_machine() -> Identifiers:
     found.add(identifiers.USER, [getpass.getuser(), home.name, str(home)])
     found.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
     return found
-
-
-def kept_problems(names: Iterable[str]) -> list[Problem]:
-    """An error for each identifier of the user or the machine in names that results would keep.
-
-    The search for names would stop the run for it at its very end.
-    """
-    sought = of_machine()
-    first: dict[str, str] = {}  # identifier -> first name with it
-    seeker = Seeker(sought)
-    for name in names:
-        for value in seeker.in_text(name):
-            first.setdefault(value, name)
-    if first:
-        drop_common(sought, [])
-    return [
-        Problem(
-            "name_kept",
-            f"the name {name!r} contains the {sought.sought[value]} of this machine",
-            "names without it, because identifiers.names: keep writes them into all results",
-            "set identifiers.names to pseudonyms, or rename it",
-        )
-        for value, name in first.items()
-        if value in sought.sought
-    ]
 
 
 def _members(path: Path) -> list[Path]:
