@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import layouts
+import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
@@ -319,6 +320,25 @@ def test_lgg_reads_only_one_of_the_two_copies_in_kaggles_archive(tmp_path):
 def test_labels_mean_what_the_data_set_defines_unless_configured(tmp_path, name, labels, pixels):
     options = {"labels": labels} if labels else {}
     assert tumour_pixels(name, tmp_path, planes=["axial"], **options) == [pixels, pixels]
+
+
+@pytest.mark.parametrize("stored", [np.float32, np.float64, np.int32])
+@pytest.mark.parametrize("name", ["brats18", "msd_brain", "kits19"])
+def test_volumes_and_labels_may_be_stored_as_any_kind_of_number(tmp_path, name, stored):
+    """Mirrors and tools that save a set again change the type of its numbers."""
+    options = {"planes": ["axial"]}
+    entry = entries_of(name, tmp_path)[0]
+    expected, _ = reading.cases_of(entry, options)
+    for path in (entry.image, entry.annotation):
+        volume = nib.load(path)
+        array = np.asarray(volume.dataobj).astype(stored)
+        nib.save(nib.Nifti1Image(array, volume.affine), path)
+    cases, problems = reading.cases_of(entry, options)
+    assert problems == []
+    for case, before in zip(cases, expected, strict=True):
+        assert np.array_equal(case.mask, before.mask)
+        assert np.array_equal(case.image, before.image)
+        assert case.spacing_mm == before.spacing_mm
 
 
 def test_picai_grades_count_as_tumour_and_negatives_stay(tmp_path):
