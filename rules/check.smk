@@ -22,5 +22,6 @@ rule check:
         accept_harm=lookup(within=config, dpath="skull_strip/accept_harm"),
         experiment=lookup(within=config, dpath="experiment"),
         folder=LOCAL,
+        names=lookup(within=config, dpath="identifiers/names"),
     script:
         "../scripts/check.py"

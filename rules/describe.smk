@@ -47,5 +47,6 @@ rule describe:
     params:
         code=code("describe.py"),
         tolerances_px=lookup(within=config, dpath="measure/tolerances_px"),
+        excluded=len(config["source"]["exclude"]),
     script:
         "../scripts/describe.py"

@@ -6,11 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from tumorseg.checking import all_slices, each_slice
-from tumorseg.checking.page import FIELDS, SHEET, write_page
+from tumorseg.checking.page import COLUMNS, SHEET, write_page
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
 from tumorseg.core.problems import print_problems
+from tumorseg.data.listing import excluded_names
 from tumorseg.data.settings import SourceSettings
+from tumorseg.privacy.kept_names import kept_problems
 from tumorseg.privacy.local import local_only
 from tumorseg.reporting.shown_cases import chosen_cases
 
@@ -25,6 +27,7 @@ def main(
     accept_harm: bool,
     experiment: str,
     folder: str,
+    names: str = "pseudonyms",
     cores: int = 1,
 ) -> None:
     """Writes check.html and check.tsv into `folder`.
@@ -38,6 +41,7 @@ def main(
         accept_harm: whether it may remove tumours.
         experiment: name of the experiment, for the page's heading.
         folder: a local folder, marked LOCAL_ONLY.txt.
+        names: "pseudonyms" or "keep" (config key identifiers.names).
         cores: number of threads that read.
 
     Raises:
@@ -49,21 +53,25 @@ def main(
         *checked.problems,
         *all_slices.problems(slices, checked.fingerprints, fold_count, strip_method, accept_harm),
     ]
+    if names == "keep" and len(slices):
+        problems += kept_problems([*slices["case"], *slices["patient"]])
     problems.sort(key=lambda problem: problem.severity != "error")  # stable
-    table = pd.DataFrame(map(asdict, problems), columns=FIELDS)
+    table = pd.DataFrame(map(asdict, problems), columns=COLUMNS)
     local = local_only(folder)
     write_table(table, local / "check.tsv")
-    names = chosen_cases(slices, SHEET) if len(slices) else []
-    sheet = each_slice.read_again(checked, source, seed, names)
+    chosen = chosen_cases(slices, SHEET) if len(slices) else []
+    sheet = each_slice.read_again(checked, source, seed, chosen)
     shown = table.copy()
     for root in {Path(data_dir).expanduser(), Path(data_dir).expanduser().resolve()}:
         for name in ("file", "value"):  # shorter on the page; check.tsv has full paths
             shown[name] = shown[name].str.replace(f"{root}/", "", regex=False)
     page = local / "check.html"
-    write_page(page, f"Data check: {experiment}", shown, slices, names, sheet)
+    excluded = list(excluded_names(source).values())
+    write_page(page, f"Data check: {experiment}", shown, slices, chosen, sheet, excluded)
     errors = print_problems(problems, str(page))
     warnings = len(problems) - errors
-    summary = f"{len(slices)} slices read: {errors} errors, {warnings} warnings; see {page}"
+    out = f", {len(excluded)} cases left out (source.exclude)" if excluded else ""
+    summary = f"{len(slices)} slices read{out}: {errors} errors, {warnings} warnings; see {page}"
     if errors:
         raise UserError(summary)
     print(summary)

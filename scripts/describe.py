@@ -22,6 +22,7 @@ def main(
     tables: list[str],
     pages: list[str],
     tolerances_px: list[float],
+    excluded: int = 0,
 ) -> None:
     """Writes the tables run, cost (by stage), loss_cost and conventions (of the metrics).
 
@@ -33,11 +34,12 @@ def main(
         tables: paths of the TSV files, each named after its table.
         pages: paths of the HTML pages, each named after its table.
         tolerances_px: tolerances of the surface Dice, as they were measured.
+        excluded: number of cases that the user took out (source.exclude).
     """
     trainings: list[TrainingRecord] = [
         yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files
     ]
-    facts = run_table(read_table(cases_table), read_table(folds_table), trainings)
+    facts = run_table(read_table(cases_table), read_table(folds_table), trainings, excluded)
     built = {
         "run": pd.concat([facts, provenance([cases_table, folds_table], trainings)]),
         "cost": stage_cost(benchmarks, trainings),

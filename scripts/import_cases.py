@@ -8,18 +8,19 @@ from typing import Any
 
 import pandas as pd
 
-from tumorseg.core.cases import PLANES, Case
+from tumorseg.core.cases import Case
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
 from tumorseg.core.parallel import by_threads
 from tumorseg.core.problems import Problem, stop_on_errors
 from tumorseg.data import reading
 from tumorseg.data.cohort import Cohort
+from tumorseg.data.listing import excluded_names
 from tumorseg.data.settings import SourceSettings
-from tumorseg.data.storing import store_case
+from tumorseg.data.storing import store_case, summary
 from tumorseg.privacy import pseudonyms
+from tumorseg.privacy.kept_names import kept_problems
 from tumorseg.privacy.local import local_only
-from tumorseg.privacy.pseudonyms import IdentifierSettings
 
 NAMES = ["case", "patient", "source_case", "source_patient", "image", "annotation"]
 
@@ -29,7 +30,7 @@ def main(
     source: SourceSettings,
     data_dir: str,
     seed: int,
-    identifiers: IdentifierSettings,
+    identifiers: pseudonyms.IdentifierSettings,
     local_dir: str,
     config: dict[str, Any],
     cases_table: str,
@@ -42,8 +43,7 @@ def main(
 
     Args:
         source, data_dir: the config's `source`; the folder of the data.
-        seed: of cases that the source makes itself.
-        identifiers: the config's `identifiers`.
+        seed, identifiers: of cases that the source makes itself; the config's `identifiers`.
         local_dir: gets names.tsv, the image and names of each pseudonym.
         config: the whole config; only the number of folds is used, to check the number of patients.
         cases_table: written; cases_dir, annotations_dir, true_brain_dir: folders, written.
@@ -79,10 +79,11 @@ def main(
                     sources.append((name, patient, case.case, case.patient, *files))
                     yield case, name, patient, work
 
-        rows = list(by_threads(store_case, checked_cases(), cores))
+        table = pd.DataFrame(list(by_threads(store_case, checked_cases(), cores)))
         problems += cohort.final_problems(config["folds"]["count"], f"source {source['kind']}")
+        if names == "keep":
+            problems += kept_problems(str(name) for row in sources for name in row[:2])
         stop_on_errors(problems)
-        table = pd.DataFrame(rows)
         if table["case"].duplicated().any():
             raise UserError("two cases have the same pseudonym; set another identifiers.key_file")
         for target in targets:
@@ -90,8 +91,7 @@ def main(
             (work / target.name).replace(target)
         write_table(pd.DataFrame(sources, columns=NAMES), local / "names.tsv")
         write_table(table, cases_table)
-    of_planes = ", ".join(f"{(table['plane'] == plane).sum()} {plane}" for plane in PLANES)
-    print(f"imported {len(table)} cases of {table['patient'].nunique()} patients: {of_planes}")
+    print(summary(table, len(excluded_names(source))))
 
 
 if "snakemake" in globals():

@@ -8,7 +8,7 @@ import pandas as pd
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
-from tumorseg.data.reading import listed
+from tumorseg.data.listing import listed
 from tumorseg.data.settings import SourceSettings
 from tumorseg.privacy import pseudonyms, source_names
 from tumorseg.privacy.identifiers import Seeker
@@ -50,7 +50,8 @@ def main(
     options: dict[str, Any] = dict(source)
     module = registry.entry("sources", options.pop("kind"))
     made = hasattr(module, "cases")  # the source makes its cases; there are no real patients
-    entries, _ = listed(source, data_dir)
+    found = listed(source, data_dir)
+    entries = [*found.entries, *found.excluded]
     files = [] if made else module.files(data_dir=data_dir, **options)
     local = local_only(local_dir)
     key = pseudonyms.key_text(names, key_file, local.parent)

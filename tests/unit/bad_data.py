@@ -177,10 +177,13 @@ class Data:
         pattern = {"patient_pattern": "(.*)\\.", "plane": "axial"}
         self.source = {"kind": "folder"} | pattern
 
-    def finish(self) -> None:
+    def table(self, delimiter: str = "\t") -> str:
         names = list(self.rows[0])
-        lines = ["\t".join(names), *("\t".join(row[name] for name in names) for row in self.rows)]
-        text = self.text if self.text is not None else ("\n".join(lines) + "\n").encode()
+        lines = [names, *([row[name] for name in names] for row in self.rows)]
+        return "".join(delimiter.join(line) + "\n" for line in lines)
+
+    def finish(self) -> None:
+        text = self.text if self.text is not None else self.table().encode()
         if not (self.folder / "cases.tsv").exists():
             self.path("cases.tsv").write_bytes(text)
 
@@ -852,24 +855,60 @@ def _(data: Data) -> None:
 
 @good("table with a byte order mark and Windows line ends")
 def _(data: Data) -> None:
-    names = list(data.rows[0])
-    lines = ["\t".join(names), *("\t".join(row[name] for name in names) for row in data.rows)]
-    data.text = b"\xef\xbb\xbf" + "\r\n".join([*lines, ""]).encode()
+    data.text = data.table().replace("\n", "\r\n").encode("utf-8-sig")
 
 
-@bad("table with commas between the columns", "table_unreadable")
+@good("table with commas between the columns")
 def _(data: Data) -> None:
-    data.text = b"case,image,annotation,patient,plane\na01,images/a01.png,masks/a01.png,p,axial\n"
+    data.text = data.table(",").encode()
 
 
-@bad("table in UTF-16, as Excel's Unicode text", "table_encoding")
+@good("CSV of a spreadsheet: semicolons, byte order mark, decimal commas, an empty last row")
 def _(data: Data) -> None:
-    data.text = "case\timage\tannotation\tpatient\tplane\n".encode("utf-16")
+    text = data.table(";").replace("0.5", "0,5").replace("\n", "\r\n") + ";;;;;\r\n"
+    data.text = text.encode("utf-8-sig")
 
 
-@bad("table in Latin-1 with an umlaut", "table_encoding")
+@good("table in UTF-16, as Excel's Unicode text")
 def _(data: Data) -> None:
-    data.text = "case\timage\tannotation\tpatient\nM\xfcller\ta\tb\tc\n".encode("latin-1")
+    data.text = data.table().encode("utf-16")
+
+
+@good("table with blank lines and rows of tabs")
+def _(data: Data) -> None:
+    lines = data.table().splitlines()
+    data.text = "\n".join([*lines[:3], "", *lines[3:], "\t" * 5, "\t" * 5, "", ""]).encode()
+
+
+@good("column names in capitals")
+def _(data: Data) -> None:
+    data.rows = [{name.upper(): cell for name, cell in row.items()} for row in data.rows]
+
+
+@bad("table in Windows-1252 with an umlaut", "table_encoding", "warning")
+def _(data: Data) -> None:
+    data.set(3, patient="M\xfcller")
+    data.text = data.table().encode("cp1252")
+
+
+@bad("table in an encoding that cannot be told", "table_encoding")
+def _(data: Data) -> None:
+    data.text = data.table().encode("utf-16-le")  # without the mark that says so
+
+
+@bad("workbook of a spreadsheet program", "table_unreadable")
+def _(data: Data) -> None:
+    data.text = b"PK\x03\x04" + bytes(60)
+
+
+@bad("quotation mark that is not closed", "table_unreadable")
+def _(data: Data) -> None:
+    data.set(3, patient='"anon-3')
+
+
+@bad("two columns of the same name", "table_columns")
+def _(data: Data) -> None:
+    data.text = data.table().replace("plane", "patient", 1).encode()
 
 
 @bad("table with only a header", "table_empty")
@@ -927,6 +966,11 @@ def _(data: Data) -> None:
 @bad("no patient", "patient_missing")
 def _(data: Data) -> None:
     data.set(3, patient="")
+
+
+@bad("patient #N/A (or unknown, none, -, ?, #REF!)", "patient_missing")
+def _(data: Data) -> None:
+    data.set(3, patient="#N/A")
 
 
 @bad("two cases with the same name", "case_repeated")
@@ -1092,10 +1136,61 @@ def _(data: Data) -> None:
     data.image(3, np.minimum(255, larger * 1.1 + 8).astype(np.uint8))
 
 
+@bad("patients 001 and 1 (a spreadsheet ate the zeros)", "patient_similar")
+def _(data: Data) -> None:
+    data.set(3, patient="001")
+    data.set(4, patient="1")
+
+
+@bad("patients anon-3 and Anon_3", "patient_similar")
+def _(data: Data) -> None:
+    data.set(4, patient="Anon_3")
+
+
+@bad(
+    "patients 7 and 7.0, with source.patients_similar: accept",
+    "patient_similar",
+    "warning",
+)
+def _(data: Data) -> None:
+    data.set(3, patient="7")
+    data.set(4, patient="7.0")
+    data.source["patients_similar"] = "accept"
+
+
+@good("patients 1, 11, 101, p1 and p10")
+def _(data: Data) -> None:
+    for number, name in enumerate(("1", "11", "101", "p1", "p10"), start=1):
+        data.set(number, patient=name)
+
+
+@bad("tumour types Glioma and glioma", "tumour_type_similar", "warning")
+def _(data: Data) -> None:
+    for number in range(1, PATIENTS + 1):
+        data.set(number, tumour_type="glioma" if number % 2 else "Glioma")
+
+
 @bad("patient MR12 and patient MR12b", "patient_similar", "warning")
 def _(data: Data) -> None:
     data.set(3, patient="MR12")
     data.set(4, patient="MR12b")
+
+
+@bad("name in source.exclude that is no case", "exclude_unknown")
+def _(data: Data) -> None:
+    data.source["exclude"] = ["a1"]
+
+
+@good("bad image and bad row, taken out with source.exclude")
+def _(data: Data) -> None:
+    data.image(3, head(3)).write_bytes(b"")
+    data.set(2, patient="?", image="none.png")
+    data.source |= {"exclude": ["a02", "a03"]}
+    data.rows += [data.rows[0] | {"case": name, "patient": name} for name in ("b1", "b2")]
+    for number, row in enumerate(data.rows[-2:], start=20):
+        data.image(number, head(number))
+        data.mask(number, tumour(number) * 255)
+        row |= {"image": f"images/a{number}.png", "annotation": f"masks/a{number}.png"}
 
 
 @bad("six patients for five folds", "patients_too_few")

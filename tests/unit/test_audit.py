@@ -189,6 +189,14 @@ def test_a_wrong_mean_in_our_own_table_is_found():
     assert list(faults["check"]) == ["follows from its rows"]
 
 
+def test_a_spreadsheets_csv_with_decimal_commas_is_read_as_its_tsv(tmp_path):
+    text = "loss\tdice\tiou\nfocal\t0.90\t0.60\n"
+    expected = read(write(tmp_path / "t.tsv", text))[0].tables[0]
+    semicolons = "\ufeff" + text.replace("\t", ";").replace(".", ",") + ";;\n"
+    (found,) = read(write(tmp_path / "t.csv", semicolons))[0].tables
+    assert [dict(row.numbers) for row in found.rows] == [dict(row.numbers) for row in expected.rows]
+
+
 def test_a_csv_with_other_column_names_and_fractions_is_read(tmp_path):
     text = "Model,F1-Score,PPV,Sensitivity (Recall),note\nours,0.83,.646,0.745,best\n"
     source, notes = read(write(tmp_path / "theirs.csv", text))

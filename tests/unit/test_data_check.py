@@ -1,9 +1,13 @@
 """The data check reports every problem once, with its code, file and row."""
 
+import html
+import re
+
 import bad_data
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from chromium import browser
 
 import check
@@ -59,10 +63,36 @@ def many_faults(data):
 
 def test_all_problems_are_reported_together_errors_first_after_the_page_is_written(tmp_path):
     message, table, page = checked(many_faults, tmp_path)
-    assert message.startswith("4 slices read: 6 errors, ") and str(page) in message
-    assert list(table["severity"]).index("warning") == 6 == (table["severity"] == "error").sum()
+    assert message.startswith("4 slices read: 5 errors, ") and str(page) in message
+    assert list(table["severity"]).index("warning") == 5 == (table["severity"] == "error").sum()
     assert set(table["code"]) >= {"image_missing", "annotation_empty", "patient_shared_image"}
     assert (tmp_path / "local/LOCAL_ONLY.txt").exists() and page.exists()
+
+
+def test_the_page_lists_the_cases_with_errors_and_with_warnings_as_settings_to_copy(tmp_path):
+    def faults(data):
+        data.set(3, case="007", patient="")
+        data.set(4, image="images/none.png", case="no")
+        data.annotate(5, b"{")
+        data.image(6, np.zeros((bad_data.SIDE, bad_data.SIDE), np.uint8))
+        data.source["exclude"] = ["a08"]
+
+    message, table, page = checked(faults, tmp_path)
+    assert message.startswith("4 slices read, 1 cases left out (source.exclude): 3 errors")
+    text = html.unescape(page.read_text(encoding="utf-8"))
+    lists = [yaml.safe_load(part) for part in re.findall("<pre>(.*?)</pre>", text, re.DOTALL)]
+    assert lists == [
+        {"source": {"exclude": ["a08", "007", "no", "a05"]}},
+        {"source": {"exclude": ["a08", "a06"]}},
+    ]
+    assert set(table.loc[table["severity"] == "error", "case"]) == {"007", "no", "a05"}
+
+    def repaired(data):
+        faults(data)
+        data.source["exclude"] = lists[0]["source"]["exclude"]
+
+    message, table, _ = checked(repaired, tmp_path / "again", fold_count=2)
+    assert message == "" and "error" not in set(table["severity"])
 
 
 def test_valid_data_pass_and_get_a_page(tmp_path):

@@ -89,6 +89,13 @@ def test_a_name_that_the_pattern_does_not_match_is_reported_and_the_others_are_r
     assert problem.line().startswith(f"{data}/images/odd.png: ")
 
 
+def test_patients_of_a_pattern_that_are_spelled_alike_or_unknown_are_errors(data):
+    for number, name in enumerate(("Bob_2", "unknown_1"), start=9):
+        draw(data / f"images/{name}.png", number)
+        draw(data / f"masks/{name}.png", number, mask=True)
+    assert sorted(codes(read(data)[1])) == ["patient_missing", "patient_similar"]
+
+
 def test_missing_unused_and_ambiguous_masks_are_reported(data):
     (data / "masks/ann_1.png").unlink()
     draw(data / "masks/bob_1.tif", 0, mask=True)

@@ -308,6 +308,14 @@ def test_images_that_differ_only_in_their_suffix_get_different_results(tmp_path)
     assert [image.stem for image in new_images.find(tmp_path)[0]] == ["a_png", "a_tif", "b"]
 
 
+def test_a_table_may_be_the_csv_of_a_spreadsheet(tmp_path):
+    write_png(tmp_path / "x/one.png", made_slice())
+    table = tmp_path / "mine.csv"
+    for text in ("\ufeffImage;age\r\nx/one.png;3\r\n;\r\n", "image\nx/one.png\n\n"):
+        table.write_bytes(text.encode())
+        assert names(table) == (["x/one.png"], {})
+
+
 def test_a_table_may_only_name_images_inside_its_folder(tmp_path):
     write_png(tmp_path / "x/one.png", made_slice())
     table = tmp_path / "mine.tsv"

@@ -181,6 +181,16 @@ def test_results_contain_only_pseudonyms_and_names_tsv_explains_them(tmp_path):
     assert stat.S_IMODE((tmp_path / "local" / KEY_FILE).stat().st_mode) == 0o600
 
 
+def test_excluded_cases_are_left_out_and_counted_but_not_named(tmp_path, capsys):
+    data = make(tmp_path / "data")
+    (data / "LOUD3.png").unlink()
+    out = run(data, tmp_path, exclude=["SMITH3", "smith4"])
+    printed = capsys.readouterr().out
+    assert "imported 22 cases of 8 patients" in printed
+    assert "; 2 cases left out (source.exclude)" in printed and "SMITH" not in printed
+    assert len(read_table(out / "cases.tsv")) == 22
+
+
 def test_keep_writes_the_names_and_makes_no_key(tmp_path):
     out = run(make(tmp_path / "data"), tmp_path, names="keep")
     cases = read_table(out / "cases.tsv")

@@ -62,6 +62,9 @@ def test_the_run_table_shows_data_tuned_settings_and_failures(trainings):
     )
     shown = facts(run_table(cases, folds, trainings))
     assert shown["patients"] == "2"
+    assert "cases left out (source.exclude)" not in shown
+    left_out = facts(run_table(cases, folds, trainings, excluded=4))
+    assert left_out["cases left out (source.exclude)"] == "4"
     assert shown["planes"] == "2 axial, 1 coronal"
     assert shown["cases with a known pixel spacing"] == "2"
     assert shown["train cases a fold"] == "2 to 2"

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import layouts
 import nibabel
 import numpy as np
 import pandas as pd
@@ -10,13 +11,18 @@ import pydicom
 import pytest
 from PIL import Image, PngImagePlugin
 from pydicom.data import get_testdata_file
+from test_sources import SETS
 
 import seek_names
+from tumorseg.core import registry
 from tumorseg.core.cases import Entry
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
+from tumorseg.data.listing import listed
+from tumorseg.data.reading import read
 from tumorseg.privacy import identifiers, source_names
 from tumorseg.privacy.header_text import header_texts
+from tumorseg.privacy.kept_names import kept_problems
 
 
 def entry(root: Path, patient="OKONJO^BRIGA", case="slice-77x", stem="OKONJOB_03") -> Entry:
@@ -66,6 +72,60 @@ def test_kept_names_are_left_out_and_files_named_like_them(tmp_path):
     sought = gathered(tmp_path, keep=True, case="OKONJOB_03")
     assert not {"okonjo^briga", "okonjob_03", "okonjob_03.png"} & sought.keys()
     assert {"kowalski", "ward7b"} <= sought.keys()
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ["TCGA_CS_4941_19960909_1", "OKONJOB_03-Ward7B", "seen by Kowalski", "okonjob 03 ward7b"],
+)
+def test_what_occurs_in_a_kept_name_in_any_spelling_is_no_secret(tmp_path, kept):
+    """A folder TCGA_CS_4941_19960909 with the case TCGA_CS_4941_19960909_1 stopped every run."""
+    given = entry(tmp_path / "TCGA-CS-4941_19960909", case=kept, patient="TCGA_CS_4941")
+    found = source_names.gather([given], [], str(tmp_path), keep=True)
+    results = f"{kept} TCGA_CS_4941 results/cases/{kept}.png {kept}-axial-003"
+    assert identifiers.Seeker(found).in_text(results) == set()
+    secret = identifiers.Seeker(found).in_text("okonjob_03.png kowalski ward7b hofer")
+    assert "hofer" in secret
+
+
+@pytest.mark.parametrize("where", ["user", "host", "key"])
+def test_user_machine_and_key_stay_secret_in_kept_names(tmp_path, monkeypatch, where):
+    monkeypatch.setenv("LOGNAME", "zqxuser")
+    monkeypatch.setattr("socket.gethostname", lambda: "zqxhost")
+    word = {"user": "zqxuser", "host": "zqxhost", "key": "ab" * 32}[where]
+    data = tmp_path / "zqxuser" / "data"
+    given = entry(data, case=f"{word}_1", patient=word)
+    found = source_names.gather([given], [], str(data), keep=True, key="ab" * 32)
+    assert found.sought[word] in identifiers.PERSONAL
+    assert identifiers.Seeker(found).in_text(f"cases/{word}_1.png") == {word}
+
+
+def test_a_kept_name_with_the_users_name_is_an_error_of_the_check_and_of_the_import(monkeypatch):
+    monkeypatch.setenv("LOGNAME", "zqxuser")
+    problems = kept_problems(["a01", "ZQXUSER_02", "zqxuser_03"])
+    assert [(problem.code, problem.severity) for problem in problems] == [("name_kept", "error")]
+    assert "'ZQXUSER_02' contains the user name of this machine" in problems[0].line()
+    monkeypatch.setenv("LOGNAME", "median")  # a word that the software writes itself
+    assert kept_problems(["median_02"]) == []
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_no_kept_name_of_a_public_data_set_is_sought(tmp_path, name):
+    """What `seek_names` would find at the end of a run is found here."""
+    getattr(layouts, name)(tmp_path / "data")
+    source, options, _ = SETS[name]
+    settings = {"kind": source} | options
+    found = listed(settings, str(tmp_path / "data"))
+    module = registry.entry("sources", source)
+    files = module.files(data_dir=str(tmp_path / "data"), **options)
+    sought = source_names.gather(found.entries, files, str(tmp_path / "data"), keep=True)
+    source_names.drop_common(sought, [])
+    seeker = identifiers.Seeker(sought)
+    cases = [case for item in read(settings, str(tmp_path / "data"), 1) for case in item.cases]
+    assert cases
+    for case in cases:
+        text = f"{case.case}\t{case.patient}\nresults/cases/{case.case}.png {case.tumour_type}"
+        assert seeker.in_text(text) == set()
 
 
 def test_header_texts_of_dicom_include_names_dates_and_uids_except_the_standards():

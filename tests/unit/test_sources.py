@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import layouts
+import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
@@ -268,6 +269,22 @@ def test_cheng_a_slice_missing_from_planes_tsv_is_one_problem(tmp_path):
     ]
 
 
+def in_a_spreadsheet(text, delimiter):
+    """A table as a spreadsheet saves it as CSV."""
+    text = text.replace(delimiter, ";").replace("\n", "\r\n")
+    return (text + ";;\r\n").encode("utf-8-sig")
+
+
+@pytest.mark.parametrize("name", ["cheng_mat", "brats20"])
+def test_tables_of_a_data_set_saved_again_by_a_spreadsheet_are_read_the_same(tmp_path, name):
+    expected = entries_of(name, tmp_path)
+    for table in [*tmp_path.rglob("planes.tsv"), *tmp_path.rglob("name_mapping.csv")]:
+        delimiter = "\t" if table.suffix == ".tsv" else ","
+        table.write_bytes(in_a_spreadsheet(table.read_text(), delimiter))
+    module = registry.entry("sources", SETS[name][0])
+    assert repr(list(module.entries(data_dir=str(tmp_path)))) == repr(expected)
+
+
 @pytest.mark.parametrize(
     "content, code",
     [("case\tview\n1\taxial\n", "table_columns"), ("case\tplane\n1\ttop\n", "plane_unknown")],
@@ -337,6 +354,25 @@ def test_lgg_reads_only_one_of_the_two_copies_in_kaggles_archive(tmp_path):
 def test_labels_mean_what_the_data_set_defines_unless_configured(tmp_path, name, labels, pixels):
     options = {"labels": labels} if labels else {}
     assert tumour_pixels(name, tmp_path, planes=["axial"], **options) == [pixels, pixels]
+
+
+@pytest.mark.parametrize("stored", [np.float32, np.float64, np.int32])
+@pytest.mark.parametrize("name", ["brats18", "msd_brain", "kits19"])
+def test_volumes_and_labels_may_be_stored_as_any_kind_of_number(tmp_path, name, stored):
+    """Mirrors and tools that save a set again change the type of its numbers."""
+    options = {"planes": ["axial"]}
+    entry = entries_of(name, tmp_path)[0]
+    expected, _ = reading.cases_of(entry, options)
+    for path in (entry.image, entry.annotation):
+        volume = nib.load(path)
+        array = np.asarray(volume.dataobj).astype(stored)
+        nib.save(nib.Nifti1Image(array, volume.affine), path)
+    cases, problems = reading.cases_of(entry, options)
+    assert problems == []
+    for case, before in zip(cases, expected, strict=True):
+        assert np.array_equal(case.mask, before.mask)
+        assert np.array_equal(case.image, before.image)
+        assert case.spacing_mm == before.spacing_mm
 
 
 def test_picai_grades_count_as_tumour_and_negatives_stay(tmp_path):

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tumorseg.core import user_tables
 from tumorseg.core.problems import Problem
+from tumorseg.core.spelling import spelling
 from tumorseg.data import reading
 from tumorseg.data.cohort import Cohort
 from tumorseg.sources import table
@@ -301,9 +303,11 @@ def test_all_problems_are_reported_together(data):
     (data / "3.json").unlink()
     (data / "1.png").write_bytes(b"")
     _, problems = read(data)
-    assert [(p.row, p.code) for p in sorted(problems, key=lambda p: p.row)] == [
+    assert sorted((problem.row, problem.code) for problem in problems) == [
         (1, "image_empty"),
+        (2, "case_repeated"),
         (2, "path_absolute"),
+        (2, "plane_unknown"),
         (3, "annotation_missing"),
     ]
 
@@ -348,23 +352,28 @@ def patient_column_twice(folder):
     (folder / "cases.tsv").write_text(text.replace("plane", "patient"))
 
 
-def commas(folder):
-    text = (folder / "cases.tsv").read_text()
-    (folder / "cases.tsv").write_text(text.replace("\t", ","))
-
-
-def latin_1(folder):
-    text = (folder / "cases.tsv").read_text().replace("\tb\t", "\tMüller\t")
-    (folder / "cases.tsv").write_text(text, encoding="latin-1")
-
-
-def utf_16(folder):
-    text = (folder / "cases.tsv").read_text()
-    (folder / "cases.tsv").write_text(text, encoding="utf-16")
-
-
 def binary_table(folder):
     (folder / "cases.tsv").write_bytes(bytes(range(128, 256)))
+
+
+def zeros(folder):
+    text = (folder / "cases.tsv").read_text()
+    (folder / "cases.tsv").write_text(text, encoding="utf-16-le")  # without its mark
+
+
+def workbook(folder):
+    (folder / "cases.tsv").write_bytes(b"PK\x03\x04" + bytes(100))
+
+
+def text_after_a_quote(folder):
+    text = (folder / "cases.tsv").read_text()
+    (folder / "cases.tsv").write_text(text.replace("2.png", '"2"png'))
+
+
+def column_twice_in_capitals(folder):
+    text = (folder / "cases.tsv").read_text()
+    text = text.replace("patient", "Patient").replace("plane", "PATIENT")
+    (folder / "cases.tsv").write_text(text)
 
 
 def endless_quote(folder):
@@ -378,22 +387,23 @@ def endless_cell(folder):
 
 
 def huge_table(folder):
-    os.truncate(folder / "cases.tsv", table.LARGEST + 1)
+    os.truncate(folder / "cases.tsv", user_tables.LARGEST + 1)
 
 
 BAD_TABLES = {
     no_table: ("table_missing", "set data_dir and source.table"),
     folder_instead_of_a_table: ("table_missing", "no such table"),
-    empty_table: ("table_unreadable", "not a tab-separated table"),
+    empty_table: ("table_unreadable", "not a table (fewer than two columns)"),
     header_alone: ("table_empty", "a header and no case"),
     no_patient_column: ("table_columns", "no columns 'patient'"),
     patient_column_twice: ("table_columns", "2 columns 'patient'"),
-    commas: ("table_unreadable", "columns separated by ','"),
-    latin_1: ("table_encoding", "byte 0xfc that is not UTF-8"),
-    utf_16: ("table_encoding", "byte 0xff that is not UTF-8"),
-    binary_table: ("table_encoding", "not UTF-8"),
-    endless_quote: ("table_unreadable", "not a tab-separated table"),
-    endless_cell: ("table_unreadable", "not a tab-separated table"),
+    binary_table: ("table_encoding", "byte 0x80 that is not UTF-8"),
+    zeros: ("table_encoding", "bytes of zero"),
+    workbook: ("table_unreadable", "not a table (a workbook of a spreadsheet program)"),
+    endless_quote: ("table_unreadable", "a quotation mark that is not closed, in line 4"),
+    endless_cell: ("table_unreadable", "an endless cell, in line 5"),
+    text_after_a_quote: ("table_unreadable", "text after a closing quotation mark, in line 3"),
+    column_twice_in_capitals: ("table_columns", "2 columns 'patient'"),
     huge_table: ("table_too_large", "up to 256 MB"),
 }
 
@@ -412,22 +422,186 @@ def test_a_bad_table_is_one_error_with_its_name(data, damage, expected):
     table.files(data_dir=str(data))  # never raises
 
 
-@pytest.mark.parametrize("kind", ["bom", "crlf", "old Mac", "spaces", "quoted", "blank end"])
+def quoted_cells(text, delimiter):
+    rows = (line.split("\t") for line in text.splitlines())
+    return "\n".join(delimiter.join(f'"{cell}"' for cell in row) for row in rows)
+
+
+AS_SAVED = {
+    "bom": lambda text: "\ufeff" + text,
+    "crlf": lambda text: text.replace("\n", "\r\n"),
+    "old Mac": lambda text: text.replace("\n", "\r"),
+    "spaces": lambda text: text.replace("\t", " \t "),
+    "quoted": lambda text: quoted_cells(text, "\t"),
+    "blank end": lambda text: text.rstrip("\n"),
+    "rows of tabs at the end": lambda text: text + "\t\t\t\t\t\n" * 3,
+    "blank lines at the end": lambda text: text + "\n\n \n",
+    "blank line before the header": lambda text: "\n\t\t\n" + text,
+    "commas": lambda text: text.replace("\t", ","),
+    "quoted cells with commas": lambda text: quoted_cells(text, ","),
+    "semicolons": lambda text: "\ufeff" + text.replace("\t", ";").replace("\n", "\r\n"),
+    "decimal commas": lambda text: text.replace("\t", ";").replace("0.5", "0,5"),
+    "decimal commas in quotes": lambda text: text.replace("\t", ",").replace("0.5", '"0,5"'),
+    "decimal commas between tabs": lambda text: text.replace("0.5", "0,5"),
+    "a separator at each line's end": lambda text: text.replace("\t", ";").replace("\n", ";\n"),
+    "a separator at each row's end": lambda text: text.replace(".5\n", ".5\t\n"),
+    "Excel's line of the separator": lambda text: "sep=;\n" + text.replace("\t", ";"),
+    "capitals": lambda text: text.replace("case", "Case").replace("spacing_mm", "Spacing mm"),
+}
+
+
+@pytest.mark.parametrize("kind", AS_SAVED)
 def test_a_table_saved_by_a_spreadsheet_is_read_the_same(data, kind):
     expected = list(table.entries(data_dir=str(data)))
-    text = (data / "cases.tsv").read_text()
-    changed = {
-        "bom": "\ufeff" + text,
-        "crlf": text.replace("\n", "\r\n"),
-        "old Mac": text.replace("\n", "\r"),
-        "spaces": text.replace("\t", " \t "),
-        "quoted": "\n".join(
-            "\t".join(f'"{cell}"' for cell in line.split("\t")) for line in text.splitlines()
-        ),
-        "blank end": text.rstrip("\n"),
-    }[kind]
+    changed = AS_SAVED[kind]((data / "cases.tsv").read_text())
     (data / "cases.tsv").write_bytes(changed.encode())
     assert repr(list(table.entries(data_dir=str(data)))) == repr(expected)
+    assert len(table.files(data_dir=str(data))) == 7
+
+
+def test_unicode_text_of_a_spreadsheet_is_read_the_same(data):
+    expected = list(table.entries(data_dir=str(data)))
+    text = (data / "cases.tsv").read_text()
+    for encoding in ("utf-16", "utf-16-be"):
+        mark = b"" if encoding == "utf-16" else b"\xfe\xff"
+        (data / "cases.tsv").write_bytes(mark + text.encode(encoding))
+        assert repr(list(table.entries(data_dir=str(data)))) == repr(expected)
+
+
+def test_text_that_is_not_utf_8_is_read_as_windows_1252_with_a_warning(data):
+    text = (data / "cases.tsv").read_text().replace("\tb\t", "\tMüller\t")
+    (data / "cases.tsv").write_text(text, encoding="cp1252")
+    cases, (note,) = read(data)
+    assert {case.patient for case in cases} == {"a", "Müller"}
+    assert (note.code, note.severity) == ("table_encoding", "warning")
+    assert "byte 0xfc that is not UTF-8; read as Windows-1252, for instance 'Müller'" in note.line()
+
+
+def test_blank_lines_in_the_middle_are_passed_over_and_rows_keep_their_numbers(data):
+    lines = (data / "cases.tsv").read_text().splitlines()
+    (data / "cases.tsv").write_text("\n".join([*lines[:2], "", "\t\t\t\t\t", *lines[2:]]))
+    (data / "3.png").unlink()
+    cases, (problem,) = read(data)
+    assert (len(cases), problem.code, problem.row) == (2, "image_missing", 5)
+
+
+def test_a_comma_is_no_decimal_sign_in_a_column_with_decimal_points(data):
+    change(data, spacing_mm="0,5")
+    assert [(p.code, p.row) for p in read(data)[1]] == [("spacing", 2)]
+
+
+def test_two_decimal_commas_are_height_and_width(data):
+    write(data, rows_of(data).assign(spacing_mm=["0,5 0,75", "0,5", "na"]))
+    cases, _ = read(data)
+    assert cases[0].spacing_mm == (0.5, 0.75)
+    assert cases[1].spacing_mm == (0.5, 0.5)
+    assert np.isnan(cases[2].spacing_mm).all()
+
+
+def no_patient_and_no_image(folder):
+    no_patient(folder)
+    missing_image(folder)
+
+
+def nothing_but_faults(folder):
+    change(folder, case="-", image="", annotation="../x.json", patient="?", plane="up")
+    change(folder, spacing_mm="x")
+
+
+def bad_image_and_bad_annotation(folder):
+    truncated_png(folder)
+    annotation_is_no_json(folder)
+
+
+def bad_image_and_bad_mask(folder):
+    truncated_png(folder)
+    (folder / "2.json").write_bytes(b"")
+    change(folder, annotation="2.json")
+
+
+def bad_image_and_mask_of_labels(folder):
+    truncated_png(folder)
+    cv2.imwrite(str(folder / "2m.png"), np.arange(6, dtype=np.uint8).reshape(2, 3))
+    change(folder, annotation="2m.png")
+
+
+def bad_annotation_and_no_plane(folder):
+    annotation_is_no_json(folder)
+    no_plane(folder)
+
+
+def no_tumour_and_no_plane(folder):
+    annotation_without_tumour(folder)
+    no_plane(folder)
+
+
+def no_patient_and_bad_files(folder):
+    no_patient(folder)
+    bad_image_and_bad_annotation(folder)
+
+
+def no_image_and_bad_annotation(folder):
+    missing_image(folder)
+    annotation_is_no_json(folder)
+
+
+def no_annotation_and_bad_image(folder):
+    missing_annotation(folder)
+    truncated_png(folder)
+
+
+SEVERAL = {
+    no_patient_and_no_image: ("image_missing", "patient_missing"),
+    nothing_but_faults: (
+        *("case_name", "image_missing", "path_outside", "patient_missing", "plane_unknown"),
+        "spacing",
+    ),
+    bad_image_and_bad_annotation: ("annotation_not_json", "image_truncated"),
+    bad_image_and_bad_mask: ("image_empty", "image_truncated"),
+    bad_image_and_mask_of_labels: ("image_truncated", "label_unknown"),
+    bad_annotation_and_no_plane: ("annotation_not_json", "plane_missing"),
+    no_tumour_and_no_plane: ("annotation_empty", "plane_missing"),
+    no_patient_and_bad_files: ("annotation_not_json", "image_truncated", "patient_missing"),
+    no_image_and_bad_annotation: ("annotation_not_json", "image_missing"),
+    no_annotation_and_bad_image: ("annotation_missing", "image_truncated"),
+}
+
+
+@pytest.mark.parametrize(("damage", "codes"), SEVERAL.items(), ids=[f.__name__ for f in SEVERAL])
+def test_an_entry_tells_all_its_errors_at_once(data, damage, codes):
+    damage(data)
+    cases, problems = read(data)
+    assert tuple(sorted(problem.code for problem in problems)) == codes
+    assert {problem.row for problem in problems} == {2}
+    assert [case.case for case in cases] == ["c1", "c3"]
+
+
+def test_excluded_cases_are_taken_out_with_all_their_problems(data):
+    nothing_but_faults(data)
+    (data / "3.png").write_bytes(b"")
+    change(data, case="c2")
+    cases, problems = read(data, exclude=["c2", "c3"])
+    assert problems == []
+    assert [case.case for case in cases] == ["c1"]
+
+
+def test_an_excluded_name_that_is_no_case_is_an_error_with_the_cases_most_like_it(data):
+    change(data, case="007")
+    cases, problems = read(data, exclude=["c33", 7])
+    assert len(cases) == 3
+    assert [problem.code for problem in problems] == ["exclude_unknown"] * 2
+    assert "names 'c33', which is no case; expected a case, for instance 'c3'" in problems[0].line()
+    assert "names '7', which is no case; expected a case, for instance '007'" in problems[1].line()
+    assert [case.case for case in read(data, exclude=["007"])[0]] == ["c1", "c3"]
+
+
+def test_patients_of_rows_with_faults_count(data):
+    write(data, rows_of(data).assign(patient=["a", "b", "d"]))
+    missing_image(data)
+    cohort = Cohort()
+    for item in reading.read({"kind": "table"}, str(data), 1):
+        cohort.add(item)
+    assert cohort.patients == {"a", "b", "d"}
 
 
 def test_unusual_characters_in_names_are_read(data):
@@ -516,16 +690,82 @@ def test_a_row_can_have_its_own_annotation_format(data):
     np.testing.assert_array_equal(cases[1].mask, np.eye(HEIGHT, WIDTH))
 
 
-@pytest.mark.parametrize("other", ["A", "a ", "pa 1", "PA1", "pa1b"])
-def test_one_patient_under_two_names_is_a_warning(data, other):
-    write(data, rows_of(data).assign(patient=["a" if other in "A a" else "pa1", other, "zz"]))
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("001", "1"), ("7", "7.0"), ("anon-1", "anon_1"), ("anon-1", "Anon 01"), ("a", "A")),
+        *(("P01", "P1"), ("pa1", "pa 1"), ("Ze\u0301", "Z\u00e9"), ("MUSTER^ANN", "Muster, Ann")),
+    ],
+)
+def test_one_patient_under_two_spellings_is_an_error_until_the_user_accepts_it(data, one, other):
+    write(data, rows_of(data).assign(patient=[one, other, "zz"]))
+    _, (problem,) = read(data)
+    assert (problem.code, problem.severity, problem.row) == ("patient_similar", "error", 2)
+    assert f"patients {one!r}, {other!r}" in problem.line()
+    assert "source.patients_similar: accept" in problem.line()
+    cases, (note,) = read(data, patients_similar="accept")
+    assert (note.code, note.severity, len(cases)) == ("patient_similar", "warning", 3)
+
+
+def test_a_similar_name_in_a_row_with_another_error_is_reported_too(data):
+    write(data, rows_of(data).assign(patient=["001", "1", "zz"]))
+    (data / "2.png").unlink()
+    assert sorted(problem.code for problem in read(data)[1]) == ["image_missing", "patient_similar"]
+
+
+def test_patients_that_differ_in_a_final_letter_are_a_warning(data):
+    write(data, rows_of(data).assign(patient=["pa1", "pa1b", "zz"]))
+    cases, (note,) = read(data)
+    assert (note.code, note.severity, note.row, len(cases)) == ("patient_similar", "warning", 2, 3)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [*map(str, range(1, 31)), "100", "110"],
+        ["p1", "p10", "p11", "p100"],
+        ["case_1", "case_11", "case_111"],
+        ["S1-12", "S11-2", "S1-1-2", "S112"],
+        ["TCGA_CS_4941", "TCGA_CS_4942", "TCGA_DU_4941"],
+        ["1.2.840.1", "1.2.84.01", "1.28.40.1"],
+        ["anna", "anne", "ann"],
+    ],
+)
+def test_ordinary_names_are_not_similar(names):
+    assert len(set(map(spelling, names))) == len(names)
+
+
+WORDS = ["NA", "N/A", "#N/A", "nan", "None", "NULL", "Unknown", "-", "--", "–", "?", "", "#REF!"]
+
+
+@pytest.mark.parametrize("word", [*WORDS, "#NAME?", "#DIV/0!", "n.a.", "#NV", "...", "<NA>"])
+def test_words_for_a_missing_value_are_no_patient_and_no_other_value(data, word):
+    change(data, patient=word)
+    (problem,) = read(data)[1]
+    assert (problem.code, problem.row) == ("patient_missing", 2)
+    assert repr(word) in problem.line()
+    rows = rows_of(data).assign(patient=["a", "b", "b"], tumour_type=["x", word, "x"])
+    rows.loc[1, "spacing_mm"] = word
+    write(data, rows)
     cases, problems = read(data)
+    assert problems == []
+    assert np.isnan(cases[1].spacing_mm).all()
+    assert [case.tumour_type for case in cases] == ["x", "", "x"]
+
+
+@pytest.mark.parametrize("name", ["Nancy", "Noneman", "0", "n1", "NA-1", "unknown-7", "#7", "-1"])
+def test_names_that_resemble_those_words_are_names(data, name):
+    change(data, patient=name)
+    cases, problems = read(data)
+    assert problems == []
+    assert cases[1].patient == name
+
+
+def test_a_tumour_type_under_two_spellings_is_a_warning(data):
+    write(data, rows_of(data).assign(tumour_type=["Glioma", "glioma ", "low grade"]))
+    cases, (note,) = read(data)
+    assert (note.code, note.severity, note.row) == ("tumour_type_similar", "warning", 2)
     assert len(cases) == 3
-    if other.strip() == "a":  # cells are stripped, so this is the same name
-        assert problems == []
-    else:
-        (note,) = problems
-        assert (note.code, note.severity, note.row) == ("patient_similar", "warning", 2)
 
 
 def test_the_import_depends_on_the_table_and_every_file_in_it(data):

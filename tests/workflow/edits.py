@@ -59,7 +59,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     # check, which runs whenever it is asked for; other experiments' sources.
     ("core/records.py core/quiet.py data/settings.py prediction/records.py", NOTHING),
     ("loss_kit/constants.py loss_kit/configured.py loss_kit/check.py", NOTHING),
-    ("tuning/preset_check.py workflow/*.py ../audit_table.py", NOTHING),
+    ("tuning/preset_check.py workflow/*.py ../audit_table.py privacy/kept_names.py", NOTHING),
     ("checking/* ../check.py", NOTHING),
     ("data/source_check.py data/source_files.py data/downloads.py ../download.py", NOTHING),
     ("data/dataset_json.py data/dataset_choices.py data/dataset_files.py", NOTHING),
@@ -68,6 +68,11 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     # From a source's files to masks and folds.
     ("core/errors.py core/disk.py core/files.py core/places.py core/registry.py", EVERYTHING),
     ("core/cases.py core/images.py core/parallel.py core/problems.py", DATA),
+    ("core/spelling.py", DATA),
+    (
+        "core/user_tables.py",
+        ("compare", "show_data", "show_results", "show_recipe *", "predict", *DESCRIBED),
+    ),
     ("core/arrays.py", PACKED),
     ("core/batch_norm.py", ("show_network *", *TUNED)),
     ("core/device.py core/backend.py", ("show_losses", "show_network *", *TUNED)),

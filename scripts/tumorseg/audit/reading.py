@@ -1,6 +1,5 @@
 """Reads what can be audited: the YAML file of a paper, a TSV or CSV table, or our own tables."""
 
-import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tumorseg.audit.printed import (
     quantity,
     rows_of,
 )
+from tumorseg.core import user_tables
 from tumorseg.core.errors import UserError
 
 # Columns of a plain file that describe a row; other columns without a quantity are ignored.
@@ -208,18 +208,19 @@ def _in_percent(column: str, records: Iterable[tuple[str, dict[str, str]]]) -> b
 
 def read_plain(path: Path, averaging: str, same_cases: str | None) -> tuple[Source, list[str]]:
     """A TSV or CSV file with a header as one table, and notes on what was guessed."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            separator = "," if path.suffix.lower() == ".csv" else "\t"
-            lines = [line for line in csv.reader(file, delimiter=separator) if line]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: not a table of text ({error})") from None
-    if len(lines) < 2:
+    given = user_tables.read(path, LABELS)
+    if not given.rows:
         raise UserError(f"{path}: expected a header and at least one row")
+    lines = [row.cells for row in given.rows]
+    for place, column in enumerate(given.header):
+        long = [cells for cells in lines if place < len(cells)]
+        if quantity(column) and user_tables.decimal_commas(cells[place] for cells in long):
+            for cells in long:
+                cells[place] = cells[place].replace(",", ".")
     table, notes = from_text(
-        lines[0], lines[1:], str(path), averaging=averaging, same_cases=same_cases
+        given.header, lines, str(path), averaging=averaging, same_cases=same_cases
     )
-    return Source(str(path), [table]), notes
+    return Source(str(path), [table]), [*(note.line() for note in given.notes), *notes]
 
 
 def of_frame(frame: pd.DataFrame, name: str) -> Table:

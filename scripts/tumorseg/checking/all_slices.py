@@ -63,7 +63,7 @@ def near_duplicates(slices: pd.DataFrame, fingerprints: np.ndarray) -> list[Prob
                 "bits differ)",
                 "different pictures for different patients",
                 "name the same patient for both, or remove one",
-            ).at(second["file"], int(second["row"]))
+            ).at(second["file"], int(second["row"]), second.get("source_case", ""))
         )
     if len(pairs) > PAIRS_SHOWN:
         warnings.append(

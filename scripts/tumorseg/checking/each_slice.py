@@ -28,8 +28,8 @@ _SAMPLE_PX = 1 << 16
 class Checked(NamedTuple):
     """What was read: entries, slices, their fingerprints, and problems in reading order.
 
-    slices: a SliceRecord per row, and `entry`, its position in entries. fingerprints: (n, 8, 4)
-    uint64, from near_duplicates.
+    slices: a SliceRecord per row, `entry`, its position in entries, and `source_case`, the name for
+    source.exclude. fingerprints: (n, 8, 4) uint64, from near_duplicates.
     """
 
     entries: list[Entry]
@@ -208,6 +208,7 @@ def read_all(
     entries: list[Entry] = []
     records: list[SliceRecord] = []
     entry_numbers: list[int] = []
+    source_names: list[str] = []
     fingerprints: list[np.ndarray] = []
     problems: list[Problem] = []
     cohort = Cohort()
@@ -223,8 +224,10 @@ def read_all(
             new = cohort.add_slice(
                 case.case, case.patient, record["digest"], case.spacing_mm, tumour
             )
-            problems += slice_problems(record)
-            problems += [problem.at(case.origin, row) for problem in new]
+            name = item.entry.case if item.entry else case.case
+            new = [*slice_problems(record), *new]
+            problems += [problem.at(case.origin, row, name) for problem in new]
+            source_names.append(name)
             records.append(record)
             entry_numbers.append(len(entries) - 1)
             fingerprints.append(near_duplicates.fingerprint(case.image))
@@ -233,6 +236,7 @@ def read_all(
     slices = pd.DataFrame(records)
     if records:
         slices["entry"] = entry_numbers
+        slices["source_case"] = source_names
     return Checked(entries, slices, stacked, problems)
 
 

@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
+from tumorseg.checking.taking_out import to_exclude
 from tumorseg.core.cases import PLANES, Case
 from tumorseg.core.files import write_text
 from tumorseg.data.storing import mask_of
@@ -22,6 +23,7 @@ SHOWN = 300  # rows per code on the page; check.tsv has all
 SHEET = 60  # cases on the contact sheet
 THUMB_PX, THUMB_QUALITY = 256, 70
 FIELDS = ["severity", "code", "file", "row", "value", "expected", "hint"]
+COLUMNS = [*FIELDS, "case"]  # of check.tsv
 
 
 def write_page(
@@ -31,16 +33,18 @@ def write_page(
     slices: pd.DataFrame,
     names: list[str],
     sheet: Iterable[Case],
+    excluded: Iterable[str] = (),
 ) -> None:
     """Writes the page as one self-contained file.
 
     Args:
         path: the HTML file.
         title: heading of the page.
-        problems: the columns FIELDS, errors first.
+        problems: the columns COLUMNS, errors first.
         slices: from each_slice.Checked.
         names: the cases on the contact sheet, in their order.
         sheet: these cases, in any order.
+        excluded: the cases that source.exclude takes out already.
     """
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -49,6 +53,7 @@ def write_page(
         _verdict(problems, slices),
         "<h2>Problems</h2>",
         _problems(problems),
+        to_exclude(problems, list(excluded)),
     ]
     if len(slices):
         cards = {case.case: _card(case) for case in sheet}

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tumorseg.core.problems import Problem
+
 PLANES = ("axial", "coronal", "sagittal")
 # One part of a tumour: its outer ring, then its holes. Each ring is (n, 2) of x, y in pixels, open
 # (the first point is not repeated); the centre of the first pixel is (0, 0).
@@ -26,6 +28,8 @@ class Entry:
             own spacing is used.
         key: the image's name inside an annotation file that covers many images.
         labels: label -> tumour or background; None to use the configured labels.
+        faults: what the source found wrong with it. The files of an entry with faults are not
+            read; `image` is the data folder where none is named.
         channel: which channel of a colour picture or 4-D volume to read, from 0; None where there
             is only one.
     """
@@ -43,6 +47,7 @@ class Entry:
     key: str = ""
     labels: dict[str, str] | None = None
     channel: int | None = None
+    faults: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)

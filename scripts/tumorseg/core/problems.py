@@ -23,6 +23,8 @@ class Problem:
         file: where the problem is.
         row: the table row, from 1 after the header; 0 where there is none.
         severity: error or warning.
+        case: the case, by the user's name for it, that `source.exclude` would have to name; empty
+            where the problem is of no single case.
     """
 
     code: str
@@ -32,10 +34,12 @@ class Problem:
     file: str = ""
     row: int = 0
     severity: str = "error"
+    case: str = ""
 
-    def at(self, file: str, row: int = 0) -> "Problem":
-        """A copy with file and row filled in where they are missing."""
-        return replace(self, file=self.file or file, row=self.row or row)
+    def at(self, file: str, row: int = 0, case: str = "") -> "Problem":
+        """A copy with file, row and case filled in where they are missing."""
+        case = self.case or case
+        return replace(self, file=self.file or file, row=self.row or row, case=case)
 
     def line(self) -> str:
         """One line for the terminal; unprintable characters (of file names) become `?`."""
@@ -55,9 +59,9 @@ class DataError(UserError):
     def __reduce__(self) -> tuple:
         return DataError, (self.problem,)  # keeps `problem` when another process raises the error
 
-    def at(self, file: str, row: int = 0) -> "DataError":
-        """A copy with file and row filled in where they are missing."""
-        return DataError(self.problem.at(file, row))
+    def at(self, file: str, row: int = 0, case: str = "") -> "DataError":
+        """A copy with file, row and case filled in where they are missing."""
+        return DataError(self.problem.at(file, row, case))
 
 
 def error(code: str, value: str, expected: str, hint: str, file: str = "") -> DataError:

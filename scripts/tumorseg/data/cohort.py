@@ -33,7 +33,8 @@ class Cohort:
             pixels = "" if blank else pixel_digest(case.image)
             tumour = bool(case.parts) if case.mask is None else bool(case.mask.any())
             new = self.add_slice(case.case, case.patient, pixels, case.spacing_mm, tumour)
-            problems += [problem.at(case.origin, row) for problem in new]
+            name = item.entry.case if item.entry else case.case
+            problems += [problem.at(case.origin, row, name) for problem in new]
         return problems
 
     def expect(self, item: ReadEntry) -> None:

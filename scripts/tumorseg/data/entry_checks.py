@@ -1,13 +1,15 @@
 """Checks an entry's names and paths before its files are read."""
 
-import re
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from tumorseg.core.cases import PLANES, Entry
 from tumorseg.core.problems import Problem, warning
+from tumorseg.core.spelling import missing, spelling, without_final_letter
 
+GROUP_SHOWN = 10  # names of a group of similar names in a message
 LONGEST_NAME = 120  # characters of a case's name, which becomes a file name
 
 
@@ -21,7 +23,7 @@ def entry_problems(entry: Entry, folder: Path) -> Iterator[Problem]:
             f"a name of up to {LONGEST_NAME} characters that are allowed in file names",
             "use letters, digits, - and _",
         )
-    if not entry.patient or not entry.patient.isprintable():
+    if missing(entry.patient) or not entry.patient.isprintable():
         yield Problem(
             "patient_missing",
             f"patient {entry.patient!r}",
@@ -34,14 +36,30 @@ def entry_problems(entry: Entry, folder: Path) -> Iterator[Problem]:
         yield Problem("plane_unknown", f"plane {entry.plane!r}", f"one of {known}", hint)
     for what, path in (("image", entry.image), ("annotation", entry.annotation)):
         if path is not None:
-            yield from _path_problems(what, path, folder)
+            yield from path_problems(what, path, folder)
+
+
+def unknown_names(excluded: Iterable[str], known: Iterable[str]) -> list[Problem]:
+    """An error for each name in source.exclude that is no case, with the cases most like it."""
+    known = list(known)
+    problems = []
+    for name in excluded:
+        if name not in known:
+            alike = [case for case in known if spelling(case) == spelling(name)]
+            near = ", ".join(map(repr, (alike or get_close_matches(name, known, 3))[:3]))
+            expected = f"a case, for instance {near}" if near else "the name of a case"
+            hint = "write the name as your data give it, a number in quotes, or leave it out"
+            value = f"source.exclude names {name!r}, which is no case"
+            problems.append(Problem("exclude_unknown", value, expected, hint))
+    return problems
 
 
 def _can_name_a_file(name: str) -> bool:
     return name.isprintable() and not set(name) & set('/\\<>:"|?*')
 
 
-def _path_problems(what: str, path: Path, folder: Path) -> Iterator[Problem]:
+def path_problems(what: str, path: Path, folder: Path) -> Iterator[Problem]:
+    """Errors of a path that is missing or leads out of `folder`; what: image or annotation."""
     try:
         target = path.resolve(strict=True)
         children = target.iterdir() if target.is_dir() else ()
@@ -71,20 +89,70 @@ def repeated_case(entry: Entry, earlier: Entry) -> Problem:
     return Problem("case_repeated", value, "a different name for each case", hint)
 
 
-def similar_patients(entries: list[Entry]) -> list[Problem]:
-    """Warns of patients whose names differ only in capitals, spaces or a final letter."""
-    groups: dict[str, dict[str, Entry]] = {}  # normalised name -> name as given -> first entry
+def similar_patients(entries: list[Entry], accepted: bool = False) -> list[Problem]:
+    """One problem for each group of patients whose names are spelled alike.
+
+    Names that differ only in capitals, separators, leading zeros or in 7 and 7.0 are an error, and
+    a warning where the user has `accepted` them; those that differ in a final letter are a warning.
+    """
+    first: dict[str, Entry] = {}  # name as given -> first entry
     for entry in entries:
-        name = "".join(unicodedata.normalize("NFKC", entry.patient).casefold().split())
-        core = re.sub(r"(?<=\d)[a-z]$", "", name)
-        groups.setdefault(core, {}).setdefault(entry.patient, entry)
+        if not missing(entry.patient):
+            first.setdefault(entry.patient, entry)
+    problems = [
+        _of_group(
+            names,
+            first,
+            "are spelled alike and may be one person",
+            "give one person one name; if they are different persons, set "
+            "source.patients_similar: accept",
+            "warning" if accepted else "error",
+        )
+        for names in _groups(first, spelling)
+    ]
+    spellings = {spelling(name): name for name in reversed(first)}
+    return problems + [
+        _of_group(
+            names,
+            first,
+            "may be one person",
+            "if they are one person, give them the same name",
+            "warning",
+        )
+        for names in _groups(list(reversed(spellings.values())), without_final_letter)
+    ]
+
+
+def _groups(names: Iterable[str], form: Callable[[str], str]) -> list[list[str]]:
+    """The names that share a form with another one, in their order."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(form(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _of_group(
+    names: list[str], first: dict[str, Entry], what: str, hint: str, severity: str
+) -> Problem:
+    last = first[names[-1]]
+    shown = ", ".join(map(repr, names[:GROUP_SHOWN]))
+    shown += ", ..." if len(names) > GROUP_SHOWN else ""
+    expected = "one name for each person, or a person's slices may be in different folds"
+    problem = Problem("patient_similar", f"patients {shown} {what}", expected, hint)
+    return replace(problem.at(last.origin, last.row), severity=severity)
+
+
+def similar_types(entries: list[Entry]) -> list[Problem]:
+    """A warning for each tumour type that is spelled in several ways."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.tumour_type, entry)
     return [
         warning(
-            "patient_similar",
-            f"patients {', '.join(map(repr, names))} may be one person",
-            "one name for each person, or a person's slices may be in different folds",
-            "if they are one person, give them the same name",
-        ).at(*((last := list(names.values())[-1]).origin, last.row))
-        for names in groups.values()
-        if len(names) > 1
+            "tumour_type_similar",
+            f"tumour types {', '.join(map(repr, names[:GROUP_SHOWN]))} are spelled alike",
+            "one spelling for each type, because each spelling becomes a subgroup of its own",
+            "write the type in the same way in all rows",
+        ).at(first[names[-1]].origin, first[names[-1]].row)
+        for names in _groups(filter(None, first), spelling)
     ]

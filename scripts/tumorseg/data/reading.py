@@ -1,20 +1,24 @@
 """Reads a data source into cases; both the import and the data check use it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from tumorseg.core import registry
 from tumorseg.core.cases import Case, Entry
 from tumorseg.core.errors import UserError
 from tumorseg.core.names import comparable
 from tumorseg.core.parallel import by_threads
-from tumorseg.core.problems import DataError, Problem
+from tumorseg.core.problems import Problem
 from tumorseg.data import entry_checks, slicing
+from tumorseg.data.listing import (
+    excluded_names,
+    listed,
+    module_and_options,
+    problem_of,
+)
 from tumorseg.data.settings import SliceSettings, SourceSettings
 from tumorseg.imaging import scans, turned
 from tumorseg.imaging.scans import Scan
@@ -38,75 +42,115 @@ def read(source: SourceSettings, data_dir: str, seed: int, cores: int = 1) -> It
     source: the config's `source`. The problems of the list of entries come first. `cores`
     entries are read at the same time, and few more are held in memory.
     """
-    module, options = _module_and_options(source)
+    module, options = module_and_options(source)
     if hasattr(module, "cases"):
-        for case in module.cases(seed=seed, **options):
-            yield ReadEntry(None, [case], [])
+        yield from _made(module.cases(seed=seed, **options), source)
         return
-    entries, problems = listed(source, data_dir)
-    yield ReadEntry(None, [], problems)
-    items = ((entry, source) for entry in entries)
-    done = by_threads(cases_of, items, cores)
-    for entry, (cases, found) in zip(entries, done, strict=True):
-        yield ReadEntry(entry, cases, found)
-
-
-def listed(source: SourceSettings, data_dir: str) -> tuple[list[Entry], list[Problem]]:
-    """The source's valid entries by case name, and the problems of the others; reads no image.
-
-    A source that makes its cases (phantom) has no entries.
-    """
-    module, options = _module_and_options(source)
-    if hasattr(module, "cases"):
-        return [], []
+    found = listed(source, data_dir)
+    yield ReadEntry(None, [], found.problems)
     folder = Path(data_dir).expanduser().resolve()
-    first_of_name: dict[str, Entry] = {}
-    entries: list[Entry] = []
-    problems: list[Problem] = []
-    try:
-        for entry in module.entries(data_dir=data_dir, **options):
-            if isinstance(entry, DataError):
-                problems.append(entry.problem)
-                continue
-            # Every case becomes a file, and some file systems ignore capitals.
-            name = comparable(entry.case)
-            new = list(entry_checks.entry_problems(entry, folder))
-            if first_of_name.setdefault(name, entry) is not entry:
-                new.append(entry_checks.repeated_case(entry, first_of_name[name]))
-            problems += [problem.at(entry.origin, entry.row) for problem in new]
-            entries += [] if new else [entry]
-    except UserError as stop:
-        return [], [*problems, _problem_of(stop)]
-    entries.sort(key=lambda entry: entry.case)
-    if not (entries or problems):
-        hint = "see docs/own-data.md"
-        problems.append(Problem("source_empty", "no case", "at least one", hint, data_dir))
-    return entries, [*problems, *entry_checks.similar_patients(entries)]
+    for entry, faults in found.faulty:
+        yield ReadEntry(entry, *_errors_of_faulty(entry, faults, folder, source))
+    items = ((entry, source) for entry in found.entries)
+    done = by_threads(cases_of, items, cores)
+    for entry, (cases, problems) in zip(found.entries, done, strict=True):
+        yield ReadEntry(entry, cases, problems)
+
+
+def _made(cases: Iterable[Case], source: SourceSettings) -> Iterator[ReadEntry]:
+    """The cases that a source makes, without those in source.exclude."""
+    out = excluded_names(source)
+    known = []
+    for case in cases:
+        known.append(case.case)
+        if comparable(case.case) not in out:
+            yield ReadEntry(None, [case], [])
+    present = set(map(comparable, known))
+    wrong = [given for name, given in out.items() if name not in present]
+    yield ReadEntry(None, [], entry_checks.unknown_names(wrong, known))
 
 
 def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:
-    """The cases of one entry (a volume gives several) and its problems; raises no UserError."""
+    """The cases of one entry (a volume gives several) and its problems; raises no UserError.
+
+    Where an error ends the reading, the other file, or the plane, is checked as well.
+    """
     problems: list[Problem] = []
-    current_file = entry.image
+    drawn = entry.annotation or entry.image
     try:
         scan = scans.read(entry.image, entry.channel)
-        problems += [_placed(note, entry, current_file) for note in scan.notes]
-        current_file = entry.annotation or entry.image
+    except UserError as stop:
+        first = _placed(problem_of(stop), entry, entry.image)
+        return [], [first, *_errors_of_annotation(entry, settings)]
+    problems += [_placed(note, entry, entry.image) for note in scan.notes]
+    try:
         annotation = _annotation(entry, scan, settings.get("labels"))
-        problems += [_placed(note, entry, current_file) for note in annotation.notes]
+        problems += [_placed(note, entry, drawn) for note in annotation.notes]
         if annotation.parts is not None:
             problems += [_placed(n, entry, entry.image) for n in turned.outline_notes(scan)]
         if annotation.affine is not None:
             scan = replace(scan, affine=annotation.affine)
         cases, notes = slicing.cases(entry, scan, annotation, settings)
     except UserError as stop:
-        return [], [*problems, _placed(_problem_of(stop), entry, current_file)]
+        first = _placed(problem_of(stop), entry, drawn)
+        others = _errors_of_planes(entry, scan, settings)
+        return [], [*problems, first, *(other for other in others if other.code != first.code)]
     return cases, [*problems, *(_placed(note, entry, entry.image) for note in notes)]
 
 
-def _module_and_options(source: SourceSettings) -> tuple[ModuleType, dict[str, Any]]:
-    options: dict[str, Any] = dict(source)
-    return registry.entry("sources", options.pop("kind")), options
+def _errors_of_annotation(entry: Entry, settings: SliceSettings) -> list[Problem]:
+    """What is wrong with the annotation of an image that cannot be read, as far as it shows."""
+    if entry.annotation is None or entry.annotation == entry.image:
+        return []
+    try:
+        form = any_form.detect(entry.annotation) if entry.form == any_form.AUTO else entry.form
+        if form == "mask":
+            found = scans.read_labels(entry.annotation)
+            if found.values.ndim == 2 or found.affine is not None:
+                voxels = np.zeros(found.values.shape, np.uint8)
+                scan = Scan(entry.image, voxels, affine=found.affine)
+                _annotation(entry, scan, settings.get("labels"))
+    except UserError as stop:
+        return [_placed(problem_of(stop), entry, entry.annotation)]
+    return []
+
+
+def _errors_of_planes(entry: Entry, scan: Scan, settings: SliceSettings) -> list[Problem]:
+    """What is wrong with the planes of an entry whose annotation cannot be used."""
+    nothing = Annotation(None, np.zeros(scan.voxels.shape, np.uint8))
+    try:
+        slicing.cases(replace(entry, annotation=None), scan, nothing, settings)
+    except UserError as stop:
+        return [_placed(problem_of(stop), entry, entry.image)]
+    return []
+
+
+def _errors_of_faulty(
+    entry: Entry, faults: list[Problem], folder: Path, settings: SliceSettings
+) -> CasesAndProblems:
+    """No cases; the faults of an entry, and the errors of its files as far as they can be read."""
+    image, drawn = (
+        path is not None
+        and not list(entry_checks.path_problems("image", path, folder))
+        and path.resolve() != folder  # an entry without an image
+        for path in (entry.image, entry.annotation)
+    )
+    found: list[Problem] = []
+    if image:
+        known = entry if drawn else replace(entry, annotation=None)
+        found = cases_of(replace(known, plane=entry.plane or "axial"), settings)[1]
+    elif drawn:
+        found = _errors_of_annotation(entry, settings)
+    codes = {fault.code for fault in faults}
+    return [], [
+        *faults,
+        *(
+            problem
+            for problem in found
+            if problem.severity == "error" and not problem.code.startswith("plane_")
+            if problem.code not in codes
+        ),
+    ]
 
 
 def _annotation(entry: Entry, scan: Scan, labels: dict[str, str] | None) -> Annotation:
@@ -117,12 +161,6 @@ def _annotation(entry: Entry, scan: Scan, labels: dict[str, str] | None) -> Anno
     return any_form.read(entry.annotation, entry.form, scan, key, labels)
 
 
-def _problem_of(stop: UserError) -> Problem:
-    if isinstance(stop, DataError):
-        return stop.problem
-    return Problem("unreadable", str(stop), "readable data", "see docs/own-data.md")
-
-
 def _placed(problem: Problem, entry: Entry, path: Path) -> Problem:
     """The problem with file and row.
 
@@ -131,8 +169,8 @@ def _placed(problem: Problem, entry: Entry, path: Path) -> Problem:
     """
     file = problem.file or str(path)
     if not entry.row or file == entry.origin:
-        return problem.at(file, entry.row)
+        return problem.at(file, entry.row, entry.case)
     folder = Path(entry.origin).parent
     name = Path(file).relative_to(folder) if Path(file).is_relative_to(folder) else file
     value = f"{name}: {problem.value}"
-    return replace(problem, file=entry.origin, row=entry.row, value=value)
+    return replace(problem, file=entry.origin, row=entry.row, value=value, case=entry.case)

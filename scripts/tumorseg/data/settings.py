@@ -19,6 +19,8 @@ class SourceSettings(SliceSettings, total=False):
     """`kind` is one of tumorseg.sources; a source uses the keys that it knows."""
 
     kind: Required[str]
+    exclude: list[str]
+    patients_similar: Literal["error", "accept"]
     patients: int
     height_px: int
     width_px: int

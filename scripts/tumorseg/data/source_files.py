@@ -98,8 +98,9 @@ def with_missing_files(
             continue
         what, path = next(iter(missing.items()))
         value = f"case {entry.case} has no {' and no '.join(missing)}"
-        hint = "copy it there, or remove all files of this case"
-        yield error(f"{what}_missing", value, f"the file {path.name}", hint, str(path))
+        hint = "copy it there, or name the case in source.exclude"
+        missed = error(f"{what}_missing", value, f"the file {path.name}", hint, str(path))
+        yield missed.at(str(path), case=entry.case)
     if empty:
         hint = "see docs/sources.md for the layout, and check data_dir"
         raise error("source_empty", "no case of this data set", layout, hint, str(folder))

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
+import pandas as pd
 
-from tumorseg.core.cases import Case
+from tumorseg.core.cases import PLANES, Case
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_text
 from tumorseg.core.images import read_mask, write_mask, write_png
@@ -55,6 +56,13 @@ def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
         "true_brain": brain,
         "tumour_type": case.tumour_type or np.nan,
     }
+
+
+def summary(table: pd.DataFrame, left_out: int) -> str:
+    """What was imported, in one line. table: of CaseRow; left_out: cases that were taken out."""
+    planes = ", ".join(f"{(table['plane'] == plane).sum()} {plane}" for plane in PLANES)
+    out = f"; {left_out} cases left out (source.exclude)" if left_out else ""
+    return f"imported {len(table)} cases of {table['patient'].nunique()} patients: {planes}{out}"
 
 
 def mask_of(case: Case) -> np.ndarray:

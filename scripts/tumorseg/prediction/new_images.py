@@ -8,10 +8,12 @@ from typing import NamedTuple
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-from tumorseg.core import registry
+from tumorseg.core import registry, user_tables
 from tumorseg.core.errors import UserError
-from tumorseg.core.files import read_table
+from tumorseg.core.spelling import missing
 from tumorseg.privacy.local import LOCAL_MARK
+
+TABLES = (".tsv", ".csv")
 
 
 class Image(NamedTuple):
@@ -29,8 +31,8 @@ class Image(NamedTuple):
 def find(images: Path) -> tuple[list[Image], Counter[str]]:
     """The images sorted by name, and the number of other files by suffix.
 
-    images: an image file; a folder, searched with all subfolders except hidden ones; or a TSV
-    table with paths in a column `image`. DICOM files of one series in a folder are one image.
+    images: an image file; a folder, searched with all subfolders except hidden ones; or a TSV or
+    CSV table with paths in a column `image`. DICOM files of one series in a folder are one image.
     Raises UserError if there is no image, or if a row of the table names none.
     """
     if not images.exists():
@@ -38,7 +40,7 @@ def find(images: Path) -> tuple[list[Image], Counter[str]]:
     left_out: Counter[str] = Counter()
     if images.is_dir():
         paths = _in_folder(images, left_out)
-    elif images.suffix.lower() == ".tsv":
+    elif images.suffix.lower() in TABLES:
         paths = _in_table(images)
     else:
         paths = [images]
@@ -51,19 +53,19 @@ def find(images: Path) -> tuple[list[Image], Counter[str]]:
 
 
 def _in_table(table: Path) -> list[Path]:
-    lines = read_table(table, ("image",))
-    if "image" not in lines:
-        raise UserError(f"{table}: no column `image`; there are: {', '.join(lines.columns)}")
+    given = user_tables.read(table, ("image",), fewest=1)
+    places = given.places("image")
+    if len(places) != 1:
+        columns = ", ".join(given.header)
+        what = "no column" if not places else f"{len(places)} columns"
+        raise UserError(f"{table}: {what} `image`; there are: {columns}")
     paths = []
-    for row, name in enumerate(lines["image"], start=1):
-        if (
-            not isinstance(name, str)
-            or not name
-            or Path(name).is_absolute()
-            or ".." in Path(name).parts
-        ):
+    for row in given.rows:
+        name = row.cells[places[0]] if places[0] < len(row.cells) else ""
+        if missing(name) or Path(name).is_absolute() or ".." in Path(name).parts:
             raise UserError(
-                f"{table} row {row}: image: {name!r}, expected a path inside the table's folder"
+                f"{table} row {row.number}: image: {name!r}, expected a path inside the table's "
+                "folder"
             )
         paths.append(table.parent / name)
     return list(dict.fromkeys(paths))

@@ -15,6 +15,7 @@ from tumorseg.privacy.hidden_text import texts
 # Kinds of identifiers, by where they come from.
 PATIENT, CASE, FILE, FOLDER = "patient name", "case name", "file name", "folder name"
 HEADER, USER, HOST, KEY = "text in a source file", "user name", "host name", "secret key"
+PERSONAL = (USER, HOST, KEY)  # secret even where names are kept
 KINDS = (PATIENT, CASE, FILE, FOLDER, HEADER, USER, HOST, KEY)
 
 SHORTEST = 4  # characters; shorter identifiers count only as a complete value
@@ -74,6 +75,19 @@ class Identifiers:
             for kinds in (self.sought, self.whole_values):
                 if value in kinds:
                     self.left_out[value] = kinds.pop(value)
+
+    def drop_inside(self, names: Iterable[str]) -> None:
+        """Leaves out what occurs, in any spelling, in names that are written on purpose.
+
+        A file's name counts without its suffix. The user, the machine and the key stay secret.
+        """
+        text = "\n".join(f" {' '.join(_WORD.findall(normal(name)))} " for name in names)
+        inside = []
+        for value, kind in (self.sought | self.whole_values).items():
+            words = " ".join(_WORD.findall(value.split(".")[0] if kind == FILE else value))
+            if words and kind not in PERSONAL and f" {words} " in text:
+                inside.append(value)
+        self.drop(inside)
 
     def counts(self) -> pd.DataFrame:
         """One row per kind: how many are sought in all text, only as whole values, not at all."""

@@ -30,7 +30,8 @@ def gather(
     Returns:
         The identifiers, among them those in the headers of all files.
     """
-    gathered = Identifiers()
+    gathered = of_machine()
+    gathered.add(identifiers.KEY, [key])
     root = Path(data_dir).expanduser()
     kept: set[str] = set()
     paths = set(files)
@@ -50,15 +51,21 @@ def gather(
         for file in _members(path):
             stems = {file.stem, file.name.split(".")[0]}
             gathered.add(identifiers.FILE, [file.name, *stems])
-            if stems & kept or path.name in kept:
-                kept |= {file.name, *stems, path.name}
+            if path.name in kept:
+                kept |= {file.name, *stems}
             for text in header_texts(file):
                 gathered.add(identifiers.HEADER, identifiers.parts(text))
-    gathered.add(identifiers.USER, [getpass.getuser(), Path.home().name])
-    gathered.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
-    gathered.add(identifiers.KEY, [key])
-    gathered.drop({part for name in kept for part in {name, *identifiers.parts(name)}})
+    gathered.drop_inside(kept)
     return gathered
+
+
+def of_machine() -> Identifiers:
+    """The user and the machine. They come first, because an identifier has its first kind."""
+    found = Identifiers()
+    home = Path.home()
+    found.add(identifiers.USER, [getpass.getuser(), home.name, str(home)])
+    found.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
+    return found
 
 
 def _members(path: Path) -> list[Path]:

@@ -14,12 +14,18 @@ Line = tuple[str, str]  # what, value
 
 
 def run_table(
-    cases: pd.DataFrame, folds: pd.DataFrame, trainings: list[TrainingRecord]
+    cases: pd.DataFrame,
+    folds: pd.DataFrame,
+    trainings: list[TrainingRecord],
+    excluded: int = 0,
 ) -> pd.DataFrame:
-    """What was run, one fact a row: what, value. Failed trainings get a row FAILED each."""
+    """What was run, one fact a row: what, value. Failed trainings get a row FAILED each.
+
+    excluded: number of cases that the user took out (source.exclude).
+    """
     first = trainings[0]
     lines = [
-        *_data(cases, folds),
+        *_data(cases, folds, excluded),
         ("training seeds", ", ".join(map(str, sorted({item["seed"] for item in trainings})))),
         ("network", f"{first['network']['name']}, {first['network']['size_px']} px"),
     ]
@@ -47,11 +53,12 @@ def precisions(trainings: list[TrainingRecord]) -> str:
     return f"MIXED: {each} trainings; differences between losses may come from it"
 
 
-def _data(cases: pd.DataFrame, folds: pd.DataFrame) -> list[Line]:
+def _data(cases: pd.DataFrame, folds: pd.DataFrame, excluded: int) -> list[Line]:
     planes = cases["plane"].value_counts()
     sizes = folds.groupby(["role", "fold"])["case"].count().groupby("role").agg(["min", "max"])
     return [
         ("cases", str(len(cases))),
+        *([("cases left out (source.exclude)", str(excluded))] if excluded else []),
         ("patients", str(cases["patient"].nunique())),
         ("planes", ", ".join(f"{count} {plane}" for plane, count in planes.items())),
         ("cases with a known pixel spacing", str(cases["pixel_height_mm"].notna().sum())),

@@ -3,12 +3,12 @@
 [HGG|LGG]/<id>/<id>_{t1,t1ce,t2,flair,seg}.nii.gz (Menze et al. 2015, Bakas et al. 2017 and 2018).
 """
 
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tumorseg.core import user_tables
 from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError, error
 from tumorseg.data import source_files
@@ -18,6 +18,7 @@ SEQUENCES = ("flair", "t1", "t1ce", "t2")
 LABELS = {"1": "tumour", "2": "tumour", "4": "tumour"}
 LAYOUT = "HGG/ and LGG/ with a folder per case, or BraTS20_Training_001/ etc."
 SUBJECT = r"(?i:brats1[789]_\w+|brats20_training_\d+)"
+ID_2019, ID_2020 = "BraTS_2019_subject_ID", "BraTS_2020_subject_ID"  # columns of name_mapping.csv
 MISNAMED = "W39_1998.09.19_Segm"  # the segmentation of BraTS20_Training_355, as published
 
 
@@ -76,7 +77,7 @@ def _subjects(
 def _grade_and_patient(subject: Path, mapping: dict[str, dict[str, str]]) -> tuple[str, str]:
     """The grade (hgg, lgg or empty) and the patient of a subject's folder."""
     row = mapping.get(subject.name, {})
-    earlier = row.get("BraTS_2019_subject_ID") or ""
+    earlier = row.get(ID_2019) or ""
     name = earlier if re.fullmatch(SUBJECT, earlier) else subject.name
     grade = row.get("Grade") or subject.parent.name
     grade = grade.lower() if grade.lower() in ("hgg", "lgg") else ""
@@ -91,9 +92,12 @@ def _mapping(folder: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            return {row["BraTS_2020_subject_ID"]: row for row in csv.DictReader(lines)}
-    except (KeyError, ValueError, csv.Error):
-        expected = "a table with the columns Grade, BraTS_2019_subject_ID, BraTS_2020_subject_ID"
+        table = user_tables.read(path, ("Grade", ID_2019, ID_2020))
+        (place,) = table.places(ID_2020)
+        return {
+            row.cells[place]: dict(zip(table.header, row.cells, strict=False)) for row in table.rows
+        }
+    except (DataError, ValueError, IndexError):
+        expected = f"a table with the columns Grade, {ID_2019}, {ID_2020}"
         hint = "copy it again, or remove it: then every case counts as a patient of its own"
         raise error("table_unreadable", "not a table of names", expected, hint, str(path)) from None

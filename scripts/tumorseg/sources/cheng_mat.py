@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tumorseg.core import user_tables
 from tumorseg.core.cases import PLANES, Entry
-from tumorseg.core.files import read_table
 from tumorseg.core.problems import DataError, error
 from tumorseg.data import source_files
 from tumorseg.data.downloads import Archive
@@ -115,13 +115,19 @@ def _planes(folder: Path) -> dict[str, str]:
     path = folder / "planes.tsv"
     if not path.is_file():
         return {}
-    table = read_table(path, ("plane",))
-    if not {"case", "plane"} <= set(table.columns):
-        value = f"columns {', '.join(map(str, table.columns))}"
+    table = user_tables.read(path, ("case", "plane"))
+    places = [table.places(name) for name in ("case", "plane")]
+    if any(len(place) != 1 for place in places):
+        value = f"columns {', '.join(table.header)}"
         raise error("table_columns", value, "case and plane", "rename the columns", str(path))
-    for row, plane in enumerate(table["plane"], start=1):
+    planes = {}
+    for row in table.rows:
+        if wrong := table.wrong_length(row):
+            raise wrong.at(str(path), row.number)
+        case, plane = (row.cells[place] for (place,) in places)
         if plane not in PLANES:
             hint = "correct it"
             wrong = error("plane_unknown", f"plane {plane!r}", f"one of {', '.join(PLANES)}", hint)
-            raise wrong.at(str(path), row)
-    return dict(zip(table["case"], table["plane"], strict=True))
+            raise wrong.at(str(path), row.number)
+        planes[case] = plane
+    return planes

@@ -68,20 +68,31 @@ def entries(
     annotations, unused = _annotations(image_paths, folder, masks_folder)
     for path in image_paths:
         name = _name(path, folder)
+        case = name.replace("/", "_")
+        patient = ""
         try:
-            yield Entry(
-                case=name.replace("/", "_"),
-                patient=source_files.patient_of(path.relative_to(folder).as_posix(), pattern),
-                image=path,
-                annotation=root / annotation_file
+            patient = source_files.patient_of(path.relative_to(folder).as_posix(), pattern)
+        except DataError as wrong:
+            yield wrong.at(str(path), case=case)
+        try:
+            annotation = (
+                root / annotation_file
                 if annotation_file
-                else _the_only(annotations.get(_key(path, folder), []), masks_folder / name),
+                else _the_only(annotations.get(_key(path, folder), []), masks_folder / name)
+            )
+        except DataError as wrong:
+            yield wrong.at(str(path), case=case)
+            continue
+        if patient:
+            yield Entry(
+                case=case,
+                patient=patient,
+                image=path,
+                annotation=annotation,
                 origin=str(path),
                 form=form,
                 plane=plane,
             )
-        except DataError as wrong:
-            yield wrong.at(str(path))
     if not annotation_file:
         yield from _ignored("mask_without_image", masks_folder, unused)
     yield from _ignored("file_passed_over", folder, ignored)

@@ -1,21 +1,20 @@
 """Source: your own images, listed in a TSV with one row per case."""
 
-import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from tumorseg.core import user_tables
 from tumorseg.core.cases import Entry
 from tumorseg.core.names import as_stored
-from tumorseg.core.problems import DataError, error
+from tumorseg.core.problems import DataError, Problem, error
+from tumorseg.core.spelling import missing
+from tumorseg.core.user_tables import Row, UserTable
 
 NEEDED = ("case", "image", "annotation", "patient")
 OPTIONAL = ("plane", "spacing_mm", "tumour_type", "form")
-UNKNOWN = ("", "NA", "NaN", "nan", "n/a")
 NEGATIVE = "negative"  # instead of an annotation: the image was examined and has no tumour
-LARGEST = 2**28  # bytes; millions of rows fit, so a larger file is not a table
-HINT = "save it as tab-separated text (TSV), UTF-8, with the column names in the first line"
 
 
 def entries(
@@ -27,14 +26,14 @@ def entries(
     annotation_file: str | None = None,
     **_: Any,
 ) -> Iterator[Entry | DataError]:
-    """The table's cases in its order; a DataError with file and row for each bad row.
+    """The table's cases in its order; those of bad rows have faults.
 
     plane, spacing_mm (one number, or height and width), tumour_type and form may be missing or NA;
     the annotation may be `negative`. Row 1 is the first line after the header.
 
     Args:
         data_dir: folder of the table; the table's paths are relative to it.
-        table: file name of the table.
+        table: file name of the table: TSV, or CSV of any spreadsheet program.
         form: annotation format of the rows that give none.
         columns: our column name -> the table's column name, where they differ.
         annotation_file: one file that annotates all images, instead of the annotation column.
@@ -44,16 +43,18 @@ def entries(
     """
     folder = Path(data_dir).expanduser()
     path = folder / table
-    rows = _rows(path, columns or {}, without=("annotation",) if annotation_file else ())
+    given, names = _table(path, columns or {}, ("annotation",) if annotation_file else ())
+    yield from map(DataError, given.notes)
     shared = _inside(folder, annotation_file) if annotation_file else None
-    for number, row in enumerate(rows, start=1):
-        if isinstance(row, DataError):
-            yield row.at(str(path), number)
-            continue
-        try:
-            yield _entry(folder, row, form, shared, str(path), number)
-        except DataError as wrong:
-            yield wrong.at(str(path), number)
+    rows = [(row, _cells(row, names)) for row in given.rows]
+    commas = user_tables.decimal_commas(
+        cells.get("spacing_mm", "") for _, cells in rows if not missing(cells.get("spacing_mm", ""))
+    )
+    for row, cells in rows:
+        if wrong := given.wrong_length(row):
+            yield wrong.at(str(path), row.number)
+        else:
+            yield _entry(folder, cells, form, shared, (str(path), row.number), commas)
 
 
 def files(
@@ -70,107 +71,105 @@ def files(
     if annotation_file:
         paths.append(folder / annotation_file)
     try:
-        for row in _rows(folder / table, columns or {}, without=NEEDED):
-            if isinstance(row, dict):
-                named = [row[name] for name in ("image", "annotation") if row.get(name)]
-                paths += [as_stored(folder, name) for name in named]
-    except DataError:
-        pass  # the import reports it
+        given, names = _table(folder / table, columns or {}, NEEDED)
+    except DataError:  # the import reports it
+        return paths
+    for row in given.rows:
+        if not given.wrong_length(row):
+            cells = _cells(row, names)
+            named = [cells.get(name, "") for name in ("image", "annotation")]
+            paths += [as_stored(folder, text) for text in named if text and text.isprintable()]
     return paths
 
 
-def _rows(
+def _table(
     path: Path, columns: dict[str, str], without: tuple[str, ...]
-) -> Iterator[dict[str, str] | DataError]:
-    """Yields each row as our column name -> stripped cell while it reads the table."""
-    try:
-        if not path.is_file():  # reading a pipe would never end
-            raise FileNotFoundError
-        if path.stat().st_size > LARGEST:
-            size = f"{path.stat().st_size / 2**20:.0f} MB"
-            raise error("table_too_large", size, f"a table up to {LARGEST >> 20} MB", HINT)
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.reader(lines, delimiter="\t", strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            names = _names(header, columns, without)
-            empty = True
-            for cells in reader:
-                empty = False
-                yield _row(names, cells, len(header))
-            if empty:
-                raise error("table_empty", "a header and no case", "one row per case", HINT)
-    except FileNotFoundError:
-        hint = "set data_dir and source.table"
-        raise error("table_missing", "no such table", "a TSV", hint, str(path)) from None
-    except UnicodeDecodeError as wrong:
-        byte = f"byte {wrong.object[wrong.start]:#04x} that is not UTF-8"
-        raise error("table_encoding", byte, "text in UTF-8", HINT, str(path)) from None
-    except (OSError, ValueError, csv.Error) as wrong:
-        reason = getattr(wrong, "strerror", None) or str(wrong)
-        value = f"not a tab-separated table ({reason})"
-        raise error("table_unreadable", value, "a TSV", HINT, str(path)) from None
-    except DataError as wrong:
-        raise wrong.at(str(path)) from None
-
-
-def _names(header: list[str], columns: dict[str, str], without: tuple[str, ...]) -> dict[str, int]:
-    """Our column name -> position in the table."""
-    if len(header) < 2:
-        other = next((sign for sign in ",;|" if sign in "".join(header)), None)
-        value = f"columns separated by {other!r}" if other else "fewer than two columns"
-        raise error("table_unreadable", f"not a tab-separated table ({value})", "a TSV", HINT)
+) -> tuple[UserTable, dict[str, int]]:
+    """The table, and our column name -> position in it."""
+    theirs = {ours: columns.get(ours, ours) for ours in (*NEEDED, *OPTIONAL)}
+    hint = "set data_dir and source.table"
+    given = user_tables.read(path, theirs.values(), hint=hint)
     names = {}
-    for ours in (*NEEDED, *OPTIONAL):
-        theirs = columns.get(ours, ours)
-        if header.count(theirs) == 1:
-            names[ours] = header.index(theirs)
-        elif header.count(theirs) > 1 or theirs != ours or ours in set(NEEDED) - set(without):
-            present = ", ".join(filter(None, header))
+    for ours, name in theirs.items():
+        places = given.places(name)
+        if len(places) == 1:
+            names[ours] = places[0]
+        elif places or name != ours or ours in set(NEEDED) - set(without):
+            present = ", ".join(filter(None, given.header))
             raise error(
                 "table_columns",
-                f"{header.count(theirs) or 'no'} columns {theirs!r} (columns: {present[:200]})",
-                f"one column {theirs!r}",
+                f"{len(places) or 'no'} columns {name!r} (columns: {present[:200]})",
+                f"one column {name!r}",
                 f"add it, or give its name in source.columns ({ours})",
+                str(path),
             )
-    return names
+    if not given.rows:
+        value, hint = "a header and no case", user_tables.HINT
+        raise error("table_empty", value, "one row per case", hint, str(path))
+    return given, names
 
 
-def _row(names: dict[str, int], cells: list[str], width: int) -> dict[str, str] | DataError:
-    if len(cells) != width:
-        hint = "add the missing tab or remove the extra one"
-        return error("table_row", f"{len(cells)} cells", f"{width} as in the header", hint)
-    row = {ours: cells[place].strip() for ours, place in names.items()}
-    odd = [ours for ours, text in row.items() if not text.isprintable()]
-    if odd:
-        hint = "type it again"
-        value = f"{odd[0]} {row[odd[0]]!r}"
-        return error("table_character", value, "printable characters only", hint)
-    return row
+def _cells(row: Row, names: dict[str, int]) -> dict[str, str]:
+    """Our column name -> cell, of the columns that the row has."""
+    return {ours: row.cells[place] for ours, place in names.items() if place < len(row.cells)}
 
 
 def _entry(
-    folder: Path, row: dict[str, str], form: str, shared: Path | None, table: str, number: int
+    folder: Path,
+    row: dict[str, str],
+    form: str,
+    shared: Path | None,
+    where: tuple[str, int],
+    commas: bool,
 ) -> Entry:
-    known = {name: text for name, text in row.items() if text not in UNKNOWN}
-    image = _inside(folder, known.get("image", ""), "image")
+    faults = list(_odd_characters(row))
+    row = {name: "".join(filter(str.isprintable, text)) for name, text in row.items()}
+    known = {name: text for name, text in row.items() if not missing(text)}
+
+    def tried(function: Callable[..., Any], *arguments: Any, otherwise: Any) -> Any:
+        """The function's result; its error becomes a fault of the entry."""
+        try:
+            return function(*arguments)
+        except DataError as wrong:
+            faults.append(wrong.problem)
+            return otherwise
+
+    if "case" not in known:
+        value = f"case {row['case']!r}"
+        hint = "use letters, digits, - and _"
+        faults.append(Problem("case_name", value, "a name for each case", hint))
+    text = known.get("image", "")
+    image = tried(_inside, folder, text, "image", otherwise=folder)
+    drawn = known.get("annotation", "")
+    annotation = tried(_annotation, folder, drawn, shared, otherwise=None)
+    text = known.get("spacing_mm", "nan")
+    spacing_mm = tried(_spacing, text, commas, otherwise=(math.nan, math.nan))
     return Entry(
         case=row["case"],
-        patient=known.get("patient", ""),
+        patient=row["patient"],
         image=image,
-        annotation=_annotation(folder, known.get("annotation", ""), shared),
-        origin=table,
-        row=number,
+        annotation=annotation,
+        origin=where[0],
+        row=where[1],
         form=known.get("form", form),
         plane=known.get("plane", ""),
-        spacing_mm=_spacing(known.get("spacing_mm", "nan")),
+        spacing_mm=spacing_mm,
         tumour_type=known.get("tumour_type", ""),
         # A border file names cases; tools that annotate many images name image files.
         key=row["case"] if form == "border" else image.name,
+        faults=tuple(faults),
     )
 
 
+def _odd_characters(row: dict[str, str]) -> Iterable[Problem]:
+    for name, text in row.items():
+        if not text.isprintable():
+            value, expected = f"{name} {text!r}", "printable characters only"
+            yield Problem("table_character", value, expected, "type it again")
+
+
 def _annotation(folder: Path, text: str, shared: Path | None) -> Path | None:
-    if text == NEGATIVE:
+    if text.casefold() == NEGATIVE:
         return None
     return shared or _inside(folder, text, "annotation")
 
@@ -193,13 +192,15 @@ def _inside(folder: Path, text: str, what: str = "annotation") -> Path:
     return as_stored(folder, text)
 
 
-def _spacing(text: str) -> tuple[float, float]:
-    try:
-        sides = [float(part) for part in text.replace("x", " ").split()]
-    except ValueError:
-        sides = []
+def _spacing(text: str, commas: bool) -> tuple[float, float]:
+    """Height and width of a pixel; commas: whether the column has decimal commas."""
     if text == "nan":
         return (math.nan, math.nan)
+    plain = text.replace(",", ".") if commas else text
+    try:
+        sides = [float(part) for part in plain.replace("x", " ").split()]
+    except ValueError:
+        sides = []
     if len(sides) not in (1, 2) or not all(0 < side < 100 for side in sides):
         raise error(
             "spacing",

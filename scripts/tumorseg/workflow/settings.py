@@ -25,6 +25,7 @@ LOCAL_SOURCE_KEYS = (
     "images",
     "masks",
     "labels",
+    "exclude",
 )
 LOCAL_IDENTIFIER_KEYS = ("key_file",)
 DOWNLOADING_SOURCES = ("cheng_mat",)

@@ -1,0 +1,102 @@
+"""Lists what a data source names: valid entries, those with faults, and those taken out."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from tumorseg.core import registry
+from tumorseg.core.cases import Entry
+from tumorseg.core.errors import UserError
+from tumorseg.core.names import comparable
+from tumorseg.core.problems import DataError, Problem
+from tumorseg.data import entry_checks
+from tumorseg.data.settings import SourceSettings
+
+
+class Listing(NamedTuple):
+    """What a source names; nothing has been read.
+
+    Attributes:
+        entries: the valid entries, by case name.
+        faulty: the others, each with its errors.
+        excluded: the entries that source.exclude takes out; nothing is wrong with them, or the user
+            does not want to know.
+        problems: all others: of the list as a whole, and of cases that are not even an entry.
+    """
+
+    entries: list[Entry]
+    faulty: list[tuple[Entry, list[Problem]]]
+    excluded: list[Entry]
+    problems: list[Problem]
+
+
+def module_and_options(source: SourceSettings) -> tuple[ModuleType, dict[str, Any]]:
+    """The source's module, and the config's `source` without kind."""
+    options: dict[str, Any] = dict(source)
+    return registry.entry("sources", options.pop("kind")), options
+
+
+def excluded_names(source: SourceSettings) -> dict[str, str]:
+    """The form in which names are compared -> the name in source.exclude."""
+    return {comparable(str(name)): str(name) for name in source.get("exclude", [])}
+
+
+def listed(source: SourceSettings, data_dir: str) -> Listing:
+    """What a source names; reads no image. A source that makes its cases (phantom) has no entries.
+
+    Bad data raises nothing.
+    """
+    module, options = module_and_options(source)
+    found = Listing([], [], [], [])
+    if hasattr(module, "cases"):
+        return found
+    folder = Path(data_dir).expanduser().resolve()
+    out = excluded_names(source)
+    first_of_name: dict[str, Entry] = {}
+    known: dict[str, str] = {}  # as compared -> as given, of all cases
+    try:
+        for item in module.entries(data_dir=data_dir, **options):
+            case = item.problem.case if isinstance(item, DataError) else item.case
+            name = comparable(case)
+            known |= {name: case} if case else {}
+            if isinstance(item, DataError):
+                found.problems.extend([item.problem] if name not in out else [])
+                continue
+            if name in out:
+                found.excluded.append(item)
+                continue
+            new = list(item.faults)
+            codes = {fault.code for fault in new}
+            new += [
+                problem
+                for problem in entry_checks.entry_problems(item, folder)
+                if problem.code not in codes
+            ]
+            if first_of_name.setdefault(name, item) is not item:
+                new.append(entry_checks.repeated_case(item, first_of_name[name]))
+            if new:
+                placed = [problem.at(item.origin, item.row, item.case) for problem in new]
+                found.faulty.append((item, placed))
+            else:
+                found.entries.append(item)
+    except UserError as stop:
+        return Listing([], [], [], [*found.problems, problem_of(stop)])
+    found.entries.sort(key=lambda entry: entry.case)
+    if not known and not found.problems:
+        hint = "see docs/own-data.md"
+        found.problems.append(Problem("source_empty", "no case", "at least one", hint, data_dir))
+    wrong = [given for name, given in out.items() if name not in known]
+    found.problems.extend(entry_checks.unknown_names(wrong, known.values()))
+    everyone = [*found.entries, *(entry for entry, _ in found.faulty)]
+    everyone.sort(key=lambda entry: entry.row)  # stable: a table's order, else by name
+    accepted = source.get("patients_similar") == "accept"
+    found.problems.extend(entry_checks.similar_patients(everyone, accepted))
+    found.problems.extend(entry_checks.similar_types(everyone))
+    return found
+
+
+def problem_of(stop: UserError) -> Problem:
+    """The problem of an error that stopped a reader."""
+    if isinstance(stop, DataError):
+        return stop.problem
+    return Problem("unreadable", str(stop), "readable data", "see docs/own-data.md")
