@@ -207,8 +207,7 @@ def read_all(
     """
     entries: list[Entry] = []
     records: list[SliceRecord] = []
-    entry_numbers: list[int] = []
-    source_names: list[str] = []
+    places: list[tuple[int, str]] = []  # number of the entry, the case's name in the source
     fingerprints: list[np.ndarray] = []
     problems: list[Problem] = []
     cohort = Cohort()
@@ -220,23 +219,20 @@ def read_all(
         cohort.expect(item)
         for case in item.cases:
             record = slice_record(case, row, method)
-            tumour = record["tumour_px"] > 0
             new = cohort.add_slice(
-                case.case, case.patient, record["digest"], case.spacing_mm, tumour
+                case.case, case.patient, record["digest"], case.spacing_mm, record["tumour_px"] > 0
             )
             name = item.entry.case if item.entry else case.case
             new = [*slice_problems(record), *new]
             problems += [problem.at(case.origin, row, name) for problem in new]
-            source_names.append(name)
             records.append(record)
-            entry_numbers.append(len(entries) - 1)
+            places.append((len(entries) - 1, name))
             fingerprints.append(near_duplicates.fingerprint(case.image))
     problems += cohort.final_problems(fold_count, f"source {source['kind']}")
     stacked = np.stack(fingerprints) if fingerprints else np.zeros((0, 8, 4), np.uint64)
     slices = pd.DataFrame(records)
     if records:
-        slices["entry"] = entry_numbers
-        slices["source_case"] = source_names
+        slices[["entry", "source_case"]] = places
     return Checked(entries, slices, stacked, problems)
 
 
