@@ -226,12 +226,9 @@ def _check_opaque(picture: Image.Image) -> None:
 
 def _check_alpha(alpha: np.ndarray) -> None:
     if alpha.min() != alpha.max():
-        raise error(
-            "image_transparent",
-            "a partly transparent picture",
-            "an opaque picture",
-            "flatten it onto its background and save it as greyscale",
-        )
+        hint = "flatten it onto its background and save it as greyscale"
+        value = "a partly transparent picture"
+        raise error("image_transparent", value, "an opaque picture", hint)
 
 
 def _is_grey(colours: np.ndarray) -> bool:
