@@ -66,7 +66,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("sources/*", NOTHING),
     # From a source's files to masks and folds.
     ("core/errors.py core/files.py core/places.py core/registry.py", EVERYTHING),
-    ("core/cases.py core/images.py core/parallel.py core/problems.py", DATA),
+    ("core/cases.py core/images.py core/names.py core/parallel.py core/problems.py", DATA),
     ("core/arrays.py", PACKED),
     ("core/batch_norm.py", ("show_network *", *TUNED)),
     ("core/device.py core/backend.py", ("show_losses", "show_network *", *TUNED)),
