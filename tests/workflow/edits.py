@@ -67,7 +67,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("sources/*", NOTHING),
     # From a source's files to masks and folds.
     ("core/errors.py core/disk.py core/files.py core/places.py core/registry.py", EVERYTHING),
-    ("core/cases.py core/images.py core/parallel.py core/problems.py", DATA),
+    ("core/cases.py core/images.py core/names.py core/parallel.py core/problems.py", DATA),
     ("core/spelling.py", DATA),
     (
         "core/user_tables.py",

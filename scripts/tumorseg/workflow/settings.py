@@ -153,8 +153,7 @@ def _name_labels(config: dict[str, Any]) -> None:
     that is written twice.
     """
     source = config.get("source")
-    labels = source.get("labels") if isinstance(source, dict) else None
-    if not isinstance(labels, dict):
+    if not isinstance(source, dict) or not isinstance(labels := source.get("labels"), dict):
         return
     named: dict[str, Any] = {}
     for label, meaning in labels.items():
