@@ -62,8 +62,7 @@ def gather(
 def of_machine() -> Identifiers:
     """The user and the machine. They come first, because an identifier has its first kind."""
     found = Identifiers()
-    home = Path.home()
-    found.add(identifiers.USER, [getpass.getuser(), home.name, str(home)])
+    found.add(identifiers.USER, [getpass.getuser(), Path.home().name])
     found.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
     return found
 
