@@ -42,7 +42,7 @@ class _Log(io.TextIOBase):
 class _Tee(io.TextIOBase):
     """Writes to the terminal and to the job's log."""
 
-    def __init__(self, *streams: TextIO) -> None:
+    def __init__(self, *streams: TextIO | _Log) -> None:
         self.streams = streams
 
     def write(self, text: str) -> int:
