@@ -19,19 +19,20 @@ from tumorseg.outlines.drawings import (
     is_tumour,
     rectangle,
 )
+from tumorseg.outlines.image_keys import ImageKey
 from tumorseg.outlines.json_files import find_image, read_json
 
 EXPECTED = "JSON with a list `shapes`, each with `label`, `shape_type` and `points` of x and y"
 
 
-def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
+def read(path: Path, scan: Scan, *, key: ImageKey, labels: dict[str, str] | None) -> Annotation:
     """The tumour's outlines; DataError for a wrong image size or a shape without area."""
-    content = read_json(path)
+    content, notes = read_json(path), ()
     if "shapes" not in content:
-        content = find_image(path, key)
+        content, notes = find_image(path, key)
     check_drawing_size(content.get("imageHeight"), content.get("imageWidth"), scan)
     shapes = [s for s in content["shapes"] if is_tumour([str(s.get("label"))], labels)]
-    return annotation_of(([_ring(shape)] for shape in shapes), scan)
+    return annotation_of(([_ring(shape)] for shape in shapes), scan, notes=notes)
 
 
 def _ring(shape: dict[str, Any]) -> Any:

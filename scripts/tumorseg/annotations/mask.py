@@ -14,7 +14,7 @@ EXPECTED = "a mask picture (PNG, TIFF, ...) or label volume (NIfTI, MHA, NRRD, D
 MIN_GREY_MAXIMUM = 128  # in a picture with this maximum, values in between can be grey edges
 
 
-def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
+def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) -> Annotation:
     """The pixels whose labels count as tumour; without a map, all that are not 0.
 
     Raises DataError for another grid, an unknown label, and several labels without a map.

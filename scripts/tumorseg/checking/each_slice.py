@@ -10,7 +10,7 @@ import pandas as pd
 from tumorseg.checking import near_duplicates
 from tumorseg.checking.burned_in import has_letters
 from tumorseg.core.cases import Case, Entry
-from tumorseg.core.problems import Problem, warning
+from tumorseg.core.problems import Problem, each_once, warning
 from tumorseg.data import cohort, reading
 from tumorseg.data.cohort import Cohort
 from tumorseg.data.settings import SourceSettings
@@ -215,6 +215,7 @@ def read_all(
             entry_numbers.append(len(entries) - 1)
             fingerprints.append(near_duplicates.fingerprint(case.image))
     problems += cohort.final_problems(fold_count, f"source {source['kind']}")
+    problems = each_once(problems)
     stacked = np.stack(fingerprints) if fingerprints else np.zeros((0, 8, 4), np.uint64)
     slices = pd.DataFrame(records)
     if records:

@@ -1,6 +1,6 @@
 """An entry (what a data source names) and a case (the annotated slice it becomes)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,8 @@ class Entry:
         plane: empty where the image itself gives it.
         spacing_mm: (height, width) of a pixel; NaN where the table gives none and the image's
             own spacing is used.
-        key: the image's name inside an annotation file that covers many images.
+        key: the image's path, by which an annotation file that covers many images is searched.
+        among: the keys of all images that have the same annotation file.
         labels: label -> tumour or background; None to use the configured labels.
         channel: which channel of a colour picture or 4-D volume to read, from 0; None where there
             is only one.
@@ -41,6 +42,7 @@ class Entry:
     spacing_mm: tuple[float, float] = (np.nan, np.nan)
     tumour_type: str = ""
     key: str = ""
+    among: frozenset[str] = field(default=frozenset(), repr=False)
     labels: dict[str, str] | None = None
     channel: int | None = None
 

@@ -23,6 +23,7 @@ class Problem:
         file: where the problem is.
         row: the table row, from 1 after the header; 0 where there is none.
         severity: error or warning.
+        whole_file: it concerns a file as a whole, whichever cases use it, and is said once.
     """
 
     code: str
@@ -32,6 +33,7 @@ class Problem:
     file: str = ""
     row: int = 0
     severity: str = "error"
+    whole_file: bool = False
 
     def at(self, file: str, row: int = 0) -> "Problem":
         """A copy with file and row filled in where they are missing."""
@@ -70,13 +72,21 @@ def warning(code: str, value: str, expected: str, hint: str, file: str = "") -> 
     return Problem(code, value, expected, hint, file, severity="warning")
 
 
+def each_once(problems: list[Problem]) -> list[Problem]:
+    """The problems in their order, those of a whole file only where they are first reported."""
+    known: set[Problem] = set()
+    return [p for p in problems if not (p.whole_file and (p in known or known.add(p)))]
+
+
 def print_problems(problems: list[Problem], full_list: str) -> int:
     """Prints the first problems of each code, errors before warnings; returns the error count.
 
+    A problem of a whole file, which each of its cases reports, counts once.
     full_list: the file or command that shows all problems.
     """
     printed: Counter[str] = Counter()
     omitted: Counter[str] = Counter()
+    problems = each_once(problems)
     for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
         if printed[problem.code] < MAX_LINES_PER_CODE and printed.total() < MAX_LINES:
             printed[problem.code] += 1

@@ -20,6 +20,7 @@ from tumorseg.imaging import scans
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import any_form
 from tumorseg.outlines.drawings import Annotation
+from tumorseg.outlines.image_keys import ImageKey
 
 CasesAndProblems = tuple[list[Case], list[Problem]]
 
@@ -81,6 +82,7 @@ def listed(source: SourceSettings, data_dir: str) -> tuple[list[Entry], list[Pro
     if not (entries or problems):
         hint = "see docs/own-data.md"
         problems.append(Problem("source_empty", "no case", "at least one", hint, data_dir))
+    entries = _with_neighbours(entries)
     return entries, [*problems, *entry_checks.similar_patients(entries)]
 
 
@@ -109,8 +111,17 @@ def _annotation(entry: Entry, scan: Scan, labels: dict[str, str] | None) -> Anno
     if entry.annotation is None:
         return Annotation(None, np.zeros(scan.voxels.shape, np.uint8))
     labels = entry.labels if entry.labels is not None else labels
-    key = entry.key or entry.image.name
+    key = ImageKey(entry.key or entry.image.name, entry.among)
     return any_form.read(entry.annotation, entry.form, scan, key, labels)
+
+
+def _with_neighbours(entries: list[Entry]) -> list[Entry]:
+    """The entries, each with the keys of all that have the same annotation file."""
+    keys: dict[Path | None, set[str]] = {}
+    for entry in entries:
+        keys.setdefault(entry.annotation, set()).add(entry.key or entry.image.name)
+    among = {path: frozenset(names) for path, names in keys.items()}
+    return [replace(entry, among=among[entry.annotation]) for entry in entries]
 
 
 def _problem_of(stop: UserError) -> Problem:
@@ -123,9 +134,15 @@ def _placed(problem: Problem, entry: Entry, path: Path) -> Problem:
     """The problem with file and row.
 
     Where the row is one of a table, file is the table, and the value begins with the name of the
-    file that is wrong.
+    file that is wrong. Without a table, and where images share an annotation file, the value names
+    the image. A problem of a whole file has no row.
     """
     file = problem.file or str(path)
+    if problem.whole_file:
+        return problem.at(file)
+    shared = len(entry.among) > 1 and file == str(entry.annotation)
+    if shared and not entry.row and entry.key not in problem.value:
+        problem = replace(problem, value=f"{entry.key}: {problem.value}")
     if not entry.row or file == entry.origin:
         return problem.at(file, entry.row)
     folder = Path(entry.origin).parent

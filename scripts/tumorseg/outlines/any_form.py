@@ -11,6 +11,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.problems import error, quoted
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.drawings import Annotation, drawing_size
+from tumorseg.outlines.image_keys import ImageKey
 from tumorseg.outlines.json_files import missing_file, read_json
 from tumorseg.outlines.polygons import fill_parts
 
@@ -21,7 +22,7 @@ def read(
     path: Path,
     form: str,
     scan: Scan,
-    key: str = "",
+    key: ImageKey | str = "",
     labels: dict[str, str] | None = None,
 ) -> Annotation:
     """Reads the annotation of a scan.
@@ -30,7 +31,7 @@ def read(
         path: the annotation file, or a folder of DICOM slices that hold a mask.
         form: the annotation's format, one of tumorseg.annotations, or auto to detect it.
         scan: the annotated image.
-        key: the image's name in a file that annotates many; empty for the image's file name.
+        key: the image's path, for a file that annotates many; empty for the image's file name.
         labels: label (word or number, as text) -> tumour or background; None where everything
             drawn counts as tumour.
 
@@ -42,10 +43,12 @@ def read(
         UserError: for a format that does not exist.
     """
     path = Path(path)
+    if not isinstance(key, ImageKey):
+        key = ImageKey(key or scan.path.name)
     module = registry.entry("annotations", detect(path) if form == AUTO else form)
     try:
         with np.errstate(all="ignore"):  # NaN coordinates raise polygon_not_finite instead
-            annotation = module.read(path, scan, key=key or scan.path.name, labels=labels)
+            annotation = module.read(path, scan, key=key, labels=labels)
             mask = annotation.mask
             if annotation.parts is not None:
                 mask = fill_parts(annotation.parts, *drawing_size(scan))
@@ -53,9 +56,10 @@ def read(
         raise
     except Exception as reason:  # unexpected content can make Python or a library raise anything
         name = module.__name__.rpartition(".")[2]
+        lacking = f": it lacks {quoted(reason.args[0])}" if isinstance(reason, KeyError) else ""
         raise error(
             "annotation_form",
-            f"cannot be read as {name} ({type(reason).__name__}: {quoted(reason)})",
+            f"cannot be read as {name}{lacking}",
             module.EXPECTED,
             "set source.form to its format, or export it again",
         ) from None
@@ -116,7 +120,7 @@ def _json_form(path: Path) -> str:
         return "labelme"
     if "images" in content and "annotations" in content:
         return "coco"
-    if "_via_img_metadata" in content:
+    if "_via_img_metadata" in content or ("metadata" in content and "view" in content):
         return "via"
     first = next(iter(content.values()), None)
     if isinstance(first, dict):

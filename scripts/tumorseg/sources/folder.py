@@ -76,6 +76,7 @@ def entries(
                 origin=str(path),
                 form=form,
                 plane=plane,
+                key=path.relative_to(folder).as_posix(),
             )
         except DataError as wrong:
             yield wrong.at(str(path))

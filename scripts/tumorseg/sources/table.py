@@ -163,7 +163,7 @@ def _entry(
         spacing_mm=_spacing(known.get("spacing_mm", "nan")),
         tumour_type=known.get("tumour_type", ""),
         # A border file names cases; tools that annotate many images name image files.
-        key=row["case"] if form == "border" else image.name,
+        key=row["case"] if form == "border" else image.relative_to(folder).as_posix(),
     )
 
 
