@@ -10,7 +10,7 @@ import numpy as np
 from tumorseg.core.problems import error
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.drawings import Annotation, annotation_of
-from tumorseg.outlines.image_keys import ImageKey
+from tumorseg.outlines.image_keys import Found, ImageKey
 from tumorseg.outlines.json_files import find_image, read_json
 
 EXPECTED = "a JSON list of x, y pairs, or an object of such lists"
@@ -18,7 +18,7 @@ EXPECTED = "a JSON list of x, y pairs, or an object of such lists"
 
 def read(path: Path, scan: Scan, *, key: ImageKey, labels: dict[str, str] | None) -> Annotation:
     """The area inside the border; a border has no label, so all of it counts."""
-    points, notes = read_json(path), ()
+    points, notes = Found(read_json(path), ())
     if isinstance(points, dict):
         points, notes = find_image(path, key)
     if not isinstance(points, list):

@@ -19,7 +19,7 @@ from tumorseg.outlines.drawings import (
     is_tumour,
     rectangle,
 )
-from tumorseg.outlines.image_keys import ImageKey
+from tumorseg.outlines.image_keys import Found, ImageKey
 from tumorseg.outlines.json_files import find_image, read_json
 
 EXPECTED = "JSON with a list `shapes`, each with `label`, `shape_type` and `points` of x and y"
@@ -27,7 +27,7 @@ EXPECTED = "JSON with a list `shapes`, each with `label`, `shape_type` and `poin
 
 def read(path: Path, scan: Scan, *, key: ImageKey, labels: dict[str, str] | None) -> Annotation:
     """The tumour's outlines; DataError for a wrong image size or a shape without area."""
-    content, notes = read_json(path), ()
+    content, notes = Found(read_json(path), ())
     if "shapes" not in content:
         content, notes = find_image(path, key)
     check_drawing_size(content.get("imageHeight"), content.get("imageWidth"), scan)

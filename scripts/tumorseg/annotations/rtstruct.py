@@ -17,7 +17,7 @@ from tumorseg.outlines.dicom_patient import (
 )
 from tumorseg.outlines.drawings import Annotation, is_tumour
 from tumorseg.outlines.polygons import fill_parts
-from tumorseg.outlines.repair import repair_outline
+from tumorseg.outlines.repair import repair_all
 
 EXPECTED = "DICOM RTSTRUCT with closed planar contours"
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
@@ -35,14 +35,15 @@ def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) 
     names = {roi.ROINumber: str(roi.get("ROIName", "")) for roi in content.StructureSetROISequence}
     structures = [roi for roi in content.ROIContourSequence if roi.get("ContourSequence")]
     check_one_structure([names[roi.ReferencedROINumber] for roi in structures], labels)
-    mask = np.zeros(scan.voxels.shape, np.uint8)
-    notes: list[Problem] = []
+    contours: list[tuple[int, int, list[np.ndarray], str]] = []
     uids: set[str] = set()
     for roi in structures:
         number = roi.ReferencedROINumber
         if is_tumour([names[number], str(number)], labels):
-            notes += _add(mask, roi.ContourSequence, scan, quoted(names[number]))
+            contours += _by_slice(roi.ContourSequence, scan, quoted(names[number]))
             uids |= {uid for contour in roi.ContourSequence if (uid := _uid(contour))}
+    mask = np.zeros(scan.voxels.shape, np.uint8)
+    notes = _draw(mask, contours)
     return Annotation(None, mask, (*notes, *other_series_notes(uids, scan)))
 
 
@@ -51,8 +52,9 @@ def _uid(contour: Any) -> str:
     return str(images[0].ReferencedSOPInstanceUID) if images else ""
 
 
-def _add(mask: np.ndarray, contours: Any, scan: Scan, name: str) -> list[Problem]:
-    """Draws the contours of one structure into the mask; returns warnings."""
+def _by_slice(contours: Any, scan: Scan, name: str) -> list[tuple[int, int, list[np.ndarray], str]]:
+    """The contours of one structure on each slice: axis, slice, rings, and words for messages."""
+    shape = scan.voxels.shape
     placed = [(_points(contour, scan), _uid(contour)) for contour in contours]
     spread = sum(np.ptp(points, axis=0) for points, _ in placed)
     axis = 0 if scan.uids else int(np.argmin(spread))
@@ -64,19 +66,30 @@ def _add(mask: np.ndarray, contours: Any, scan: Scan, name: str) -> list[Problem
         number = scan.uids.index(uid) if scan.uids.count(uid) == 1 else round(position)
         if (
             np.abs(points[:, axis] - number).max() > MAX_OFFSET_VOXELS
-            or not 0 <= number < mask.shape[axis]
+            or not 0 <= number < shape[axis]
         ):
-            raise off_grid(f"a contour at slice {position:.2f} of {mask.shape[axis]} (from 0)")
+            raise off_grid(f"a contour at slice {position:.2f} of {shape[axis]} (from 0)")
         slices.setdefault(number, []).append(points[:, (columns, rows)])
-    notes: list[Problem] = []
-    stack = np.moveaxis(mask, axis, 0)
-    _, height, width = stack.shape
-    for number, rings in slices.items():
-        place = f"structure {name} on slice {number}"
-        parts, warnings = repair_outline(rings, height, width, place)
-        stack[number] |= fill_parts(parts, height, width)
-        notes += warnings
-    return notes
+    return [
+        (axis, number, rings, f"structure {name} on slice {number}")
+        for number, rings in slices.items()
+    ]
+
+
+def _draw(
+    mask: np.ndarray, contours: list[tuple[int, int, list[np.ndarray], str]]
+) -> list[Problem]:
+    """Draws contours of `_by_slice` into the mask; returns warnings."""
+    planes = [np.moveaxis(mask, axis, 0)[number] for axis, number, _, _ in contours]
+    repaired = repair_all(
+        [
+            (rings, *plane.shape, words)
+            for plane, (_, _, rings, words) in zip(planes, contours, strict=True)
+        ]
+    )
+    for plane, (parts, _) in zip(planes, repaired, strict=True):
+        plane |= fill_parts(parts, *plane.shape)
+    return [note for _, warnings in repaired for note in warnings]
 
 
 def _points(contour: Any, scan: Scan) -> np.ndarray:

@@ -74,8 +74,8 @@ def warning(code: str, value: str, expected: str, hint: str, file: str = "") -> 
 
 def each_once(problems: list[Problem]) -> list[Problem]:
     """The problems in their order, those of a whole file only where they are first reported."""
-    known: set[Problem] = set()
-    return [p for p in problems if not (p.whole_file and (p in known or known.add(p)))]
+    once = dict.fromkeys(problem for problem in problems if problem.whole_file)
+    return [p for p in problems if not p.whole_file or once.pop(p, "said") is None]
 
 
 def print_problems(problems: list[Problem], full_list: str) -> int:

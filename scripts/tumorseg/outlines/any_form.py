@@ -8,7 +8,7 @@ import pydicom
 
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
-from tumorseg.core.problems import error, quoted
+from tumorseg.core.problems import DataError, error, quoted
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.drawings import Annotation, drawing_size
 from tumorseg.outlines.image_keys import ImageKey
@@ -88,8 +88,13 @@ def detect(path: Path) -> str:
         return "imagej_roi"
     if start[128:132] == b"DICM" or start.startswith(b"\x08\x00"):  # no preamble: group 8
         return _dicom_form(path)
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text[:1] in (b"{", b"["):
         return _json_form(path)
+    if b"<annotations" in text and text[:1] == b"<":
+        return "cvat_xml"
+    if text[:1] == b"<":
+        raise _unknown("XML")
     return "mask"
 
 
@@ -115,9 +120,11 @@ def _dicom_form(path: Path) -> str:
 def _json_form(path: Path) -> str:
     content = read_json(path)
     if isinstance(content, list):
-        return "border"
+        return "label_studio" if content and isinstance(content[0], dict) else "border"
     if "shapes" in content:
         return "labelme"
+    if "data" in content and "annotations" in content:
+        return "label_studio"
     if "images" in content and "annotations" in content:
         return "coco"
     if "_via_img_metadata" in content or ("metadata" in content and "view" in content):
@@ -129,9 +136,13 @@ def _json_form(path: Path) -> str:
                 return form
     if isinstance(first, list):
         return "border"
-    raise error(
+    raise _unknown("JSON")
+
+
+def _unknown(what: str) -> DataError:
+    return error(
         "annotation_form",
-        "JSON of no known annotation tool",
-        "LabelMe, VIA, COCO or a border",
+        f"{what} of no known annotation tool",
+        "LabelMe, VIA, COCO, Label Studio or a border as JSON, or CVAT's XML for images",
         "export it again, or set source.form to its format",
     )

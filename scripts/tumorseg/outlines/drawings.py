@@ -104,6 +104,12 @@ def rectangle(left: float, top: float, right: float, bottom: float) -> np.ndarra
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], float)
 
 
+def turned(ring: np.ndarray, angle: float, x: float, y: float) -> np.ndarray:
+    """The ring turned around x, y by an angle from x towards y (clockwise), in radians."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return (ring - (x, y)) @ np.array([[cos, sin], [-sin, cos]]) + (x, y)
+
+
 def ellipse(x: float, y: float, across: float, down: float, turn: float = 0.0) -> np.ndarray:
     """The ring (360, 2) of an ellipse around x, y.
 

@@ -108,7 +108,8 @@ class ImageIndex(Generic[Value]):
         if rivals > 1 and fitting[0][1:] == key[-1:]:
             value = f"image {quoted(_text(fitting[0]))} could be any of {rivals} images of the data"
             return error("key_ambiguous", value, "one", hint)
-        other = f", only {quoted(_text(same[0]))}" if same else ""
+        named = same or (self._parts if len(self._parts) == 1 else [])
+        other = f", only {quoted(_text(named[0]))}" if named else ""
         return error(
             "key_missing",
             f"no image {quoted(path)} among {len(self._names)}{other}",
