@@ -30,6 +30,7 @@ from tumorseg.outlines import any_form
 HEIGHT, WIDTH = 20, 30
 PICTURE = Scan(Path("scan.png"), np.zeros((HEIGHT, WIDTH), np.uint8))
 POINTS = [[4.5, 2.5], [10.5, 2.5], [10.5, 8.5], [4.5, 8.5]]
+BRUSH = [0, 0, 9, 96, 56, 155, 255, 9, 95, 0]
 FORMS = [name for name in registry.names("annotations") if name != "mask"]
 DOCUMENTS = {
     "labelme": {
@@ -75,8 +76,53 @@ DOCUMENTS = {
         ],
         "categories": [{"id": 1, "name": "t"}],
     },
+    "label_studio": [
+        {
+            "id": 1,
+            "data": {"image": "/data/upload/1/0a1b2c3d-scan.png"},
+            "annotations": [
+                {
+                    "was_cancelled": False,
+                    "result": [
+                        {
+                            "id": str(number),
+                            "type": kind,
+                            "original_width": WIDTH,
+                            "original_height": HEIGHT,
+                            "value": value | {kind: ["t"]},
+                        }
+                        for number, (kind, value) in enumerate(
+                            {
+                                "polygonlabels": {"points": [[20, 20], [40, 20], [40, 60]]},
+                                "rectanglelabels": {"x": 9, "y": 9, "width": 9, "height": 9},
+                                "ellipselabels": {"x": 9, "y": 9, "radiusX": 5, "radiusY": 5},
+                                # 2400 zeros.
+                                "brushlabels": {"format": "rle", "rle": BRUSH},
+                            }.items()
+                        )
+                    ],
+                }
+            ],
+        }
+    ],
     "border": POINTS,
 }
+# A project of VIA 3, which the form `via` reads as well.
+VIA_3 = {
+    "project": {"pname": "t"},
+    "attribute": {"1": {"aname": "kind", "type": 2, "options": {"0": "t", "1": "u"}}},
+    "file": {"1": {"fid": "1", "fname": "scan.png", "type": 2}},
+    "view": {"1": {"fid_list": ["1"]}},
+    "metadata": {
+        "1_a": {"vid": "1", "z": [], "xy": [7, 5, 3, 11, 3, 11, 9, 5, 9], "av": {"1": "0"}},
+        "1_b": {"vid": "1", "z": [], "xy": [2, 5, 3, 6, 6], "av": {"1": "0,1"}},
+    },
+}
+CVAT = f"""<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><image id="0" name="scan.png" width="{WIDTH}" height="{HEIGHT}">
+<polygon label="t" points="5,3;11,3;11,9;5,9"/><box label="t" xtl="5" ytl="3" xbr="9" ybr="9"/>
+<ellipse label="t" cx="15" cy="10" rx="4" ry="2" rotation="30"/>
+<mask label="t" rle="2, 4" left="1" top="1" width="3" height="2"/></image></annotations>"""
 WORDS = sorted(
     {
         word
@@ -168,13 +214,14 @@ def test_json_of_any_structure_gives_an_annotation_or_an_error(tmp_path, form, j
     check_annotation_or_error(path, form, PICTURE, labels)
 
 
-@pytest.mark.parametrize("form", DOCUMENTS)
+@pytest.mark.parametrize("form", [*DOCUMENTS, "via 3"])
 @BOUNDED
 @given(data=st.data(), junk=JUNK, labels=LABELS)
 def test_json_with_a_replaced_value_gives_an_annotation_or_an_error(
     tmp_path, form, data, junk, labels
 ):
-    document = DOCUMENTS[form]
+    document = (DOCUMENTS | {"via 3": VIA_3})[form]
+    form = form.split()[0]
     place = data.draw(st.sampled_from(list(places(document))))
     path = tmp_path / "a.json"
     path.write_text(json.dumps(with_junk(document, place, junk)), encoding="utf-8")
@@ -204,13 +251,27 @@ def good(tmp_path_factory):
     painted[3:9, 5:11] = 255
     write_png(folder / "mask.png", painted)
     files["mask"] = ("mask", folder / "mask.png", PICTURE)
-    for form, document in DOCUMENTS.items():
-        (folder / form).write_text(json.dumps(document), encoding="utf-8")
-        files[form] = (form, folder / form, PICTURE)
+    for name, document in (DOCUMENTS | {"via 3": VIA_3}).items():
+        (folder / name).write_text(json.dumps(document), encoding="utf-8")
+        files[name] = (name.split()[0], folder / name, PICTURE)
+    (folder / "cvat").write_text(CVAT, encoding="utf-8")
+    files["cvat"] = ("cvat_xml", folder / "cvat", PICTURE)
     return {name: (form, path.read_bytes(), given) for name, (form, path, given) in files.items()}
 
 
-NAMES = ["seg", "labelmap", "rtstruct", "zip", "roi 0", "roi 1", "roi 2", "mask", *DOCUMENTS]
+NAMES = [
+    "seg",
+    "labelmap",
+    "rtstruct",
+    "zip",
+    "roi 0",
+    "roi 1",
+    "roi 2",
+    "mask",
+    *DOCUMENTS,
+    "via 3",
+    "cvat",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -235,7 +296,9 @@ def test_damaged_bytes_give_an_annotation_or_an_error(tmp_path, good, name, data
 @pytest.mark.parametrize("form", FORMS)
 @BOUNDED
 @given(
-    start=st.sampled_from([b"", b"Iout", b"PK\x03\x04", b"{", b"\x08\x00", bytes(128) + b"DICM"]),
+    start=st.sampled_from(
+        [b"", b"Iout", b"PK\x03\x04", b"{", b"<annotations>", b"\x08\x00", bytes(128) + b"DICM"]
+    ),
     content=st.binary(max_size=300),
 )
 def test_random_bytes_give_an_annotation_or_an_error(tmp_path, form, start, content):

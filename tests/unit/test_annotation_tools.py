@@ -17,6 +17,7 @@ from tumorseg.annotations import coco
 from tumorseg.core.errors import UserError
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import any_form, json_files
+from tumorseg.outlines.image_keys import ImageKey
 from tumorseg.outlines.polygons import fill_parts
 
 HEIGHT, WIDTH = 20, 30
@@ -235,13 +236,25 @@ def test_coco_labels_are_names_or_numbers(tmp_path):
         (coco_file({"size": [20, 30], "counts": [10, 20]}), "rle_length"),
         (coco_file({"size": [20, 30], "counts": [-10, 610]}), "rle_length"),
         (coco_file({"size": [20, 30], "counts": [2**62, 2**62, 2**62, 2**62, 600]}), "rle_length"),
-        (coco_file({"size": [20, 30], "counts": "\x7f\x7f"}), "cannot be read as coco"),
-        (coco_file({"size": [20, 30], "counts": "o" * 200}), "cannot be read as coco"),
+        (
+            coco_file({"size": [20, 30], "counts": "\x7f\x7f"}),
+            r"RLE with the character.*annotation_form",
+        ),
+        (
+            coco_file({"size": [20, 30], "counts": "o" * 200}),
+            r"RLE with the character.*annotation_form",
+        ),
+        (coco_file({"size": [20, 30], "counts": "o"}), r"RLE that ends too early.*annotation_form"),
+        (coco_file({"size": [20, 30]}), r"without `size` or `counts`.*annotation_form"),
+        (coco_file([[SQUARE]]), r"a list of lists of lists.*annotation_form"),
+        (coco_file([SQUARE]), r"a list of lists of lists.*annotation_form"),
+        (coco_file([[5, 3, 11, 3, 11]]), r"a polygon of 5 numbers.*border_odd"),
+        (coco_file([5, 3, 11, 3, 11]), r"a polygon of 5 numbers.*border_odd"),
         (coco_file([[1, 2, 3, 4]]), "polygon_few_points"),
-        (coco_file([[1, 2, 3, 4, 5]]), "cannot be read as coco"),
-        (coco_file("no"), "cannot be read as coco"),
+        (coco_file("no"), r"text or a number.*annotation_form"),
         ({"images": [], "annotations": []}, "key_missing"),
-        ({"images": [{"id": 1}], "annotations": []}, "cannot be read as coco"),
+        ({"images": [{"id": 1}], "annotations": []}, "read as coco: it lacks 'file_name'"),
+        (coco_file([[5, 3], [11, 3], [11, 9]]), "polygon_few_points"),
     ],
 )
 def test_coco_errors_are_one_line(tmp_path, content, complaint):
@@ -338,3 +351,194 @@ def test_imagej_errors_are_one_line(tmp_path, monkeypatch):
         opened.writestr("2.roi", bytes(9_000))
     with pytest.raises(UserError, match=r"18000 bytes.*annotation_too_large"):
         painted(bomb)
+
+
+def coco_of(*names):
+    """A COCO file of these images, each with the square."""
+    images = [{"id": n, "file_name": name} for n, name in enumerate(names)]
+    drawn = [{"image_id": n, "segmentation": [flat(SQUARE)]} for n in range(len(names))]
+    return {"images": images, "annotations": drawn}
+
+
+def via_of(*names):
+    """The same as a VIA project."""
+    return {f"{name}9": via([region(outline(SQUARE))], name)[f"{name}123"] for name in names}
+
+
+PATIENTS = [f"p{number}/slice.png" for number in range(1, 9)]
+
+
+def outcomes(path, keys):
+    """For each key: found, or the code of the error."""
+    results = []
+    for key in keys:
+        try:
+            painted(path, key=ImageKey(key, frozenset(keys)))
+            results.append("found")
+        except UserError as wrong:
+            results.append(str(wrong).rpartition("[")[2].strip("]"))
+    return results
+
+
+@pytest.mark.parametrize("file_of", [coco_of, via_of])
+@pytest.mark.parametrize(
+    ("names", "keys", "expected"),
+    [
+        (PATIENTS, PATIENTS, ["found"] * 8),
+        (PATIENTS[:1], PATIENTS, ["found", *["key_missing"] * 7]),
+        (PATIENTS[:3], PATIENTS[2:5], ["found", "key_missing", "key_missing"]),
+        (["slice.png"], PATIENTS, ["key_ambiguous"] * 8),
+        ([f"C:\\data\\{name}" for name in PATIENTS], PATIENTS, ["found"] * 8),
+        ([f"export/{name}" for name in PATIENTS], PATIENTS, ["found"] * 8),
+        ([f"export/{name}" for name in PATIENTS], [f"in/{p}" for p in PATIENTS], ["found"] * 8),
+        (["a.png", "b.png"], ["in/p1/a.png", "in/p2/b.png"], ["found"] * 2),
+        (["x/a.png", "y/b.png"], ["p1/a.png", "p2/b.png"], ["found"] * 2),
+        (["a.jpg", "b.jpg"], ["p1/a.png", "p2/b.png"], ["found"] * 2),
+        # Each patient's other slice is annotated: the file names would cross.
+        (["p1/2.png", "p2/1.png"], ["p1/1.png", "p2/2.png"], ["key_missing"] * 2),
+        (["p1/s.png"], ["s.png", "p1/s.png"], ["key_missing", "found"]),
+        (["a.png", "old/a.png"], ["a.png", "old/a.png"], ["found"] * 2),
+        (["a.png"], ["a.png", "a.jpg"], ["found", "key_missing"]),
+        (["x/a.png", "y/a.png"], ["in/a.png"], ["key_ambiguous"]),
+        (["a.png", "a.png"], ["a.png"], ["key_ambiguous"]),
+        (["Tumo\u0308r.png"], ["p1/Tum\u00f6r.png"], ["found"]),
+    ],
+)
+def test_an_annotation_belongs_to_the_image_of_its_path(tmp_path, file_of, names, keys, expected):
+    if file_of is via_of and len(set(names)) < len(names):
+        pytest.skip("a JSON object cannot repeat a key")
+    assert outcomes(store(tmp_path, file_of(*names)), keys) == expected
+
+
+def notes(path, keys=("scan.png",), form="auto"):
+    key = ImageKey(keys[0], frozenset(keys))
+    return [note for note in any_form.read(path, form, SCAN, key).notes if note.whole_file]
+
+
+@pytest.mark.parametrize("number", ["7", 7.0, "7.0", " 7 ", "007"])
+def test_coco_ids_are_compared_by_value(tmp_path, number):
+    content = coco_file([flat(SQUARE)])
+    content["annotations"][0] |= {"image_id": number, "category_id": "1"}
+    path = store(tmp_path, content)
+    np.testing.assert_array_equal(painted(path, labels={"tumour": "tumour"}), expected_square())
+    assert notes(path, ["scan.png", "empty.png"]) == []
+
+
+@pytest.mark.parametrize("number", ["seven", "7e0", "0x7", None, 7.5, [7], True])
+def test_other_coco_ids_are_not(tmp_path, number):
+    content = coco_file([flat(SQUARE)], [flat(SQUARE)])
+    content["annotations"][0]["image_id"] = number
+    (note,) = notes(store(tmp_path, content))
+    assert note.code == "annotations_unlisted" and note.value.startswith("1 of 2 annotations")
+
+
+def test_a_coco_file_of_which_most_annotations_fit_no_image_is_an_error(tmp_path):
+    content = coco_file(*[[flat(SQUARE)]] * 3)
+    for annotation in content["annotations"][1:]:
+        annotation["image_id"] = 99
+    with pytest.raises(UserError, match=r"2 of 3 annotations.*image 99.*annotations_unlisted_most"):
+        painted(store(tmp_path, content))
+
+
+def test_two_coco_images_or_categories_of_one_id_are_an_error(tmp_path):
+    for place, name in (("images", "file_name"), ("categories", "name")):
+        content = coco_file([flat(SQUARE)])
+        content[place].append(
+            content[place][0] | {name: "other", "id": f"{content[place][0]['id']}"}
+        )
+        with pytest.raises(UserError, match=rf"'other' in `{place}` have the id.*id_repeated"):
+            painted(store(tmp_path, content))
+        content[place][-1] = content[place][0]
+        np.testing.assert_array_equal(painted(store(tmp_path, content)), expected_square())
+
+
+def test_coco_annotations_of_one_id_all_count_with_a_warning(tmp_path):
+    content = coco_file([flat(SQUARE)], [flat([(20, 3), (26, 3), (26, 9)])])
+    content["annotations"][1]["id"] = "0"
+    path = store(tmp_path, content)
+    assert painted(path).sum() > 36
+    assert [note.code for note in notes(path)] == ["annotation_id_repeated"]
+
+
+@pytest.mark.parametrize("file_of", [coco_of, via_of])
+def test_annotated_images_that_are_no_case_are_counted(tmp_path, file_of):
+    path = store(tmp_path, file_of("scan.png", "b.png", "c.png"))
+    (note,) = notes(path, ["scan.png", "c.png"])
+    assert note.code == "annotated_image_unused"
+    assert note.value.startswith("1 annotated images") and "'b.png'" in note.value
+    assert notes(path, ["scan.png", "b.png", "c.png"]) == []
+
+
+def test_a_flat_coco_segmentation_is_one_polygon(tmp_path):
+    path = store(tmp_path, coco_file(flat(SQUARE)))
+    np.testing.assert_array_equal(painted(path), expected_square())
+
+
+def test_a_stray_click_beside_an_outline_is_left_out_with_a_warning(tmp_path):
+    path = store(tmp_path, coco_file([flat(SQUARE), [1, 1, 2, 2]], [[3, 3, 4, 4, 5, 5]]))
+    annotation = any_form.read(path, "auto", SCAN)
+    np.testing.assert_array_equal(fill_parts(annotation.parts, HEIGHT, WIDTH), expected_square())
+    assert [note.code for note in annotation.notes] == ["polygon_stray"] * 2
+    with pytest.raises(UserError, match="polygon_few_points"):
+        painted(store(tmp_path, coco_file([[1, 1, 2, 2]], [[3, 3, 4, 4, 5, 5]])))
+    brush = {"size": [HEIGHT, WIDTH], "counts": [100, 5, 495]}
+    assert painted(store(tmp_path, coco_file(brush, [[1, 1, 2, 2]]))).sum() == 5
+
+
+def via3(regions, files=("scan.png",)):
+    numbers = [str(n) for n in range(1, len(files) + 1)]
+    return {
+        "project": {"pid": "__VIA_PROJECT_ID__", "data_format_version": "3.1.1"},
+        "config": {},
+        "attribute": {
+            "1": {"aname": "kind", "type": 3, "options": {"0": "tumour", "1": "cyst"}},
+            "2": {"aname": "by", "type": 1, "options": {"default": ""}},
+        },
+        "file": {n: {"fid": n, "fname": f, "type": 2} for n, f in zip(numbers, files, strict=True)},
+        "view": {n: {"fid_list": [n]} for n in numbers},
+        "metadata": {
+            f"{view}_{n}": {"vid": view, "flg": 0, "z": [], "xy": xy, "av": av}
+            for n, (view, xy, av) in enumerate(regions)
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("xy", "expected"),
+    [
+        ([7, *flat(SQUARE)], expected_square()),
+        ([2, 5, 3, 6, 6], expected_square()),
+        ([3, 15, 10, 6.3], disc(15, 10, 6.3, 6.3)),
+        ([4, 15, 10, 9.4, 4.2], disc(15, 10, 9.4, 4.2)),
+    ],
+)
+def test_projects_of_via_3_are_read(tmp_path, xy, expected):
+    content = via3([("1", xy, {"1": "0"}), ("2", [7, *flat(SQUARE)], {})], ["scan.png", "b.png"])
+    np.testing.assert_array_equal(painted(store(tmp_path, content)), expected)
+
+
+def test_labels_of_via_3_are_the_names_of_its_options(tmp_path):
+    small = [7, 20, 3, 26, 3, 26, 9]
+    path = store(tmp_path, via3([("1", [7, *flat(SQUARE)], {"1": "0"}), ("1", small, {"1": "1"})]))
+    chosen = {"tumour": "tumour", "cyst": "background"}
+    np.testing.assert_array_equal(painted(path, labels=chosen), expected_square())
+
+
+@pytest.mark.parametrize(
+    ("regions", "complaint"),
+    [
+        ([("1", [6, 1, 1, 5, 5], {})], r"'number 6 of VIA 3'.*shape_type"),
+        ([("9", [7, *flat(SQUARE)], {})], r"1 of 1 annotations.*annotations_unlisted_most"),
+        ([("1", [2, 5, 3], {})], "cannot be read as via"),
+    ],
+)
+def test_errors_of_via_3_are_one_line(tmp_path, regions, complaint):
+    with pytest.raises(UserError, match=complaint):
+        painted(store(tmp_path, via3(regions)))
+
+
+@pytest.mark.parametrize("content", [coco_file([flat(SQUARE)]), via([region(outline(SQUARE))])])
+def test_outlines_of_every_tool_on_a_volume_are_one_line(tmp_path, content):
+    volume = Scan(Path("volume.nii"), np.zeros((5, 6, 7), np.uint16), affine=np.eye(4))
+    with pytest.raises(UserError, match=r"5 x 6 x 7.*outline_on_volume"):
+        any_form.read(store(tmp_path, content), "auto", volume, "scan.png")

@@ -10,19 +10,21 @@ import numpy as np
 from tumorseg.core.problems import error
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.drawings import Annotation, annotation_of
+from tumorseg.outlines.image_keys import Found, ImageKey
 from tumorseg.outlines.json_files import find_image, read_json
 
 EXPECTED = "a JSON list of x, y pairs, or an object of such lists"
 
 
-def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
+def read(path: Path, scan: Scan, *, key: ImageKey, labels: dict[str, str] | None) -> Annotation:
     """The area inside the border; a border has no label, so all of it counts."""
-    content = read_json(path)
-    points = find_image(path, key) if isinstance(content, dict) else content
+    points, notes = Found(read_json(path), ())
+    if isinstance(points, dict):
+        points, notes = find_image(path, key)
     if not isinstance(points, list):
         raise TypeError("not a list")
     numbers = np.array(points, float).ravel()
     if len(numbers) % 2:
         fault = f"a border of {len(numbers)} numbers"
         raise error("border_odd", fault, "pairs of x and y", "export it again")
-    return annotation_of([[numbers.reshape(-1, 2) - 1.0]], scan)
+    return annotation_of([[numbers.reshape(-1, 2) - 1.0]], scan, notes=notes)

@@ -23,7 +23,7 @@ from tumorseg.outlines.json_files import check_file_size
 EXPECTED = "a DICOM segmentation"
 
 
-def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
+def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) -> Annotation:
     """The union of the segments that count; a label is a segment's label or number.
 
     Frames are placed by their position in the patient (axes may be flipped or exchanged), or by the

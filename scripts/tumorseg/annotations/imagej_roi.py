@@ -22,7 +22,7 @@ LINES = (ROI_TYPE.POINT, ROI_TYPE.LINE, ROI_TYPE.FREELINE, ROI_TYPE.POLYLINE, RO
 OUTLINES = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
 
 
-def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
+def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) -> Annotation:
     """The union of all selections; a label is a selection's name or its group's number.
 
     Rings of a composite selection combine by the even-odd rule, as in ImageJ. Lines and points are

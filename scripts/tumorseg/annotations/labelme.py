@@ -6,7 +6,6 @@ X-AnyLabeling writes the same files. One file may also map keys to the contents 
 
 import base64
 import io
-from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -25,6 +24,7 @@ from tumorseg.outlines.drawings import (
     is_tumour,
     rectangle,
 )
+from tumorseg.outlines.image_keys import Found, ImageKey
 from tumorseg.outlines.json_files import find_image, read_json
 from tumorseg.outlines.strays import without_strays
 
@@ -33,21 +33,22 @@ LINES = ("point", "points", "line", "linestrip")  # they have no area
 CORNERS = ("rectangle", "rotation")  # rotation: a turned rectangle of X-AnyLabeling
 
 
-def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
+def read(path: Path, scan: Scan, *, key: ImageKey, labels: dict[str, str] | None) -> Annotation:
     """The tumour's outlines; DataError for a wrong image size or where nothing has an area."""
-    content = read_json(path)
+    content, notes = Found(read_json(path), ())
     if "shapes" not in content:
-        content = find_image(path, key)
+        content, notes = find_image(path, key)
     check_drawing_size(content.get("imageHeight"), content.get("imageWidth"), scan)
     counted = [s for s in content["shapes"] if is_tumour([str(s.get("label"))], labels)]
-    shapes, notes = without_strays(counted, _line)
+    shapes, strays = without_strays(counted, _line)
     painted = [shape for shape in shapes if shape.get("shape_type") == "mask"]
     drawn = [shape for shape in shapes if shape.get("shape_type") != "mask"]
-    annotation = annotation_of(
-        ([_ring(shape)] for shape in drawn), scan, [_painted(shape, scan) for shape in painted]
+    return annotation_of(
+        ([_ring(shape)] for shape in drawn),
+        scan,
+        [_painted(shape, scan) for shape in painted],
+        [*notes, *strays, *_other_image(content.get("imagePath"), scan)],
     )
-    notes = [*notes, *_other_image(content.get("imagePath"), scan), *annotation.notes]
-    return replace(annotation, notes=tuple(notes))
 
 
 def _other_image(image_path: Any, scan: Scan) -> list[Problem]:

@@ -19,7 +19,7 @@ COLOURED = ("image_colour", "image_transparent")  # what a mask may be, but not 
 MANY_VALUES = 20  # more are hardly labels
 
 
-def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
+def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) -> Annotation:
     """The pixels whose labels count as tumour; without a map, all that are not 0.
 
     A mask in colour, or on a transparent background, has labels named by colour, "#ff0000". Raises

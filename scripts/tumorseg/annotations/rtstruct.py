@@ -24,7 +24,7 @@ EXPECTED = "DICOM RTSTRUCT with closed planar contours"
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 
 
-def read(path: Path, scan: Scan, *, key: str, labels: dict[str, str] | None) -> Annotation:
+def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) -> Annotation:
     """The union of the structures that count; a label is a structure's name or number.
 
     Contours of one structure on one slice combine by the even-odd rule: nested contours and

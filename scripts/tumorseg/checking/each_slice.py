@@ -10,7 +10,7 @@ import pandas as pd
 from tumorseg.checking import near_duplicates
 from tumorseg.checking.burned_in import has_letters
 from tumorseg.core.cases import Case, Entry
-from tumorseg.core.problems import Problem, warning
+from tumorseg.core.problems import Problem, each_once, warning
 from tumorseg.data import cohort, reading
 from tumorseg.data.cohort import Cohort
 from tumorseg.data.settings import SourceSettings
@@ -233,7 +233,7 @@ def read_all(
     slices = pd.DataFrame(records)
     if records:
         slices[["entry", "source_case"]] = places
-    return Checked(entries, slices, stacked, problems)
+    return Checked(entries, slices, stacked, each_once(problems))
 
 
 def read_again(

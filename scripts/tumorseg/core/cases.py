@@ -1,6 +1,6 @@
 """An entry (what a data source names) and a case (the annotated slice it becomes)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,8 @@ class Entry:
         plane: empty where the image itself gives it.
         spacing_mm: (height, width) of a pixel; NaN where the table gives none and the image's
             own spacing is used.
-        key: the image's name inside an annotation file that covers many images.
+        key: the image's path, by which an annotation file that covers many images is searched.
+        among: the keys of all images that have the same annotation file.
         labels: label -> tumour or background; None to use the configured labels.
         faults: what the source found wrong with it. The files of an entry with faults are not
             read; `image` is the data folder where none is named.
@@ -45,6 +46,7 @@ class Entry:
     spacing_mm: tuple[float, float] = (np.nan, np.nan)
     tumour_type: str = ""
     key: str = ""
+    among: frozenset[str] = field(default=frozenset(), repr=False)
     labels: dict[str, str] | None = None
     channel: int | None = None
     faults: tuple[Problem, ...] = ()

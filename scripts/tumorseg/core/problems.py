@@ -25,6 +25,7 @@ class Problem:
         severity: error or warning.
         case: the case, by the user's name for it, that `source.exclude` would have to name; empty
             where the problem is of no single case.
+        whole_file: it concerns a file as a whole, whichever cases use it, and is said once.
     """
 
     code: str
@@ -35,6 +36,7 @@ class Problem:
     row: int = 0
     severity: str = "error"
     case: str = ""
+    whole_file: bool = False
 
     def at(self, file: str, row: int = 0, case: str = "") -> "Problem":
         """A copy with file, row and case filled in where they are missing."""
@@ -74,13 +76,21 @@ def warning(code: str, value: str, expected: str, hint: str, file: str = "") -> 
     return Problem(code, value, expected, hint, file, severity="warning")
 
 
+def each_once(problems: list[Problem]) -> list[Problem]:
+    """The problems in their order, those of a whole file only where they are first reported."""
+    once = dict.fromkeys(problem for problem in problems if problem.whole_file)
+    return [p for p in problems if not p.whole_file or once.pop(p, "said") is None]
+
+
 def print_problems(problems: list[Problem], full_list: str) -> int:
     """Prints the first problems of each code, errors before warnings; returns the error count.
 
+    A problem of a whole file, which each of its cases reports, counts once.
     full_list: the file or command that shows all problems.
     """
     printed: Counter[str] = Counter()
     omitted: Counter[str] = Counter()
+    problems = each_once(problems)
     for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
         if printed[problem.code] < MAX_LINES_PER_CODE and printed.total() < MAX_LINES:
             printed[problem.code] += 1

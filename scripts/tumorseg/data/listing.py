@@ -1,5 +1,6 @@
 """Lists what a data source names: valid entries, those with faults, and those taken out."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -89,10 +90,20 @@ def listed(source: SourceSettings, data_dir: str) -> Listing:
     found.problems.extend(entry_checks.unknown_names(wrong, known.values()))
     everyone = [*found.entries, *(entry for entry, _ in found.faulty)]
     everyone.sort(key=lambda entry: entry.row)  # stable: a table's order, else by name
+    found.entries[:] = _with_neighbours(found.entries, [*everyone, *found.excluded])
     accepted = source.get("patients_similar") == "accept"
     found.problems.extend(entry_checks.similar_patients(everyone, accepted))
     found.problems.extend(entry_checks.similar_types(everyone))
     return found
+
+
+def _with_neighbours(entries: list[Entry], everyone: list[Entry]) -> list[Entry]:
+    """The entries, each with the keys of all that have the same annotation file."""
+    keys: dict[Path | None, set[str]] = {}
+    for entry in everyone:
+        keys.setdefault(entry.annotation, set()).add(entry.key or entry.image.name)
+    among = {path: frozenset(names) for path, names in keys.items()}
+    return [replace(entry, among=among[entry.annotation]) for entry in entries]
 
 
 def problem_of(stop: UserError) -> Problem:

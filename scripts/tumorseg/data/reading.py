@@ -24,6 +24,7 @@ from tumorseg.imaging import scans, turned
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import any_form
 from tumorseg.outlines.drawings import Annotation
+from tumorseg.outlines.image_keys import ImageKey
 
 CasesAndProblems = tuple[list[Case], list[Problem]]
 
@@ -157,7 +158,7 @@ def _annotation(entry: Entry, scan: Scan, labels: dict[str, str] | None) -> Anno
     if entry.annotation is None:
         return Annotation(None, np.zeros(scan.voxels.shape, np.uint8))
     labels = entry.labels if entry.labels is not None else labels
-    key = entry.key or entry.image.name
+    key = ImageKey(entry.key or entry.image.name, entry.among)
     return any_form.read(entry.annotation, entry.form, scan, key, labels)
 
 
@@ -165,9 +166,15 @@ def _placed(problem: Problem, entry: Entry, path: Path) -> Problem:
     """The problem with file and row.
 
     Where the row is one of a table, file is the table, and the value begins with the name of the
-    file that is wrong.
+    file that is wrong. Without a table, and where images share an annotation file, the value names
+    the image. A problem of a whole file has no row.
     """
     file = problem.file or str(path)
+    if problem.whole_file:
+        return problem.at(file)
+    shared = len(entry.among) > 1 and file == str(entry.annotation)
+    if shared and not entry.row and entry.key not in problem.value:
+        problem = replace(problem, value=f"{entry.key}: {problem.value}")
     if not entry.row or file == entry.origin:
         return problem.at(file, entry.row, entry.case)
     folder = Path(entry.origin).parent

@@ -9,10 +9,11 @@ import pydicom
 
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
-from tumorseg.core.problems import error, quoted
+from tumorseg.core.problems import DataError, error, quoted
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import by_position
 from tumorseg.outlines.drawings import Annotation, drawing_size
+from tumorseg.outlines.image_keys import ImageKey
 from tumorseg.outlines.json_files import missing_file, read_json
 from tumorseg.outlines.polygons import fill_parts
 
@@ -23,7 +24,7 @@ def read(
     path: Path,
     form: str,
     scan: Scan,
-    key: str = "",
+    key: ImageKey | str = "",
     labels: dict[str, str] | None = None,
 ) -> Annotation:
     """Reads the annotation of a scan.
@@ -32,7 +33,7 @@ def read(
         path: the annotation file, or a folder of DICOM slices that hold a mask.
         form: the annotation's format, one of tumorseg.annotations, or auto to detect it.
         scan: the annotated image.
-        key: the image's name in a file that annotates many; empty for the image's file name.
+        key: the image's path, for a file that annotates many; empty for the image's file name.
         labels: label (word or number, as text) -> tumour or background; None where everything
             drawn counts as tumour.
 
@@ -44,10 +45,12 @@ def read(
         UserError: for a format that does not exist.
     """
     path = Path(path)
+    if not isinstance(key, ImageKey):
+        key = ImageKey(key or scan.path.name)
     module = registry.entry("annotations", detect(path) if form == AUTO else form)
     try:
         with np.errstate(all="ignore"):  # NaN coordinates raise polygon_not_finite instead
-            read_on = functools.partial(module.read, path, key=key or scan.path.name, labels=labels)
+            read_on = functools.partial(module.read, path, key=key, labels=labels)
             several = len(scan.affines) > 1 and module.__name__.endswith(by_position.FORMS)
             annotation = by_position.read(read_on, scan) if several else read_on(scan)
             mask = annotation.mask
@@ -57,9 +60,10 @@ def read(
         raise
     except Exception as reason:  # unexpected content can make Python or a library raise anything
         name = module.__name__.rpartition(".")[2]
+        lacking = f": it lacks {quoted(reason.args[0])}" if isinstance(reason, KeyError) else ""
         raise error(
             "annotation_form",
-            f"cannot be read as {name} ({type(reason).__name__}: {quoted(reason)})",
+            f"cannot be read as {name}{lacking}",
             module.EXPECTED,
             "set source.form to its format, or export it again",
         ) from None
@@ -88,8 +92,13 @@ def detect(path: Path) -> str:
         return "imagej_roi"
     if start[128:132] == b"DICM" or start.startswith(b"\x08\x00"):  # no preamble: group 8
         return _dicom_form(path)
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text[:1] in (b"{", b"["):
         return _json_form(path)
+    if b"<annotations" in text and text[:1] == b"<":
+        return "cvat_xml"
+    if text[:1] == b"<":
+        raise _unknown("XML")
     return "mask"
 
 
@@ -115,12 +124,14 @@ def _dicom_form(path: Path) -> str:
 def _json_form(path: Path) -> str:
     content = read_json(path)
     if isinstance(content, list):
-        return "border"
+        return "label_studio" if content and isinstance(content[0], dict) else "border"
     if "shapes" in content:
         return "labelme"
+    if "data" in content and "annotations" in content:
+        return "label_studio"
     if "images" in content and "annotations" in content:
         return "coco"
-    if "_via_img_metadata" in content:
+    if "_via_img_metadata" in content or ("metadata" in content and "view" in content):
         return "via"
     first = next(iter(content.values()), None)
     if isinstance(first, dict):
@@ -129,9 +140,13 @@ def _json_form(path: Path) -> str:
                 return form
     if isinstance(first, list):
         return "border"
-    raise error(
+    raise _unknown("JSON")
+
+
+def _unknown(what: str) -> DataError:
+    return error(
         "annotation_form",
-        "JSON of no known annotation tool",
-        "LabelMe, VIA, COCO or a border",
+        f"{what} of no known annotation tool",
+        "LabelMe, VIA, COCO, Label Studio or a border as JSON, or CVAT's XML for images",
         "export it again, or set source.form to its format",
     )

@@ -14,7 +14,7 @@ from tumorseg.core.cases import Part
 from tumorseg.core.problems import DataError, Problem, error, quoted
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.polygons import fill_parts
-from tumorseg.outlines.repair import repair_outline
+from tumorseg.outlines.repair import repair_all
 
 CIRCLE_ANGLES = np.arange(360) * np.pi / 180  # a circle drawn with them loses 5e-5 of its area
 
@@ -84,9 +84,32 @@ def wrong_size(annotated_size: str, image_size: tuple[int, int]) -> DataError:
     )
 
 
+def fill_runs(runs: Any, height: int, width: int) -> np.ndarray:
+    """The mask (height, width) uint8 of run lengths along the rows, background first.
+
+    Raises DataError where they do not fill exactly height x width pixels.
+    """
+    lengths = np.array(runs, np.int64)
+    if (lengths < 0).any() or (lengths > height * width).any() or lengths.sum() != height * width:
+        raise error(
+            "rle_length",
+            f"{len(lengths)} run lengths that do not fill the image",
+            f"{height * width} pixels",
+            "export the annotations again",
+        )
+    values = np.arange(len(lengths), dtype=np.uint8) % 2
+    return np.repeat(values, lengths).reshape(height, width)
+
+
 def rectangle(left: float, top: float, right: float, bottom: float) -> np.ndarray:
     """The ring (4, 2) of a rectangle."""
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], float)
+
+
+def turned(ring: np.ndarray, angle: float, x: float, y: float) -> np.ndarray:
+    """The ring turned around x, y by an angle from x towards y (clockwise), in radians."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return (ring - (x, y)) @ np.array([[cos, sin], [-sin, cos]]) + (x, y)
 
 
 def ellipse(x: float, y: float, across: float, down: float, turn: float = 0.0) -> np.ndarray:
@@ -108,22 +131,25 @@ def ellipse(x: float, y: float, across: float, down: float, turn: float = 0.0) -
 
 
 def annotation_of(
-    outlines: Iterable[Sequence[Any]], scan: Scan, masks: Iterable[np.ndarray] = ()
+    outlines: Iterable[Sequence[Any]],
+    scan: Scan,
+    masks: Iterable[np.ndarray] = (),
+    notes: Iterable[Problem] = (),
 ) -> Annotation:
-    """The annotation that unites outlines and masks.
+    """The annotation that unites outlines and masks, and the given warnings.
 
     outlines: each a list of rings (n, 2) of x, y in pixels, open or closed, the first pixel's
     centre at (0, 0); the rings of one outline combine by the even-odd rule. masks: (height, width).
     Returns polygons for a picture without masks, otherwise a mask.
     """
     height, width = drawing_size(scan)
-    parts: list[Part] = []
-    notes: list[Problem] = []
-    for number, rings in enumerate(outlines, start=1):
-        valid_parts, warnings = repair_outline(rings, height, width, f"outline {number}")
-        parts += valid_parts
-        notes += warnings
     masks = list(masks)
+    drawn = [
+        (rings, height, width, f"outline {number}") for number, rings in enumerate(outlines, 1)
+    ]
+    repaired = repair_all(drawn, other=any(mask.any() for mask in masks))
+    parts: list[Part] = [part for valid_parts, _ in repaired for part in valid_parts]
+    notes = [*notes, *(note for _, warnings in repaired for note in warnings)]
     if scan.voxels.ndim == 2 and not masks:
         return Annotation(tuple(parts), None, tuple(notes))
     mask = reduce(np.bitwise_or, masks, fill_parts(parts, height, width))

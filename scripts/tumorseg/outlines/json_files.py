@@ -1,15 +1,15 @@
-"""Reads JSON annotation files and caches them: one file may annotate thousands of images."""
+"""Reads annotation files and caches them: one file may annotate thousands of images."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import Any
 
-from tumorseg.core.problems import DataError, error, quoted
+from tumorseg.core.problems import DataError, error
+from tumorseg.outlines.image_keys import Found, ImageIndex, ImageKey
 
 MAX_FILE_BYTES = 2**30
-Value = TypeVar("Value")
 
 
 def read_json(path: Path) -> Any:
@@ -18,7 +18,7 @@ def read_json(path: Path) -> Any:
     Raises DataError for a file that is missing, unreadable, too large or not JSON. The returned
     value is shared between calls: never change it.
     """
-    return _loaded(path, *_state(path))
+    return _loaded(path, _json, _state(path))
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -32,15 +32,27 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=2)
-def _loaded(path: Path, size: int, mtime_ns: int) -> Any:
+def _loaded(path: Path, parse: Callable[[bytes], Any], state: tuple[int, int]) -> Any:
     try:
         content = path.read_bytes()
-        return json.loads(content)
     except OSError:
         raise missing_file(path) from None
-    except (ValueError, RecursionError) as reason:
-        fault = f"not JSON: {quoted(reason)}" if content else "an empty file"
-        raise error("annotation_not_json", fault, "a JSON file", "export it again") from None
+    return parse(content)
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as wrong:
+        fault = f"not JSON: wrong at line {wrong.lineno}, column {wrong.colno}"
+    except UnicodeDecodeError:
+        fault = "not JSON: text that is not UTF-8"
+    except RecursionError:
+        fault = "not JSON: too many brackets inside each other"
+    except ValueError:
+        fault = "not JSON: a number of too many digits"
+    fault = fault if content else "an empty file"
+    raise error("annotation_not_json", fault, "a JSON file", "export it again")
 
 
 def missing_file(path: Path) -> DataError:
@@ -56,47 +68,14 @@ def check_file_size(size: int) -> None:
         raise error("annotation_too_large", f"{size} bytes", limit, "divide the file")
 
 
-class ImageIndex(Generic[Value]):
-    """The annotations of many images in one file, looked up by an image's name."""
-
-    def __init__(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        self._by_spelling: tuple[dict[str, list[Value]], ...] = ({}, {}, {})
-        for name, value in pairs:
-            for values, spelling in zip(self._by_spelling, _spellings(name), strict=True):
-                values.setdefault(spelling, []).append(value)
-
-    def find(self, key: str) -> Value:
-        """The value for `key`, compared as given, then as file name, then as stem.
-
-        Raises DataError where no image or several match.
-        """
-        for values, spelling in zip(self._by_spelling, _spellings(key), strict=True):
-            matches = values.get(spelling, ())
-            if len(matches) == 1:
-                return matches[0]
-            if matches:
-                raise error(
-                    "key_ambiguous",
-                    f"{len(matches)} images called {quoted(spelling)}",
-                    "one",
-                    "give the images different names",
-                )
-        raise error(
-            "key_missing",
-            f"no image {quoted(key)} among {sum(map(len, self._by_spelling[0].values()))}",
-            "the image's name in the annotation file",
-            "annotate it, or correct the key",
-        )
-
-
-def _spellings(name: str) -> tuple[str, str, str]:
-    path = PurePosixPath(name.replace("\\", "/"))
-    return name, path.name, path.stem
-
-
 @lru_cache(maxsize=2)
-def _indexed(path: Path, index: Callable[[Any], ImageIndex], state: tuple[int, int]) -> ImageIndex:
-    return index(_loaded(path, *state))
+def _indexed(
+    path: Path,
+    index: Callable[[Any], ImageIndex],
+    parse: Callable[[bytes], Any],
+    state: tuple[int, int],
+) -> ImageIndex:
+    return index(_loaded(path, parse, state))
 
 
 def index_by_name(content: dict[str, Any]) -> ImageIndex:
@@ -104,6 +83,14 @@ def index_by_name(content: dict[str, Any]) -> ImageIndex:
     return ImageIndex(content.items())
 
 
-def find_image(path: Path, key: str, index: Callable[[Any], ImageIndex] = index_by_name) -> Any:
-    """One image's annotation from a file of many; `index` builds the file's index, once."""
-    return _indexed(path, index, _state(path)).find(key)
+def find_image(
+    path: Path,
+    key: ImageKey,
+    index: Callable[[Any], ImageIndex] = index_by_name,
+    parse: Callable[[bytes], Any] = _json,
+) -> Found:
+    """One image's annotation from a file of many; `index` builds the file's index, once.
+
+    parse: turns the file's bytes into the content that `index` takes.
+    """
+    return _indexed(path, index, parse, _state(path)).find(key)

@@ -10,11 +10,36 @@ from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from tumorseg.core.cases import Part
-from tumorseg.core.problems import Problem, error, warning
+from tumorseg.core.problems import DataError, Problem, error, warning
 
 MAX_POINTS = 100_000  # of one ring
 MAX_COORDINATE_PX = 1e6  # no image is that large, and doubles still resolve a millionth of a pixel
 MAX_CROSSINGS = 50_000  # of one ring; resolving more takes minutes
+
+
+class _StrayError(DataError):
+    """A click or a line that encloses nothing: it may be left out beside others."""
+
+
+def repair_all(
+    outlines: Sequence[tuple[Sequence[Any], int, int, str]], *, other: bool = False
+) -> list[tuple[list[Part], list[Problem]]]:
+    """`repair_outline` of each of an annotation's outlines, which are given as its arguments.
+
+    Outlines that enclose nothing are left out with a warning. Raises DataError where none is left,
+    unless there is something `other` beside them.
+    """
+    results: list[tuple[list[Part], list[Problem]]] = []
+    strays = []
+    for outline in outlines:
+        try:
+            results.append(repair_outline(*outline))
+        except _StrayError as stray:
+            strays.append(stray)
+            results.append(([], [_left_out(stray)]))
+    if strays and not (other or any(parts for parts, _ in results)):
+        raise strays[0]
+    return results
 
 
 def repair_outline(
@@ -23,9 +48,17 @@ def repair_outline(
     """One outline as valid polygons inside the image's outer pixel borders, and warnings.
 
     Where the outline crosses itself, the even-odd rule decides (shapely's make_valid by linework).
-    Raises DataError for an impossible ring and for an outline without area inside the image.
+    A ring that encloses nothing is left out with a warning. Raises DataError for an impossible
+    ring and for an outline without area inside the image.
     """
-    shapes = [Polygon(_ring(ring, name)) for ring in rings]
+    shapes, strays = [], []
+    for ring in rings:
+        try:
+            shapes.append(Polygon(_ring(ring, name)))
+        except _StrayError as stray:
+            strays.append(stray)
+    if strays and not shapes:
+        raise strays[0]
     crossed = False
     if not shapely.is_valid(shapes).all():
         for shape in shapes:
@@ -33,7 +66,7 @@ def repair_outline(
         drawn = shapes
         shapes = [MultiPolygon(_areas(shapely.make_valid(shape))) for shape in drawn]
         crossed = any(map(_crosses_itself, drawn, shapes))
-    notes = []
+    notes = [_left_out(stray) for stray in strays]
     if crossed:
         notes.append(
             warning(
@@ -45,7 +78,8 @@ def repair_outline(
         )
     union = reduce(shapely.symmetric_difference, shapes)
     if not union.area > 0:
-        raise error("polygon_no_area", f"{name} encloses nothing", "an area", "draw it again")
+        fault = error("polygon_no_area", f"{name} encloses nothing", "an area", "draw it again")
+        raise _StrayError(fault.problem)
     left, top, right, bottom = union.bounds
     if left < -0.5 or top < -0.5 or right > width - 0.5 or bottom > height - 0.5:
         inside = shapely.intersection(union, shapely.box(-0.5, -0.5, width - 0.5, height - 0.5))
@@ -71,16 +105,18 @@ def repair_outline(
 
 def _ring(points: Any, name: str) -> np.ndarray:
     ring = np.asarray(points, float)
-    if ring.ndim != 2 or ring.shape[1] != 2 or len(np.unique(ring, axis=0)) < 3:
-        raise error(
+    pairs = ring.ndim == 2 and ring.shape[1] == 2
+    if pairs and not np.isfinite(ring).all():
+        fault = f"{name} has a coordinate that is not a number"
+        raise error("polygon_not_finite", fault, "numbers", "draw it again or remove it")
+    if not pairs or len(np.unique(ring, axis=0)) < 3:
+        few = error(
             "polygon_few_points",
             f"{name} has {len(ring)} points" if ring.ndim else f"{name} has no points",
             "at least three different points of x and y",
             "draw it again or remove it",
         )
-    if not np.isfinite(ring).all():
-        fault = f"{name} has a coordinate that is not a number"
-        raise error("polygon_not_finite", fault, "numbers", "draw it again or remove it")
+        raise _StrayError(few.problem) if pairs or not ring.size else few
     if len(ring) > MAX_POINTS or np.abs(ring).max() > MAX_COORDINATE_PX:
         raise error(
             "polygon_absurd",
@@ -89,6 +125,12 @@ def _ring(points: Any, name: str) -> np.ndarray:
             "draw it again",
         )
     return ring
+
+
+def _left_out(stray: DataError) -> Problem:
+    problem = stray.problem
+    hint = "left out; look at it"
+    return warning("polygon_stray", problem.value, problem.expected, hint)
 
 
 def _check_tangle(shape: Polygon, name: str) -> None:

@@ -92,6 +92,7 @@ def entries(
                 origin=str(path),
                 form=form,
                 plane=plane,
+                key=path.relative_to(folder).as_posix(),
             )
     if not annotation_file:
         yield from _ignored("mask_without_image", masks_folder, unused)

@@ -156,7 +156,7 @@ def _entry(
         spacing_mm=spacing_mm,
         tumour_type=known.get("tumour_type", ""),
         # A border file names cases; tools that annotate many images name image files.
-        key=row["case"] if form == "border" else image.name,
+        key=row["case"] if form == "border" else image.relative_to(folder).as_posix(),
         faults=tuple(faults),
     )
 
