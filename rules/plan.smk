@@ -8,7 +8,9 @@ rule plan:
         cases_table=f"{RESULTS}/cases.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
     output:
-        plan_table=shown("plan.tsv", "8. Provenance and cost", "Plan: trainings, minutes, memory, disk"),
+        plan_table=shown(
+            "plan.tsv", "8. Provenance and cost", "Plan: trainings, minutes, memory, disk"
+        ),
     log:
         f"{LOGS}/plan.log",
     benchmark:
