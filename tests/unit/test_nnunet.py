@@ -42,9 +42,15 @@ def change(folder, **parts):
     layouts.write_dataset_json(folder, {k: v for k, v in content.items() if v is not None})
 
 
+def _listed(source, folder):
+    """The valid entries of a source, and all problems of its list."""
+    found = reading.listed(source, folder)
+    return found.entries, [*found.problems, *(f for _, faults in found.faulty for f in faults)]
+
+
 def listed(folder, **options):
     """The names of the cases, and the problems of the list."""
-    entries, problems = reading.listed(GOOD | options, str(folder))
+    entries, problems = _listed(GOOD | options, str(folder))
     return [entry.case for entry in entries], problems
 
 
@@ -80,7 +86,7 @@ def test_a_case_without_image_or_without_label_is_one_error_that_names_it(prosta
     assert cases == ["prostate_04"]
     assert problem.line() == (
         f"{prostate / part / name}: case prostate_16 has no {fault}; expected the file {name}; "
-        f"copy it there, or remove all files of this case [{fault}_missing]"
+        f"copy it there, or name the case in source.exclude [{fault}_missing]"
     )
 
 
@@ -159,7 +165,7 @@ def test_a_label_in_the_files_that_dataset_json_does_not_name_is_an_error(prosta
     layouts.write_nifti(
         prostate / "labelsTr" / "prostate_16.nii.gz", layouts.labels(1, 7), np.eye(4)
     )
-    entries, _ = reading.listed(GOOD, str(prostate))
+    entries, _ = _listed(GOOD, str(prostate))
     cases, (problem,) = reading.cases_of(entries[1], GOOD)
     assert cases == []
     assert "label 7; expected one of '1', '2'" in problem.line()
@@ -169,7 +175,7 @@ def test_a_label_that_dataset_json_lacks_can_be_given_in_the_config(prostate):
     path = prostate / "labelsTr" / "prostate_16.nii.gz"
     layouts.write_nifti(path, layouts.labels(1, 7), np.eye(4))
     source = GOOD | {"labels": BOTH | {"7": "background"}}
-    entries, problems = reading.listed(source, str(prostate))
+    entries, problems = _listed(source, str(prostate))
     cases, more = reading.cases_of(entries[1], source)
     assert [*problems, *more] == []
     assert [int(case.mask.sum()) for case in cases] == [12, 12]
@@ -224,7 +230,7 @@ def test_an_odd_part_of_dataset_json_is_an_error_that_names_the_part(prostate, p
 def test_several_labels_count_together_unless_configured_and_a_warning_says_so(prostate):
     (line,) = lines(prostate, labels=None)
     assert "labels 'PZ', 'TZ' together count as tumour" in line
-    entries, _ = reading.listed(GOOD | {"labels": None}, str(prostate))
+    entries, _ = _listed(GOOD | {"labels": None}, str(prostate))
     assert entries[0].labels == {"1": "tumour", "2": "tumour"}
 
 
@@ -237,13 +243,13 @@ def test_pixels_to_ignore_count_as_background_with_a_warning(tmp_path):
     layouts.nnunet_regions(tmp_path)
     (line,) = lines(tmp_path, labels={"whole_tumor": "tumour"})
     assert "label ignore counts as background" in line
-    entries, _ = reading.listed(GOOD | {"labels": {"whole_tumor": "tumour"}}, str(tmp_path))
+    entries, _ = _listed(GOOD | {"labels": {"whole_tumor": "tumour"}}, str(tmp_path))
     assert entries[0].labels == {str(n): "tumour" for n in (1, 2, 3)} | {"4": "background"}
 
 
 def test_without_choice_regions_are_united_and_pixels_to_ignore_are_not(tmp_path):
     layouts.nnunet_regions(tmp_path)
-    entries, problems = reading.listed({"kind": "nnunet"}, str(tmp_path))
+    entries, problems = _listed({"kind": "nnunet"}, str(tmp_path))
     assert [problem.code for problem in problems] == ["labels_together", "label_ignore"]
     assert entries[0].labels == {str(n): "tumour" for n in (1, 2, 3)} | {"4": "background"}
 
@@ -265,13 +271,13 @@ def test_without_sequence_the_first_channel_is_read_and_a_warning_says_so(prosta
     (line,) = lines(prostate, sequence=None)
     assert "channel 0 of 2 is read, because source.sequence is not set" in line
     assert "0 ('T2'), 1 ('ADC')" in line
-    entries, _ = reading.listed(GOOD | {"sequence": None}, str(prostate))
+    entries, _ = _listed(GOOD | {"sequence": None}, str(prostate))
     assert entries[0].image.name == "prostate_04_0000.nii.gz"
 
 
 @pytest.mark.parametrize("sequence", ["ADC", "adc", "1", 1])
 def test_a_channel_is_chosen_by_name_or_number(prostate, sequence):
-    entries, problems = reading.listed(GOOD | {"sequence": sequence}, str(prostate))
+    entries, problems = _listed(GOOD | {"sequence": sequence}, str(prostate))
     assert entries[0].image.name == "prostate_04_0001.nii.gz"
     assert entries[0].channel is None
     assert not problems
@@ -291,7 +297,7 @@ def test_a_name_of_two_channels_needs_the_number(prostate):
 
 
 def test_a_pattern_names_the_patient_and_must_match_every_case(prostate):
-    entries, _ = reading.listed(GOOD | {"patient_pattern": "_(1.)"}, str(prostate))
+    entries, _ = _listed(GOOD | {"patient_pattern": "_(1.)"}, str(prostate))
     assert [(entry.case, entry.patient) for entry in entries] == [("prostate_16", "16")]
     (line,) = lines(prostate, patient_pattern="_(1.)")
     assert "prostate_04_0000.nii.gz" in line and "[patient_missing]" in line
@@ -358,7 +364,7 @@ def test_a_list_that_pairs_images_with_labels_of_other_names_is_followed(tmp_pat
         training.append({"image": image, "label": label})
     about = {"modality": {"0": "CT"}, "labels": {"0": "background", "1": "x"}}
     layouts.write_dataset_json(tmp_path, about | {"numTraining": 2, "training": training})
-    entries, problems = reading.listed({"kind": "nnunet"}, str(tmp_path))
+    entries, problems = _listed({"kind": "nnunet"}, str(tmp_path))
     assert [entry.annotation.name[:9] for entry in entries] == ["label0001", "label0002"]
     assert not problems
 
@@ -368,14 +374,14 @@ def test_each_channel_of_a_colour_picture_is_an_image(tmp_path):
     colours = (layouts.values(0, (32, 32, 3)) % 256).astype(np.uint8)
     for number, name in enumerate("RGB"):
         options = {"kind": "nnunet", "sequence": name, "plane": "axial"}
-        entries, _ = reading.listed(options, str(tmp_path))
+        entries, _ = _listed(options, str(tmp_path))
         (case,), _ = reading.cases_of(entries[0], {})
         assert np.array_equal(case.image, colours[..., number])
 
 
 def test_a_picture_needs_a_plane(tmp_path):
     layouts.nnunet_pictures(tmp_path)
-    entries, _ = reading.listed({"kind": "nnunet", "sequence": 0}, str(tmp_path))
+    entries, _ = _listed({"kind": "nnunet", "sequence": 0}, str(tmp_path))
     _, (problem,) = reading.cases_of(entries[0], {})
     assert problem.code == "plane_missing"
 
@@ -414,7 +420,7 @@ def source_of(experiment):
 def test_the_experiment_on_the_decathlons_brain_tumours_reads_their_layout(tmp_path):
     layouts.msd_brain(tmp_path)
     source = source_of("msd_brain")
-    entries, problems = reading.listed(source, str(tmp_path))
+    entries, problems = _listed(source, str(tmp_path))
     assert ([entry.case for entry in entries], problems) == (["BRATS_001", "BRATS_457"], [])
     cases, problems = reading.cases_of(entries[0], source)
     assert (len(cases), problems) == (2, [])
@@ -423,7 +429,7 @@ def test_the_experiment_on_the_decathlons_brain_tumours_reads_their_layout(tmp_p
 @pytest.mark.skipif(not REAL.is_dir(), reason="HIPPOCAMPUS NOT READ: no msd_hippocampus in shared/")
 def test_the_experiment_on_the_decathlons_hippocampus_reads_it_as_published():
     source = source_of("msd_hippocampus")
-    entries, problems = reading.listed(source, str(REAL))
+    entries, problems = _listed(source, str(REAL))
     assert (len(entries), problems) == (40, [])
     for entry in entries[::13]:
         cases, problems = reading.cases_of(entry, source)
