@@ -1,5 +1,6 @@
 """The source `folder`: a folder of images, one of masks, and no table."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
+from tumorseg.checking import each_slice
 from tumorseg.data import reading
 from tumorseg.sources import folder
 
@@ -175,3 +177,29 @@ def test_one_file_can_annotate_all_images_by_their_names(data):
 
 def test_the_import_depends_on_everything_in_both_folders(data):
     assert folder.files(data_dir=str(data)) == [data / "images", data / "masks"]
+
+
+def test_a_warning_about_a_shared_annotation_file_is_given_once(tmp_path):
+    names = [f"p{number}/slice.png" for number in range(1, 9)]
+    drawn = [[10, 10, 20, 10, 20, 20, 10, 20]]
+    for number, name in enumerate(names):
+        draw(tmp_path / "images" / name, number)
+    content = {
+        "images": [{"id": n, "file_name": name} for n, name in enumerate(names)],
+        "annotations": [{"image_id": n, "segmentation": drawn} for n in [*range(8), 99, "x"]],
+    }
+    (tmp_path / "all.json").write_text(json.dumps(content), encoding="utf-8")
+    source = {
+        "kind": "folder",
+        "patient_pattern": "^([^/]+)/",
+        "plane": "axial",
+        "annotation_file": "all.json",
+    }
+    checked = each_slice.read_all(source, str(tmp_path), seed=1, fold_count=2)
+    about = [p for p in checked.problems if p.code == "annotations_unlisted"]
+    assert len(checked.slices) == 8 and len(about) == 1
+    assert about[0].value.startswith("2 of 10 annotations") and about[0].row == 0
+    content["images"] = content["images"][:1]
+    (tmp_path / "all.json").write_text(json.dumps(content), encoding="utf-8")
+    checked = each_slice.read_all(source, str(tmp_path), seed=1, fold_count=2)
+    assert [p.code for p in checked.problems] == ["annotations_unlisted_most"]
