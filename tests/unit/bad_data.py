@@ -818,6 +818,205 @@ def _(data: Data) -> None:
     data.annotate(3, {"b.png12": {"filename": "b.png", "regions": [region]}})
 
 
+def coco_of(data: Data, *names: str) -> dict:
+    """A COCO file for all cases that lists these images, each with its square."""
+    data.source["annotation_file"] = "drawn/all.json"
+
+    def drawn(number: int) -> dict:
+        outline = np.ravel(square(40, 55)).tolist()
+        return {"id": number, "image_id": number, "category_id": 1, "segmentation": [outline]}
+
+    return {
+        "images": [{"id": n, "file_name": name} for n, name in enumerate(names, 1)],
+        "categories": [{"id": 1, "name": "tumour"}],
+        "annotations": [drawn(number) for number in range(1, len(names) + 1)],
+    }
+
+
+NAMES = [f"a{number:02d}.png" for number in range(1, PATIENTS + 1)]
+
+
+def in_folders(data: Data) -> list[str]:
+    """Gives all images the same file name, each in its patient's folder."""
+    names = [f"p{number}/slice.png" for number in range(1, PATIENTS + 1)]
+    for number, name in enumerate(names, 1):
+        data.image(number, head(number)).rename(data.path(f"images/{name}"))
+        data.set(number, image=f"images/{name}")
+    return names
+
+
+@bad("COCO file without one patient's image, which is called like all others", "key_missing")
+def _(data: Data) -> None:
+    names = in_folders(data)
+    data.annotate(1, coco_of(data, *names[:2], *names[3:]), "drawn/all.json")
+
+
+@bad("COCO file without folders, where all images have the same name", "key_ambiguous")
+def _(data: Data) -> None:
+    in_folders(data)
+    data.annotate(1, coco_of(data, "slice.png"), "drawn/all.json")
+
+
+@good("COCO file whose images have the same name in different folders")
+def _(data: Data) -> None:
+    data.annotate(1, coco_of(data, *in_folders(data)), "drawn/all.json")
+
+
+@good("COCO file with image ids as text in its annotations only")
+def _(data: Data) -> None:
+    coco = coco_of(data, *NAMES)
+    for annotation in coco["annotations"]:
+        annotation["image_id"] = f"{annotation['image_id']}"
+    data.annotate(1, coco, "drawn/all.json")
+
+
+@bad(
+    "COCO file with annotations of an image that it does not list",
+    "annotations_unlisted",
+    "warning",
+)
+def _(data: Data) -> None:
+    coco = coco_of(data, *NAMES)
+    coco["annotations"].append(coco["annotations"][0] | {"id": 99, "image_id": 99})
+    data.annotate(1, coco, "drawn/all.json")
+
+
+@bad("COCO file whose annotations mostly belong to no image of it", "annotations_unlisted_most")
+def _(data: Data) -> None:
+    coco = coco_of(data, *NAMES)
+    for annotation in coco["annotations"][3:]:
+        annotation["image_id"] += 100
+    data.annotate(1, coco, "drawn/all.json")
+
+
+@bad("COCO file with two images of one id", "id_repeated")
+def _(data: Data) -> None:
+    coco = coco_of(data, *NAMES)
+    coco["images"][1]["id"] = 1
+    data.annotate(1, coco, "drawn/all.json")
+
+
+@bad("COCO file with two annotations of one id", "annotation_id_repeated", "warning")
+def _(data: Data) -> None:
+    coco = coco_of(data, *NAMES)
+    coco["annotations"][1]["id"] = 1
+    data.annotate(1, coco, "drawn/all.json")
+
+
+@bad("COCO file with annotations of an image that is no case", "annotated_image_unused", "warning")
+def _(data: Data) -> None:
+    data.annotate(1, coco_of(data, *NAMES, "a09.png"), "drawn/all.json")
+
+
+@bad("COCO polygon with a stray one of two points beside it", "polygon_stray", "warning")
+def _(data: Data) -> None:
+    coco = coco_of(data, *NAMES)
+    coco["annotations"][2]["segmentation"].append([40, 40, 50, 50])
+    data.annotate(1, coco, "drawn/all.json")
+
+
+@good("COCO polygon as one flat list of numbers")
+def _(data: Data) -> None:
+    coco = coco_of(data, *NAMES)
+    coco["annotations"][2]["segmentation"] = np.ravel(square(40, 55)).tolist()
+    data.annotate(1, coco, "drawn/all.json")
+
+
+@bad("COCO polygon as lists of points", "annotation_form")
+def _(data: Data) -> None:
+    coco = coco_of(data, *NAMES)
+    coco["annotations"][2]["segmentation"] = [square(40, 55)]
+    data.annotate(1, coco, "drawn/all.json")
+
+
+@bad("COCO polygon of an odd count of numbers", "border_odd")
+def _(data: Data) -> None:
+    coco = coco_of(data, *NAMES)
+    coco["annotations"][2]["segmentation"][0].pop()
+    data.annotate(1, coco, "drawn/all.json")
+
+
+@good("VIA project of version 3")
+def _(data: Data) -> None:
+    shape = [7, *np.ravel(square(40, 55)).tolist()]
+    project = {"project": {}, "attribute": {}, "file": {"1": {"fname": "a03.png"}}}
+    drawn = {"metadata": {"1_a": {"vid": "1", "xy": shape, "av": {}}}}
+    data.annotate(3, project | {"view": {"1": {"fid_list": ["1"]}}} | drawn)
+
+
+def label_studio(*annotators: list, **other: object) -> list[dict]:
+    """An export of one task; each annotator has a list of items."""
+    annotations = [{"result": items} for items in annotators]
+    address = "/data/upload/1/0a1b2c3d-a03.png"
+    return [{"id": 1, "data": {"image": address}, "annotations": annotations} | other]
+
+
+def of_label_studio(kind: str, **value: object) -> dict:
+    size = {"original_width": SIDE, "original_height": SIDE}
+    return {"type": kind, "value": value | {kind: ["tumour"]}} | size
+
+
+POLYGON = of_label_studio("polygonlabels", points=square(42, 57))
+
+
+@good("Label Studio export of a polygon")
+def _(data: Data) -> None:
+    data.annotate(3, label_studio([POLYGON]))
+
+
+@bad("Label Studio task that two people annotated", "annotation_several")
+def _(data: Data) -> None:
+    data.annotate(3, label_studio([POLYGON], [POLYGON]))
+
+
+@bad("Label Studio task that nobody annotated", "annotation_unfinished")
+def _(data: Data) -> None:
+    data.annotate(3, label_studio())
+
+
+@bad("Label Studio brush stroke cut off", "rle_length")
+def _(data: Data) -> None:
+    data.annotate(3, label_studio([of_label_studio("brushlabels", format="rle", rle=[0, 0, 1])]))
+
+
+@bad("Label Studio's short export (JSON-MIN)", "annotation_form")
+def _(data: Data) -> None:
+    data.annotate(3, [{"image": "a03.png", "label": [POLYGON["value"]]}])
+
+
+def cvat(inside: str, head: str = "") -> bytes:
+    """An XML file of CVAT with one image."""
+    image = f'<image id="0" name="a03.png" width="{SIDE}" height="{SIDE}">{inside}</image>'
+    return f'<?xml version="1.0"?>{head}<annotations>{image}</annotations>'.encode()
+
+
+@good("CVAT file of a polygon")
+def _(data: Data) -> None:
+    polygon = '<polygon label="tumour" points="40,40;55,40;55,55;40,55"/>'
+    data.annotate(3, cvat(polygon), "drawn/a03.xml")
+
+
+@bad("CVAT file of a video", "annotation_form")
+def _(data: Data) -> None:
+    content = b'<annotations><track id="0" label="tumour"/></annotations>'
+    data.annotate(3, content, "drawn/a03.xml")
+
+
+@bad("CVAT file cut off in the middle", "annotation_not_xml")
+def _(data: Data) -> None:
+    data.annotate(3, cvat("")[:-9], "drawn/a03.xml")
+
+
+@bad("CVAT file with entities, which could fill the memory", "annotation_form")
+def _(data: Data) -> None:
+    data.annotate(3, cvat("&b;", '<!DOCTYPE a [<!ENTITY b "bb">]>'), "drawn/a03.xml")
+
+
+@bad("XML of boxes (Pascal VOC)", "annotation_form")
+def _(data: Data) -> None:
+    data.annotate(3, b"<annotation><object><bndbox/></object></annotation>", "drawn/a03.xml")
+
+
 @bad("ImageJ ROI cut off in the middle", "annotation_form")
 def _(data: Data) -> None:
     data.annotate(3, b"Iout\x00\xe3\x07\x00", "drawn/a03.roi")

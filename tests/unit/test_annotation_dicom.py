@@ -257,3 +257,24 @@ def test_no_library_prints_a_value_of_the_file(tmp_path):
         check=True,
     )
     assert int(done.stdout) > 0 and done.stderr == ""
+
+
+def test_a_stray_point_beside_an_rtstruct_contour_is_left_out_with_a_warning(tmp_path):
+    """Nobody can edit an RTSTRUCT by hand."""
+    disc = circle((17, 9), 5, 2, "axial")
+    alone = write_rtstruct(tmp_path / "good.dcm", {"GTV": [(2, disc)]})
+    expected = read(alone).mask
+    on_slice = {"GTV": [(2, disc), (2, disc[:1])]}
+    on_another = {"GTV": [(2, disc), (1, circle((17, 9), 5, 1, "axial")[:2])]}
+    in_another = {"GTV": [(2, disc)], "GTV 2": [(2, disc[:1])]}
+    for number, structures in enumerate((on_slice, on_another, in_another)):
+        path = write_rtstruct(tmp_path / f"{number}.dcm", structures)
+        labels = dict.fromkeys(structures, "tumour")
+        annotation = read(path, labels=labels)
+        np.testing.assert_array_equal(annotation.mask, expected)
+        assert [note.code for note in annotation.notes] == ["polygon_stray"]
+    path = write_rtstruct(
+        tmp_path / "stray.dcm", {"GTV": [(2, disc[:1]), (1, circle((17, 9), 5, 1, "axial")[:2])]}
+    )
+    with pytest.raises(UserError, match="polygon_few_points"):
+        read(path)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
+from tumorseg.checking import each_slice
 from tumorseg.data import reading
 from tumorseg.sources import folder
 
@@ -248,3 +249,29 @@ def test_an_image_beside_another_of_its_name_is_not_its_mask(data):
     draw(data / "images/ann_1.tif", 0, mask=True)
     _, problems = read(data, masks="images")
     assert set(codes(problems)) == {"annotation_missing"}
+
+
+def test_a_warning_about_a_shared_annotation_file_is_given_once(tmp_path):
+    names = [f"p{number}/slice.png" for number in range(1, 9)]
+    drawn = [[10, 10, 20, 10, 20, 20, 10, 20]]
+    for number, name in enumerate(names):
+        draw(tmp_path / "images" / name, number)
+    content = {
+        "images": [{"id": n, "file_name": name} for n, name in enumerate(names)],
+        "annotations": [{"image_id": n, "segmentation": drawn} for n in [*range(8), 99, "x"]],
+    }
+    (tmp_path / "all.json").write_text(json.dumps(content), encoding="utf-8")
+    source = {
+        "kind": "folder",
+        "patient_pattern": "^([^/]+)/",
+        "plane": "axial",
+        "annotation_file": "all.json",
+    }
+    checked = each_slice.read_all(source, str(tmp_path), seed=1, fold_count=2)
+    about = [p for p in checked.problems if p.code == "annotations_unlisted"]
+    assert len(checked.slices) == 8 and len(about) == 1
+    assert about[0].value.startswith("2 of 10 annotations") and about[0].row == 0
+    content["images"] = content["images"][:1]
+    (tmp_path / "all.json").write_text(json.dumps(content), encoding="utf-8")
+    checked = each_slice.read_all(source, str(tmp_path), seed=1, fold_count=2)
+    assert [p.code for p in checked.problems] == ["annotations_unlisted_most"]

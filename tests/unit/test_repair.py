@@ -9,7 +9,7 @@ from shapely.geometry import Polygon
 
 from tumorseg.core.errors import UserError
 from tumorseg.outlines.polygons import fill, fill_parts
-from tumorseg.outlines.repair import repair_outline
+from tumorseg.outlines.repair import repair_all, repair_outline
 
 HEIGHT, WIDTH = 24, 30
 SQUARE = [(4.5, 2.5), (10.5, 2.5), (10.5, 8.5), (4.5, 8.5)]
@@ -215,3 +215,27 @@ def test_a_hole_is_a_difference_and_parts_are_united(first, second):
     masks = [fill_parts(parts, HEIGHT, WIDTH) for parts in (one, two)]
     np.testing.assert_array_equal(fill_parts([*one, *two], HEIGHT, WIDTH), masks[0] | masks[1])
     assert equal_off_the_outline([first, second], both, masks[0] ^ masks[1])
+
+
+def test_outlines_that_enclose_nothing_are_left_out_unless_they_are_all():
+    line, click = [(0, 0), (1, 1), (2, 2)], [(3, 3)]
+    outlines = [([ring], HEIGHT, WIDTH, "an outline") for ring in (line, SQUARE, click, [])]
+    (_, first), (parts, none), *_ = repair_all(outlines)
+    assert area(parts) == 36 and none == []
+    assert [note.code for note in first] == ["polygon_stray"]
+    strays = [outlines[0], *outlines[2:]]
+    with pytest.raises(UserError, match="polygon_no_area"):
+        repair_all(strays)
+    assert [parts for parts, _ in repair_all(strays, other=True)] == [[], [], []]
+    assert repair_all([]) == []
+
+
+def test_a_stray_ring_of_an_outline_is_left_out():
+    parts, notes = repaired([SQUARE, [(1, 1), (2, 2)]])
+    assert area(parts) == 36 and notes == ["polygon_stray"]
+
+
+@pytest.mark.parametrize("wrong", [[(31, 1), (35, 1), (35, 5)], [(0, 0), (float("nan"), 0)]])
+def test_other_faults_beside_a_good_outline_stay_errors(wrong):
+    with pytest.raises(UserError, match=r"polygon_outside|polygon_not_finite"):
+        repair_all([([ring], HEIGHT, WIDTH, "an outline") for ring in (SQUARE, wrong)])

@@ -86,15 +86,13 @@ def _name(data: dict[str, Any]) -> str:
 def _regions(task: dict[str, Any]) -> list[list[dict[str, Any]]]:
     """The items of each region, which share an id."""
     finished = _finished(task)
-    if len(finished) != 1:
-        raise error(
-            "annotation_several" if finished else "annotation_unfinished",
-            f"a task with {len(finished)} annotations" if finished else "a task without annotation",
-            "one annotation for each image",
-            "delete all but one, and export again"
-            if finished
-            else "submit it in Label Studio, empty if there is no tumour, and export again",
-        )
+    expected = "one annotation for each image"
+    if not finished:
+        hint = "submit it in Label Studio, empty if there is no tumour, and export again"
+        raise error("annotation_unfinished", "a task without annotation", expected, hint)
+    if len(finished) > 1:
+        value = f"a task with {len(finished)} annotations"
+        raise error("annotation_several", value, expected, "delete all but one, and export again")
     regions: dict[Any, list[dict[str, Any]]] = {}
     for number, item in enumerate(finished[0]["result"]):
         if item["type"] not in NO_SHAPE:

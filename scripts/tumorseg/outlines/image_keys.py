@@ -110,6 +110,8 @@ class ImageIndex(Generic[Value]):
             return error("key_ambiguous", value, "one", hint)
         named = same or (self._parts if len(self._parts) == 1 else [])
         other = f", only {quoted(_text(named[0]))}" if named else ""
+        if len(named) > 1:
+            other = f", only {len(named)} of that file name in other folders"
         return error(
             "key_missing",
             f"no image {quoted(path)} among {len(self._names)}{other}",
