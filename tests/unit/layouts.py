@@ -184,7 +184,7 @@ def nnunet_regions(folder: Path) -> None:
     for seed, case in enumerate(("a_0001", "a_0002")):  # cases that look as if they had a channel
         files = {"imagesTr": (f"{case}_0000", values(seed)), "labelsTr": (case, labels(1, 2, 3, 4))}
         for part, (name, array) in files.items():
-            (folder / part).mkdir(exist_ok=True)
+            (folder / part).mkdir(parents=True, exist_ok=True)
             sitk.WriteImage(sitk.GetImageFromArray(array.T), str(folder / part / f"{name}.nrrd"))
     about = {
         "channel_names": {"0": "CT"},
@@ -207,7 +207,7 @@ def nnunet_pictures(folder: Path) -> None:
     for seed, case in enumerate(("p1", "p2")):
         colours = (values(seed, (32, 32, 3)) % 256).astype(np.uint8)
         for part in ("imagesTr", "labelsTr"):
-            (folder / part).mkdir(exist_ok=True)
+            (folder / part).mkdir(parents=True, exist_ok=True)
         Image.fromarray(colours).save(folder / "imagesTr" / f"{case}_0000.png")
         mask = labels(1, shape=(32, 32, 5))[..., 1]
         Image.fromarray(mask).save(folder / "labelsTr" / f"{case}.png")

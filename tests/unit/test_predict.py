@@ -451,7 +451,7 @@ def test_every_image_is_predicted_and_only_changed_ones_again(images, model, tmp
     assert table.loc["v.nii.gz", "tumour_ml"] == pytest.approx(mask.sum() * 0.64 * 4 / 1000)
     assert mask.any()
     assert (tmp_path / "local/LOCAL_ONLY.txt").is_file()
-    page = (folder / "overview.html").read_text()
+    page = (folder / "overview.html").read_text(encoding="utf-8")
     assert "not for diagnosis" in page
     assert "https:" not in page.replace("http://www.w3.org/2000/svg", "")
     times = {path: path.stat().st_mtime_ns for path in folder.rglob("*_*.*")}
@@ -491,7 +491,7 @@ def test_an_unreadable_image_is_reported_at_the_end_and_the_others_are_predicted
     table = read_table(folder / "predictions.tsv").set_index("image")
     assert list(table["status"]) == ["failed", "ok", "ok", "ok"]
     assert "ERROR 0.png: " in capsys.readouterr().out
-    assert "0.png" in (folder / "overview.html").read_text()
+    assert "0.png" in (folder / "overview.html").read_text(encoding="utf-8")
 
 
 def test_an_image_in_a_plane_outside_the_training_gets_a_warning(images, model, tmp_path):

@@ -39,14 +39,19 @@ def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) 
     if labels is None:
         structures, notes = without_strays(structures, _points_only)
     check_one_structure([names[roi.ReferencedROINumber] for roi in structures], labels)
+    drawn = [
+        (roi.ReferencedROINumber, contour)
+        for roi in structures
+        if is_tumour([names[roi.ReferencedROINumber], str(roi.ReferencedROINumber)], labels)
+        for contour in roi.ContourSequence
+    ]
+    drawn, strays = without_strays(drawn, lambda pair: _without_area(pair[1]))
     mask = np.zeros(scan.voxels.shape, np.uint8)
-    uids: set[str] = set()
-    for roi in structures:
-        number = roi.ReferencedROINumber
-        if is_tumour([names[number], str(number)], labels):
-            contours, strays = without_strays(roi.ContourSequence, _without_area)
-            notes += [*strays, *_add(mask, contours, scan, quoted(names[number]))]
-            uids |= {uid for contour in contours if (uid := _uid(contour))}
+    notes += strays
+    for number in dict.fromkeys(number for number, _ in drawn):
+        contours = [contour for owner, contour in drawn if owner == number]
+        notes += _add(mask, contours, scan, quoted(names[number]))
+    uids = {uid for _, contour in drawn if (uid := _uid(contour))}
     return Annotation(None, mask, (*notes, *other_series_notes(uids, scan)))
 
 
