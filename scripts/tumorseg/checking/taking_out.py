@@ -1,9 +1,9 @@
 """The part of the check's page that lists cases to take out, for copying into an experiment."""
 
+import json
 from html import escape
 
 import pandas as pd
-import yaml
 
 
 def to_exclude(problems: pd.DataFrame, excluded: list[str]) -> str:
@@ -20,8 +20,11 @@ def to_exclude(problems: pd.DataFrame, excluded: list[str]) -> str:
     kinds["warning"] = [case for case in kinds["warning"] if case not in kinds["error"]]
     for kind, given in kinds.items():
         if cases := list(filter(None, given)):
-            settings = {"source": {"exclude": list(dict.fromkeys([*excluded, *cases]))}}
-            text = escape(yaml.safe_dump(settings, allow_unicode=True, width=100))
+            # A name in JSON's quotes is valid YAML, whatever is in it.
+            names = [
+                json.dumps(case, ensure_ascii=False) for case in dict.fromkeys([*excluded, *cases])
+            ]
+            text = escape("\n  - ".join(["source:\n  exclude:", *names]), quote=False)
             what = f"Cases with {'errors' if kind == 'error' else 'warnings only'}: {len(cases):,}"
             parts.append(f"<details><summary>{what}</summary><pre>{text}</pre></details>")
     if not parts:

@@ -138,7 +138,8 @@ def reliability_figure(
         ylabel="pixels",
         xlim=(0, 1),
     )
-    figure.legend(loc="outside right center", title="loss  ECE above .1")
+    if axis.lines[1:]:  # beside the diagonal
+        figure.legend(loc="outside right center", title="loss  ECE above .1")
     subtitle = "diagonal: probabilities equal frequencies; below it: overconfident"
     titled(figure, f"Reliability of the probabilities (recipe {question.recipe})", subtitle)
     return figure
