@@ -234,7 +234,7 @@ def test_outlines_on_a_picture_that_exif_turns_give_a_warning(tmp_path):
         assert [problem.code for problem in cases_of(entry, {})[1]] == expected
 
 
-# ---------------------------------------------------------------- the files of /work/shared
+# ---------------------------------------------------------------- the files of ../shared
 
 
 @pytest.mark.parametrize(("number", "note"), [("v2", "labels_cropped"), ("v3", "label_rounded")])
