@@ -23,6 +23,7 @@ rule skull_strip:
     params:
         code=code("skull_strip.py"),
         method=lookup(within=config, dpath="skull_strip/method"),
+        channels=max(1, len(EXPERIMENT.channels)),
     script:
         "../scripts/skull_strip.py"
 
@@ -102,5 +103,6 @@ rule pack:
         code=code("pack.py"),
         size_px=lookup(within=config, dpath="network/size_px"),
         preparation=lookup(within=config, dpath="recipes/{recipe}/preparation"),
+        inputs=packed_inputs,
     script:
         "../scripts/pack.py"

@@ -9,6 +9,8 @@ STATISTICS = {
     "subgroups": "Subgroups",
     "distribution": "Every metric: mean, quantiles, undefined",
 }
+if len(RECIPES) > 1:
+    STATISTICS["recipes"] = "Every pair of recipes, tested"
 STATISTIC = {"category": "5. Statistics", "subcategory": "Figures"}
 
 

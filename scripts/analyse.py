@@ -35,7 +35,7 @@ def main(
     resamples: int,
     seed: int,
 ) -> None:
-    """Writes contrasts, ranking, variances, thresholds, calibration, subgroups, distribution.
+    """Writes contrasts, recipes, ranking, variances, thresholds, calibration, subgroups and more.
 
     Args:
         metrics: metrics tables of all recipes and losses.
@@ -45,7 +45,7 @@ def main(
         masks_table: masks.tsv, for the subgroups.
         settings_files: settings.yaml of every training, for the training times.
         convergence_table: which trainings had converged.
-        tables: written, <name>.tsv with the names above.
+        tables: written, <name>.tsv with the names of `built`.
         pages: written, <name>.html with the same names.
         answer_file: written, the report's opening paragraph as reStructuredText.
         recipe: the recipe of the primary contrasts.
@@ -68,6 +68,7 @@ def main(
     names += [f"{name}_{unit}" for unit in ("px", "mm") for name in LENGTHS]
     built = {
         "contrasts": comparison.contrasts(scores, question),
+        "recipes": comparison.between_recipes(scores[FIXED], question),
         "ranking": pd.concat(ranked, ignore_index=True),
         "variances": ranking.variances(scores[FIXED], reference_loss),
         "thresholds": comparison.thresholds(curves, cases, at_own),

@@ -9,7 +9,7 @@ import pandas as pd
 from tumorseg.core.arrays import written_rows
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
-from tumorseg.core.images import read_image, read_mask
+from tumorseg.core.images import of_channel, read_image, read_mask
 from tumorseg.imaging.placement import network_input
 
 
@@ -23,10 +23,11 @@ def main(
     placement_table: str,
     size_px: int,
     preparation: str,
+    inputs: list[int],
 ) -> None:
-    """Writes images (n, size, size, 1) float32, targets (same shape) uint8 0/1, and placements.
+    """Writes images (n, size, size, channels) float32, targets (n, size, size, 1), placements.
 
-    All three are in the order of cases.tsv.
+    Targets are uint8 0/1. All three are in the order of cases.tsv.
 
     Args:
         cases_table: cases.tsv.
@@ -39,23 +40,27 @@ def main(
         preparation: "paper" resizes, divides by the data type's maximum and picks nearest mask
             pixels; "robust" crops to the head, letterboxes, takes z-scores per case and sets mask
             pixels that are covered by half or more.
+        inputs: positions of the channels to pack, from 1. The placement is by the first channel of
+            the case, so that it is the same whichever are packed.
     """
     cases, places, empty = read_table(cases_table), [], 0
-    shape = (len(cases), size_px, size_px, 1)
+    shape = (len(cases), size_px, size_px)
     with (
-        written_rows(images_file, shape, np.float32) as add_image,
-        written_rows(targets_file, shape, np.uint8) as add_target,
+        written_rows(images_file, (*shape, len(inputs)), np.float32) as add_image,
+        written_rows(targets_file, (*shape, 1), np.uint8) as add_target,
     ):
         for row in cases.itertuples():
             case = row.case
-            image = read_image(Path(stripped_dir) / f"{case}.png")
+            first, *images = (
+                read_image(of_channel(stripped_dir, n) / f"{case}.png") for n in (1, *inputs)
+            )
             mask = read_mask(Path(masks_dir) / f"{case}.png")
             spacing_mm = (row.pixel_height_mm, row.pixel_width_mm)
-            square, place = network_input(image, size_px, preparation, spacing_mm)
+            square, place = network_input(first, images, size_px, preparation, spacing_mm)
             target = place.mask_forward(mask, nearest=preparation == "paper")
             if not np.isfinite(square).all() or target.max(initial=0) > 1:
                 raise UserError(f"case {case}: the packed image is not finite or its mask not 0/1")
-            add_image(square[..., None])
+            add_image(square)
             add_target(target[..., None])
             places.append({"case": case, **asdict(place)})
             empty += int(target.max() == 0)

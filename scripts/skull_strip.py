@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
-from tumorseg.core.images import read_image, read_mask, write_mask, write_png
+from tumorseg.core.images import of_channel, read_image, read_mask, write_mask, write_png
 from tumorseg.core.parallel import by_processes
 from tumorseg.imaging.skull_strip import brain_mask, mask_dice, size_warning, strip
 
@@ -19,6 +19,7 @@ def main(
     brain_dir: str,
     stripped_dir: str,
     method: str,
+    channels: int = 1,
     cores: int = 1,
 ) -> None:
     """Writes <brain_dir>/<case>.png, <stripped_dir>/<case>.png and strip_table.
@@ -31,19 +32,23 @@ def main(
         strip_table: one row per case, with a warning where the brain's size is implausible.
         brain_dir: folder of the brain masks.
         stripped_dir: folder of the stripped images.
-        method: one of imaging.skull_strip.METHODS.
+        method: one of imaging.skull_strip.METHODS; the brain is that of the first channel.
+        channels: how many images each case has.
         cores: processes that strip; the result does not depend on their number.
     """
     cases = read_table(cases_table, text_columns=("true_brain",))
     results = Path(cases_table).parent
-    for folder in (brain_dir, stripped_dir):
-        Path(folder).mkdir(parents=True, exist_ok=True)
+    positions = range(1, channels + 1)
+    for folder in (Path(brain_dir), *(of_channel(stripped_dir, n) for n in positions)):
+        folder.mkdir(parents=True, exist_ok=True)
 
     def strip_case(case: str, true_brain: str | float) -> dict[str, str | float | None]:
         image = read_image(Path(cases_dir) / f"{case}.png")
         brain = brain_mask(image, method)
         write_mask(Path(brain_dir) / f"{case}.png", brain)
-        write_png(Path(stripped_dir) / f"{case}.png", strip(image, brain))
+        for n in positions:
+            pixels = image if n == 1 else read_image(of_channel(cases_dir, n) / f"{case}.png")
+            write_png(of_channel(stripped_dir, n) / f"{case}.png", strip(pixels, brain))
         dice = float("nan")
         if isinstance(true_brain, str):
             dice = mask_dice(brain, read_mask(results / true_brain))

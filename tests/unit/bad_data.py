@@ -589,6 +589,64 @@ def _(data: Data) -> None:
     data.set(3, image="images/a03.mat")
 
 
+# --- several channels ---
+
+
+def two_channels(data: Data) -> None:
+    """Gives every case a second picture, in the column flair."""
+    data.source["channels"] = ["image", "flair"]
+    for number in range(1, PATIENTS + 1):
+        cv2.imwrite(str(data.path(f"images/f{number:02d}.png")), 255 - head(number))
+        data.set(number, flair=f"images/f{number:02d}.png")
+
+
+@good("two channels of every case")
+def _(data: Data) -> None:
+    two_channels(data)
+
+
+@bad("channel of another size than the first", "channel_size")
+def _(data: Data) -> None:
+    two_channels(data)
+    cv2.imwrite(str(data.path("images/f03.png")), head(3)[:-4])
+
+
+@bad("channel of a volume on another grid", "channel_resampled", "warning", also=("size_mixed",))
+def _(data: Data) -> None:
+    two_channels(data)
+    data.volume(3)
+    pixels = np.stack([head(60 + k) for k in range(5)], -1).astype(np.int16)
+    nib.save(nib.Nifti1Image(pixels, np.diag([1, 1, 2.5, 1])), data.path("images/w3.nii"))
+    data.set(3, flair="images/w3.nii")
+
+
+@bad("channel of a volume that shows another place", "channel_apart")
+def _(data: Data) -> None:
+    two_channels(data)
+    path = data.volume(3)
+    far = GRID + np.array([[0, 0, 0, 400]] + 3 * [[0, 0, 0, 0]])
+    nib.save(nib.Nifti1Image(np.asarray(nib.load(path).dataobj), far), data.path("images/w3.nii"))
+    data.set(3, flair="images/w3.nii")
+
+
+@bad("table that lacks the column of a channel", "table_columns")
+def _(data: Data) -> None:
+    data.source["channels"] = ["image", "flair"]
+
+
+@bad("folder with images that are no channel", "channel_unknown", "warning")
+def _(data: Data) -> None:
+    two_channels(data)
+    data.as_folder()
+    data.source["channels"] = ["t1", "flair"]
+    for number in range(1, PATIENTS + 1):
+        path = data.path(f"images/a{number:02d}.png")
+        path.rename(path.with_name(f"a{number:02d}_t1.png"))
+        other = data.path(f"images/f{number:02d}.png")
+        other.rename(other.with_name(f"a{number:02d}_flair.png"))
+    cv2.imwrite(str(data.path("images/a01_dwi.png")), head(77))
+
+
 # --- annotations ---
 
 

@@ -18,6 +18,7 @@ from tumorseg.statistics.comparison import (
     OWN,
     Question,
     at_own_threshold,
+    between_recipes,
     chosen_thresholds,
     contrasts,
     interval,
@@ -216,9 +217,24 @@ def test_one_loss_has_no_contrast_but_an_answer():
     assert "**bce** reached" in paragraph(table)
 
 
+def test_two_recipes_are_compared_on_the_same_patients_with_each_loss():
+    robust = metrics_rows({"bce": 0.0, "focal": 0.1})
+    flair = robust.assign(recipe="flair", dice=robust["dice"] - 0.05)
+    table = between_recipes(patient_scores(pd.concat([robust, flair])), QUESTION)
+    assert list(table["loss"]) == ["bce", "focal"]
+    assert set(table["recipe"]) == {"flair"} and set(table["against"]) == {"robust"}
+    for name in ("mean_difference", "low", "high"):
+        assert list(table[name]) == pytest.approx([-0.05, -0.05])
+    assert list(table["p_holm"]) == pytest.approx(list(np.minimum(1, 2 * table["p"])))
+    assert between_recipes(patient_scores(robust), QUESTION).empty
+    text = paragraph(pd.concat([robust, flair]))
+    assert "focal on the same patients (exploratory): with flair -5.0 points (-5.0 to -5.0;" in text
+
+
 def paragraph(table, verdict: str = CONVERGED):
     scores = patient_scores(table)
     tables = {"contrasts": contrasts({FIXED: scores}, QUESTION)}
+    tables["recipes"] = between_recipes(scores, QUESTION)
     tables["ranking"] = ranking(scores, "robust", QUESTION)
     tables["convergence"] = pd.DataFrame(
         {"recipe": "robust", "loss": table["loss"].unique(), "verdict": verdict}

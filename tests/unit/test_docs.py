@@ -22,6 +22,7 @@ WRITTEN_BY_READERS = {
     "experiments/mine.yaml",
     "experiments/table.yaml",
     "experiments/volumes.yaml",
+    "experiments/sequences.yaml",
     "scripts/tumorseg/losses/log_cosh_dice.py",
 }
 OLD_NAMES = "CHANGELOG.md"  # lists modules under the names that they had

@@ -217,6 +217,7 @@ def packed(folder, preparation, size_px=32):
         placement_table=str(folder / "placement.tsv"),
         size_px=size_px,
         preparation=preparation,
+        inputs=[1],
     )
     images = np.load(folder / "images.npy", allow_pickle=False)
     targets = np.load(folder / "targets.npy", allow_pickle=False)

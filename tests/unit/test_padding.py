@@ -155,10 +155,8 @@ def test_a_brain_keeps_its_spread_in_the_networks_input(tmp_path):
     path = written(tmp_path / "b.nii", padded(-32768, head))
     other = scans.read(path).voxels[:, :, 0].T
     inside = np.hypot(ROWS, COLUMNS) < 12
-    spread = [
-        network_input(np.ascontiguousarray(image), 40, "paper", (1, 1))[0][inside].std()
-        for image in (plain, other)
-    ]
+    images = map(np.ascontiguousarray, (plain, other))
+    spread = [network_input(i, [i], 40, "paper", (1, 1))[0][inside].std() for i in images]
     assert spread[1] == pytest.approx(spread[0], rel=0.05)
 
 

@@ -134,7 +134,7 @@ def test_the_probability_is_the_mean_of_the_members_at_native_size(seed, members
     prediction = mean_of_members.predict(
         Fixed(maps), [one_slice(image)], facts_of(members, threshold)
     )[0]
-    place = network_input(image, SIZE, "robust", SQUARE)[1]
+    place = network_input(image, [image], SIZE, "robust", SQUARE)[1]
     natives = np.stack([place.back(square) for square in maps.astype(np.float32)])
     steps = prediction.quantised[0] - 65535 * natives.mean(axis=0, dtype=np.float64)
     assert (steps <= 1e-6).all()
@@ -151,7 +151,7 @@ def test_spread_and_agreement_equal_the_plain_formula(seed, members, slices):
     prediction = mean_of_members.predict(
         Fixed(maps), [mean_of_members.Stack(stack, SQUARE)], facts_of(members, 0.5)
     )[0]
-    places = [network_input(image, SIZE, "robust", SQUARE)[1] for image in stack]
+    places = [network_input(image, [image], SIZE, "robust", SQUARE)[1] for image in stack]
     natives = np.stack([[p.back(m) for p in places] for m in maps.astype(np.float32)])
     inside = prediction.mask > 0
     assert prediction.spread == pytest.approx(natives[:, inside].std(axis=0).mean(), rel=1e-4)
@@ -199,7 +199,7 @@ def test_pictures_predicted_together_or_one_by_one_get_the_same_results():
 
 def test_images_with_oblong_pixels_are_prepared_by_millimetres():
     image, spacing_mm = made_slice(60, 80), (2.0, 0.5)
-    place = network_input(image, SIZE, "robust", spacing_mm)[1]
+    place = network_input(image, [image], SIZE, "robust", spacing_mm)[1]
     assert place.inner_height == SIZE > place.inner_width
     maps = np.random.default_rng(0).random((1, SIZE, SIZE)).astype(np.float32)
     prediction = mean_of_members.predict(

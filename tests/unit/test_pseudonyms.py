@@ -95,6 +95,7 @@ def onward(out: Path) -> None:
         placement_table=str(out / "placement.tsv"),
         size_px=32,
         preparation="robust",
+        inputs=[1],
     )
 
 

@@ -78,6 +78,23 @@ BAD = {
         "config: reference_loss: 'dice' is not among losses: bce, focal",
     ),
     "no data_dir": ("source: {kind: table}", "config: data_dir: say where the data are"),
+    "channels of a source of one": (
+        "source: {channels: [t1, t2]}",
+        "config: source.channels: phantom has one channel",
+    ),
+    "channels and a sequence": (
+        "{data_dir: x, source: {kind: lgg, channels: [pre, post], sequence: flair}}",
+        "config: source.sequence: source.channels names the channels; remove one",
+    ),
+    "an input that is no channel": (
+        "{data_dir: x, source: {kind: lgg, channels: [pre, post]}, "
+        "recipes: {robust: {inputs: [flair]}}}",
+        r"config: recipes.robust.inputs: no 'flair' in source.channels \(pre, post\)",
+    ),
+    "inputs without channels": (
+        "recipes: {robust: {inputs: [flair]}}",
+        r"config: recipes.robust.inputs: no 'flair' in source.channels \(none\)",
+    ),
 }
 
 
@@ -177,3 +194,36 @@ def test_public_names_are_the_experiments_own_words():
     names = load("experiment: mine\nfolds: {count: 2}\n").public_names()
     assert {"mine", "robust", "bce", "focal", "fold-1", "fold-2", "seed-1"} <= set(names)
     assert "fold-3" not in names
+
+
+LGG = "{data_dir: x, source: {kind: lgg, channels: [pre, flair, post]}, use_recipes: [%s], %s}"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "inputs", "positions", "channels"),
+    [
+        ("robust", "", [1, 2, 3], 3),
+        ("robust", "inputs: [flair]", [2], 1),
+        ("robust", "inputs: [post, pre]", [3, 1], 2),
+        ("paper", "", [1, 2, 3], 3),
+        ("paper", "inputs: [post]", [3], 3),  # the study repeats the grey slice
+        ("paper", "inputs: [post, flair]", [3, 2], 2),
+    ],
+)
+def test_a_recipe_packs_its_inputs_in_their_order(recipe, inputs, positions, channels):
+    experiment = load(LGG % (recipe, f"recipes: {{{recipe}: {{{inputs}}}}}"))
+    assert experiment.inputs(recipe) == positions
+    assert experiment.recipe(recipe)["channels"] == channels
+
+
+def test_one_channel_needs_no_name():
+    experiment = load()
+    assert (experiment.channels, experiment.inputs("robust")) == ([], [1])
+    assert experiment.recipe("robust") == DEFAULT["recipes"]["robust"]
+
+
+def test_channels_may_be_numbers():
+    source = "{kind: nnunet, channels: [0, 2]}"
+    inputs = "recipes: {robust: {inputs: [2]}}"
+    experiment = load(f"{{data_dir: x, source: {source}, {inputs}}}")
+    assert (experiment.channels, experiment.inputs("robust")) == (["0", "2"], [2])

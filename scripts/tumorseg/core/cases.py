@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,25 @@ PLANES = ("axial", "coronal", "sagittal")
 # One part of a tumour: its outer ring, then its holes. Each ring is (n, 2) of x, y in pixels, open
 # (the first point is not repeated); the centre of the first pixel is (0, 0).
 Part = tuple[np.ndarray, ...]
+
+
+class ImageFile(NamedTuple):
+    """Where the image of one channel (a sequence: t1ce, flair, ct) is stored.
+
+    inner: which channel of a colour picture or 4-D volume it is, from 0; None where there is only
+    one.
+    """
+
+    path: Path
+    inner: int | None = None
+
+
+class Channel(NamedTuple):
+    """The image of one channel; the measured value is offset + scale * pixel."""
+
+    image: np.ndarray
+    offset: float = 0.0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +53,7 @@ class Entry:
             read; `image` is the data folder where none is named.
         channel: which channel of a colour picture or 4-D volume to read, from 0; None where there
             is only one.
+        further: the images of the other channels, in the order of source.channels.
     """
 
     case: str
@@ -49,7 +70,16 @@ class Entry:
     among: frozenset[str] = field(default=frozenset(), repr=False)
     labels: dict[str, str] | None = None
     channel: int | None = None
+    further: tuple[ImageFile, ...] = ()
     faults: tuple[Problem, ...] = ()
+
+    @property
+    def files(self) -> list[tuple[str, Path]]:
+        """What each file is, `image` or `annotation`, and its path; each path once."""
+        found = dict.fromkeys([self.image, *(file.path for file in self.further)], "image")
+        if self.annotation is not None:
+            found.setdefault(self.annotation, "annotation")
+        return [(what, path) for path, what in found.items()]
 
 
 @dataclass(frozen=True)
@@ -59,7 +89,9 @@ class Case:
     Exactly one of `parts` and `mask` is None.
 
     Attributes:
-        image: (height, width) uint8 or uint16; the measured value is offset + scale * pixel.
+        image: (height, width) uint8 or uint16 of the first channel; the measured value is offset +
+            scale * pixel.
+        further: the other channels, of the same height and width.
         parts: the tumour's outlines, where it was drawn as polygons.
         mask: (height, width) uint8 0/1, where it was not.
         spacing_mm: height and width of a pixel; NaN where unknown.
@@ -80,6 +112,7 @@ class Case:
     scale: float = 1.0
     true_brain: np.ndarray | None = None
     tumour_type: str = ""
+    further: tuple[Channel, ...] = ()
 
 
 def patients_needed(count: int) -> int:

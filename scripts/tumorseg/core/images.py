@@ -14,6 +14,11 @@ _END_MARKS = {".png": b"IEND", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
+def of_channel(folder: str | Path, position: int) -> Path:
+    """Where a folder of images keeps a channel: the first, position 1, in the folder itself."""
+    return Path(folder) if position == 1 else Path(folder) / f"channel-{position}"
+
+
 def read_image(path: str | Path) -> np.ndarray:
     """One slice as a (height, width) array in the file's own type, uint8 or uint16.
 

@@ -33,9 +33,14 @@ class TrainingSettings(TypedDict):
 
 
 class RecipeSettings(TypedDict):
-    """One of the config's recipes. network: keyword arguments of the network's `build`."""
+    """One of the config's recipes.
+
+    inputs: the channels of source.channels that the network sees; all where absent. channels: of
+    the network's input. network: keyword arguments of the network's `build`.
+    """
 
     preparation: Literal["paper", "robust"]
+    inputs: NotRequired[list[str | int]]
     channels: int
     network: dict[str, Any]
     training: TrainingSettings

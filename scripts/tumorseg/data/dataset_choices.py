@@ -8,6 +8,24 @@ from tumorseg.core.problems import DataError, error, quoted, warning
 IGNORE = "ignore"  # nnU-Net's name for pixels that are left out of training and evaluation
 
 
+def channels_to_read(
+    channels: dict[int, str], sequence: str | int | None, several: list[str | int] | None
+) -> tuple[list[int], list[DataError]]:
+    """The channels of source.channels, else the one of source.sequence, and problems.
+
+    channels: number -> name, of dataset.json. The numbers are empty where a name fits none.
+    """
+    numbers, problems = [], []
+    for wanted in several or [sequence]:
+        number, new = channel(channels, wanted)
+        problems += new
+        numbers += [] if number is None else [number]
+    if len(set(numbers)) < len(numbers):
+        value = f"source.channels names a channel twice: {_listed(map(str, several or []))}"
+        problems.append(error("sequence_unknown", value, "different channels", "remove one"))
+    return numbers, problems
+
+
 def channel(
     channels: dict[int, str], sequence: str | int | None
 ) -> tuple[int | None, list[DataError]]:

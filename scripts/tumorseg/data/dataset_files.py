@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tumorseg.core.cases import ImageFile
 from tumorseg.core.problems import DataError, error, warning
 from tumorseg.data import dataset_json
 from tumorseg.data.dataset_json import DatasetInfo, without_number
@@ -20,12 +21,11 @@ COLOURS = (".png", ".tif", ".tiff")  # with nnU-Net, three channels may be one c
 
 
 class CaseFiles(NamedTuple):
-    """The files of a case, whether they exist or not; inner: the channel inside the image file."""
+    """The files of a case, whether they exist or not; images: of the channels that are read."""
 
     case: str
-    image: Path
+    images: tuple[ImageFile, ...]
     label: Path
-    inner: int | None
 
 
 class Folder(NamedTuple):
@@ -65,13 +65,15 @@ def data_set_in(root: Path) -> Path:
     raise error("source_empty", "no case of this data set", LAYOUT, hint, str(root))
 
 
-def case_files(folder: Path, info: DatasetInfo, channel: int) -> Iterator[CaseFiles | DataError]:
+def case_files(
+    folder: Path, info: DatasetInfo, channels: list[int]
+) -> Iterator[CaseFiles | DataError]:
     """The files of every case by case name, and what is wrong with the folders.
 
-    channel: the number of the one to read.
+    channels: the numbers of those to read.
     """
     if info.paths is not None:
-        yield from _by_paths(folder, info, channel)
+        yield from _by_paths(folder, info, channels)
         return
     missing = [name for name in (IMAGES, LABELS) if not (folder / name).is_dir()]
     for name in missing:
@@ -93,23 +95,29 @@ def case_files(folder: Path, info: DatasetInfo, channel: int) -> Iterator[CaseFi
     colour = colour and all(name.endswith("_0000") for name, base in bases.items() if base)
     yield from _endings((images, masks), info.file_ending)
     if numbered and info.channels:
-        yield from _channels(images, bases, cases, info, channel, colour)
+        yield from _channels(images, bases, cases, info, channels, colour)
+    together = len(info.channels) > 1 and (colour or not numbered)
     for case, (image, label) in sorted(cases.items()):
-        name = f"{image}_{0 if colour else channel:04d}" if numbered else image
-        inner = channel if len(info.channels) > 1 and (colour or not numbered) else None
-        yield CaseFiles(case, images.file(name), masks.file(label), inner)
+        found = []
+        for channel in channels:
+            name = f"{image}_{0 if colour else channel:04d}" if numbered else image
+            found.append(ImageFile(images.file(name), channel if together else None))
+        yield CaseFiles(case, tuple(found), masks.file(label))
 
 
-def _by_paths(folder: Path, info: DatasetInfo, channel: int) -> Iterator[CaseFiles | DataError]:
+def _by_paths(
+    folder: Path, info: DatasetInfo, channels: list[int]
+) -> Iterator[CaseFiles | DataError]:
     assert info.paths is not None
     yield from _count(info, len(info.paths), folder)
     for case, (images, label) in sorted(info.paths.items()):
         colour = len(images) == 1 and len(info.channels) == 3
-        if colour or channel < len(images):
-            inner = channel if colour else None
-            yield CaseFiles(case, images[0 if colour else channel], label, inner)
+        last = max(channels)
+        if colour or last < len(images):
+            found = (ImageFile(images[0], c) if colour else ImageFile(images[c]) for c in channels)
+            yield CaseFiles(case, tuple(found), label)
             continue
-        value, expected = f"case {case} has {len(images)} images", f"channel {channel} as well"
+        value, expected = f"case {case} has {len(images)} images", f"channel {last} as well"
         hint = "add the image to `dataset` in dataset.json, or remove the case"
         yield error("image_missing", value, expected, hint, str(folder / dataset_json.NAME))
 
@@ -196,7 +204,7 @@ def _channels(
     bases: dict[str, str],
     cases: dict,
     info: DatasetInfo,
-    channel: int,
+    read: list[int],
     colour: bool,
 ) -> Iterator[DataError]:
     """Warnings of files without a channel of dataset.json, and of channels that are not read."""
@@ -207,15 +215,15 @@ def _channels(
         expected = f"names that end in _0000 to _{numbers[-1]:04d}, the channels of dataset.json"
         hint = "rename them, or name their channel in dataset.json"
         yield DataError(warning("file_passed_over", value, expected, hint, str(images.path)))
-    for number in [] if colour else numbers:
+    for number in [] if colour else sorted(set(numbers) - set(read)):
         lacking = [
             image
             for image, _ in cases.values()
             if f"{image}_{number:04d}" not in images.files
-            and f"{image}_{channel:04d}" in images.files
+            and f"{image}_{read[0]:04d}" in images.files
         ]
         if lacking:
             value = f"cases without channel {number}: {len(lacking)}, the first is {lacking[0]}"
-            hint = f"ignore this: channel {channel} is read; nnU-Net itself would stop"
+            hint = f"ignore this: channel {read[0]} is read; nnU-Net itself would stop"
             expected = "every channel of every case"
             yield DataError(warning("channel_missing", value, expected, hint, str(images.path)))

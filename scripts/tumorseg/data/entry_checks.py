@@ -34,9 +34,8 @@ def entry_problems(entry: Entry, folder: Path) -> Iterator[Problem]:
         known = ", ".join(PLANES)
         hint = "correct it; leave it empty only for volumes and DICOM"
         yield Problem("plane_unknown", f"plane {entry.plane!r}", f"one of {known}", hint)
-    for what, path in (("image", entry.image), ("annotation", entry.annotation)):
-        if path is not None:
-            yield from path_problems(what, path, folder)
+    for what, path in entry.files:
+        yield from path_problems(what, path, folder)
 
 
 def unknown_names(excluded: Iterable[str], known: Iterable[str]) -> list[Problem]:

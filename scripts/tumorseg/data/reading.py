@@ -20,7 +20,7 @@ from tumorseg.data.listing import (
     problem_of,
 )
 from tumorseg.data.settings import SliceSettings, SourceSettings
-from tumorseg.imaging import scans, turned
+from tumorseg.imaging import channels, scans, turned
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import any_form
 from tumorseg.outlines.drawings import Annotation
@@ -84,6 +84,10 @@ def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:
         first = _placed(problem_of(stop), entry, entry.image)
         return [], [first, *_errors_of_annotation(entry, settings)]
     problems += [_placed(note, entry, entry.image) for note in scan.notes]
+    further, of_channels = _further(entry, scan)
+    problems += of_channels
+    if len(further) < len(entry.further):
+        return [], [*problems, *_errors_of_annotation(entry, settings)]
     try:
         annotation = _annotation(entry, scan, settings.get("labels"))
         problems += [_placed(note, entry, drawn) for note in annotation.notes]
@@ -91,12 +95,27 @@ def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:
             problems += [_placed(n, entry, entry.image) for n in turned.outline_notes(scan)]
         if annotation.affine is not None:
             scan = replace(scan, affine=annotation.affine)
-        cases, notes = slicing.cases(entry, scan, annotation, settings)
+        cases, notes = slicing.cases(entry, scan, annotation, settings, further)
     except UserError as stop:
         first = _placed(problem_of(stop), entry, drawn)
         others = _errors_of_planes(entry, scan, settings)
         return [], [*problems, first, *(other for other in others if other.code != first.code)]
     return cases, [*problems, *(_placed(note, entry, entry.image) for note in notes)]
+
+
+def _further(entry: Entry, first: Scan) -> tuple[list[Scan], list[Problem]]:
+    """The channels after the first, on its grid, without those that cannot be used; problems."""
+    found, problems = [], []
+    for file in entry.further:
+        try:
+            scan = channels.read(file, first)
+        except UserError as stop:
+            problems.append(_placed(problem_of(stop), entry, file.path))
+            continue
+        found.append(scan)
+        if file.path != entry.image:
+            problems += [_placed(note, entry, file.path) for note in scan.notes]
+    return found, problems
 
 
 def _errors_of_annotation(entry: Entry, settings: SliceSettings) -> list[Problem]:

@@ -33,3 +33,4 @@ class SourceSettings(SliceSettings, total=False):
     patient_pattern: str
     plane: str
     sequence: str | int
+    channels: list[str | int]

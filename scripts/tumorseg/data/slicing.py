@@ -1,8 +1,11 @@
 """Makes cases of a scan and its annotation: a picture is one case, a volume gives several."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
-from tumorseg.core.cases import PLANES, Case, Entry
+from tumorseg.core.cases import PLANES, Case, Channel, Entry
 from tumorseg.core.problems import Problem, error, warning
 from tumorseg.data.settings import SliceSettings
 from tumorseg.imaging import planes, scans
@@ -14,12 +17,17 @@ SPACING_TOLERANCE = 0.01  # share by which a stated spacing may differ from the 
 
 
 def cases(
-    entry: Entry, scan: Scan, annotation: Annotation, settings: SliceSettings
+    entry: Entry,
+    scan: Scan,
+    annotation: Annotation,
+    settings: SliceSettings,
+    further: Sequence[Scan] = (),
 ) -> tuple[list[Case], list[Problem]]:
     """The cases of one entry that has been read, and warnings.
 
-    A volume's cases are named <case>-<plane>-<slice>; slices count from 0 in the order of
-    planes.cut. Raises DataError for what cannot be a case.
+    further: the other channels, on the grid of `scan`. A volume's cases are named
+    <case>-<plane>-<slice>; slices count from 0 in the order of planes.cut. Raises DataError for
+    what cannot be a case.
     """
     mask = annotation.mask
     if mask is None:  # outlines, which belong to pictures only
@@ -34,8 +42,8 @@ def cases(
             "true",
         )
     if scan.voxels.ndim == 2:
-        return _picture(entry, scan, annotation)
-    volume_cases = _slices(entry, scan, mask, settings)
+        return _picture(entry, scan, annotation, further)
+    volume_cases = _slices(entry, scan, mask, settings, further)
     if volume_cases and scan.affine is not None:
         own_spacing_mm = planes.spacing_in(scan.affine, volume_cases[0].plane)
         return volume_cases, _spacing_notes(entry, own_spacing_mm)
@@ -61,7 +69,9 @@ def chosen_slices(masks: np.ndarray, which: str, limit: int) -> list[int]:
     return numbers.tolist()
 
 
-def _picture(entry: Entry, scan: Scan, annotation: Annotation) -> tuple[list[Case], list[Problem]]:
+def _picture(
+    entry: Entry, scan: Scan, annotation: Annotation, further: Sequence[Scan]
+) -> tuple[list[Case], list[Problem]]:
     if not entry.plane:
         raise error(
             "plane_missing",
@@ -71,10 +81,13 @@ def _picture(entry: Entry, scan: Scan, annotation: Annotation) -> tuple[list[Cas
             str(entry.image),
         )
     case = _case(entry, scan, entry.case, entry.plane, scan.voxels, scan.spacing_mm, annotation)
-    return [case], _spacing_notes(entry, scan.spacing_mm)
+    others = tuple(Channel(one.voxels, one.offset, one.scale) for one in further)
+    return [replace(case, further=others)], _spacing_notes(entry, scan.spacing_mm)
 
 
-def _slices(entry: Entry, scan: Scan, mask: np.ndarray, settings: SliceSettings) -> list[Case]:
+def _slices(
+    entry: Entry, scan: Scan, mask: np.ndarray, settings: SliceSettings, further: Sequence[Scan]
+) -> list[Case]:
     available = scans.planes_of(scan)
     acquired = scans.acquisition_plane(scan)
     wanted = [entry.plane] if entry.plane else settings.get("planes") or [acquired]
@@ -90,6 +103,7 @@ def _slices(entry: Entry, scan: Scan, mask: np.ndarray, settings: SliceSettings)
             )
         images = planes.cut(scan.voxels, scan.affine, plane)
         masks = planes.cut(mask, scan.affine, plane)
+        cuts = [(one, planes.cut(one.voxels, scan.affine, plane)) for one in further]
         spacing = planes.spacing_in(scan.affine, plane)
         limit = int(settings.get("slices_per_volume", 0))
         for number in chosen_slices(masks, settings.get("slices", "tumour"), limit):
@@ -103,7 +117,12 @@ def _slices(entry: Entry, scan: Scan, mask: np.ndarray, settings: SliceSettings)
                 )
             annotation = Annotation(None, np.ascontiguousarray(masks[number]))
             image = np.ascontiguousarray(images[number])
-            volume_cases.append(_case(entry, scan, name, plane, image, spacing, annotation))
+            case = _case(entry, scan, name, plane, image, spacing, annotation)
+            others = tuple(
+                Channel(np.ascontiguousarray(cut[number]), one.offset, one.scale)
+                for one, cut in cuts
+            )
+            volume_cases.append(replace(case, further=others))
     return volume_cases
 
 

@@ -114,8 +114,8 @@ def files_are_all_that_is_read(source: SourceCopy) -> None:
     watched = source.files()
     _require(all(path.is_file() for path in watched), "a file that does not exist")
     for entry in source.entries():
-        for path in (entry.image, entry.annotation):
-            _require(path is None or path in watched, f"{path} is read but not among `files`")
+        for _, path in entry.files:
+            _require(path in watched, f"{path} is read but not among `files`")
 
 
 def no_data_is_one_clear_problem(source: SourceCopy) -> None:
@@ -158,9 +158,7 @@ def a_missing_file_is_a_problem_in_its_place(source: SourceCopy) -> None:
     A case without any file may disappear. The other cases do not change.
     """
     first, *others = source.entries()
-    for path in dict.fromkeys((first.image, first.annotation)):
-        if path is None:
-            continue
+    for _, path in first.files:
         hidden = path.rename(path.with_name("hidden"))
         listed = source.listed()
         hidden.rename(path)
@@ -174,9 +172,7 @@ def a_missing_file_is_a_problem_in_its_place(source: SourceCopy) -> None:
 def a_damaged_file_is_a_problem_in_its_place(source: SourceCopy) -> None:
     """A truncated or empty image or annotation is one error that names the file; no crash."""
     first = source.entries()[0]
-    for path in dict.fromkeys((first.image, first.annotation)):
-        if path is None:
-            continue
+    for _, path in first.files:
         complete = path.read_bytes()
         for content in (complete[: len(complete) // 3], b""):
             path.write_bytes(content)

@@ -23,11 +23,12 @@ def data_folder(data_dir: str) -> Path:
     raise error("data_dir_missing", f"data_dir {data_dir!r}", "an existing folder", hint)
 
 
-def check_sequence(sequence: str, known: Iterable[str]) -> None:
-    """Raises a DataError that lists the known sequences if `sequence` is none of them."""
-    if sequence not in known:
-        hint = "set source.sequence to one of them"
-        raise error("sequence_unknown", f"sequence {sequence!r}", ", ".join(known), hint)
+def check_sequences(wanted: Iterable[str], known: Iterable[str]) -> None:
+    """Raises a DataError that lists the known sequences if one that is wanted is none of them."""
+    for sequence in wanted:
+        if sequence not in known:
+            hint = "correct source.sequence or source.channels"
+            raise error("sequence_unknown", f"sequence {sequence!r}", ", ".join(known), hint)
 
 
 def pattern_of_patients(text: str | None) -> re.Pattern:
@@ -89,15 +90,13 @@ def with_missing_files(
         if isinstance(entry, DataError):
             yield entry
             continue
-        files = {"image": entry.image, "annotation": entry.annotation}
-        missing = {
-            what: path for what, path in files.items() if path is not None and not path.is_file()
-        }
+        missing = [(what, path) for what, path in entry.files if not path.is_file()]
         if not missing:
             yield entry
             continue
-        what, path = next(iter(missing.items()))
-        value = f"case {entry.case} has no {' and no '.join(missing)}"
+        what, path = missing[0]
+        kinds = dict.fromkeys(kind for kind, _ in missing)
+        value = f"case {entry.case} has no {' and no '.join(kinds)}"
         hint = "copy it there, or name the case in source.exclude"
         missed = error(f"{what}_missing", value, f"the file {path.name}", hint, str(path))
         yield missed.at(str(path), case=entry.case)
@@ -111,7 +110,7 @@ def existing_files(entries: Iterable[Entry], *others: Path) -> list[Path]:
     paths = [*others]
     try:
         for entry in entries:
-            paths += [path for path in (entry.image, entry.annotation) if path is not None]
+            paths += [path for _, path in entry.files]
     except (UserError, OSError):
         pass  # the import reports it, with file and row
     return [path for path in dict.fromkeys(paths) if path.is_file()]

@@ -10,12 +10,16 @@ import pandas as pd
 from tumorseg.core.cases import PLANES, Case
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_text
-from tumorseg.core.images import read_mask, write_mask, write_png
+from tumorseg.core.images import of_channel, read_mask, write_mask, write_png
 from tumorseg.outlines.polygons import fill_parts
 
 
 class CaseRow(TypedDict):
-    """A row of cases.tsv; paths are relative to its folder, NaN where a value is unknown."""
+    """A row of cases.tsv; paths are relative to its folder, NaN where a value is unknown.
+
+    image, intensity_offset and intensity_scale are those of the first channel. The others are
+    stored below cases/channel-2/ and so on.
+    """
 
     case: str
     patient: str
@@ -33,8 +37,12 @@ class CaseRow(TypedDict):
 
 
 def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
-    """Writes image, annotation and known brain of a case below `folder`."""
+    """Writes images, annotation and known brain of a case below `folder`."""
     write_png(folder / "cases" / f"{name}.png", case.image)
+    for position, channel in enumerate(case.further, 2):
+        path = of_channel(folder / "cases", position) / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        write_png(path, channel.image)
     annotation = store_annotation(folder / "annotations" / name, case)
     brain: str | float = np.nan
     if case.true_brain is not None:

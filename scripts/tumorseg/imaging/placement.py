@@ -1,5 +1,6 @@
 """Resizes native slices to network size and back, and normalises their intensities."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -162,16 +163,30 @@ def normalise(square: np.ndarray, *, per_case: bool, full_scale: float) -> np.nd
 
 
 def network_input(
-    stripped: np.ndarray, size_px: int, preparation: str, spacing_mm: tuple[float, float]
+    first: np.ndarray,
+    channels: Sequence[np.ndarray],
+    size_px: int,
+    preparation: str,
+    spacing_mm: tuple[float, float],
 ) -> tuple[np.ndarray, Placement]:
-    """The network's input for a stripped slice, (size, size) float32, and its placement.
+    """The network's input for a stripped slice, (size, size, channels) float32, and its placement.
 
-    preparation: `paper` resizes and divides by the type's full scale; `robust` crops to the head,
-    letterboxes and takes the z-score per case. spacing_mm: as in `placement`.
+    Args:
+        first: the case's first channel, (height, width), by which the slice is placed.
+        channels: those that the network sees, of the same height and width.
+        size_px: the network size.
+        preparation: `paper` resizes and divides by the type's full scale; `robust` crops to the
+            head, letterboxes and takes the z-score of each channel of the case.
+        spacing_mm: as in `placement`.
     """
     robust = preparation == "robust"
-    crop = head_box(stripped) if robust else None
-    height, width = stripped.shape
+    crop = head_box(first) if robust else None
+    height, width = first.shape
     place = placement(height, width, size_px, letterbox=robust, crop=crop, spacing_mm=spacing_mm)
-    full_scale = float(np.iinfo(stripped.dtype).max)
-    return normalise(place.forward(stripped), per_case=robust, full_scale=full_scale), place
+    squares = [
+        normalise(
+            place.forward(channel), per_case=robust, full_scale=float(np.iinfo(channel.dtype).max)
+        )
+        for channel in channels
+    ]
+    return np.stack(squares, axis=-1), place

@@ -50,11 +50,11 @@ class Ensemble:
         return self.model.get_weights()
 
     def probabilities(self, squares: np.ndarray) -> np.ndarray:
-        """Each member's maps of prepared slices: (n, size, size) to (members, n, size, size)."""
+        """Each member's maps, (members, n, size, size), of slices (n, size, size, channels)."""
         from tumorseg.training import inference  # Keras may only start after the device is set up
 
-        inputs = model.with_channels(squares[..., None], self.channels)
-        maps = np.empty((len(self.weights), *squares.shape), np.float32)
+        inputs = model.with_channels(squares, self.channels)
+        maps = np.empty((len(self.weights), *squares.shape[:-1]), np.float32)
         for number, weights in enumerate(self.weights):
             self.model.set_weights(weights)
             maps[number] = inference.predict(self.model, inputs, BATCH, self.mirrored)[..., 0]

@@ -20,7 +20,7 @@ class Members(Protocol):
     """The networks of an ensemble, for example prediction.ensemble.Ensemble."""
 
     def probabilities(self, squares: np.ndarray) -> np.ndarray:
-        """Each member's maps of prepared slices: (n, size, size) to (members, n, size, size)."""
+        """Each member's maps of prepared slices: (members, n, size, size) of (n, size, size, 1)."""
 
 
 class Prediction(NamedTuple):
@@ -119,7 +119,8 @@ def _native_maps(
         for image, spacing_mm in slices[start : start + SLICES]:
             image = np.ascontiguousarray(image)
             stripped = strip(image, brain_mask(image, facts["skull_strip"]))
-            pairs.append(network_input(stripped, size, settings["preparation"], spacing_mm))
+            preparation = settings["preparation"]
+            pairs.append(network_input(stripped, [stripped], size, preparation, spacing_mm))
         maps = members.probabilities(np.stack([square for square, _ in pairs]))
         for index, (_, place) in enumerate(pairs):
             natives = [place.back(square) for square in maps[:, index]]

@@ -36,7 +36,7 @@ def gather(
     kept: set[str] = set()
     paths = set(files)
     for entry in entries:
-        paths |= {path for path in (entry.image, entry.annotation) if path}
+        paths |= {path for _, path in entry.files}
         if keep:
             kept |= {entry.patient, entry.case}
         else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tumorseg.core import user_tables
-from tumorseg.core.cases import Entry
+from tumorseg.core.cases import Entry, ImageFile
 from tumorseg.core.problems import DataError, error
 from tumorseg.data import source_files
 
@@ -26,40 +26,45 @@ def entries(
     *,
     data_dir: str,
     sequence: str = "flair",
+    channels: list[str] | None = None,
     labels: dict[str, str] | None = None,
     **_: Any,
 ) -> Iterator[Entry | DataError]:
     """One volume per entry; the whole tumour unless `labels` defines otherwise.
 
-    sequence: flair, t1, t1ce or t2. The patient is the id without year and scan number (its last
-    part), so that two scans of a patient stay together; for 2020 from name_mapping.csv, if present.
+    sequence: flair, t1, t1ce or t2; channels: several of them. The patient is the id without year
+    and scan number (its last part), so that two scans of a patient stay together; for 2020 from
+    name_mapping.csv, if present.
     """
     folder = source_files.data_folder(data_dir)
-    source_files.check_sequence(sequence, SEQUENCES)
-    yield from source_files.with_missing_files(_entries(folder, sequence, labels), folder, LAYOUT)
+    wanted = channels or [sequence]
+    source_files.check_sequences(wanted, SEQUENCES)
+    yield from source_files.with_missing_files(_entries(folder, wanted, labels), folder, LAYOUT)
 
 
-def files(*, data_dir: str, sequence: str = "flair", **_: Any) -> list[Path]:
+def files(
+    *, data_dir: str, sequence: str = "flair", channels: list[str] | None = None, **_: Any
+) -> list[Path]:
     """All volumes to be read, and the table of names."""
     folder = Path(data_dir).expanduser()
     tables = source_files.files_below(folder, "name_mapping.csv")
-    return source_files.existing_files(_entries(folder, sequence, None), *tables)
+    return source_files.existing_files(_entries(folder, channels or [sequence], None), *tables)
 
 
-def _entries(folder: Path, sequence: str, labels: dict[str, str] | None) -> Iterator[Entry]:
+def _entries(folder: Path, wanted: list[str], labels: dict[str, str] | None) -> Iterator[Entry]:
     subjects = list(source_files.folders(folder, SUBJECT, depth=4))
     mappings = {parent: _mapping(parent) for parent in {path.parent for path in subjects}}
-    yield from _subjects(subjects, mappings, sequence, labels or LABELS)
+    yield from _subjects(subjects, mappings, wanted, labels or LABELS)
 
 
 def _subjects(
-    subjects: Iterable[Path], mappings: dict[Path, dict], sequence: str, labels: dict[str, str]
+    subjects: Iterable[Path], mappings: dict[Path, dict], wanted: list[str], labels: dict[str, str]
 ) -> Iterator[Entry]:
     for subject in subjects:
         grade, patient = _grade_and_patient(subject, mappings[subject.parent])
         if not grade and not subject.name.lower().startswith("brats20"):
             continue  # the validation sets of 2018 and 2019, which have no HGG/ and LGG/
-        image = source_files.nifti(subject / f"{subject.name}_{sequence}")
+        image, *others = [source_files.nifti(subject / f"{subject.name}_{s}") for s in wanted]
         mask = source_files.nifti(subject / f"{subject.name}_seg")
         misnamed = source_files.nifti(subject / MISNAMED)
         yield Entry(
@@ -71,6 +76,7 @@ def _subjects(
             form="mask",
             tumour_type=grade,
             labels=labels,
+            further=tuple(map(ImageFile, others)),
         )
 
 

@@ -2,7 +2,8 @@
 
 An image and its annotation have the same path below their folders, apart from the suffix:
 images/p1/a.png belongs to masks/p1/a.png. The annotation's name may also end in _mask, _seg or
-the like, and both may be in one folder.
+the like, and both may be in one folder. With several channels, images/p1/a_t1ce.png and
+images/p1/a_flair.png (or images/p1/a/t1ce.png and so on) belong to masks/p1/a.png.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tumorseg.core.cases import Entry
+from tumorseg.core.cases import Entry, ImageFile
 from tumorseg.core.names import comparable
 from tumorseg.core.problems import DataError, error, warning
 from tumorseg.data import source_files
@@ -20,7 +21,9 @@ SUFFIXES = (
     *(".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".mha", ".mhd", ".nrrd"),
     *(".mat", *DICOM),
 )
+KINDS = " ".join(SUFFIXES)
 DATA = (".raw", ".zraw")  # pixels that belong to a header file beside them
+Cases = list[tuple[str, tuple[Path, ...]]]  # name below the folder, images by channel
 # What programs and people append to an image's name to name its annotation.
 MASK_ENDING = re.compile(r"[-_. ](masks?|seg|segmentation|labels?)$")
 
@@ -34,6 +37,7 @@ def entries(
     plane: str = "",
     form: str = "auto",
     annotation_file: str | None = None,
+    channels: list[str] | None = None,
     **_: Any,
 ) -> Iterator[Entry | DataError]:
     """Every image below data_dir/images, by name; a DataError for each one without annotation.
@@ -50,6 +54,7 @@ def entries(
         plane: the plane of all pictures.
         form: the annotation format.
         annotation_file: one file that annotates all images, instead of the folder of masks.
+        channels: what the names of a case's images end in, after one of - _ . / or a space.
 
     Raises:
         DataError: the folder has no image, or the pattern is not usable.
@@ -58,16 +63,24 @@ def entries(
     pattern = source_files.pattern_of_patients(patient_pattern)
     folder, masks_folder = root / images, root / masks
     image_paths, ignored = _images(folder, masks_folder)
-    if folder.resolve() == masks_folder.resolve() and not annotation_file:
-        image_paths = _without_masks(image_paths, folder)
-        ignored = []  # annotations are among these
-    if not image_paths:
+    together = folder.resolve() == masks_folder.resolve() and not annotation_file
+    others: list[Path] = []
+    if channels:
+        cases, others = _by_channel(image_paths, folder, channels)
+    else:
+        alone = _without_masks(image_paths, folder) if together else image_paths
+        cases = [(_name(path, folder), (path,)) for path in alone]
+    if together:
+        ignored = others = []  # annotations are among these
+    if not cases:
         value = "no such folder" if not folder.is_dir() else "no image in this folder"
         hint = "set data_dir and source.images"
+        if image_paths and channels:
+            value = f"no image whose name ends in one of source.channels: {', '.join(channels)}"
+            hint = "correct source.channels"
         raise error("folder_missing", value, "a folder of images", hint, str(folder))
-    annotations, unused = _annotations(image_paths, folder, masks_folder)
-    for path in image_paths:
-        name = _name(path, folder)
+    annotations, unused = _annotations(cases, masks_folder)
+    for name, (path, *further) in cases:
         case = name.replace("/", "_")
         patient = ""
         try:
@@ -78,7 +91,7 @@ def entries(
             annotation = (
                 root / annotation_file
                 if annotation_file
-                else _the_only(annotations.get(_key(path, folder), []), masks_folder / name)
+                else _the_only(annotations.get(comparable(name), []), masks_folder / name)
             )
         except DataError as wrong:
             yield wrong.at(str(path), case=case)
@@ -93,10 +106,14 @@ def entries(
                 form=form,
                 plane=plane,
                 key=path.relative_to(folder).as_posix(),
+                further=tuple(map(ImageFile, further)),
             )
     if not annotation_file:
-        yield from _ignored("mask_without_image", masks_folder, unused)
-    yield from _ignored("file_passed_over", folder, ignored)
+        expected = "an image of the same name for each annotation"
+        yield from _ignored("mask_without_image", masks_folder, unused, expected)
+    yield from _ignored("file_passed_over", folder, ignored, f"files of these kinds: {KINDS}")
+    expected = "names that end in one of source.channels, each channel of a case once"
+    yield from _ignored("channel_unknown", folder, others, expected)
 
 
 def files(
@@ -155,12 +172,9 @@ def _images(folder: Path, masks_folder: Path) -> tuple[list[Path], list[Path]]:
     return list(images), others
 
 
-def _ignored(code: str, folder: Path, paths: list[Path]) -> Iterator[DataError]:
+def _ignored(code: str, folder: Path, paths: list[Path], expected: str) -> Iterator[DataError]:
     if paths:
         value = f"{len(paths)} ignored, the first is {min(paths).name}"
-        expected = f"files of these kinds: {' '.join(SUFFIXES)}"
-        if code == "mask_without_image":
-            expected = "an image of the same name for each annotation"
         hint = "ignore this if it is intended; otherwise convert or rename them"
         yield DataError(warning(code, value, expected, hint, str(folder)))
 
@@ -180,25 +194,47 @@ def _without_masks(paths: list[Path], folder: Path) -> list[Path]:
     return [p for p in paths if shorter[p] == _key(p, folder) or shorter[p] not in keys]
 
 
-def _annotations(
-    image_paths: list[Path], folder: Path, masks_folder: Path
-) -> tuple[dict[str, list[Path]], list[Path]]:
-    """Image's key -> annotation files, and the files that belong to no image.
+def _by_channel(paths: list[Path], folder: Path, channels: list[str]) -> tuple[Cases, list[Path]]:
+    """The cases, and the images of no channel; a channel that a case lacks has a path all the same.
+
+    The later of two images of the same channel of a case counts as one of no channel.
+    """
+    found: dict[str, dict[str, Path]] = {}
+    others = []
+    for path in paths:
+        name = _name(path, folder)
+        ends = [c for c in channels if re.search(rf"[-_. /]{re.escape(c)}$", name, re.IGNORECASE)]
+        if not ends:
+            others.append(path)
+            continue
+        channel = max(ends, key=len)  # t1_ce before ce
+        of_case = found.setdefault(name[: -len(channel) - 1], {})
+        if of_case.setdefault(channel, path) is not path:
+            others.append(path)
+    cases = [
+        (name, tuple(of_case.get(c, folder / f"{name}_{c}") for c in channels))
+        for name, of_case in found.items()
+    ]
+    return cases, others
+
+
+def _annotations(cases: Cases, masks_folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
+    """A case's name, as names are compared -> annotation files, and the files of no case.
 
     Without .raw and .zraw, which belong to a header file. The same name goes before a name with an
     ending that says what the file is.
     """
-    images = {_key(path, folder): path for path in image_paths}
-    themselves = set(image_paths)
+    names = {comparable(name) for name, _ in cases}
+    images = {path for _, paths in cases for path in paths}
     annotations: dict[str, list[Path]] = {}
     unused = []
     for path in _visible(masks_folder):
-        if not path.is_file() or path.suffix.lower() in DATA or path in themselves:
+        if not path.is_file() or path.suffix.lower() in DATA or path in images:
             continue
         key = _key(path, masks_folder)
         shorter = MASK_ENDING.sub("", key)
-        if key in images or shorter in images:
-            annotations.setdefault(key if key in images else shorter, []).append(path)
+        if key in names or shorter in names:
+            annotations.setdefault(key if key in names else shorter, []).append(path)
         else:
             unused.append(path)
     return annotations, unused

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tumorseg.core.cases import Entry
+from tumorseg.core.cases import Entry, ImageFile
 from tumorseg.core.problems import DataError
 from tumorseg.data import source_files
 
@@ -20,23 +20,30 @@ SUBJECT = r"TCGA_[A-Za-z0-9]+_[A-Za-z0-9]+_\d{8}"
 
 
 def entries(
-    *, data_dir: str, sequence: str = "flair", labels: dict[str, str] | None = None, **_: Any
+    *,
+    data_dir: str,
+    sequence: str = "flair",
+    channels: list[str] | None = None,
+    labels: dict[str, str] | None = None,
+    **_: Any,
 ) -> Iterator[Entry | DataError]:
     """One slice per case; most have no tumour, so the experiment needs `negatives: true`.
 
-    sequence: pre, flair or post (contrast). The patient is the folder's name without the date.
+    sequence: pre, flair or post (contrast); channels: several of them. The patient is the folder's
+    name without the date.
     """
     folder = source_files.data_folder(data_dir)
-    source_files.check_sequence(sequence, SEQUENCES)
-    yield from source_files.with_missing_files(_entries(folder, sequence, labels), folder, LAYOUT)
+    wanted = channels or [sequence]
+    source_files.check_sequences(wanted, SEQUENCES)
+    yield from source_files.with_missing_files(_entries(folder, wanted, labels), folder, LAYOUT)
 
 
-def files(*, data_dir: str, sequence: str = "flair", **_: Any) -> list[Path]:
-    """All pictures to be read."""
-    return source_files.existing_files(_entries(Path(data_dir).expanduser(), sequence, None))
+def files(*, data_dir: str, **_: Any) -> list[Path]:
+    """All pictures to be read; each holds every sequence."""
+    return source_files.existing_files(_entries(Path(data_dir).expanduser(), ["flair"], None))
 
 
-def _entries(folder: Path, sequence: str, labels: dict[str, str] | None) -> Iterator[Entry]:
+def _entries(folder: Path, wanted: list[str], labels: dict[str, str] | None) -> Iterator[Entry]:
     # Kaggle's archive contains everything twice: kaggle_3m/ and lgg-mri-segmentation/kaggle_3m/.
     inner = folder / "kaggle_3m"
     for place in source_files.folders(inner if inner.is_dir() else folder, SUBJECT):
@@ -45,6 +52,7 @@ def _entries(folder: Path, sequence: str, labels: dict[str, str] | None) -> Iter
         slices = {int(path.stem.removesuffix("_mask").rpartition("_")[2]) for path in paths}
         for number in sorted(slices):
             image = place / f"{place.name}_{number}.tif"
+            first, *others = [ImageFile(image, SEQUENCES.index(name)) for name in wanted]
             yield Entry(
                 case=image.stem,
                 patient=place.name.rpartition("_")[0],
@@ -54,5 +62,6 @@ def _entries(folder: Path, sequence: str, labels: dict[str, str] | None) -> Iter
                 form="mask",
                 plane="axial",
                 labels=labels,
-                channel=SEQUENCES.index(sequence) if sequence in SEQUENCES else None,
+                channel=first.inner,
+                further=tuple(others),
             )

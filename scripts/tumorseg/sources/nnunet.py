@@ -19,6 +19,7 @@ def entries(
     *,
     data_dir: str,
     sequence: str | int | None = None,
+    channels: list[str | int] | None = None,
     labels: dict[str, str] | None = None,
     patient_pattern: str | None = None,
     plane: str = "",
@@ -30,6 +31,7 @@ def entries(
         data_dir: the folder with dataset.json, or one above it.
         sequence: the channel to read, by its name in dataset.json or by its number; without it the
             first.
+        channels: several channels instead, each by its name or number.
         labels: name or number of a label -> tumour or background; without it all labels are tumour.
         patient_pattern: regular expression whose first group, searched in the case's name, is the
             patient; without it every case is a patient.
@@ -41,14 +43,14 @@ def entries(
     folder = dataset_files.data_set_in(source_files.data_folder(data_dir))
     pattern = source_files.pattern_of_patients(patient_pattern) if patient_pattern else None
     info, problems = dataset_json.read(folder)
-    channel, of_channel = dataset_choices.channel(info.channels, sequence)
+    numbers, of_channel = dataset_choices.channels_to_read(info.channels, sequence, channels)
     meanings, of_labels = dataset_choices.meanings(info.labels, labels if info.labels else None)
     problems = [*problems, *of_channel, *of_labels]
     yield from (problem.at(str(folder / dataset_json.NAME)) for problem in problems)
     usable = all(problem.problem.severity != "error" for problem in problems)
     found = (
         item if isinstance(item, DataError) else _entry(item, meanings, plane)
-        for item in dataset_files.case_files(folder, info, channel or 0)
+        for item in dataset_files.case_files(folder, info, numbers or [0])
     )
     for item in source_files.with_missing_files(found, folder, dataset_files.LAYOUT):
         if pattern and isinstance(item, Entry):
@@ -57,13 +59,19 @@ def entries(
             yield item
 
 
-def files(*, data_dir: str, sequence: str | int | None = None, **_: Any) -> list[Path]:
+def files(
+    *,
+    data_dir: str,
+    sequence: str | int | None = None,
+    channels: list[str | int] | None = None,
+    **_: Any,
+) -> list[Path]:
     """dataset.json, and all images and labels to be read."""
     try:
         folder = dataset_files.data_set_in(source_files.data_folder(data_dir))
     except DataError:
         return []
-    items = entries(data_dir=data_dir, sequence=sequence)
+    items = entries(data_dir=data_dir, sequence=sequence, channels=channels)
     found = (item for item in items if isinstance(item, Entry))
     return source_files.existing_files(found, folder / dataset_json.NAME)
 
@@ -79,11 +87,12 @@ def _entry(files: dataset_files.CaseFiles, labels: dict[str, str], plane: str) -
     return Entry(
         case=files.case,
         patient=files.case,
-        image=files.image,
+        image=files.images[0].path,
         annotation=files.label,
-        origin=str(files.image),
+        origin=str(files.images[0].path),
         form="mask",
         plane=plane,
         labels=labels,
-        channel=files.inner,
+        channel=files.images[0].inner,
+        further=files.images[1:],
     )

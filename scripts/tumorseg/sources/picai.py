@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tumorseg.core.cases import Entry
+from tumorseg.core.cases import Entry, ImageFile
 from tumorseg.core.problems import DataError, error
 from tumorseg.data import source_files
 
@@ -21,33 +21,43 @@ LAYOUT = "<patient>/<patient>_<study>_t2w.mha, and picai_labels/"
 
 
 def entries(
-    *, data_dir: str, sequence: str = "t2w", labels: dict[str, str] | None = None, **_: Any
+    *,
+    data_dir: str,
+    sequence: str = "t2w",
+    channels: list[str] | None = None,
+    labels: dict[str, str] | None = None,
+    **_: Any,
 ) -> Iterator[Entry | DataError]:
     """One volume per study; most have no cancer, so the experiment needs `negatives: true`.
 
-    Studies without any image are ignored, because the labels of all folds come together.
+    channels: several sequences, the first of which must be t2w, because the annotations have its
+    grid. Studies without any image are ignored, because the labels of all folds come together.
     """
     folder = source_files.data_folder(data_dir)
-    source_files.check_sequence(sequence, SEQUENCES)
+    wanted = channels or [sequence]
+    source_files.check_sequences(wanted, SEQUENCES)
     if not (folder / EXPERTS).is_dir():
         hint = "clone the repository picai_labels into data_dir"
         raise error("annotations_missing", "no annotations", str(EXPERTS), hint, str(folder))
-    studies = _entries(folder, sequence, labels or LABELS)
+    studies = _entries(folder, wanted, labels or LABELS)
     yield from source_files.with_missing_files(studies, folder, LAYOUT)
 
 
-def files(*, data_dir: str, sequence: str = "t2w", **_: Any) -> list[Path]:
+def files(
+    *, data_dir: str, sequence: str = "t2w", channels: list[str] | None = None, **_: Any
+) -> list[Path]:
     """All volumes to be read."""
-    return source_files.existing_files(_entries(Path(data_dir).expanduser(), sequence, LABELS))
+    wanted = channels or [sequence]
+    return source_files.existing_files(_entries(Path(data_dir).expanduser(), wanted, LABELS))
 
 
-def _entries(folder: Path, sequence: str, labels: dict[str, str]) -> Iterator[Entry]:
+def _entries(folder: Path, wanted: list[str], labels: dict[str, str]) -> Iterator[Entry]:
     places: dict[tuple[str, Path], None] = {}
     pattern = rf"\d+_\d+_(?:{'|'.join(SEQUENCES)})\.mha"
     for path in source_files.files_below(folder, pattern):
         places[path.name.rpartition("_")[0], path.parent] = None
     for study, place in places:
-        image = place / f"{study}_{sequence}.mha"
+        image, *others = [place / f"{study}_{sequence}.mha" for sequence in wanted]
         masks = [source_files.nifti(folder / EXPERTS / form / study) for form in FORMS]
         yield Entry(
             case=study,
@@ -57,4 +67,5 @@ def _entries(folder: Path, sequence: str, labels: dict[str, str]) -> Iterator[En
             origin=str(image),
             form="mask",
             labels=labels,
+            further=tuple(map(ImageFile, others)),
         )

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from tumorseg.core import user_tables
-from tumorseg.core.cases import Entry
+from tumorseg.core.cases import Entry, ImageFile
 from tumorseg.core.names import as_stored
 from tumorseg.core.problems import DataError, Problem, error
 from tumorseg.core.spelling import missing
@@ -24,6 +24,7 @@ def entries(
     form: str = "auto",
     columns: dict[str, str] | None = None,
     annotation_file: str | None = None,
+    channels: list[str] | None = None,
     **_: Any,
 ) -> Iterator[Entry | DataError]:
     """The table's cases in its order; those of bad rows have faults.
@@ -37,13 +38,15 @@ def entries(
         form: annotation format of the rows that give none.
         columns: our column name -> the table's column name, where they differ.
         annotation_file: one file that annotates all images, instead of the annotation column.
+        channels: the columns of the channels' images, instead of the image column.
 
     Raises:
         DataError: the table cannot be read at all.
     """
     folder = Path(data_dir).expanduser()
     path = folder / table
-    given, names = _table(path, columns or {}, ("annotation",) if annotation_file else ())
+    without = ("annotation",) if annotation_file else ()
+    given, names = _table(path, columns or {}, without, channels or [])
     yield from map(DataError, given.notes)
     shared = _inside(folder, annotation_file) if annotation_file else None
     rows = [(row, _cells(row, names)) for row in given.rows]
@@ -54,7 +57,8 @@ def entries(
         if wrong := given.wrong_length(row):
             yield wrong.at(str(path), row.number)
         else:
-            yield _entry(folder, cells, form, shared, (str(path), row.number), commas)
+            where = str(path), row.number
+            yield _entry(folder, cells, form, shared, where, commas, channels or ["image"])
 
 
 def files(
@@ -63,6 +67,7 @@ def files(
     table: str = "cases.tsv",
     columns: dict[str, str] | None = None,
     annotation_file: str | None = None,
+    channels: list[str] | None = None,
     **_: Any,
 ) -> list[Path]:
     """The table and the files it names, as far as it can be read; folders are DICOM series."""
@@ -71,22 +76,26 @@ def files(
     if annotation_file:
         paths.append(folder / annotation_file)
     try:
-        given, names = _table(folder / table, columns or {}, NEEDED)
+        given, names = _table(folder / table, columns or {}, NEEDED, channels or [])
     except DataError:  # the import reports it
         return paths
     for row in given.rows:
         if not given.wrong_length(row):
             cells = _cells(row, names)
-            named = [cells.get(name, "") for name in ("image", "annotation")]
+            read = (*(channels or ["image"]), "annotation")
+            named = [cells.get(name, "") for name in read]
             paths += [as_stored(folder, text) for text in named if text and text.isprintable()]
     return paths
 
 
 def _table(
-    path: Path, columns: dict[str, str], without: tuple[str, ...]
+    path: Path, columns: dict[str, str], without: tuple[str, ...], channels: list[str]
 ) -> tuple[UserTable, dict[str, int]]:
-    """The table, and our column name -> position in it."""
+    """The table, and our column name, or that of a channel, -> position in it."""
+    without += ("image",) if channels else ()
+    needed = set(NEEDED) - set(without) | set(channels)
     theirs = {ours: columns.get(ours, ours) for ours in (*NEEDED, *OPTIONAL)}
+    theirs |= {name: name for name in channels}
     hint = "set data_dir and source.table"
     given = user_tables.read(path, theirs.values(), hint=hint)
     names = {}
@@ -94,13 +103,15 @@ def _table(
         places = given.places(name)
         if len(places) == 1:
             names[ours] = places[0]
-        elif places or name != ours or ours in set(NEEDED) - set(without):
+        elif places or name != ours or ours in needed:
             present = ", ".join(filter(None, given.header))
             raise error(
                 "table_columns",
                 f"{len(places) or 'no'} columns {name!r} (columns: {present[:200]})",
                 f"one column {name!r}",
-                f"add it, or give its name in source.columns ({ours})",
+                "add it, or correct source.channels"
+                if ours in channels
+                else f"add it, or give its name in source.columns ({ours})",
                 str(path),
             )
     if not given.rows:
@@ -121,6 +132,7 @@ def _entry(
     shared: Path | None,
     where: tuple[str, int],
     commas: bool,
+    channels: list[str],
 ) -> Entry:
     faults = list(_odd_characters(row))
     row = {name: "".join(filter(str.isprintable, text)) for name, text in row.items()}
@@ -138,8 +150,9 @@ def _entry(
         value = f"case {row['case']!r}"
         hint = "use letters, digits, - and _"
         faults.append(Problem("case_name", value, "a name for each case", hint))
-    text = known.get("image", "")
-    image = tried(_inside, folder, text, "image", otherwise=folder)
+    image, *others = [
+        tried(_inside, folder, known.get(name, ""), "image", otherwise=folder) for name in channels
+    ]
     drawn = known.get("annotation", "")
     annotation = tried(_annotation, folder, drawn, shared, otherwise=None)
     text = known.get("spacing_mm", "nan")
@@ -157,6 +170,7 @@ def _entry(
         tumour_type=known.get("tumour_type", ""),
         # A border file names cases; tools that annotate many images name image files.
         key=row["case"] if form == "border" else image.relative_to(folder).as_posix(),
+        further=tuple(map(ImageFile, others)),
         faults=tuple(faults),
     )
 

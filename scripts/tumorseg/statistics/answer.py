@@ -39,8 +39,8 @@ def answer(
 ) -> str:
     """The paragraph as plain text (valid reStructuredText).
 
-    tables: contrasts, ranking and convergence; cases: rows of metrics tables; cost: recipe, loss,
-    training_s.
+    tables: contrasts, recipes, ranking and convergence; cases: rows of metrics tables; cost:
+    recipe, loss, training_s.
     """
     contrasts, recipe, reference = tables["contrasts"], question.recipe, question.reference
     order = tables["ranking"].query("recipe == @recipe").dropna(subset=["mean"])
@@ -57,6 +57,7 @@ def answer(
     sentences += [
         _primary(contrasts[contrasts["role"] == PRIMARY], reference),
         _not_different(contrasts, recipe, best),
+        _other_recipes(tables["recipes"], recipe, best),
         _missed(cases, recipe, best, reference),
         _cost(cost, recipe, best, reference),
         _scope(cases["seed"].nunique()),
@@ -138,6 +139,21 @@ def _not_different(contrasts: pd.DataFrame, recipe: str, best: str) -> str:
         f"Not significantly different from {best} (exploratory, Holm's correction over all pairs): "
         f"{listed(names)}."
     )
+
+
+def _other_recipes(recipes: pd.DataFrame, recipe: str, best: str) -> str:
+    """The best loss with the other recipes against the question's."""
+    if recipes.empty:
+        return ""
+    rows = recipes[(recipes["loss"] == best) & (recipes["against"] == recipe)]
+    differences = [
+        f"with {row.recipe} {points(row.mean_difference)} points ({points(row.low)} to "
+        f"{points(row.high)}; signed-rank {p_text(row.p_holm)} after Holm's correction over "
+        f"{len(recipes)} pair{'s' if len(recipes) > 1 else ''} of recipes)"
+        for row in rows.itertuples()
+    ]
+    against = f"Other recipes than {recipe}, {best} on the same patients (exploratory): "
+    return f"{against}{listed(differences)}." if differences else ""
 
 
 def _missed(cases: pd.DataFrame, recipe: str, best: str, reference: str) -> str:

@@ -223,3 +223,22 @@ def contrasts(by_threshold: dict[str, pd.DataFrame], question: Question) -> pd.D
         ]
         table.loc[family.index, "detectable_difference"] = smallest
     return table.sort_values("role", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def between_recipes(scores: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """The contrast of every pair of recipes with the same loss, at the fixed threshold.
+
+    All are exploratory, with Holm's correction over them. The later recipe is compared with the
+    earlier one, so that the question's recipe, which is the first, is what others are compared
+    with. scores: see patient_scores.
+    """
+    rows = [
+        {"loss": first[1], "recipe": second[0], "against": first[0]}
+        | contrast(scores, second, first, question)
+        for first, second in combinations(set_ups(scores), 2)
+        if first[0] != second[0] and first[1] == second[1]
+    ]
+    table = pd.DataFrame(rows)
+    if rows:
+        table["p_holm"] = holm(table["p"])
+    return table

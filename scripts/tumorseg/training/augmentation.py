@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+CV_CHANNELS = 4  # OpenCV fills borders of at most so many channels
+
 
 def augment(
     image: np.ndarray, mask: np.ndarray, strength: float, random: np.random.Generator
@@ -11,7 +13,9 @@ def augment(
 
     At strength 1: rotation up to 15 degrees, scale .85 to 1.15, shift up to 6 % of the side,
     contrast .8 to 1.2, brightness +-.2. At any strength, half of the cases are mirrored left-right.
-    The mask moves with the image by linear interpolation and a threshold of .5, so it stays 0/1.
+    All channels move together and change their contrast together; what moves in from outside has
+    each channel's lowest value. The mask moves with the image by linear interpolation and a
+    threshold of .5, so it stays 0/1.
     """
     size = image.shape[0]
     angle = strength * random.uniform(-15, 15)
@@ -25,12 +29,15 @@ def augment(
     matrix[:, 2] += shift
     if flip:
         matrix = matrix @ np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]], float)
-    background = float(image.min())
-    moved = cv2.warpAffine(
-        image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=(background,) * 4
-    )
+    moved = np.empty_like(image)
+    for channel in range(0, image.shape[-1], CV_CHANNELS):
+        part = image[..., channel : channel + CV_CHANNELS]
+        background = part.min(axis=(0, 1)).tolist()
+        moved[..., channel : channel + CV_CHANNELS] = cv2.warpAffine(
+            part, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=background
+        ).reshape(part.shape)
     moved_mask = cv2.warpAffine(
         mask.astype(np.float32), matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=0
     )
-    moved = moved.reshape(image.shape) * contrast + brightness
+    moved = moved * contrast + brightness
     return moved.astype(np.float32), (moved_mask >= 0.5).astype(np.uint8)

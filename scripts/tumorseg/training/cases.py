@@ -16,8 +16,8 @@ from tumorseg.training.model import with_channels
 class Cases:
     """Some cases of the packed arrays, which may be files mapped into memory: nothing is copied.
 
-    images: (n, ..., 1) float32; masks: (n, ..., 1) uint8 0/1; rows: the positions of these cases in
-    both; channels: of the images that `at` returns, the grey value repeated.
+    images: (n, ..., 1 or channels) float32; masks: (n, ..., 1) uint8 0/1; rows: the positions of
+    these cases in both; channels: of the images that `at` returns, a single one repeated.
     """
 
     images: np.ndarray

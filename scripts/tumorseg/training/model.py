@@ -22,5 +22,7 @@ def build_network(network: NetworkSettings, settings: RecipeSettings) -> "keras.
 
 
 def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """(n, size, size, 1) to (n, size, size, channels): the grey channel is repeated."""
+    """The images, (n, size, size, channels); a single channel, (n, size, size, 1), is repeated."""
+    if images.shape[-1] == channels:
+        return np.ascontiguousarray(images)
     return np.ascontiguousarray(np.repeat(images, channels, axis=-1))

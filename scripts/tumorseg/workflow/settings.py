@@ -29,6 +29,7 @@ LOCAL_SOURCE_KEYS = (
 )
 LOCAL_IDENTIFIER_KEYS = ("key_file",)
 DOWNLOADING_SOURCES = ("cheng_mat",)
+ONE_CHANNEL_SOURCES = ("phantom", "cheng_mat", "kits19")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,17 @@ class Experiment:
     folds: list[int]
     seeds: list[int]
     scopes: list[str]
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels of each case; empty where there is one, which then needs no name."""
+        channels = self.config["source"].get("channels", [])
+        return channels if len(channels) > 1 else []
+
+    def inputs(self, recipe: str) -> list[int]:
+        """The positions, from 1, of the channels that the recipe's network sees."""
+        chosen = self.recipe(recipe).get("inputs", self.channels)
+        return [self.channels.index(name) + 1 for name in chosen] or [1]
 
     @property
     def downloads(self) -> bool:
@@ -132,6 +144,7 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         raise UserError(
             "config: data_dir: say where the data are, for instance --config data_dir=<folder>"
         )
+    _check_channels(config)
     _check_tuning(config["tuning"], losses, schema)
     folds = list(range(1, config["folds"]["count"] + 1))
     first = config["seed"]
@@ -144,6 +157,36 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         seeds=list(range(first, first + config["training"]["seeds"])),
         scopes=scopes[config["tuning"]["scope"]],
     )
+
+
+def _check_channels(config: dict[str, Any]) -> None:
+    """Checks source.channels and the recipes' inputs; sets the recipes' number of channels.
+
+    Raises UserError for channels that the source cannot have, and for inputs that are no channel.
+    """
+    source = config["source"]
+    channels = [str(name) for name in source.get("channels", [])]  # YAML reads 0 as a number
+    if channels:
+        source["channels"] = channels
+    if channels and source["kind"] in ONE_CHANNEL_SOURCES:
+        raise UserError(
+            f"config: source.channels: {source['kind']} has one channel; remove source.channels"
+        )
+    if channels and "sequence" in source:
+        raise UserError("config: source.sequence: source.channels names the channels; remove one")
+    for name in config["use_recipes"]:
+        recipe = config["recipes"][name]
+        inputs = [str(name) for name in recipe.get("inputs", channels)]
+        if "inputs" in recipe:
+            recipe["inputs"] = inputs
+        for chosen in inputs:
+            if chosen not in channels:
+                known = ", ".join(map(str, channels)) or "none"
+                raise UserError(
+                    f"config: recipes.{name}.inputs: no {chosen!r} in source.channels ({known})"
+                )
+        if len(inputs) > 1:
+            recipe["channels"] = len(inputs)
 
 
 def _name_labels(config: dict[str, Any]) -> None:
