@@ -611,7 +611,12 @@ def _(data: Data) -> None:
     cv2.imwrite(str(data.path("images/f03.png")), head(3)[:-4])
 
 
-@bad("channel of a volume on another grid", "channel_resampled", "warning", also=("size_mixed",))
+@bad(
+    "channel of a volume on another grid",
+    "channel_resampled",
+    "warning",
+    also=("depth_mixed", "spacing_mixed"),
+)
 def _(data: Data) -> None:
     two_channels(data)
     data.volume(3)

@@ -261,9 +261,9 @@ def picai(folder: Path) -> None:
     for number, (study, fold) in enumerate(studies):
         place = folder / "images" / f"fold{fold}" / study.split("_")[0]
         place.mkdir(parents=True, exist_ok=True)
-        for sequence, shape in (("t2w", SHAPE), ("adc", (9, 10, 5))):
+        for sequence, shape, side in (("t2w", SHAPE, 0.5), ("adc", (9, 10, 5), 1.0)):
             image = sitk.GetImageFromArray(values(number, shape).T)
-            image.SetSpacing((0.5, 0.5, 3.0))
+            image.SetSpacing((side, side, 3.0))
             sitk.WriteImage(image, str(place / f"{study}_{sequence}.mha"))
         given = ((), (3,), (2, 5), (1,))[number]
         label = sitk.GetImageFromArray(labels(*given).T)

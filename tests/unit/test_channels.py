@@ -47,7 +47,6 @@ SETS = {
     "lgg": ("lgg", ["post", "flair", "pre"]),
     "brats18": ("brats", ["t2", "t1", "flair"]),
     "brats20": ("brats", ["t1ce", "t2"]),
-    "picai": ("picai", ["t2w", "adc", "hbv"]),
     "msd_brain": ("nnunet", ["T2w", "FLAIR", "1"]),
     "nnunet_1": ("nnunet", ["ADC", "T2"]),
     "nnunet_2": ("nnunet", ["1", "0"]),
@@ -71,6 +70,14 @@ def test_each_channel_is_the_image_that_the_source_reads_as_that_sequence_alone(
         assert alone.case == case.case
         np.testing.assert_array_equal(own[0], alone.image)
         assert own[1:] == (alone.offset, alone.scale)
+
+
+def test_the_prostates_coarser_channels_are_put_on_the_grid_of_t2w(tmp_path):
+    layouts.picai(tmp_path)
+    case, problems = read(tmp_path, "picai", ["t2w", "adc"], slices="all")
+    assert [p.line() for p in problems if p.severity == "error"] == []
+    assert {"channel_resampled"} <= {problem.code for problem in problems}
+    assert case.further[0].image.shape == case.image.shape
 
 
 @pytest.mark.parametrize("kind", ["lgg", "brats", "picai"])

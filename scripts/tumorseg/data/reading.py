@@ -149,15 +149,17 @@ def _errors_of_faulty(
     entry: Entry, faults: list[Problem], folder: Path, settings: SliceSettings
 ) -> CasesAndProblems:
     """No cases; the faults of an entry, and the errors of its files as far as they can be read."""
-    image, drawn = (
-        path is not None
-        and not list(entry_checks.path_problems("image", path, folder))
-        and path.resolve() != folder  # an entry without an image
-        for path in (entry.image, entry.annotation)
-    )
+
+    def usable(path: Path | None) -> bool:
+        if path is None or list(entry_checks.path_problems("image", path, folder)):
+            return False
+        return path.resolve() != folder  # an entry without an image
+
+    image, drawn = usable(entry.image), usable(entry.annotation)
     found: list[Problem] = []
     if image:
         known = entry if drawn else replace(entry, annotation=None)
+        known = replace(known, further=tuple(file for file in entry.further if usable(file.path)))
         found = cases_of(replace(known, plane=entry.plane or "axial"), settings)[1]
     elif drawn:
         found = _errors_of_annotation(entry, settings)

@@ -3,8 +3,6 @@
 import cv2
 import numpy as np
 
-CV_CHANNELS = 4  # OpenCV fills borders of at most so many channels
-
 
 def augment(
     image: np.ndarray, mask: np.ndarray, strength: float, random: np.random.Generator
@@ -29,15 +27,14 @@ def augment(
     matrix[:, 2] += shift
     if flip:
         matrix = matrix @ np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]], float)
-    moved = np.empty_like(image)
-    for channel in range(0, image.shape[-1], CV_CHANNELS):
-        part = image[..., channel : channel + CV_CHANNELS]
-        background = part.min(axis=(0, 1)).tolist()
-        moved[..., channel : channel + CV_CHANNELS] = cv2.warpAffine(
-            part, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=background
-        ).reshape(part.shape)
+    channels = [
+        cv2.warpAffine(
+            channel, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=float(channel.min())
+        )
+        for channel in np.moveaxis(image, -1, 0)
+    ]
     moved_mask = cv2.warpAffine(
         mask.astype(np.float32), matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=0
     )
-    moved = moved * contrast + brightness
+    moved = np.stack(channels, axis=-1) * contrast + brightness
     return moved.astype(np.float32), (moved_mask >= 0.5).astype(np.uint8)
