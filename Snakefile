@@ -36,6 +36,7 @@ include: "rules/evaluate.smk"
 include: "rules/compare.smk"
 include: "rules/describe.smk"
 include: "rules/statistics.smk"
+include: "rules/classes.smk"
 include: "rules/predict.smk"
 
 
@@ -46,6 +47,7 @@ rule study:
         rules.show_results.output,
         rules.analyse.output,
         rules.show_statistics.output,
+        rules.show_classes.output if CLASSES else [],
         rules.show_losses.output,
         rules.show_tuning.output if SCOPES else [],
         rules.show_data.output,

@@ -21,6 +21,7 @@ RECIPES = EXPERIMENT.recipes
 FOLDS = EXPERIMENT.folds
 SEEDS = EXPERIMENT.seeds
 SCOPES = EXPERIMENT.scopes
+CLASSES = EXPERIMENT.classes
 
 RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"

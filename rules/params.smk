@@ -8,7 +8,7 @@ DOWNLOADED = f"{LOCAL}/downloaded.tsv" if EXPERIMENT.downloads else []
 @functools.cache
 def source_state(downloaded):
     """Changes with any file of the source. Snakemake would store and print the names of inputs."""
-    source = dict(config["source"])
+    source = dict(EXPERIMENT.source)
     kind = source.pop("kind")
     if kind == "phantom":
         return "made"
@@ -55,7 +55,7 @@ def job_fields(wildcards, **other):
     fields = {
         "recipe": wildcards.recipe,
         "loss": {"name": wildcards.loss, "function": function, "constants": constants},
-        "network": config["network"],
+        "network": EXPERIMENT.network,
         "threads": config["training"]["threads"],
         "wanted_device": config["training"]["device"],
         "precision": config["training"]["precision"],

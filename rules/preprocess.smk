@@ -50,6 +50,7 @@ rule rasterize:
         mem_mb=1000,
     params:
         code=code("rasterize.py"),
+        classes=max(1, len(CLASSES)),
     script:
         "../scripts/rasterize.py"
 
@@ -104,5 +105,7 @@ rule pack:
         size_px=lookup(within=config, dpath="network/size_px"),
         preparation=lookup(within=config, dpath="recipes/{recipe}/preparation"),
         inputs=packed_inputs,
+        classes=max(1, len(CLASSES)),
+        overlapping=lookup(within=config, dpath="overlapping"),
     script:
         "../scripts/pack.py"

@@ -50,7 +50,7 @@ rule predict_cases:
     params:
         code=predict_cases_code,
         settings=lookup(within=config, dpath="recipes/{recipe}"),
-        network=lookup(within=config, dpath="network"),
+        network=EXPERIMENT.network,
         seed=lookup(within=config, dpath="seed"),
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),

@@ -9,7 +9,7 @@ import yaml
 
 from tumorseg.core import device
 from tumorseg.core.files import read_table, write_text
-from tumorseg.core.images import write_png
+from tumorseg.core.images import of_class, write_png
 from tumorseg.core.records import NetworkSettings, RecipeSettings
 from tumorseg.data.folds import positions
 from tumorseg.evaluation.probabilities import quantised
@@ -34,9 +34,10 @@ def main(
 ) -> None:
     """Writes <case>.png: 16 bit, probability = value / 65535, native height and width.
 
-    Validation cases, which only choose a threshold, go into the subfolder validation/. A training
-    that failed gets a file FAILED with the reason instead. One job serves all trainings of a loss,
-    because starting Keras takes longer than predicting.
+    The primary class is in the folder itself, others are in class-2/ and so on. Validation cases,
+    which only choose a threshold, go into the subfolder validation/. A training that failed gets a
+    file FAILED with the reason instead. One job serves all trainings of a loss, because starting
+    Keras takes longer than predicting.
 
     Args:
         images_file, placement_table, folds_table: packed images, their placement, the folds.
@@ -69,16 +70,19 @@ def main(
         mirrored = settings["training"]["mirrored"]
         for role, into in (("test", folder), ("validation", folder / "validation")):
             rows = positions(folds, facts["fold"], role, places["case"])
-            into.mkdir(exist_ok=True)
+            for n in range(1, network.get("classes", 1) + 1):
+                of_class(into, n).mkdir(exist_ok=True)
             for start in range(0, len(rows), batch_size):
                 chosen = rows[start : start + batch_size]
                 inputs = with_channels(images[chosen], settings["channels"])
-                probabilities = predict(model, inputs, batch_size, mirrored)[..., 0]
-                for row, probability in zip(chosen, probabilities, strict=True):
+                outputs = predict(model, inputs, batch_size, mirrored)
+                classes = outputs[..., 1:] if network.get("exclusive") else outputs
+                for row, maps in zip(chosen, classes, strict=True):
                     line = places.iloc[row].to_dict()
                     case = line.pop("case")
-                    native = Placement(**line).back(probability)
-                    write_png(into / f"{case}.png", quantised(native))
+                    for n, probability in enumerate(np.moveaxis(maps, -1, 0), 1):
+                        native = Placement(**line).back(probability)
+                        write_png(of_class(into, n) / f"{case}.png", quantised(native))
         print(f"{folder}: predicted in {time.perf_counter() - started:.1f} s", flush=True)
 
 

@@ -33,6 +33,13 @@ class Channel(NamedTuple):
     scale: float = 1.0
 
 
+class Drawn(NamedTuple):
+    """What was drawn of one class; exactly one is None. As in Case."""
+
+    parts: tuple[Part, ...] | None
+    mask: np.ndarray | None
+
+
 @dataclass(frozen=True)
 class Entry:
     """One image and its annotation as the source names them; neither has been read yet.
@@ -49,6 +56,8 @@ class Entry:
         key: the image's path, by which an annotation file that covers many images is searched.
         among: the keys of all images that have the same annotation file.
         labels: label -> tumour or background; None to use the configured labels.
+        class_labels: the same for each configured class, where the source must translate its
+            labels; else empty.
         faults: what the source found wrong with it. The files of an entry with faults are not
             read; `image` is the data folder where none is named.
         channel: which channel of a colour picture or 4-D volume to read, from 0; None where there
@@ -69,6 +78,7 @@ class Entry:
     key: str = ""
     among: frozenset[str] = field(default=frozenset(), repr=False)
     labels: dict[str, str] | None = None
+    class_labels: tuple[dict[str, str], ...] = ()
     channel: int | None = None
     further: tuple[ImageFile, ...] = ()
     faults: tuple[Problem, ...] = ()
@@ -86,12 +96,13 @@ class Entry:
 class Case:
     """One slice and its annotation, as the comparison uses them.
 
-    Exactly one of `parts` and `mask` is None.
+    Exactly one of `parts` and `mask` is None. With several classes these are the primary one's.
 
     Attributes:
         image: (height, width) uint8 or uint16 of the first channel; the measured value is offset +
             scale * pixel.
         further: the other channels, of the same height and width.
+        other_classes: what was drawn of the classes after the primary one.
         parts: the tumour's outlines, where it was drawn as polygons.
         mask: (height, width) uint8 0/1, where it was not.
         spacing_mm: height and width of a pixel; NaN where unknown.
@@ -113,6 +124,7 @@ class Case:
     true_brain: np.ndarray | None = None
     tumour_type: str = ""
     further: tuple[Channel, ...] = ()
+    other_classes: tuple[Drawn, ...] = ()
 
 
 def patients_needed(count: int) -> int:

@@ -19,6 +19,11 @@ def of_channel(folder: str | Path, position: int) -> Path:
     return Path(folder) if position == 1 else Path(folder) / f"channel-{position}"
 
 
+def of_class(folder: str | Path, position: int) -> Path:
+    """Where a folder of masks or probabilities keeps a class: the first in the folder itself."""
+    return Path(folder) if position == 1 else Path(folder) / f"class-{position}"
+
+
 def read_image(path: str | Path) -> np.ndarray:
     """One slice as a (height, width) array in the file's own type, uint8 or uint16.
 

@@ -9,11 +9,17 @@ CHANGES_NO_RESULT = True  # types only (workflow/code_digest.py)
 
 
 class NetworkSettings(TypedDict):
-    """Which network is trained, and its size; `parameters` is known once it is built."""
+    """Which network is trained, and its size; `parameters` is known once it is built.
+
+    classes, exclusive: where there are several classes, their number, and whether each pixel has
+    one of them or the background (softmax) or may be of several (sigmoids).
+    """
 
     name: str
     size_px: int
     base_width: int
+    classes: NotRequired[int]
+    exclusive: NotRequired[bool]
     parameters: NotRequired[int]
 
 

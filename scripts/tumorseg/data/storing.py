@@ -7,10 +7,10 @@ from typing import TypedDict
 import numpy as np
 import pandas as pd
 
-from tumorseg.core.cases import PLANES, Case
+from tumorseg.core.cases import PLANES, Case, Drawn
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_text
-from tumorseg.core.images import of_channel, read_mask, write_mask, write_png
+from tumorseg.core.images import of_channel, of_class, read_mask, write_mask, write_png
 from tumorseg.outlines.polygons import fill_parts
 
 
@@ -43,7 +43,10 @@ def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
         path = of_channel(folder / "cases", position) / f"{name}.png"
         path.parent.mkdir(exist_ok=True)
         write_png(path, channel.image)
-    annotation = store_annotation(folder / "annotations" / name, case)
+    annotation, *_ = (
+        store_annotation(of_class(folder / "annotations", position) / name, drawn, case.image.shape)
+        for position, drawn in enumerate(every_class(case), 1)
+    )
     brain: str | float = np.nan
     if case.true_brain is not None:
         brain = f"true_brain/{name}.png"
@@ -73,33 +76,45 @@ def summary(table: pd.DataFrame, left_out: int) -> str:
     return f"imported {len(table)} cases of {table['patient'].nunique()} patients: {planes}{out}"
 
 
+def every_class(case: Case) -> list[Drawn]:
+    """What was drawn of each class of a case, the primary one first."""
+    return [Drawn(case.parts, case.mask), *case.other_classes]
+
+
 def mask_of(case: Case) -> np.ndarray:
-    """The tumour of a case as (height, width) uint8 0/1; polygons are filled."""
-    if case.parts is not None:
-        return fill_parts(case.parts, *case.image.shape)
-    assert case.mask is not None  # for the type checker: a case has parts or a mask
-    return case.mask
+    """The primary class of a case as (height, width) uint8 0/1; polygons are filled."""
+    return filled(every_class(case)[0], case.image.shape)
 
 
-def store_annotation(path_without_suffix: str | Path, case: Case) -> Path:
-    """Writes the case's parts as <path>.json, or its mask as <path>.png; returns the file."""
-    if case.parts is None:
+def filled(drawn: Drawn, shape: tuple[int, ...]) -> np.ndarray:
+    """What was drawn of a class as uint8 0/1 of the image's shape; polygons are filled."""
+    if drawn.parts is not None:
+        return fill_parts(drawn.parts, *shape)
+    assert drawn.mask is not None  # for the type checker: it has parts or a mask
+    return drawn.mask
+
+
+def store_annotation(path_without_suffix: str | Path, drawn: Drawn, shape: tuple[int, ...]) -> Path:
+    """Writes parts as <path>.json, or a mask as <path>.png; returns the file."""
+    Path(path_without_suffix).parent.mkdir(exist_ok=True)
+    if drawn.parts is None:
         path = Path(f"{path_without_suffix}.png")
-        write_mask(path, mask_of(case))
+        write_mask(path, filled(drawn, shape))
         return path
     path = Path(f"{path_without_suffix}.json")
-    parts = [[np.asarray(ring, float).tolist() for ring in part] for part in case.parts]
+    parts = [[np.asarray(ring, float).tolist() for ring in part] for part in drawn.parts]
     write_text(path, json.dumps({"parts": parts}))
     return path
 
 
-def load_annotation(path: str | Path, height: int, width: int) -> np.ndarray:
-    """The stored annotation as a mask (height, width) uint8 of 0 and 1.
+def load_annotation(path_without_suffix: str | Path, height: int, width: int) -> np.ndarray:
+    """A stored annotation as a mask (height, width) uint8 of 0 and 1.
 
     Raises UserError for a file that `store_annotation` did not write, or of another size.
     """
-    path = Path(path)
-    if path.suffix == ".png":
+    path = Path(f"{path_without_suffix}.json")
+    if not path.is_file():
+        path = Path(f"{path_without_suffix}.png")
         mask = read_mask(path)
         if mask.shape != (height, width):
             raise UserError(f"{path}: a mask of {mask.shape}, expected {(height, width)}")

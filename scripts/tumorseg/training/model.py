@@ -10,15 +10,17 @@ from tumorseg.core.registry import entry
 if TYPE_CHECKING:
     import keras
 
+BUILT_FROM = ("size_px", "base_width", "classes", "exclusive")  # of NetworkSettings
+
 
 def build_network(network: NetworkSettings, settings: RecipeSettings) -> "keras.Model":
     """The Keras model of a recipe.
 
-    network: the network's name and size; settings: the recipe, which adds channels and options.
+    network: its name, size and classes; settings: the recipe, which adds channels and options.
     """
     build = entry("networks", network["name"]).build
-    size = {"size_px": network["size_px"], "base_width": network["base_width"]}
-    return build(**size, channels=settings["channels"], **settings["network"])
+    given = {name: value for name, value in network.items() if name in BUILT_FROM}
+    return build(**given, channels=settings["channels"], **settings["network"])
 
 
 def with_channels(images: np.ndarray, channels: int) -> np.ndarray:

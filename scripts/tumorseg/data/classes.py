@@ -1,0 +1,21 @@
+"""What the labels of an annotation count as for each of the configured classes."""
+
+from collections.abc import Iterable, Mapping
+
+
+def class_meanings(
+    classes: Mapping[str, Iterable[str]], backgrounds: Mapping[str, str]
+) -> list[dict[str, str]]:
+    """For each class, what each label counts as: tumour if it is of the class, else background.
+
+    classes: name -> labels; backgrounds: labels of no class -> background.
+
+    >>> class_meanings({"whole": ["1", "4"], "core": ["4"]}, {"2": "background"})[1]
+    {'1': 'background', '4': 'tumour', '2': 'background'}
+    """
+    every = dict.fromkeys(label for labels in classes.values() for label in labels)
+    return [
+        {label: "tumour" if label in set(labels) else "background" for label in every}
+        | dict(backgrounds)
+        for labels in classes.values()
+    ]
