@@ -31,6 +31,8 @@ def mean_of_classes(rows: Sequence[dict[str, object]]) -> dict[str, object]:
     and lesions are summed; `missed` is 1 where any class was missed.
     """
     table = pd.DataFrame(list(rows))
+    if rows[0]["status"] != "ok":  # a failed training has failed for every class
+        return rows[0] | {"truth_px": int(table["truth_px"].sum())}
     summed = {name: int(table[name].sum()) for name in SUMMED}
     means = table.drop(columns=["status", "missed", *SUMMED]).astype(float).mean().to_dict()
     values = means | summed | {"missed": int(table["missed"].max())}

@@ -21,6 +21,7 @@ def entries(
     sequence: str | int | None = None,
     channels: list[str | int] | None = None,
     labels: dict[str, str] | None = None,
+    classes: dict[str, list[str]] | None = None,
     patient_pattern: str | None = None,
     plane: str = "",
     **_: Any,
@@ -33,6 +34,7 @@ def entries(
             first.
         channels: several channels instead, each by its name or number.
         labels: name or number of a label -> tumour or background; without it all labels are tumour.
+        classes: the config's `classes`: name -> labels or regions, by name or number.
         patient_pattern: regular expression whose first group, searched in the case's name, is the
             patient; without it every case is a patient.
         plane: the plane of all pictures.
@@ -44,12 +46,18 @@ def entries(
     pattern = source_files.pattern_of_patients(patient_pattern) if patient_pattern else None
     info, problems = dataset_json.read(folder)
     numbers, of_channel = dataset_choices.channels_to_read(info.channels, sequence, channels)
-    meanings, of_labels = dataset_choices.meanings(info.labels, labels if info.labels else None)
+    by_class: tuple[dict[str, str], ...] = ()
+    if classes and info.labels:
+        meanings = None
+        by_class, of_labels = dataset_choices.of_classes(info.labels, classes, labels or {})
+    else:
+        given = labels if info.labels else None
+        meanings, of_labels = dataset_choices.meanings(info.labels, given)
     problems = [*problems, *of_channel, *of_labels]
     yield from (problem.at(str(folder / dataset_json.NAME)) for problem in problems)
     usable = all(problem.problem.severity != "error" for problem in problems)
     found = (
-        item if isinstance(item, DataError) else _entry(item, meanings, plane)
+        item if isinstance(item, DataError) else _entry(item, meanings, by_class, plane)
         for item in dataset_files.case_files(folder, info, numbers or [0])
     )
     for item in source_files.with_missing_files(found, folder, dataset_files.LAYOUT):
@@ -83,7 +91,12 @@ def _with_patient(entry: Entry, pattern: re.Pattern) -> Entry | DataError:
         return wrong.at(entry.origin)
 
 
-def _entry(files: dataset_files.CaseFiles, labels: dict[str, str], plane: str) -> Entry:
+def _entry(
+    files: dataset_files.CaseFiles,
+    labels: dict[str, str] | None,
+    by_class: tuple[dict[str, str], ...],
+    plane: str,
+) -> Entry:
     return Entry(
         case=files.case,
         patient=files.case,
@@ -93,6 +106,7 @@ def _entry(files: dataset_files.CaseFiles, labels: dict[str, str], plane: str) -
         form="mask",
         plane=plane,
         labels=labels,
+        class_labels=by_class,
         channel=files.images[0].inner,
         further=files.images[1:],
     )
