@@ -32,11 +32,6 @@ def import_code(wildcards):
     return code("import_cases.py", *entries)
 
 
-def packed_inputs(wildcards):
-    """Positions of the channels that a recipe's network sees."""
-    return EXPERIMENT.inputs(wildcards.recipe)
-
-
 def all_losses_code(wildcards):
     """The figure of losses, with every loss of the folder: it draws them all."""
     return code("show_losses.py", *(f"tumorseg.losses.{n}" for n in registry.names("losses")))

@@ -104,7 +104,7 @@ rule pack:
         code=code("pack.py"),
         size_px=lookup(within=config, dpath="network/size_px"),
         preparation=lookup(within=config, dpath="recipes/{recipe}/preparation"),
-        inputs=packed_inputs,
+        inputs=lookup(within={r: EXPERIMENT.inputs(r) for r in RECIPES}, dpath="{recipe}"),
         classes=max(1, len(CLASSES)),
         overlapping=lookup(within=config, dpath="overlapping"),
     script:

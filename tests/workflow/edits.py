@@ -60,7 +60,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("core/records.py core/quiet.py data/settings.py prediction/records.py", NOTHING),
     ("loss_kit/constants.py loss_kit/configured.py loss_kit/check.py", NOTHING),
     ("tuning/preset_check.py workflow/*.py ../audit_table.py privacy/kept_names.py", NOTHING),
-    ("checking/* ../check.py", NOTHING),
+    ("checking/* ../check.py ../show_classes.py", NOTHING),
     ("data/source_check.py data/source_files.py data/downloads.py ../download.py", NOTHING),
     ("data/dataset_json.py data/dataset_choices.py data/dataset_files.py", NOTHING),
     ("sources/phantom.py phantom/*", DATA),
