@@ -8,7 +8,7 @@ import pandas as pd
 from tumorseg.core.arrays import written_rows
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
-from tumorseg.core.images import of_channel, of_class, read_image, read_mask
+from tumorseg.core.images import case_file, of_channel, of_class, read_image, read_mask
 from tumorseg.imaging.placement import network_input
 
 
@@ -55,12 +55,12 @@ def main(
         for row in cases.itertuples():
             case = row.case
             first, *images = (
-                read_image(of_channel(stripped_dir, n) / f"{case}.png") for n in (1, *inputs)
+                read_image(case_file(of_channel(stripped_dir, n), case)) for n in (1, *inputs)
             )
             spacing_mm = (row.pixel_height_mm, row.pixel_width_mm)
             square, place = network_input(first, images, size_px, preparation, spacing_mm)
             masks = (
-                read_mask(of_class(masks_dir, n) / f"{case}.png") for n in range(1, classes + 1)
+                read_mask(case_file(of_class(masks_dir, n), case)) for n in range(1, classes + 1)
             )
             nearest = preparation == "paper"
             target = np.stack([place.mask_forward(m, nearest=nearest) for m in masks], axis=-1)

@@ -9,7 +9,7 @@ import yaml
 
 from tumorseg.core import device
 from tumorseg.core.files import read_table, write_text
-from tumorseg.core.images import of_class, write_png
+from tumorseg.core.images import of_class, write_case
 from tumorseg.core.records import NetworkSettings, RecipeSettings
 from tumorseg.data.folds import positions
 from tumorseg.evaluation.probabilities import quantised
@@ -82,7 +82,7 @@ def main(
                     case = line.pop("case")
                     for n, probability in enumerate(np.moveaxis(maps, -1, 0), 1):
                         native = Placement(**line).back(probability)
-                        write_png(of_class(into, n) / f"{case}.png", quantised(native))
+                        write_case(of_class(into, n), case, quantised(native))
         print(f"{folder}: predicted in {time.perf_counter() - started:.1f} s", flush=True)
 
 

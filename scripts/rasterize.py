@@ -1,17 +1,18 @@
 """Turns annotations into masks at native size; measures each tumour's area and shape."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
-from tumorseg.core.images import of_class, read_image, write_mask
+from tumorseg.core.images import affine_of, case_file, of_class, read_image, write_case_mask
 from tumorseg.core.parallel import by_processes
 from tumorseg.data import storing
 from tumorseg.imaging.strip_harm import stop_if_harmful
 from tumorseg.imaging.tumour_shape import brain_area, compactness, mean_gradient, perimeter
+
+SIDES = ("depth_px", "height_px", "width_px")  # of cases.tsv; only volumes have a depth
 
 
 def main(
@@ -41,11 +42,13 @@ def main(
     """
 
     def rasterize(case: dict[str, Any]) -> dict[str, str | int | float]:
-        name, size = case["case"], (case["height_px"], case["width_px"])
+        name = case["case"]
+        size = tuple(int(case[side]) for side in SIDES if side in case)
+        affine = affine_of(case_file(stripped_dir, name))
         for n in range(classes, 0, -1):  # the primary class last, which is measured below
-            mask = storing.load_annotation(of_class(annotations_dir, n) / name, *size)
-            write_mask(of_class(masks_dir, n) / f"{name}.png", mask)
-        brain_px = brain_area(read_image(Path(stripped_dir) / f"{name}.png"))
+            mask = storing.load_annotation(of_class(annotations_dir, n), name, size)
+            write_case_mask(of_class(masks_dir, n), name, mask, affine)
+        brain_px = brain_area(read_image(case_file(stripped_dir, name)))
         return {key: case[key] for key in ("case", "patient", "plane")} | {
             "tumour_px": int(mask.sum()),
             "brain_px": brain_px,

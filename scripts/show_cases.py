@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 
 from tumorseg.core.files import read_table
-from tumorseg.core.images import read_image, read_mask
+from tumorseg.core.images import case_file, read_image, read_mask
 from tumorseg.evaluation import probabilities
 from tumorseg.reporting import case_browser
 from tumorseg.reporting.case_browser import SetUpPrediction
+from tumorseg.reporting.shown_cases import flat
 
 
 def first_folders(predictions: list[str]) -> dict[tuple[str, str, int], Path]:
@@ -32,7 +33,7 @@ def read_prediction(folder: Path, case: str, threshold: float) -> SetUpPredictio
     """A fold's prediction of a case, None if the training failed."""
     if (folder / "FAILED").exists():
         return None
-    stored = probabilities.read(folder / f"{case}.png")
+    stored = probabilities.read(case_file(folder, case))
     return SetUpPrediction(
         probabilities.as_fraction(stored), probabilities.foreground(stored, threshold)
     )
@@ -75,9 +76,10 @@ def main(
                 read_prediction(folders[recipe, loss, fold], case, threshold)
                 for (recipe, loss, _), fold in of_case["fold"].items()
             ]
-            image = read_image(Path(cases_dir) / f"{case}.png")
-            truth = read_mask(Path(masks_dir) / f"{case}.png")
-            pictures = case_browser.pictures(image, truth, shown)
+            image = read_image(case_file(cases_dir, case))
+            truth = read_mask(case_file(masks_dir, case))
+            shown = [p and SetUpPrediction(*flat(truth, *p)) for p in shown]
+            pictures = case_browser.pictures(*flat(truth, image, truth), shown)
             yield {"case": case} | case_browser.numbers(of_case, mean) | pictures
 
     case_browser.write_page(page, case_browser.facts(lines, reference_loss), cases())

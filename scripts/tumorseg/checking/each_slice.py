@@ -1,4 +1,4 @@
-"""Reads a data source once; keeps a small record of each slice, and all problems."""
+"""Reads a data source once; keeps a small record of each slice, no image, and all problems."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, TypedDict
@@ -9,7 +9,7 @@ import pandas as pd
 
 from tumorseg.checking import near_duplicates
 from tumorseg.checking.burned_in import has_letters
-from tumorseg.core.cases import Case, Entry
+from tumorseg.core.cases import Case, Entry, flat
 from tumorseg.core.problems import Problem, each_once, warning
 from tumorseg.data import cohort, reading
 from tumorseg.data.cohort import Cohort
@@ -195,7 +195,7 @@ def read_all(
     cores: int = 1,
     method: str = "none",
 ) -> Checked:
-    """Reads every entry of a source once; keeps no image.
+    """Reads every entry of a source once; of a volume, the slice with the largest tumour counts.
 
     Args:
         source: the config's `source`.
@@ -217,7 +217,7 @@ def read_all(
         if item.entry:
             entries.append(item.entry)
         cohort.expect(item)
-        for case in item.cases:
+        for case in map(flat, item.cases):
             record = slice_record(case, row, method)
             new = cohort.add_slice(
                 case.case, case.patient, record["digest"], case.spacing_mm, record["tumour_px"] > 0
@@ -247,4 +247,4 @@ def read_again(
         entries = (checked.entries[number] for number in chosen["entry"].unique())
         cases = (case for entry in entries for case in reading.cases_of(entry, source)[0])
     wanted = set(names)
-    yield from (case for case in cases if case.case in wanted)
+    yield from (flat(case) for case in cases if case.case in wanted)

@@ -1,6 +1,6 @@
 """An entry (what a data source names) and a case (the annotated slice it becomes)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,18 +94,21 @@ class Entry:
 
 @dataclass(frozen=True)
 class Case:
-    """One slice and its annotation, as the comparison uses them.
+    """One slice or volume and its annotation, as the comparison uses them.
 
-    Exactly one of `parts` and `mask` is None. With several classes these are the primary one's.
+    A volume is the stack of its display slices, (depth, height, width). Exactly one of `parts` and
+    `mask` is None. With several classes these are the primary one's.
 
     Attributes:
-        image: (height, width) uint8 or uint16 of the first channel; the measured value is offset +
-            scale * pixel.
+        image: (height, width), or (depth, height, width), uint8 or uint16 of the first channel;
+            the measured value is offset + scale * pixel.
         further: the other channels, of the same height and width.
         other_classes: what was drawn of the classes after the primary one.
+        affine: of a volume: (4, 4) from its indices (depth, height, width) to RAS+ millimetres.
         parts: the tumour's outlines, where it was drawn as polygons.
-        mask: (height, width) uint8 0/1, where it was not.
-        spacing_mm: height and width of a pixel; NaN where unknown.
+        mask: of the image's shape, uint8 0/1, where it was not.
+        spacing_mm: height and width of a pixel, before them the depth of a voxel; NaN where
+            unknown.
         origin: file and row, for messages.
         true_brain: the known brain mask, if there is one.
         tumour_type: names a subgroup of the results; empty where unknown.
@@ -117,7 +120,7 @@ class Case:
     image: np.ndarray
     parts: tuple[Part, ...] | None
     mask: np.ndarray | None
-    spacing_mm: tuple[float, float]
+    spacing_mm: tuple[float, ...]
     origin: str
     offset: float = 0.0
     scale: float = 1.0
@@ -125,6 +128,33 @@ class Case:
     tumour_type: str = ""
     further: tuple[Channel, ...] = ()
     other_classes: tuple[Drawn, ...] = ()
+    affine: np.ndarray | None = None
+
+
+def largest_slice(mask: np.ndarray) -> int:
+    """The slice of a mask (depth, height, width) with most of it; the middle one where empty."""
+    sizes = np.count_nonzero(mask, axis=(1, 2))
+    return int(sizes.argmax()) if sizes.any() else len(mask) // 2
+
+
+def flat(case: Case) -> Case:
+    """The case itself, or of a volume the slice with the largest tumour, to look at."""
+    if case.image.ndim == 2:
+        return case
+    assert case.mask is not None  # volumes have masks
+    n = largest_slice(case.mask)
+    return replace(
+        case,
+        image=case.image[n],
+        mask=case.mask[n],
+        spacing_mm=case.spacing_mm[1:],
+        true_brain=None if case.true_brain is None else case.true_brain[n],
+        further=tuple(channel._replace(image=channel.image[n]) for channel in case.further),
+        other_classes=tuple(
+            Drawn(None, d.mask[n]) for d in case.other_classes if d.mask is not None
+        ),
+        affine=None,
+    )
 
 
 def patients_needed(count: int) -> int:

@@ -17,6 +17,7 @@ class SliceSettings(TypedDict, total=False):
     slices: Literal["tumour", "all", "largest"]
     slices_per_volume: int
     negatives: bool
+    dimensions: Literal[2, 3]
 
 
 class SourceSettings(SliceSettings, total=False):

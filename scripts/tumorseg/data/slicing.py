@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from tumorseg.core.cases import PLANES, Case, Channel, Drawn, Entry
-from tumorseg.core.problems import Problem, error, warning
+from tumorseg.core.problems import DataError, Problem, error, warning
 from tumorseg.data.settings import SliceSettings
 from tumorseg.imaging import planes, scans
 from tumorseg.imaging.scans import Scan
@@ -45,6 +45,8 @@ def cases(
         )
     if scan.voxels.ndim == 2:
         return _picture(entry, scan, annotations, further)
+    if settings.get("dimensions", 2) == 3:
+        return _volume(entry, scan, masks, settings, further)
     volume_cases = _slices(entry, scan, masks, settings, further)
     if volume_cases and scan.affine is not None:
         own_spacing_mm = planes.spacing_in(scan.affine, volume_cases[0].plane)
@@ -94,6 +96,36 @@ def _picture(
     return [replace(case, further=others)], _spacing_notes(entry, scan.spacing_mm)
 
 
+def _volume(
+    entry: Entry,
+    scan: Scan,
+    masks: Sequence[np.ndarray],
+    settings: SliceSettings,
+    further: Sequence[Scan],
+) -> tuple[list[Case], list[Problem]]:
+    """The whole volume as one case, in the order of its display slices."""
+    plane = entry.plane or (settings.get("planes") or [scans.acquisition_plane(scan)])[0]
+    if scan.affine is None:
+        raise _absent_plane(entry, scan, plane)
+
+    def stack(voxels: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(planes.cut(voxels, scan.affine, plane))
+
+    annotations = [Annotation(None, stack(mask)) for mask in masks]
+    affine = planes.stack_affine(scan.affine, plane, scan.voxels.shape)
+    spacing = tuple(np.linalg.norm(affine[:3, :3], axis=0).tolist())
+    case = _case(entry, scan, entry.case, plane, stack(scan.voxels), spacing, annotations)
+    others = tuple(Channel(stack(one.voxels), one.offset, one.scale) for one in further)
+    own = replace(case, further=others, affine=affine, spacing_mm=spacing)
+    return [own], _spacing_notes(entry, planes.spacing_in(scan.affine, plane))
+
+
+def _absent_plane(entry: Entry, scan: Scan, plane: str) -> DataError:
+    expected = f"a plane of this image: {', '.join(scans.planes_of(scan))}"
+    hint = "correct the plane"
+    return error("plane_absent", f"no {plane} slices", expected, hint, str(entry.image))
+
+
 def _slices(
     entry: Entry,
     scan: Scan,
@@ -107,13 +139,7 @@ def _slices(
     volume_cases = []
     for plane in wanted:
         if scan.affine is None or plane not in available:
-            raise error(
-                "plane_absent",
-                f"no {plane} slices",
-                f"a plane of this image: {', '.join(available)}",
-                "correct the plane",
-                str(entry.image),
-            )
+            raise _absent_plane(entry, scan, plane)
         images = planes.cut(scan.voxels, scan.affine, plane)
         classes = [planes.cut(mask, scan.affine, plane) for mask in masks]
         drawn = np.logical_or.reduce(classes)
@@ -146,7 +172,7 @@ def _case(
     name: str,
     plane: str,
     image: np.ndarray,
-    own_spacing_mm: tuple[float, float],
+    own_spacing_mm: tuple[float, ...],
     annotations: Sequence[Annotation],
 ) -> Case:
     primary, *others = (Drawn(one.parts, one.mask) for one in annotations)

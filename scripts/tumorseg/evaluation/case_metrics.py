@@ -61,7 +61,7 @@ def measured(
     quantised: np.ndarray,
     *,
     prediction: np.ndarray | None = None,
-    spacing_mm: tuple[float, float],
+    spacing_mm: tuple[float, ...],
     threshold: float,
     tolerances_px: Iterable[float],
 ) -> dict[str, object]:
@@ -71,7 +71,8 @@ def measured(
         truth: mask; non-zero is tumour.
         quantised: uint16 probabilities of the mask's shape, value / 65535.
         prediction: the predicted mask, where it is not what `threshold` makes of `quantised`.
-        spacing_mm: height and width of a pixel, NaN where unknown.
+        spacing_mm: height and width of a pixel, before them the depth of a voxel; NaN where
+            unknown.
         threshold: a pixel is predicted as tumour if its probability is above it.
         tolerances_px: tolerances of the normalised surface Dice.
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tumorseg.core.images import of_class, read_mask
+from tumorseg.core.images import case_file, of_class, read_mask
 from tumorseg.evaluation import probabilities
 from tumorseg.evaluation.case_metrics import (
     BINS,
@@ -41,8 +41,9 @@ class TrainingMetrics(NamedTuple):
 class Measurement:
     """What all trainings are measured with.
 
-    folds: fold, role, case, patient, plane; masks_dir: native masks, <case>.png; spacing_mm: case
-    -> height and width of a pixel; a pixel is tumour if its probability is above threshold.
+    folds: fold, role, case, patient, plane; masks_dir: native masks; spacing_mm: case -> height and
+    width of a pixel (before them the depth of a voxel); a pixel is tumour if its probability is
+    above threshold.
     classes: their names in the order in which they are stored; empty for one. exclusive: whether a
     pixel is predicted as the class that is likeliest instead. mean: whether the mean over the
     classes is asked about, not the first.
@@ -50,7 +51,7 @@ class Measurement:
 
     folds: pd.DataFrame
     masks_dir: Path
-    spacing_mm: dict[str, tuple[float, float]]
+    spacing_mm: dict[str, tuple[float, ...]]
     threshold: float
     tolerances_px: list[float]
     classes: Sequence[str] = ()
@@ -101,10 +102,10 @@ class Measurement:
         return range(1, max(1, len(self.classes)) + 1)
 
     def _masks(self, case: str) -> list[np.ndarray]:
-        return [read_mask(of_class(self.masks_dir, n) / f"{case}.png") for n in self._positions()]
+        return [read_mask(case_file(of_class(self.masks_dir, n), case)) for n in self._positions()]
 
     def _maps(self, folder: Path, case: str, shape: tuple[int, ...]) -> list[np.ndarray]:
-        places = (of_class(folder, n) / f"{case}.png" for n in self._positions())
+        places = (case_file(of_class(folder, n), case) for n in self._positions())
         return [probabilities.read(place, shape) for place in places]
 
     def _cases(self, fold: int) -> Iterator:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tumorseg.core.cases import PLANES
+from tumorseg.core.cases import PLANES, largest_slice
 from tumorseg.imaging.placement import head_box
 
 
@@ -17,6 +17,14 @@ class ShownCase(NamedTuple):
     stripped: np.ndarray
     brain: np.ndarray
     mask: np.ndarray
+
+
+def flat(mask: np.ndarray, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Arrays of a case as slices: as they are, or of a volume the slice with most of the mask."""
+    if mask.ndim == 2:
+        return arrays
+    number = largest_slice(mask)
+    return tuple(array[number] for array in arrays)
 
 
 class ShownPrediction(NamedTuple):
