@@ -357,13 +357,14 @@ def test_a_stored_annotation_gives_the_same_mask_and_holds_only_numbers(tmp_path
     annotation = any_form.read(store(tmp_path, content), "auto", SCAN)
     for parts, mask in [(annotation.parts, None), (None, painted(annotation))]:
         case = Case("a.b", "p", "axial", SCAN.voxels, parts, mask, (1, 1), secret)
-        path = storing.store_annotation(tmp_path / "a.b", case)
+        folder = tmp_path / ("parts" if mask is None else "mask")
+        path = storing.store_annotation(folder, "a.b", storing.every_class(case)[0], case)
         assert path.name == ("a.b.json" if mask is None else "a.b.png")
-        np.testing.assert_array_equal(
-            storing.load_annotation(path, HEIGHT, WIDTH), expected_square()
-        )
+        found = storing.load_annotation(folder, "a.b", (HEIGHT, WIDTH))
+        np.testing.assert_array_equal(found, expected_square())
         assert b"Jane" not in path.read_bytes()
     with pytest.raises(UserError, match="expected"):
-        storing.load_annotation(path, WIDTH, HEIGHT)
+        storing.load_annotation(folder, "a.b", (WIDTH, HEIGHT))
+    (tmp_path / "parts" / "a.b.json").write_text('{"shapes": []}', encoding="utf-8")
     with pytest.raises(UserError, match="import the cases again"):
-        storing.load_annotation(store(tmp_path, {"shapes": []}), HEIGHT, WIDTH)
+        storing.load_annotation(tmp_path / "parts", "a.b", (HEIGHT, WIDTH))
