@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tumorseg.core.cases import Entry
-from tumorseg.core.names import comparable
+from tumorseg.core.names import Names, as_stored, stem
 from tumorseg.core.problems import DataError, error, warning
 from tumorseg.data import source_files
 
@@ -22,7 +22,7 @@ SUFFIXES = (
 )
 DATA = (".raw", ".zraw")  # pixels that belong to a header file beside them
 # What programs and people append to an image's name to name its annotation.
-MASK_ENDING = re.compile(r"[-_. ](masks?|seg|segmentation|labels?)$")
+MASK_ENDING = re.compile(r"[-_. ](masks?|seg|segmentation|labels?) *$", re.IGNORECASE)
 
 
 def entries(
@@ -56,7 +56,7 @@ def entries(
     """
     root = Path(data_dir).expanduser()
     pattern = source_files.pattern_of_patients(patient_pattern)
-    folder, masks_folder = root / images, root / masks
+    folder, masks_folder = as_stored(root, images), as_stored(root, masks)
     image_paths, ignored = _images(folder, masks_folder)
     if folder.resolve() == masks_folder.resolve() and not annotation_file:
         image_paths = _without_masks(image_paths, folder)
@@ -76,9 +76,9 @@ def entries(
             yield wrong.at(str(path), case=case)
         try:
             annotation = (
-                root / annotation_file
+                as_stored(root, annotation_file)
                 if annotation_file
-                else _the_only(annotations.get(_key(path, folder), []), masks_folder / name)
+                else _the_only(annotations.get(name, []), masks_folder / name)
             )
         except DataError as wrong:
             yield wrong.at(str(path), case=case)
@@ -109,16 +109,13 @@ def files(
 ) -> list[Path]:
     """Both folders as a whole, because raw data beside a header file counts as well."""
     root = Path(data_dir).expanduser()
-    return [root / images, root / (annotation_file or masks)]
+    return [as_stored(root, images), as_stored(root, annotation_file or masks)]
 
 
 def _name(path: Path, folder: Path) -> str:
     """The path below the folder, without suffix."""
     name = path.relative_to(folder).as_posix()
-    suffix = next((end for end in SUFFIXES if name.lower().endswith(end)), path.suffix)
-    if path.is_dir() or suffix[1:].isdigit():  # DICOM files are often named 1.2.840.12
-        return name
-    return name[: len(name) - len(suffix)]
+    return name if path.is_dir() else stem(name)
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -165,43 +162,42 @@ def _ignored(code: str, folder: Path, paths: list[Path]) -> Iterator[DataError]:
         yield DataError(warning(code, value, expected, hint, str(folder)))
 
 
-def _key(path: Path, folder: Path) -> str:
-    """The path below the folder, without suffix, as names are compared."""
-    return comparable(_name(path, folder))
-
-
 def _without_masks(paths: list[Path], folder: Path) -> list[Path]:
     """The images of a folder in which masks have the image's name and an ending: a.png, a_mask.png.
 
     A mask is what has such an ending and an image beside it.
     """
-    keys = {_key(path, folder) for path in paths}
-    shorter = {path: MASK_ENDING.sub("", _key(path, folder)) for path in paths}
-    return [p for p in paths if shorter[p] == _key(p, folder) or shorter[p] not in keys]
+    names = {path: _name(path, folder) for path in paths}
+    images = Names(names.values())
+    shorter = {path: MASK_ENDING.sub("", name) for path, name in names.items()}
+    return [p for p in paths if shorter[p] == names[p] or not images.find(shorter[p])]
 
 
 def _annotations(
     image_paths: list[Path], folder: Path, masks_folder: Path
 ) -> tuple[dict[str, list[Path]], list[Path]]:
-    """Image's key -> annotation files, and the files that belong to no image.
+    """Image's name -> annotation files, and the files that belong to no image.
 
     Without .raw and .zraw, which belong to a header file. The same name goes before a name with an
-    ending that says what the file is.
+    ending that says what the file is, and a name as it is written before another form of it.
     """
-    images = {_key(path, folder): path for path in image_paths}
+    images = Names(_name(path, folder) for path in image_paths)
     themselves = set(image_paths)
-    annotations: dict[str, list[Path]] = {}
+    as_written: dict[str, list[Path]] = {}
+    alike: dict[str, list[Path]] = {}
     unused = []
     for path in _visible(masks_folder):
         if not path.is_file() or path.suffix.lower() in DATA or path in themselves:
             continue
-        key = _key(path, masks_folder)
-        shorter = MASK_ENDING.sub("", key)
-        if key in images or shorter in images:
-            annotations.setdefault(key if key in images else shorter, []).append(path)
-        else:
-            unused.append(path)
-    return annotations, unused
+        name = _name(path, masks_folder)
+        shorter = MASK_ENDING.sub("", name)
+        owners = images.find(name) or images.find(shorter)
+        for owner in owners:
+            found = as_written if owner in (name, shorter) else alike
+            found.setdefault(owner, []).append(path)
+        unused += [] if owners else [path]
+    unused += [path for owner in alike.keys() & as_written.keys() for path in alike[owner]]
+    return alike | as_written, unused
 
 
 def _the_only(paths: list[Path], name: Path) -> Path:
