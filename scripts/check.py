@@ -66,7 +66,7 @@ def main(
         for name in ("file", "value"):  # shorter on the page; check.tsv has full paths
             shown[name] = shown[name].str.replace(f"{root}/", "", regex=False)
     page = local / "check.html"
-    excluded = list(excluded_names(source).values())
+    excluded = excluded_names(source)
     write_page(page, f"Data check: {experiment}", shown, slices, chosen, sheet, excluded)
     errors = print_problems(problems, str(page))
     warnings = len(problems) - errors

@@ -9,6 +9,7 @@ from tumorseg.core import device
 from tumorseg.core.digests import sha256
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table, write_text
+from tumorseg.core.names import stem
 from tumorseg.prediction import exported_model, new_images, overview
 from tumorseg.prediction.work import Work
 from tumorseg.privacy.local import local_only
@@ -19,8 +20,8 @@ def folder_of(local_dir: Path, images: Path) -> Path:
 
     Raises UserError if it holds predictions of other images with the same name.
     """
-    name = images.resolve().name.removesuffix(".gz")
-    folder = local_dir / "predictions" / (name if images.is_dir() else Path(name).stem)
+    name = images.resolve().name
+    folder = local_dir / "predictions" / (name if images.is_dir() else stem(name))
     local_only(local_dir)
     source = folder / "SOURCE.txt"
     if source.exists() and source.read_text(encoding="utf-8").strip() != str(images.resolve()):

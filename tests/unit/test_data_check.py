@@ -4,6 +4,7 @@ import html
 import re
 
 import bad_data
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,9 +12,12 @@ import yaml
 from chromium import browser
 
 import check
-from tumorseg.checking import all_slices, near_duplicates
+from tumorseg.checking import all_slices, each_slice, near_duplicates
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
+from tumorseg.imaging import skull_strip
+
+HIPPOCAMPUS = bad_data.ROOT.parent / "shared/data/msd_hippocampus"
 
 
 @pytest.mark.parametrize("fault", bad_data.CATALOGUE, ids=[f.data for f in bad_data.CATALOGUE])
@@ -148,6 +152,33 @@ def test_the_page_works_in_a_browser_loads_nothing_and_filters_by_code(tmp_path)
         assert tab.locator("text=Local only").is_visible()
         assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert tab.complaints == []
+
+
+def test_a_tumour_lies_in_air_only_where_there_is_air():
+    """A volume cut out of an organ has dark tissue around a bright part, but no air."""
+    image, mask = bad_data.head(3), np.zeros((bad_data.SIDE, bad_data.SIDE), np.uint8)
+    mask[2:12, 2:12] = 1
+    assert each_slice.head_shares(image, mask)[0] == 1
+    radius = np.hypot(*(np.mgrid[:96, :96] - 47.5))
+    noise = np.random.default_rng(1).normal(0, 8, image.shape)
+    cut_out = np.clip(np.where(radius < 38, 150, 80) + noise, 0, 255).astype(np.uint8)
+    depth = skull_strip.head_depth(cut_out, each_slice.HEAD_GRID_PX)[1]
+    assert (depth[2:12, 2:12] == 0).all()  # outside what looks like a head
+    assert each_slice.head_shares(cut_out, mask)[0] == 0
+    stripped = np.where(radius < 38, cut_out, 0).astype(np.uint8)
+    assert each_slice.head_shares(stripped, mask)[0] == 1
+
+
+@pytest.mark.skipif(not HIPPOCAMPUS.is_dir(), reason="HIPPOCAMPUS NOT CHECKED: not in shared/")
+def test_no_hippocampus_of_a_cut_out_volume_lies_in_air():
+    for path in sorted((HIPPOCAMPUS / "imagesTr").glob("*.nii.gz"))[::3]:
+        volume, labels = (
+            np.asarray(nib.load(HIPPOCAMPUS / part / path.name).dataobj)
+            for part in ("imagesTr", "labelsTr")
+        )
+        for number in np.flatnonzero(labels.any((0, 1)))[::6]:
+            share, _ = each_slice.head_shares(volume[..., number], labels[..., number])
+            assert not share > each_slice.IN_AIR, (path.name, number)
 
 
 def test_near_duplicates_beyond_the_limit_are_only_counted(tmp_path):

@@ -200,6 +200,33 @@ def test_one_name_in_two_spellings_is_one_name(tmp_path, other_form):
     assert (len(cases), problems) == (2, [])
 
 
+def test_names_that_differ_only_in_capitals_find_their_own_masks_first(data):
+    draw(data / "masks/ANN_1.png", 0, mask=True)
+    cases, (note,) = read(data)
+    assert (len(cases), note.code) == (3, "mask_without_image")
+    assert "1 ignored, the first is ANN_1.png" in note.line()
+    draw(data / "images/ANN_1.png", 5)
+    entries = folder.entries(data_dir=str(data), patient_pattern=BY_NAME)
+    assert all(entry.annotation.name == entry.image.name for entry in entries)
+    assert "case_repeated" in codes(read(data)[1])
+
+
+def test_of_two_masks_in_other_spellings_none_is_chosen(data):
+    (data / "masks/ann_1.png").rename(data / "masks/Ann_1.png")
+    assert len(read(data)[0]) == 3
+    draw(data / "masks/ANN_1.png", 0, mask=True)
+    cases, (problem,) = read(data)
+    assert (len(cases), problem.code) == (2, "annotation_ambiguous")
+
+
+def test_folders_and_the_annotation_file_are_found_in_any_spelling(data):
+    (data / "images").rename(data / "Images")
+    (data / "masks").rename(data / "Masks")
+    cases, problems = read(data, images="images", masks="MASKS")
+    assert (len(cases), problems) == (3, [])
+    assert folder.files(data_dir=str(data)) == [data / "Images", data / "Masks"]
+
+
 ENDINGS = ["_mask", "_seg", "-label", "_segmentation", "_label", ".seg", "_Masks", " mask"]
 
 

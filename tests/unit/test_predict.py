@@ -308,6 +308,25 @@ def test_images_that_differ_only_in_their_suffix_get_different_results(tmp_path)
     assert [image.stem for image in new_images.find(tmp_path)[0]] == ["a_png", "a_tif", "b"]
 
 
+def test_no_two_images_get_the_same_results(tmp_path):
+    for name in ("a.b.png", "a.b.tif", "a_b_png.tif", "C.png", "c.png"):
+        write_png(tmp_path / "made.png", made_slice())
+        (tmp_path / "made.png").rename(tmp_path / name)
+    stems = {image.name: image.stem for image in new_images.find(tmp_path)[0]}
+    assert len({stem.casefold() for stem in stems.values()}) == 5
+    assert stems["a_b_png.tif"] == "a_b_png"
+
+
+def test_a_table_of_a_windows_program_finds_its_images(tmp_path):
+    write_png(tmp_path / "x/One.png", made_slice())
+    table = tmp_path / "mine.csv"
+    table.write_text("image\nX\\one.PNG\nx/One.png\n")
+    assert names(table) == (["x/One.png"], {})
+    table.write_text("image\n..\\one.png\n")
+    with pytest.raises(UserError, match="row 1: image"):
+        new_images.find(table)
+
+
 def test_a_table_may_be_the_csv_of_a_spreadsheet(tmp_path):
     write_png(tmp_path / "x/one.png", made_slice())
     table = tmp_path / "mine.csv"

@@ -1,6 +1,7 @@
 """The identifiers gathered from a source, and those left out on purpose."""
 
 import json
+import re
 from pathlib import Path
 
 import layouts
@@ -88,6 +89,31 @@ def test_what_occurs_in_a_kept_name_in_any_spelling_is_no_secret(tmp_path, kept)
     assert "hofer" in secret
 
 
+def test_the_words_of_a_kept_case_are_no_secret_in_any_order_but_those_of_two_cases_are(tmp_path):
+    """MEYER^ANNA in a header, patient meyer and case anna_1 in the tables' columns."""
+    given = [
+        entry(tmp_path, patient="meyer", case="anna_1", stem="A1"),
+        entry(tmp_path, patient="weber", case="otto_1", stem="B1"),
+    ]
+    for item, text in zip(given, ("MEYER^ANNA", "Otto Meyer"), strict=True):
+        item.annotation.write_text(json.dumps({"description": text}), encoding="utf-8")
+    found = source_names.gather(given, [], str(tmp_path), keep=True)
+    assert identifiers.Seeker(found).in_text("anna_1\tmeyer\totto_1\tweber meyer^anna") == set()
+    assert identifiers.Seeker(found).in_text("by Otto Meyer") == {"otto meyer"}
+
+
+def test_a_files_name_that_shares_one_word_with_a_kept_name_stays_secret(tmp_path):
+    """Only the part before the first dot was compared, and not at all in a case's folder."""
+    uid = entry(tmp_path / "data", case="p_1", patient="p", stem="1.2.840.4711")
+    series = tmp_path / "data/p_2"
+    series.mkdir()
+    (series / "OKONJO.IM1.dcm").write_bytes(b"")
+    given = [uid, Entry("p_2", "p", series, None, "t.tsv", 2)]
+    found = source_names.gather(given, [], str(tmp_path / "data"), keep=True)
+    assert {"1.2.840.4711.png", "okonjo.im1.dcm"} <= found.sought.keys()
+    assert not {"p_1", "p_2"} & found.sought.keys()
+
+
 @pytest.mark.parametrize("where", ["user", "host", "key"])
 def test_user_machine_and_key_stay_secret_in_kept_names(tmp_path, monkeypatch, where):
     monkeypatch.setenv("LOGNAME", "zqxuser")
@@ -98,6 +124,18 @@ def test_user_machine_and_key_stay_secret_in_kept_names(tmp_path, monkeypatch, w
     found = source_names.gather([given], [], str(data), keep=True, key="ab" * 32)
     assert found.sought[word] in identifiers.PERSONAL
     assert identifiers.Seeker(found).in_text(f"cases/{word}_1.png") == {word}
+
+
+def test_the_home_folder_and_the_key_are_sought_where_names_are_kept(study, monkeypatch):
+    """A user's name of two letters is no word to search for, but the path of his home is."""
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/jo"))
+    (study / "local").mkdir()
+    (study / "local/pseudonym.key").write_text("ab" * 32, encoding="ascii")
+    search(study, names="keep")
+    for text, kind in (("/home/jo/mri", "user name"), ("ab" * 32, "secret key")):
+        (study / "results/x.txt").write_text(text, encoding="utf-8")
+        with pytest.raises(UserError, match=f"contains a {kind}"):
+            search(study, names="keep")
 
 
 def test_a_kept_name_with_the_users_name_is_an_error_of_the_check_and_of_the_import(monkeypatch):
@@ -115,13 +153,16 @@ def test_no_kept_name_of_a_public_data_set_is_sought(tmp_path, name):
     getattr(layouts, name)(tmp_path / "data")
     source, options, _ = SETS[name]
     settings = {"kind": source} | options
-    found = listed(settings, str(tmp_path / "data"))
+    # As people name the folder: after what is in it (hippocampus/imagesTr/hippocampus_001...).
+    word = re.findall("[A-Za-z]+", listed(settings, str(tmp_path / "data")).entries[0].case + "x")
+    data = str((tmp_path / "data").rename(tmp_path / word[0]))
+    found = listed(settings, data)
     module = registry.entry("sources", source)
-    files = module.files(data_dir=str(tmp_path / "data"), **options)
-    sought = source_names.gather(found.entries, files, str(tmp_path / "data"), keep=True)
+    files = module.files(data_dir=data, **options)
+    sought = source_names.gather(found.entries, files, data, keep=True)
     source_names.drop_common(sought, [])
     seeker = identifiers.Seeker(sought)
-    cases = [case for item in read(settings, str(tmp_path / "data"), 1) for case in item.cases]
+    cases = [case for item in read(settings, data, 1) for case in item.cases]
     assert cases
     for case in cases:
         text = f"{case.case}\t{case.patient}\nresults/cases/{case.case}.png {case.tumour_type}"
@@ -147,12 +188,12 @@ def test_header_texts_of_volumes_and_damaged_files(tmp_path):
     list(header_texts(tmp_path / "missing.png"))
 
 
-def search(root: Path) -> None:
+def search(root: Path, names: str = "pseudonyms") -> None:
     """Runs the step over results/ for a table source in root/data."""
     seek_names.main(
         source={"kind": "table"},
         data_dir=str(root / "data"),
-        names="pseudonyms",
+        names=names,
         key_file="",
         own_names=["own"],
         cases_table="results/cases.tsv",

@@ -445,6 +445,16 @@ def test_brats_reports_a_damaged_table_of_names(tmp_path):
     assert module.files(data_dir=str(tmp_path)) == [table]
 
 
+def test_brats_finds_a_patient_in_the_table_of_names_in_any_capitals(tmp_path):
+    """Two scans of a patient could be in different folds, without a word."""
+    layouts.brats20(tmp_path)
+    table = tmp_path / "MICCAI_BraTS2020_TrainingData" / "name_mapping.csv"
+    text = table.read_text(encoding="utf-8")
+    table.write_text(text.replace("BraTS20_Training", "BRATS20_training"), encoding="utf-8")
+    first, second, _ = registry.entry("sources", "brats").entries(data_dir=str(tmp_path))
+    assert first.patient == second.patient and first.tumour_type == "hgg"
+
+
 def test_files_names_existing_files_inside_the_folder(made):
     module, folder, options, _ = made
     watched = module.files(data_dir=str(folder), **options)

@@ -20,7 +20,10 @@ from tumorseg.imaging import skull_strip, strip_harm
 HEAD_GRID_PX = 128  # the head is searched in a copy of this size, which takes a tenth of the time
 TINY_PX = 10  # a tumour of fewer pixels is hardly more than its border
 FLAT_SHARE = 0.01  # a picture is empty if fewer pixels differ from its most frequent value
-OUTSIDE_SHARE = 0.5  # warn if more of the tumour lies outside the head
+IN_AIR = 0.5  # warn if more of the tumour lies in air
+# Air is darker than this multiple of the head's inside. Measured (bench/check.py): the air around
+# heads has .0 to .3 of it; in slices cut out of a brain, what is outside the hull has .1 to .8.
+AIR_LEVEL = 0.4
 RIM, DEEP = 0.05, 0.15  # depth below the skin in head diameters
 _SAMPLE_PX = 1 << 16
 
@@ -43,7 +46,7 @@ class SliceRecord(TypedDict):
 
     low, middle, high: quantiles .01, .5 and .99 of the measured values. other_share: share of
     pixels that differ from the most frequent value. lowest_share: share of pixels with the lowest
-    value. outside_share: the tumour's share outside the head's convex hull, NaN without a tumour.
+    value. air_share: the tumour's share in air (`head_shares`), NaN without a tumour.
     rim_share: share of pixels in the outer 5 % of the head that are brighter than its inside, large
     where there is a scalp (measured: bench/check.py), NaN where no head is detected. lettered:
     whether a row of letters is visible beside the head. digest: of the pixels, empty for a blank
@@ -68,7 +71,7 @@ class SliceRecord(TypedDict):
     tumour_px: int
     tumour_share: float
     at_border: bool
-    outside_share: float
+    air_share: float
     rim_share: float
     lettered: bool
     digest: str
@@ -83,7 +86,8 @@ def slice_record(case: Case, row: int = 0, method: str = "none") -> SliceRecord:
     # Every n-th pixel is enough for quantiles; an odd step reaches all columns.
     sample = image.ravel()[:: max(1, image.size // _SAMPLE_PX) | 1]
     low, middle, high = case.offset + case.scale * np.quantile(sample, (0.01, 0.5, 0.99))
-    outside, rim = head_shares(image, mask)
+    zero = -case.offset / case.scale if case.scale > 0 else np.inf  # inf: shown inverted
+    in_air, rim = head_shares(image, mask, zero)
     kept, kept_by_head = strip_harm.kept_shares(image, mask, method)
     edges = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
     return {
@@ -105,7 +109,7 @@ def slice_record(case: Case, row: int = 0, method: str = "none") -> SliceRecord:
         "tumour_px": int(mask.sum()),
         "tumour_share": float(mask.mean()),
         "at_border": bool(edges),
-        "outside_share": outside,
+        "air_share": in_air,
         "rim_share": rim,
         "lettered": has_letters(image),
         "digest": "" if image.min() == image.max() else cohort.pixel_digest(image),
@@ -114,8 +118,17 @@ def slice_record(case: Case, row: int = 0, method: str = "none") -> SliceRecord:
     }
 
 
-def head_shares(image: np.ndarray, mask: np.ndarray | None = None) -> tuple[float, float]:
-    """outside_share and rim_share of a slice (see SliceRecord); NaN where unknown."""
+def head_shares(
+    image: np.ndarray, mask: np.ndarray | None = None, zero: float = 0.0
+) -> tuple[float, float]:
+    """air_share and rim_share of a slice (see SliceRecord); NaN where unknown.
+
+    Air is what is dark and outside the head's convex hull. A volume that was cut out of an organ
+    has bright and dark tissue, so a hull of its bright parts, but no air around it.
+
+    zero: the pixel value that measures 0; darkness counts from it, or from the image's darkest
+    pixel where that measures less (as in CT).
+    """
     small, depth = skull_strip.head_depth(image, HEAD_GRID_PX)
     deep, rim = small[depth > DEEP], small[(depth > 0) & (depth <= RIM)]
     bright = float((rim > np.median(deep)).mean()) if deep.size and rim.size else np.nan
@@ -123,7 +136,9 @@ def head_shares(image: np.ndarray, mask: np.ndarray | None = None) -> tuple[floa
         return np.nan, bright
     size = small.shape[1], small.shape[0]
     tumour = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return float(tumour[depth == 0].sum() / tumour.sum()), bright
+    darkest = max(0.0, float(image.min()) - zero)  # 0 in the small copy
+    air = (depth == 0) & (small + darkest < AIR_LEVEL * (np.median(deep) + darkest))
+    return float(tumour[air].sum() / tumour.sum()), bright
 
 
 def slice_problems(row: SliceRecord) -> list[Problem]:
@@ -166,12 +181,12 @@ def slice_problems(row: SliceRecord) -> list[Problem]:
                 "check that picture and annotation belong together and nothing is cut off",
             )
         )
-    if row["outside_share"] > OUTSIDE_SHARE:
+    if row["air_share"] > IN_AIR:
         warnings.append(
             warning(
                 "tumour_in_air",
-                f"{case}: {row['outside_share']:.0%} of the tumour lies outside the head",
-                "a tumour inside the head",
+                f"{case}: {row['air_share']:.0%} of the tumour lies in the air around the head",
+                "a tumour inside the head, or another organ",
                 "check that the annotation is not shifted, rotated, or of another picture",
             )
         )

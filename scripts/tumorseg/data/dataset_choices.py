@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import chain
 
+from tumorseg.core.names import Names
 from tumorseg.core.problems import DataError, error, quoted, warning
 
 IGNORE = "ignore"  # nnU-Net's name for pixels that are left out of training and evaluation
@@ -44,7 +45,8 @@ def channel(
         value = f"channel {first} of {len(channels)} is read, because source.sequence is not set"
         return first, [DataError(warning("sequence_default", value, f"one of {known}", hint))]
     wanted = str(sequence)
-    fitting = [number for number, name in channels.items() if name.casefold() == wanted.casefold()]
+    same = Names(channels.values()).find(wanted)
+    fitting = [number for number, name in channels.items() if name in same]
     if not fitting and wanted.isdecimal() and int(wanted) in channels:
         fitting = [int(wanted)]
     if len(fitting) == 1:

@@ -9,17 +9,11 @@ import numpy as np
 
 from tumorseg.core.cases import Case, Entry
 from tumorseg.core.errors import UserError
-from tumorseg.core.names import comparable
 from tumorseg.core.parallel import by_threads
 from tumorseg.core.problems import Problem
 from tumorseg.data import entry_checks, slicing
 from tumorseg.data.classes import class_meanings
-from tumorseg.data.listing import (
-    excluded_names,
-    listed,
-    module_and_options,
-    problem_of,
-)
+from tumorseg.data.listing import listed, module_and_options, problem_of, taken_out
 from tumorseg.data.settings import SliceSettings, SourceSettings
 from tumorseg.imaging import channels, scans, turned
 from tumorseg.imaging.scans import Scan
@@ -61,15 +55,12 @@ def read(source: SourceSettings, data_dir: str, seed: int, cores: int = 1) -> It
 
 def _made(cases: Iterable[Case], source: SourceSettings) -> Iterator[ReadEntry]:
     """The cases that a source makes, without those in source.exclude."""
-    out = excluded_names(source)
-    known = []
+    names = []
     for case in cases:
-        known.append(case.case)
-        if comparable(case.case) not in out:
+        names.append(case.case)
+        if not taken_out(source, [case.case])[0]:
             yield ReadEntry(None, [case], [])
-    present = set(map(comparable, known))
-    wrong = [given for name, given in out.items() if name not in present]
-    yield ReadEntry(None, [], entry_checks.unknown_names(wrong, known))
+    yield ReadEntry(None, [], taken_out(source, names)[1])
 
 
 def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:

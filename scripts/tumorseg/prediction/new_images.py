@@ -10,6 +10,7 @@ from pydicom.errors import InvalidDicomError
 
 from tumorseg.core import registry, user_tables
 from tumorseg.core.errors import UserError
+from tumorseg.core.names import as_stored, comparable, parts, stem
 from tumorseg.core.spelling import missing
 from tumorseg.privacy.local import LOCAL_MARK
 
@@ -62,12 +63,12 @@ def _in_table(table: Path) -> list[Path]:
     paths = []
     for row in given.rows:
         name = row.cells[places[0]] if places[0] < len(row.cells) else ""
-        if missing(name) or Path(name).is_absolute() or ".." in Path(name).parts:
+        if missing(name) or Path(name).is_absolute() or ".." in parts(name):
             raise UserError(
                 f"{table} row {row.number}: image: {name!r}, expected a path inside the table's "
                 "folder"
             )
-        paths.append(table.parent / name)
+        paths.append(as_stored(table.parent, name))
     return list(dict.fromkeys(paths))
 
 
@@ -118,22 +119,23 @@ def _series(path: Path) -> str:
 
 
 def _named(paths: list[Path], folder: Path) -> list[Image]:
-    """Adds names and stems; images that differ only in their suffix keep it in their stem."""
+    """Adds names and stems; images that differ only in their suffix keep it in their stem.
+
+    No two stems are the same name, because one result would replace the other on some disks.
+    """
     names = {
         path: (path.relative_to(folder).as_posix() if path != folder else "") for path in paths
     }
     names = {path: name or folder.name for path, name in names.items()}
-    stems = {path: _stem(path, name) for path, name in names.items()}
-    count = Counter(stem.lower() for stem in stems.values())
+    stems = {path: name if path.is_dir() else stem(name) for path, name in names.items()}
+    count = Counter(map(comparable, stems.values()))
+    taken = {form for form, number in count.items() if number == 1}
     images = []
     for path, name in names.items():
-        unique = count[stems[path].lower()] == 1
-        images.append(Image(name, path, stems[path] if unique else name.replace(".", "_")))
+        chosen = stems[path]
+        if count[comparable(chosen)] > 1:
+            others = (name.replace(".", "_"), name)
+            chosen = next((other for other in others if comparable(other) not in taken), name)
+            taken.add(comparable(chosen))
+        images.append(Image(name, path, chosen))
     return sorted(images)
-
-
-def _stem(path: Path, name: str) -> str:
-    if path.is_dir():
-        return name
-    short = name[: -len(".gz")] if name.lower().endswith(".nii.gz") else name
-    return short[: -len(Path(short).suffix)] if Path(short).suffix else short

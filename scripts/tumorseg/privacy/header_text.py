@@ -33,7 +33,7 @@ def header_texts(path: Path) -> Iterator[str]:
         if name.endswith(_PICTURES):
             yield from _picture(path)
         elif name.endswith(".json"):
-            yield from _strings(json.loads(path.read_text(encoding="utf-8-sig")))
+            yield from _strings(json.loads(path.read_bytes()))
         elif name.endswith((".nii", ".nii.gz")):
             header = nibabel.load(path).header
             if isinstance(header, nibabel.Nifti1Header):  # NIfTI-2 too

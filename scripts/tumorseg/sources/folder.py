@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tumorseg.core.cases import Entry, ImageFile
-from tumorseg.core.names import comparable
+from tumorseg.core.names import Names, as_stored, stem
 from tumorseg.core.problems import DataError, error, warning
 from tumorseg.data import source_files
 
@@ -25,7 +25,7 @@ KINDS = " ".join(SUFFIXES)
 DATA = (".raw", ".zraw")  # pixels that belong to a header file beside them
 Cases = list[tuple[str, tuple[Path, ...]]]  # name below the folder, images by channel
 # What programs and people append to an image's name to name its annotation.
-MASK_ENDING = re.compile(r"[-_. ](masks?|seg|segmentation|labels?)$")
+MASK_ENDING = re.compile(r"[-_. ](masks?|seg|segmentation|labels?) *$", re.IGNORECASE)
 
 
 def entries(
@@ -61,7 +61,7 @@ def entries(
     """
     root = Path(data_dir).expanduser()
     pattern = source_files.pattern_of_patients(patient_pattern)
-    folder, masks_folder = root / images, root / masks
+    folder, masks_folder = as_stored(root, images), as_stored(root, masks)
     image_paths, ignored = _images(folder, masks_folder)
     together = folder.resolve() == masks_folder.resolve() and not annotation_file
     others: list[Path] = []
@@ -89,9 +89,9 @@ def entries(
             yield wrong.at(str(path), case=case)
         try:
             annotation = (
-                root / annotation_file
+                as_stored(root, annotation_file)
                 if annotation_file
-                else _the_only(annotations.get(comparable(name), []), masks_folder / name)
+                else _the_only(annotations.get(name, []), masks_folder / name)
             )
         except DataError as wrong:
             yield wrong.at(str(path), case=case)
@@ -126,16 +126,13 @@ def files(
 ) -> list[Path]:
     """Both folders as a whole, because raw data beside a header file counts as well."""
     root = Path(data_dir).expanduser()
-    return [root / images, root / (annotation_file or masks)]
+    return [as_stored(root, images), as_stored(root, annotation_file or masks)]
 
 
 def _name(path: Path, folder: Path) -> str:
     """The path below the folder, without suffix."""
     name = path.relative_to(folder).as_posix()
-    suffix = next((end for end in SUFFIXES if name.lower().endswith(end)), path.suffix)
-    if path.is_dir() or suffix[1:].isdigit():  # DICOM files are often named 1.2.840.12
-        return name
-    return name[: len(name) - len(suffix)]
+    return name if path.is_dir() else stem(name)
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -179,19 +176,15 @@ def _ignored(code: str, folder: Path, paths: list[Path], expected: str) -> Itera
         yield DataError(warning(code, value, expected, hint, str(folder)))
 
 
-def _key(path: Path, folder: Path) -> str:
-    """The path below the folder, without suffix, as names are compared."""
-    return comparable(_name(path, folder))
-
-
 def _without_masks(paths: list[Path], folder: Path) -> list[Path]:
     """The images of a folder in which masks have the image's name and an ending: a.png, a_mask.png.
 
     A mask is what has such an ending and an image beside it.
     """
-    keys = {_key(path, folder) for path in paths}
-    shorter = {path: MASK_ENDING.sub("", _key(path, folder)) for path in paths}
-    return [p for p in paths if shorter[p] == _key(p, folder) or shorter[p] not in keys]
+    names = {path: _name(path, folder) for path in paths}
+    images = Names(names.values())
+    shorter = {path: MASK_ENDING.sub("", name) for path, name in names.items()}
+    return [p for p in paths if shorter[p] == names[p] or not images.find(shorter[p])]
 
 
 def _by_channel(paths: list[Path], folder: Path, channels: list[str]) -> tuple[Cases, list[Path]]:
@@ -219,25 +212,28 @@ def _by_channel(paths: list[Path], folder: Path, channels: list[str]) -> tuple[C
 
 
 def _annotations(cases: Cases, masks_folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
-    """A case's name, as names are compared -> annotation files, and the files of no case.
+    """A case's name -> annotation files, and the files that belong to no case.
 
     Without .raw and .zraw, which belong to a header file. The same name goes before a name with an
-    ending that says what the file is.
+    ending that says what the file is, and a name as it is written before another form of it.
     """
-    names = {comparable(name) for name, _ in cases}
-    images = {path for _, paths in cases for path in paths}
-    annotations: dict[str, list[Path]] = {}
+    images = Names(name for name, _ in cases)
+    themselves = {path for _, paths in cases for path in paths}
+    as_written: dict[str, list[Path]] = {}
+    alike: dict[str, list[Path]] = {}
     unused = []
     for path in _visible(masks_folder):
-        if not path.is_file() or path.suffix.lower() in DATA or path in images:
+        if not path.is_file() or path.suffix.lower() in DATA or path in themselves:
             continue
-        key = _key(path, masks_folder)
-        shorter = MASK_ENDING.sub("", key)
-        if key in names or shorter in names:
-            annotations.setdefault(key if key in names else shorter, []).append(path)
-        else:
-            unused.append(path)
-    return annotations, unused
+        name = _name(path, masks_folder)
+        shorter = MASK_ENDING.sub("", name)
+        owners = images.find(name) or images.find(shorter)
+        for owner in owners:
+            found = as_written if owner in (name, shorter) else alike
+            found.setdefault(owner, []).append(path)
+        unused += [] if owners else [path]
+    unused += [path for owner in alike.keys() & as_written.keys() for path in alike[owner]]
+    return alike | as_written, unused
 
 
 def _the_only(paths: list[Path], name: Path) -> Path:
