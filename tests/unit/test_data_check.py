@@ -12,7 +12,7 @@ import yaml
 from chromium import browser
 
 import check
-from tumorseg.checking import all_slices, each_slice, near_duplicates
+from tumorseg.checking import all_slices, each_slice, near_duplicates, slice_record
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.imaging import skull_strip
@@ -158,15 +158,15 @@ def test_a_tumour_lies_in_air_only_where_there_is_air():
     """A volume cut out of an organ has dark tissue around a bright part, but no air."""
     image, mask = bad_data.head(3), np.zeros((bad_data.SIDE, bad_data.SIDE), np.uint8)
     mask[2:12, 2:12] = 1
-    assert each_slice.head_shares(image, mask)[0] == 1
+    assert slice_record.head_shares(image, mask)[0] == 1
     radius = np.hypot(*(np.mgrid[:96, :96] - 47.5))
     noise = np.random.default_rng(1).normal(0, 8, image.shape)
     cut_out = np.clip(np.where(radius < 38, 150, 80) + noise, 0, 255).astype(np.uint8)
-    depth = skull_strip.head_depth(cut_out, each_slice.HEAD_GRID_PX)[1]
+    depth = skull_strip.head_depth(cut_out, slice_record.HEAD_GRID_PX)[1]
     assert (depth[2:12, 2:12] == 0).all()  # outside what looks like a head
-    assert each_slice.head_shares(cut_out, mask)[0] == 0
+    assert slice_record.head_shares(cut_out, mask)[0] == 0
     stripped = np.where(radius < 38, cut_out, 0).astype(np.uint8)
-    assert each_slice.head_shares(stripped, mask)[0] == 1
+    assert slice_record.head_shares(stripped, mask)[0] == 1
 
 
 @pytest.mark.skipif(not HIPPOCAMPUS.is_dir(), reason="HIPPOCAMPUS NOT CHECKED: not in shared/")
@@ -177,7 +177,7 @@ def test_no_hippocampus_of_a_cut_out_volume_lies_in_air():
             for part in ("imagesTr", "labelsTr")
         )
         for number in np.flatnonzero(labels.any((0, 1)))[::6]:
-            share, _ = each_slice.head_shares(volume[..., number], labels[..., number])
+            share, _ = slice_record.head_shares(volume[..., number], labels[..., number])
             assert not share > each_slice.IN_AIR, (path.name, number)
 
 
