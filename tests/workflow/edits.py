@@ -58,7 +58,8 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     # No job of this experiment: types, and what only refuses input; what no rule runs; the data
     # check, which runs whenever it is asked for; other experiments' sources.
     ("core/records.py core/quiet.py data/settings.py prediction/records.py", NOTHING),
-    ("loss_kit/constants.py loss_kit/configured.py loss_kit/check.py", NOTHING),
+    ("loss_kit/constants.py loss_kit/configured.py", NOTHING),
+    ("loss_kit/input_checks.py loss_kit/check*.py", NOTHING),
     ("tuning/preset_check.py workflow/*.py ../audit_table.py privacy/kept_names.py", NOTHING),
     ("checking/* ../check.py ../show_classes.py", NOTHING),
     ("data/source_check.py data/source_files.py data/downloads.py ../download.py", NOTHING),
