@@ -153,4 +153,4 @@ def read_again(
         entries = (checked.entries[number] for number in chosen["entry"].unique())
         cases = (case for entry in entries for case in reading.cases_of(entry, source)[0])
     wanted = set(names)
-    yield from (flat(case) for case in cases if case.case in wanted)
+    yield from (case for case in cases if case.case in wanted)

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from tumorseg.core.cases import Case
-from tumorseg.data.storing import mask_of
+from tumorseg.data.storing import every_class, filled, mask_of
 from tumorseg.reporting import three_planes
 from tumorseg.reporting.figure_style import TRUTH
 from tumorseg.reporting.page_parts import contour_path, picture_url
@@ -22,8 +22,7 @@ def outline_sheet(
 
     Args:
         names: the cases, in the order of the sheet.
-        cases: these cases, in any order. A volume has an image (depth, height, width) and a mask
-            (depth, height, width, classes), or without the last axis where there is one class.
+        cases: these cases, in any order.
         classes: the classes' names, the primary one first; for volumes.
         most: how many cases a sheet has at most.
     """
@@ -55,7 +54,8 @@ def _card(case: Case, colours: list[str]) -> str:
     """A slice with its outline, or three planes of a volume with the outlines of its classes."""
     mask = mask_of(case)
     if case.image.ndim == 3:
-        masks = mask if mask.ndim == 4 else mask[..., None]
+        shape = case.image.shape
+        masks = np.stack([filled(drawn, shape) for drawn in every_class(case)], axis=-1)
         planes = three_planes.planes(masks[..., 0], case.spacing_mm)
         views = three_planes.views(case.image, masks, planes)
         drawn = "".join(_plane(view, colours) for view in views)

@@ -28,3 +28,13 @@ def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
     if images.shape[-1] == channels:
         return np.ascontiguousarray(images)
     return np.ascontiguousarray(np.repeat(images, channels, axis=-1))
+
+
+def form_of(network: NetworkSettings) -> str:
+    """In which form losses see the classes: binary, exclusive or overlapping (keras_loss.CaseLoss).
+
+    A network without `classes` has one.
+    """
+    if network.get("classes", 1) == 1:
+        return "binary"
+    return "exclusive" if network["exclusive"] else "overlapping"
