@@ -1,6 +1,6 @@
 """The network of a recipe, and images with the number of channels that it takes."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,21 +10,24 @@ from tumorseg.core.registry import entry
 if TYPE_CHECKING:
     import keras
 
-BUILT_FROM = ("size_px", "base_width", "classes", "exclusive")  # of NetworkSettings
-
 
 def build_network(network: NetworkSettings, settings: RecipeSettings) -> "keras.Model":
     """The Keras model of a recipe.
 
-    network: its name, size and classes; settings: the recipe, which adds channels and options.
+    network: its name, size and outputs; settings: the recipe, which adds channels and options.
     """
     build = entry("networks", network["name"]).build
-    given = {name: value for name, value in network.items() if name in BUILT_FROM}
-    return build(**given, channels=settings["channels"], **settings["network"])
+    known = ("base_width", "levels", "classes", "exclusive")
+    options: dict[str, Any] = {name: value for name, value in network.items() if name in known}
+    if "patch" in network:
+        options["shape"] = network["patch"]
+    else:
+        options["size_px"] = network["size_px"]
+    return build(**options, channels=settings["channels"], **settings["network"])
 
 
 def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """The images, (n, size, size, channels); a single channel, (n, size, size, 1), is repeated."""
+    """The images, (n, spatial..., channels); a single channel, (n, spatial..., 1), is repeated."""
     if images.shape[-1] == channels:
         return np.ascontiguousarray(images)
     return np.ascontiguousarray(np.repeat(images, channels, axis=-1))
