@@ -84,20 +84,25 @@ class Entry:
 
 @dataclass(frozen=True)
 class Case:
-    """One slice and its annotation, as the comparison uses them.
+    """One slice or volume and its annotation, as the comparison uses them.
 
-    Exactly one of `parts` and `mask` is None.
+    A volume is (depth, height, width): the stack of its axial slices as they are displayed
+    (imaging/planes.py). Exactly one of `parts` and `mask` is None.
 
     Attributes:
-        image: (height, width) uint8 or uint16 of the first channel; the measured value is offset +
-            scale * pixel.
-        further: the other channels, of the same height and width.
-        parts: the tumour's outlines, where it was drawn as polygons.
-        mask: (height, width) uint8 0/1, where it was not.
-        spacing_mm: height and width of a pixel; NaN where unknown.
+        plane: of a slice; a volume's stack is axial.
+        image: (height, width) or (depth, height, width), uint8 or uint16, of the first channel; the
+            measured value is offset + scale * pixel.
+        further: the other channels, of the same shape.
+        parts: the tumour's outlines, where it was drawn as polygons; only of a slice.
+        mask: uint8 0/1 of the image's shape, where it was not.
+        spacing_mm: sides of a pixel or voxel in the order of the image's axes; NaN where unknown.
         origin: file and row, for messages.
         true_brain: the known brain mask, if there is one.
         tumour_type: names a subgroup of the results; empty where unknown.
+        labels: uint8 of the image's shape, the annotation's integers, where it has several; 0 is
+            background.
+        affine: (4, 4), a volume's voxel indices to RAS mm; of the file's own order of voxels.
     """
 
     case: str
@@ -106,13 +111,15 @@ class Case:
     image: np.ndarray
     parts: tuple[Part, ...] | None
     mask: np.ndarray | None
-    spacing_mm: tuple[float, float]
+    spacing_mm: tuple[float, ...]
     origin: str
     offset: float = 0.0
     scale: float = 1.0
     true_brain: np.ndarray | None = None
     tumour_type: str = ""
     further: tuple[Channel, ...] = ()
+    labels: np.ndarray | None = None
+    affine: np.ndarray | None = None
 
 
 def patients_needed(count: int) -> int:
