@@ -42,8 +42,8 @@ class Pulses(NamedTuple):
 
 
 PULSES = {
-    "t1": Pulses(600, 12),
-    "t1ce": Pulses(600, 12, agent=True),
+    "t1": Pulses(450, 10),
+    "t1ce": Pulses(450, 10, agent=True),
     "t2": Pulses(4500, 100, flow=0.2),
     "flair": Pulses(9000, 120, inversion_ms=1700, flow=0.2),
 }
