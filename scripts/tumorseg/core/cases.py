@@ -96,22 +96,25 @@ class Entry:
 class Case:
     """One slice or volume and its annotation, as the comparison uses them.
 
-    A volume is the stack of its display slices, (depth, height, width). Exactly one of `parts` and
-    `mask` is None. With several classes these are the primary one's.
+    A volume is the stack of its display slices, (depth, height, width), as imaging/planes.py cuts
+    them. Exactly one of `parts` and `mask` is None. With several classes these are the primary
+    one's.
 
     Attributes:
-        image: (height, width), or (depth, height, width), uint8 or uint16 of the first channel;
-            the measured value is offset + scale * pixel.
-        further: the other channels, of the same height and width.
+        plane: of the slice, or of the slices that a volume is a stack of.
+        image: (height, width) or (depth, height, width), uint8 or uint16, of the first channel; the
+            measured value is offset + scale * pixel.
+        further: the other channels, of the same shape.
+        parts: the tumour's outlines, where it was drawn as polygons; only of a slice.
+        mask: uint8 0/1 of the image's shape, where it was not.
         other_classes: what was drawn of the classes after the primary one.
-        affine: of a volume: (4, 4) from its indices (depth, height, width) to RAS+ millimetres.
-        parts: the tumour's outlines, where it was drawn as polygons.
-        mask: of the image's shape, uint8 0/1, where it was not.
-        spacing_mm: height and width of a pixel, before them the depth of a voxel; NaN where
-            unknown.
+        spacing_mm: sides of a pixel or voxel in the order of the image's axes; NaN where unknown.
         origin: file and row, for messages.
         true_brain: the known brain mask, if there is one.
         tumour_type: names a subgroup of the results; empty where unknown.
+        labels: uint8 of the image's shape, the annotation's integers, where it has several; 0 is
+            background.
+        affine: (4, 4), a volume's voxel indices to RAS mm; of the file's own order of voxels.
     """
 
     case: str
@@ -128,6 +131,7 @@ class Case:
     tumour_type: str = ""
     further: tuple[Channel, ...] = ()
     other_classes: tuple[Drawn, ...] = ()
+    labels: np.ndarray | None = None
     affine: np.ndarray | None = None
 
 
@@ -153,6 +157,7 @@ def flat(case: Case) -> Case:
         other_classes=tuple(
             Drawn(None, d.mask[n]) for d in case.other_classes if d.mask is not None
         ),
+        labels=None,
         affine=None,
     )
 

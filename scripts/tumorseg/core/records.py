@@ -45,6 +45,16 @@ class TrainingSettings(TypedDict):
     deep_supervision: NotRequired[bool]
 
 
+class VolumeSettings(TypedDict):
+    """The key `volumes` of a recipe (imaging.volume_input.VolumePreparation)."""
+
+    crop: Literal["none", "head", "nonzero"]
+    spacing_mm: NotRequired[list[float]]
+    order: Literal["linear", "cubic"]
+    counted: Literal["nonzero", "head", "all"]
+    intensities: list[Any]
+
+
 class RecipeSettings(TypedDict):
     """One of the config's recipes.
 
@@ -54,6 +64,7 @@ class RecipeSettings(TypedDict):
 
     preparation: Literal["paper", "robust"]
     inputs: NotRequired[list[str | int]]
+    volumes: NotRequired[VolumeSettings]
     channels: int
     network: dict[str, Any]
     training: TrainingSettings

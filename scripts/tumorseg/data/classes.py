@@ -1,6 +1,11 @@
 """What the labels of an annotation count as for each of the configured classes."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from tumorseg.core.cases import Case, Drawn
 
 
 def class_meanings(
@@ -19,3 +24,13 @@ def class_meanings(
         | dict(backgrounds)
         for labels in classes.values()
     ]
+
+
+def with_classes(case: Case, classes: Mapping[str, Iterable[str]]) -> Case:
+    """A case that a source makes, with a mask for each class; unchanged without classes."""
+    if not classes or case.labels is None:
+        return case
+    numbers = ([int(label) for label in labels] for labels in classes.values())
+    masks = [np.isin(case.labels, own).astype(np.uint8) for own in numbers]
+    others = tuple(Drawn(None, mask) for mask in masks[1:])
+    return replace(case, parts=None, mask=masks[0], other_classes=others)

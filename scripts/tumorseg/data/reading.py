@@ -12,7 +12,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.parallel import by_threads
 from tumorseg.core.problems import Problem
 from tumorseg.data import entry_checks, slicing
-from tumorseg.data.classes import class_meanings
+from tumorseg.data.classes import class_meanings, with_classes
 from tumorseg.data.listing import listed, module_and_options, problem_of, taken_out
 from tumorseg.data.settings import SliceSettings, SourceSettings
 from tumorseg.imaging import channels, scans, turned
@@ -59,7 +59,7 @@ def _made(cases: Iterable[Case], source: SourceSettings) -> Iterator[ReadEntry]:
     for case in cases:
         names.append(case.case)
         if not taken_out(source, [case.case])[0]:
-            yield ReadEntry(None, [case], [])
+            yield ReadEntry(None, [with_classes(case, source.get("classes", {}))], [])
     yield ReadEntry(None, [], taken_out(source, names)[1])
 
 

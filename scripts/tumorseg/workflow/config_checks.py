@@ -3,9 +3,11 @@
 from typing import Any
 
 from tumorseg.core.errors import UserError
+from tumorseg.phantom.contrast import PULSES
 from tumorseg.tuning import preset_check
 
-ONE_CHANNEL_SOURCES = ("phantom", "cheng_mat", "kits19")
+PHANTOM_LABELS = ("1", "2", "4")  # core without enhancement, oedema, enhancing
+ONE_CHANNEL_SOURCES = ("cheng_mat", "kits19")
 
 
 def check_channels(config: dict[str, Any]) -> None:
@@ -21,6 +23,8 @@ def check_channels(config: dict[str, Any]) -> None:
         raise UserError(
             f"config: source.channels: {source['kind']} has one channel; remove source.channels"
         )
+    for name in channels if source["kind"] == "phantom" else ():
+        check_known("source.channels", name, PULSES)
     if channels and "sequence" in source:
         raise UserError("config: source.sequence: source.channels names the channels; remove one")
     for name in config["use_recipes"]:
@@ -58,11 +62,38 @@ def check_classes(config: dict[str, Any]) -> None:
             f"config: classes: label {repeated} is in several classes; set overlapping: true, or "
             "let each label be of one class"
         )
+    if classes and config["source"]["kind"] == "phantom":
+        if config["source"].get("dimensions", 2) == 2:
+            raise UserError("config: classes: the phantom's slices have one class; remove it")
+        for label in labels:
+            check_known("classes", label, dict.fromkeys(PHANTOM_LABELS))
     for label, meaning in config["source"].get("labels", {}).items():
         if classes and (meaning != "background" or label in labels):
             raise UserError(
                 f"config: source.labels: {label} is {meaning}; with `classes` it may only name "
                 "labels of no class as background"
+            )
+
+
+def check_volumes(config: dict[str, Any]) -> None:
+    """Raises UserError where dimensions, patch and tuning do not fit one another."""
+    source, patch = config["source"], config["network"].get("patch")
+    volumes = source.get("dimensions", 2) == 3
+    if volumes and (patch is None or len(patch) != 3):
+        raise UserError(
+            "config: network.patch: volumes (source.dimensions: 3) are trained in patches; give "
+            "their depth, height and width in voxels, such as [32, 64, 64]"
+        )
+    if not volumes and patch is not None:
+        raise UserError(
+            "config: network.patch: slices are trained whole, at network.size_px; remove it, or "
+            "set source.dimensions: 3"
+        )
+    for name in config["use_recipes"] if volumes else ():
+        if "volumes" not in config["recipes"][name]:
+            raise UserError(
+                f"config: recipes.{name}.volumes: say how volumes are prepared, such as "
+                "{crop: nonzero, intensities: [zscore]}"
             )
 
 

@@ -48,6 +48,11 @@ class Experiment:
     scopes: list[str]
 
     @property
+    def volumes(self) -> bool:
+        """Whether cases are volumes."""
+        return self.config["source"].get("dimensions", 2) == 3
+
+    @property
     def classes(self) -> list[str]:
         """The names of the classes, the primary one first; empty where there is one, unnamed."""
         names, primary = list(self.config.get("classes", {})), self.config["primary_class"]
@@ -181,6 +186,7 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         )
     config_checks.check_channels(config)
     config_checks.check_classes(config)
+    config_checks.check_volumes(config)
     config_checks.check_tuning(config["tuning"], losses, schema)
     folds = list(range(1, config["folds"]["count"] + 1))
     first = config["seed"]
