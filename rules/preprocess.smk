@@ -1,6 +1,19 @@
 # Cases to packed arrays: skull stripping, masks, network size.
 
 
+PACKED_AS = (
+    {
+        "volumes": lookup(within=config, dpath="recipes/{recipe}/volumes"),
+        "patch": config["network"].get("patch"),
+    }
+    if VOLUMES
+    else {
+        "size_px": lookup(within=config, dpath="network/size_px"),
+        "preparation": lookup(within=config, dpath="recipes/{recipe}/preparation"),
+    }
+)
+
+
 rule skull_strip:
     input:
         # Read through the table's column true_brain.
@@ -88,8 +101,8 @@ rule pack:
         stripped_dir=f"{RESULTS}/stripped",
         masks_dir=f"{RESULTS}/masks",
     output:
-        images_file=f"{PACK}/images.npy",
-        targets_file=f"{PACK}/targets.npy",
+        images_file=directory(PACKED_IMAGES) if VOLUMES else PACKED_IMAGES,
+        targets_file=directory(PACKED_TARGETS) if VOLUMES else PACKED_TARGETS,
         placement_table=f"{PACK}/placement.tsv",
     log:
         f"{LOGS}/pack/{{recipe}}.log",
@@ -97,15 +110,14 @@ rule pack:
         f"{TIMES}/pack/{{recipe}}.tsv"
     conda:
         "../envs/imaging.yaml"
-    threads: 1
+    threads: 4 if VOLUMES else 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000 if VOLUMES else 2000,
     params:
-        code=code("pack.py"),
-        size_px=lookup(within=config, dpath="network/size_px"),
-        preparation=lookup(within=config, dpath="recipes/{recipe}/preparation"),
+        **PACKED_AS,
+        code=code("pack_volumes.py" if VOLUMES else "pack.py"),
         inputs=lookup(within={r: EXPERIMENT.inputs(r) for r in RECIPES}, dpath="{recipe}"),
         classes=max(1, len(CLASSES)),
         overlapping=lookup(within=config, dpath="overlapping"),
     script:
-        "../scripts/pack.py"
+        "../scripts/pack_volumes.py" if VOLUMES else "../scripts/pack.py"

@@ -13,8 +13,8 @@ from tumorseg.core.images import of_class, write_case
 from tumorseg.core.records import NetworkSettings, RecipeSettings
 from tumorseg.data.folds import positions
 from tumorseg.evaluation.probabilities import quantised
-from tumorseg.imaging.placement import Placement
-from tumorseg.training.model import build_network, with_channels
+from tumorseg.training.model import build_network
+from tumorseg.training.packed_cases import PackedCases
 
 
 def main(
@@ -30,6 +30,7 @@ def main(
     seed: int,
     threads: int,
     wanted_device: str,
+    cases_dir: str = "",
     batch_size: int = 8,
 ) -> None:
     """Writes <case>.png: 16 bit, probability = value / 65535, native height and width.
@@ -48,16 +49,18 @@ def main(
         seed: of the device; no prediction depends on it.
         threads: CPU threads.
         wanted_device: auto, cpu, gpu or tpu.
-        batch_size: images at once.
+        cases_dir: the images, whose geometry predictions of volumes get.
+        batch_size: images, or patches of volumes, at once.
     """
     folds = read_table(folds_table)
     places = read_table(placement_table)
     device.start(wanted=wanted_device, threads=threads, seed=seed)
-    from tumorseg.training.inference import predict  # Keras must start after the device
+    from tumorseg.training.inference import of_classes, predict_whole  # Keras starts after it
 
+    classes = network.get("classes", 1)
     model = build_network(network, settings)
     model.compile(optimizer=None, jit_compile=False)  # XLA would compile longer than it saves
-    images = np.load(images_file, mmap_mode="r")
+    cases = PackedCases(images_file, places, settings["channels"], cases_dir)
     for weight, settings_file, prediction in zip(weights, settings_files, predictions, strict=True):
         started = time.perf_counter()
         folder = Path(prediction)
@@ -69,20 +72,15 @@ def main(
         model.load_weights(weight)
         mirrored = settings["training"]["mirrored"]
         for role, into in (("test", folder), ("validation", folder / "validation")):
+            for n in range(1, classes + 1):
+                of_class(into, n).mkdir(parents=True, exist_ok=True)
             rows = positions(folds, facts["fold"], role, places["case"])
-            for n in range(1, network.get("classes", 1) + 1):
-                of_class(into, n).mkdir(exist_ok=True)
-            for start in range(0, len(rows), batch_size):
-                chosen = rows[start : start + batch_size]
-                inputs = with_channels(images[chosen], settings["channels"])
-                outputs = predict(model, inputs, batch_size, mirrored)
-                classes = outputs[..., 1:] if network.get("exclusive") else outputs
-                for row, maps in zip(chosen, classes, strict=True):
-                    line = places.iloc[row].to_dict()
-                    case = line.pop("case")
+            for images, chosen in cases.batches(rows, batch_size):
+                outputs = of_classes(predict_whole(model, images, batch_size, mirrored), classes)
+                for case, maps in zip(chosen, outputs, strict=True):
                     for n, probability in enumerate(np.moveaxis(maps, -1, 0), 1):
-                        native = Placement(**line).back(probability)
-                        write_case(of_class(into, n), case, quantised(native))
+                        native = quantised(case.placement.back(probability))
+                        write_case(of_class(into, n), case.name, native, case.affine)
         print(f"{folder}: predicted in {time.perf_counter() - started:.1f} s", flush=True)
 
 

@@ -3,7 +3,6 @@
 8 or 16 bit; no value is changed. Reads JPEG and TIFF too.
 """
 
-import gzip
 from pathlib import Path
 
 import cv2
@@ -46,8 +45,10 @@ def write_case(
     if image.ndim == 2:
         write_png(path, image)
         return path
+    from tumorseg.core import volumes  # loads nibabel, which only volumes need
+
     path = Path(folder) / f"{case}{VOLUME}"
-    write_volume(path, image, affine)
+    volumes.write_volume(path, image, affine)
     return path
 
 
@@ -59,22 +60,13 @@ def write_case_mask(
     return write_case(folder, case, (mask > 0).astype(np.uint8) * shown, affine)
 
 
-def write_volume(path: str | Path, image: np.ndarray, affine: np.ndarray | None) -> None:
-    """Writes a volume as compressed NIfTI, atomically; equal volumes give equal bytes."""
-    import nibabel  # only where there are volumes
-
-    stored = nibabel.Nifti1Image(np.ascontiguousarray(image), affine)
-    stored.header.set_xyzt_units("mm")
-    write_bytes(path, gzip.compress(stored.to_bytes(), compresslevel=1, mtime=0))
-
-
 def affine_of(path: str | Path) -> np.ndarray | None:
     """The affine of a stored volume; None for a slice."""
     if not str(path).endswith(VOLUME):
         return None
-    import nibabel
+    from tumorseg.core import volumes
 
-    return nibabel.load(path).affine
+    return volumes.read_affine(path)
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -85,7 +77,9 @@ def read_image(path: str | Path) -> np.ndarray:
     """
     path = Path(path)
     if path.name.endswith(VOLUME):
-        return _read_volume(path)
+        from tumorseg.core import volumes
+
+        return volumes.read_volume(path)[0]
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UserError(f"{path}: unknown image type, expected one of {' '.join(SUFFIXES)}")
@@ -113,17 +107,6 @@ def read_image(path: str | Path) -> np.ndarray:
             f"{path}: pixels are {image.dtype}, expected 8- or 16-bit unsigned integers"
         )
     return image
-
-
-def _read_volume(path: Path) -> np.ndarray:
-    import nibabel
-
-    try:
-        return np.ascontiguousarray(nibabel.load(path).dataobj)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such image file") from None
-    except Exception:  # a damaged file can make nibabel raise anything
-        raise UserError(f"{path}: volume is damaged; delete it and run its step again") from None
 
 
 def _grey(image: np.ndarray, path: Path) -> np.ndarray:

@@ -25,7 +25,7 @@ class CaseRow(TypedDict):
     """A row of cases.tsv; paths are relative to its folder, NaN where a value is unknown.
 
     image, intensity_offset and intensity_scale are those of the first channel. The others are
-    stored below cases/channel-2/ and so on.
+    stored below cases/channel-2/ and so on, with intensity_offset_2, intensity_scale_2, ...
     """
 
     case: str
@@ -48,10 +48,15 @@ class CaseRow(TypedDict):
 def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
     """Writes images, annotation and known brain of a case below `folder`."""
     image = write_case(folder / "cases", name, case.image, case.affine)
+    further: dict[str, float] = {}
     for position, channel in enumerate(case.further, 2):
         place = of_channel(folder / "cases", position)
         place.mkdir(exist_ok=True)
         write_case(place, name, channel.image, case.affine)
+        further |= {
+            f"intensity_offset_{position}": channel.offset,
+            f"intensity_scale_{position}": channel.scale,
+        }
     annotation, *_ = (
         store_annotation(of_class(folder / "annotations", position), name, drawn, case)
         for position, drawn in enumerate(every_class(case), 1)
@@ -78,7 +83,7 @@ def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
     }
     if case.image.ndim == 3:
         row |= {"depth_px": case.image.shape[0], "pixel_depth_mm": case.spacing_mm[0]}
-    return row
+    return row | further  # type: ignore[return-value]  # the further channels' columns
 
 
 def summary(table: pd.DataFrame, left_out: int) -> str:

@@ -33,8 +33,13 @@ def matrix_speed() -> float:
 
 
 def image_cost(network: NetworkSettings) -> float:
-    """Arithmetic of one image, as a multiple of that of base width 16 at 128 x 128."""
-    return (network["size_px"] / 128) ** 2 * (network["base_width"] / 16) ** 2
+    """Arithmetic of one image or patch, as a multiple of that of base width 16 at 128 x 128.
+
+    A 3x3x3 convolution multiplies three times as often for each voxel as a 3x3 one for each pixel.
+    """
+    patch = network.get("patch")
+    voxels = 3 * math.prod(patch) if patch else network["size_px"] ** 2
+    return voxels / 128**2 * (network["base_width"] / 16) ** 2
 
 
 def expected_seconds(
@@ -74,9 +79,10 @@ def disk_mb(
     """
     at_once = min(trainings, max(1, (os.cpu_count() or 1) // threads))
     weights = 4 * PARAMETERS_16 * (network["base_width"] / 16) ** 2
-    pixels = (cases["height_px"] * cases["width_px"]).set_axis(cases["case"])
+    depth = cases["depth_px"] if "depth_px" in cases else 1
+    pixels = (cases["height_px"] * cases["width_px"] * depth).set_axis(cases["case"])
     predicted = folds.loc[folds["role"] != "train", "case"].map(pixels).sum()
-    packed = 5 * len(cases) * network["size_px"] ** 2
+    packed = 5 * (pixels.sum() if "patch" in network else len(cases) * network["size_px"] ** 2)
     of_trainings = (trainings + at_once * STATE_COPIES) * weights
     predictions = 2 * predicted * trainings / folds["fold"].nunique()
     return math.ceil((packed + of_trainings + predictions) / 1e6)
@@ -94,10 +100,12 @@ def disk_line(needed_mb: float, folder: str) -> str:
     return f"WARNING {room}: the disk may become full; free some, or use fewer losses or seeds"
 
 
-def advised_epochs(cases: float, batch_size: int) -> int:
+def advised_epochs(cases: float, batch_size: int, steps: int = 0) -> int:
     """The fewest epochs with which a training on so many cases is expected to converge.
+
+    steps: of an epoch, where they do not follow from the cases.
 
     >>> advised_epochs(cases=215, batch_size=4)
     56
     """
-    return math.ceil(CONVERGED_STEPS / max(1, math.ceil(cases / batch_size)))
+    return math.ceil(CONVERGED_STEPS / (steps or max(1, math.ceil(cases / batch_size))))

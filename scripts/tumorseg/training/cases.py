@@ -7,10 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tumorseg.core.errors import UserError
-from tumorseg.core.files import read_table
-from tumorseg.data import folds
 from tumorseg.training.augmentation import augment
-from tumorseg.training.job import TrainingJob
 from tumorseg.training.model import with_channels
 from tumorseg.training.plan import Plan
 
@@ -77,17 +74,3 @@ class Cases:
             content.update(self.images[row].tobytes())
             content.update(self.masks[row].tobytes())
         return content.hexdigest()
-
-
-def cases_of_fold(job: TrainingJob) -> tuple[Cases, Cases]:
-    """The training and the validation cases of the job's fold; its test cases are not read."""
-    table, order = read_table(job.folds_table), read_table(job.placement_table)["case"]
-    folds.check(table)
-    images = np.load(job.images_file, mmap_mode="r")
-    masks = np.load(job.targets_file, mmap_mode="r")
-    channels = job.settings["channels"]
-    training, validation = (
-        Cases(images, masks, np.asarray(folds.positions(table, job.fold, role, order)), channels)
-        for role in ("train", "validation")
-    )
-    return training, validation

@@ -16,7 +16,7 @@ import numpy as np
 from tumorseg.core.device import Device
 from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.training.cases import Cases
-from tumorseg.training.inference import predict
+from tumorseg.training.inference import predict_whole
 from tumorseg.training.optimizer import compile_model
 from tumorseg.training.patches import Patches
 from tumorseg.training.plan import Plan, kept_epoch, plateau_rate
@@ -51,7 +51,7 @@ def validate(
     """
     counts, values = [], []
     for images, masks in cases.batches(plan.batch_size):
-        probability = predict(model, images, plan.batch_size, plan.mirrored)
+        probability = predict_whole(model, images, plan.batch_size, plan.mirrored)
         if not np.isfinite(probability).all():
             return {}
         truth, predicted = masks > 0, predicted_classes(probability, masks.shape[-1])

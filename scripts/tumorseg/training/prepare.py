@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorseg.core import device
-from tumorseg.training.cases import cases_of_fold
+from tumorseg.training.fold_cases import cases_of_fold
 from tumorseg.training.identity import content_digest
 from tumorseg.training.job import TrainingJob
-from tumorseg.training.model import build_network
+from tumorseg.training.model import build_network, form_of
 from tumorseg.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def prepare(job: TrainingJob) -> "Training":
         model = build_network(job.network, job.settings)
         trained = deeply_supervised(model, job.network["name"]) if plan.deep_supervision else None
     training, validation = cases_of_fold(job)
-    loss = CaseLoss.fitted(job.loss["function"], job.loss["constants"], training.each_mask())
+    name, constants = job.loss["function"], job.loss["constants"]
+    loss = CaseLoss.fitted(name, constants, training.each_mask(), form_of(job.network))
     cases = training.digest(), validation.digest()
     digest = content_digest(job.result_settings(), machine.description(), cases)
     state = Path(job.state_dir) / f"{digest}.npz"
