@@ -126,6 +126,11 @@ def test_user_machine_and_key_stay_secret_in_kept_names(tmp_path, monkeypatch, w
     assert identifiers.Seeker(found).in_text(f"cases/{word}_1.png") == {word}
 
 
+def test_the_superusers_home_is_no_name_because_every_pdf_contains_its_letters(monkeypatch):
+    monkeypatch.setattr(Path, "home", lambda: Path("/root"))
+    assert "/root" not in source_names.of_machine().sought
+
+
 def test_the_home_folder_and_the_key_are_sought_where_names_are_kept(study, monkeypatch):
     """A user's name of two letters is no word to search for, but the path of his home is."""
     monkeypatch.setattr(Path, "home", lambda: Path("/home/jo"))

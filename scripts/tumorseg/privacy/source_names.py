@@ -59,8 +59,10 @@ def gather(
 
 def of_machine() -> Identifiers:
     """The user and the machine. They come first, because an identifier has its first kind."""
-    found = Identifiers()
-    found.add(identifiers.USER, [getpass.getuser(), Path.home().name, str(Path.home())])
+    found, home = Identifiers(), Path.home()
+    found.add(identifiers.USER, [getpass.getuser(), home.name])
+    if len(home.parts) > 2:  # /root is nobody's, and every PDF contains it
+        found.add(identifiers.USER, [str(home)])
     found.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
     return found
 
