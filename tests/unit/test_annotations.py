@@ -251,6 +251,7 @@ def test_labelme_errors_are_one_line(tmp_path, content, complaint):
         ({"a": 1}, "key_missing"),
         ([[1, 2], [3]], "cannot be read as border"),
         ([1, 2, 3], "expected pairs"),
+        ('{"image.png": [1, 1, 9, 1, 9, 9], "image.png": []}', "key 'image.png' twice"),
         # Four points of x, y, z are six pairs, and two borders one list, if nobody looks.
         ([[5, 3, 0], [11, 3, 0], [11, 9, 0], [5, 9, 0]], "lists of 3 numbers.*border_odd"),
         ([[[5, 3], [9, 3], [9, 9]], [[1, 1], [2, 1], [2, 2]]], "lists of 3 x 2.*border_odd"),

@@ -164,7 +164,7 @@ def test_a_tumour_lies_in_air_only_where_there_is_air():
     cut_out = np.clip(np.where(radius < 38, 150, 80) + noise, 0, 255).astype(np.uint8)
     depth = skull_strip.head_depth(cut_out, slice_record.HEAD_GRID_PX)[1]
     assert (depth[2:12, 2:12] == 0).all()  # outside what looks like a head
-    assert slice_record.head_shares(cut_out, mask)[0] == 0
+    assert slice_record.head_shares(cut_out, mask)[0] < 0.05
     stripped = np.where(radius < 38, cut_out, 0).astype(np.uint8)
     assert slice_record.head_shares(stripped, mask)[0] == 1
 

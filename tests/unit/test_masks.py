@@ -244,6 +244,19 @@ def test_two_opacities_of_one_colour_are_refused(tmp_path):
         read(stored(tmp_path, np.dstack([painted(alpha > 0, RED), alpha])))
 
 
+def test_a_label_painted_faintly_is_not_lost_beside_another(tmp_path):
+    """It was taken for a soft edge, whatever its size, and `labels` never asked for it."""
+    pixels = np.dstack([painted(REGION, RED), REGION * 255])
+    pixels[80:90, 10:30] = (*GREEN, 90)
+    labels = {"#ff0000": "tumour"}
+    with pytest.raises(UserError, match=r"a mask of 2 strengths.*label_unknown"):
+        read(stored(tmp_path, pixels), labels)
+    pixels[80:90, 10:30] = (*GREEN, 255)
+    pixels[..., 3] = cv2.GaussianBlur(pixels[..., 3], (0, 0), 0.8)
+    with pytest.raises(UserError, match=r"label '#00a000'.*label_unknown"):
+        read(stored(tmp_path, pixels), labels)
+
+
 def test_colours_on_a_transparent_background_are_labels_black_too(tmp_path):
     pixels = np.dstack([painted(REGION, RED), REGION * 255])
     pixels[80:90, 10:30] = (*BLACK, 255)

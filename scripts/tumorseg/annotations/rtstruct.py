@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tumorseg.core.problems import DataError, Problem, error, quoted
+from tumorseg.core.problems import DataError, Problem, error, quoted, warning
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.dicom_patient import (
     MAX_OFFSET_VOXELS,
@@ -22,6 +22,7 @@ from tumorseg.outlines.repair import repair_outline
 from tumorseg.outlines.strays import StrayError, check_points, no_area, without_strays
 
 EXPECTED = "DICOM RTSTRUCT with closed planar contours"
+FEWEST_APART = 3  # contours: fewer may be as many tumours
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 
 
@@ -111,7 +112,22 @@ def _add(mask: np.ndarray, contours: Any, scan: Scan, name: str) -> list[Problem
         parts, warnings = repair_outline(rings, height, width, place)
         stack[number] |= fill_parts(parts, height, width)
         notes += warnings
-    return notes
+    return [*notes, *_gaps(sorted(slices), name)]
+
+
+def _gaps(numbers: list[int], name: str) -> list[Problem]:
+    """A warning where contours lie on every second slice, say: nobody drew those between them."""
+    if len(numbers) < FEWEST_APART or np.diff(numbers).min() < 2:
+        return []
+    return [
+        warning(
+            "contour_gaps",
+            f"structure {name} has contours on {len(numbers)} of the slices {numbers[0]} to "
+            f"{numbers[-1]}, no two of them neighbours",
+            "contours on every slice of the tumour",
+            "the slices between them count as background; fill them in the program that drew them",
+        )
+    ]
 
 
 def _wrong_type(kind: str) -> DataError:

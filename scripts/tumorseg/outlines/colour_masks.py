@@ -49,8 +49,10 @@ def read_colours(rgba: np.ndarray) -> ColourMask:
         strength = rgba[..., :3].max(axis=-1)
         if tumour_level(strength) is not None:
             return _one_colour(strength, brightest, by_alpha)
+    cut_at = None
     if by_alpha:
-        painted = alpha >= int(alpha.max()) / 2
+        level, cut_at = _cut(alpha, "a mask")
+        painted = alpha >= level
         colours = np.unique(packed[painted])
     if len(colours) > MAX_COLOURS:
         raise error(
@@ -60,25 +62,33 @@ def read_colours(rgba: np.ndarray) -> ColourMask:
             "save the mask as PNG without smoothing, and check that it is not the image itself",
         )
     numbers = np.where(painted, np.searchsorted(colours, packed) + 1, 0)
-    return ColourMask(numbers, [_name(int(colour)) for colour in colours], by_alpha)
+    return ColourMask(numbers, [_name(int(colour)) for colour in colours], by_alpha, cut_at)
 
 
 def _one_colour(strength: np.ndarray, colour: int, by_alpha: bool) -> ColourMask:
     """A mask of one colour, of which each pixel has the strength 0..255."""
+    level, cut_at = _cut(strength, f"colour '{_name(colour)}'")
+    return ColourMask((strength >= level).astype(np.int32), [_name(colour)], by_alpha, cut_at)
+
+
+def _cut(strength: np.ndarray, what: str) -> tuple[float, float | None]:
+    """The strength from which a pixel is painted, and its share of the full one, if any are less.
+
+    Raises DataError where strengths differ elsewhere than at the edges: a faint region is a label.
+    """
     largest = int(strength.max())
     if np.isin(strength, (0, largest)).all():
-        return ColourMask((strength > 0).astype(np.int32), [_name(colour)], by_alpha)
+        return largest, None
     # A faint brush has a low opacity: only the proportion to the largest counts.
     level = tumour_level(strength.astype(np.float64) * (255 / largest))
     if level is None:
         raise error(
             "label_unknown",
-            f"colour '{_name(colour)}' of {np.unique(strength).size - 1} strengths",
+            f"{what} of {np.unique(strength[strength > 0]).size} strengths",
             "one strength, and others only at the edges",
             "paint each label in a colour of its own, without transparency",
         )
-    inside = strength >= level / 255 * largest / 2
-    return ColourMask(inside.astype(np.int32), [_name(colour)], by_alpha, 0.5)
+    return level / 255 * largest / 2, 0.5
 
 
 def _common_hue(colours: np.ndarray) -> int | None:
