@@ -1,4 +1,4 @@
-# Cases to packed arrays: skull stripping, masks, network size.
+# Cases to stripped images and masks.
 
 
 PACKED_AS = (

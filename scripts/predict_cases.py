@@ -12,7 +12,7 @@ from tumorseg.core.files import read_table, write_text
 from tumorseg.core.images import of_class, write_case
 from tumorseg.core.records import NetworkSettings, RecipeSettings
 from tumorseg.data.folds import positions
-from tumorseg.evaluation.probabilities import quantised
+from tumorseg.evaluation.probabilities import STORED_ONE, quantised
 from tumorseg.training.model import build_network
 from tumorseg.training.packed_cases import PackedCases
 
@@ -80,7 +80,9 @@ def main(
                 for case, maps in zip(chosen, outputs, strict=True):
                     for n, probability in enumerate(np.moveaxis(maps, -1, 0), 1):
                         native = quantised(case.placement.back(probability))
-                        write_case(of_class(into, n), case.name, native, case.affine)
+                        write_case(
+                            of_class(into, n), case.name, native, case.affine, 1 / STORED_ONE
+                        )
         print(f"{folder}: predicted in {time.perf_counter() - started:.1f} s", flush=True)
 
 

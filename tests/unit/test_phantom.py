@@ -1,7 +1,6 @@
 """Made heads are reproducible; each slice has a tumour and an annotation that fits it."""
 
 import hashlib
-from itertools import islice
 
 import cv2
 import numpy as np

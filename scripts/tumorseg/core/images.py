@@ -35,11 +35,16 @@ def case_file(folder: str | Path, case: str) -> Path:
 
 
 def write_case(
-    folder: str | Path, case: str, image: np.ndarray, affine: np.ndarray | None = None
+    folder: str | Path,
+    case: str,
+    image: np.ndarray,
+    affine: np.ndarray | None = None,
+    step: float = 1.0,
 ) -> Path:
     """Writes the image of a case, uint8 or uint16, and returns its file.
 
-    image: (height, width), or (depth, height, width) with its affine to RAS+ millimetres.
+    image: (height, width), or (depth, height, width) with its affine to RAS+ millimetres, which
+    other programs show as value * step.
     """
     path = Path(folder) / f"{case}.png"
     if image.ndim == 2:
@@ -48,7 +53,7 @@ def write_case(
     from tumorseg.core import volumes  # loads nibabel, which only volumes need
 
     path = Path(folder) / f"{case}{VOLUME}"
-    volumes.write_volume(path, image, affine)
+    volumes.write_volume(path, image, affine, step)
     return path
 
 
