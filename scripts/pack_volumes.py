@@ -39,10 +39,8 @@ def main(
     maps to its packed volume and back, and how large its voxels then are.
 
     Args:
-        cases_table: cases.tsv.
-        stripped_dir, masks_dir: folders of the stripped images and of the masks.
-        images_file, targets_file: folders, written.
-        placement_table: written.
+        cases_table, stripped_dir, masks_dir: cases.tsv; the stripped images and the masks.
+        images_file, targets_file, placement_table: folders and table, written.
         volumes: the recipe's preparation.
         patch: the least shape of a packed volume.
         inputs: positions of the channels to pack, from 1; the first channel places the case.

@@ -107,8 +107,7 @@ def test_a_volume_that_cannot_be_used_is_one_line(tmp_path):
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
-    path = tmp_path / "a.nii.gz"
-    volume_probabilities.write(path, probabilities(1), AFFINE)
+    path = written(tmp_path, made(), "a")
     before = path.read_bytes()
 
     def fails(image, file):
@@ -117,6 +116,6 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
 
     monkeypatch.setattr(nib, "save", fails)
     with pytest.raises(RuntimeError, match="stopped"):
-        volume_probabilities.write(path, probabilities(2), AFFINE)
+        written(tmp_path, made(1), "a")
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["a.nii.gz"]

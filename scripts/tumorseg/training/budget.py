@@ -79,7 +79,7 @@ def disk_mb(
     """
     at_once = min(trainings, max(1, (os.cpu_count() or 1) // threads))
     weights = 4 * PARAMETERS_16 * (network["base_width"] / 16) ** 2
-    depth = cases["depth_px"] if "depth_px" in cases else 1
+    depth = cases.get("depth_px", 1)
     pixels = (cases["height_px"] * cases["width_px"] * depth).set_axis(cases["case"])
     predicted = folds.loc[folds["role"] != "train", "case"].map(pixels).sum()
     packed = 5 * (pixels.sum() if "patch" in network else len(cases) * network["size_px"] ** 2)
