@@ -84,7 +84,6 @@ def _channel(row: dict[str, Any], n: int, image: np.ndarray | None, folder: str)
 
 
 def _spacing(spacing_mm: tuple[float, ...], place: Any) -> list[float]:
-    """The sides of a packed voxel; NaN where those of the case are unknown."""
     crop = place.crop_depth, place.crop_height, place.crop_width
     inner = place.inner_depth, place.inner_height, place.inner_width
     return [side * a / b for side, a, b in zip(spacing_mm, crop, inner, strict=True)]
