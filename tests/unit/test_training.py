@@ -27,6 +27,7 @@ from tumorseg.training import loop
 from tumorseg.training.cases import Cases
 from tumorseg.training.inference import predict
 from tumorseg.training.loop import Training
+from tumorseg.training.optimizer import Rate
 from tumorseg.training.plan import Plan
 from tumorseg.training.state import HISTORY, Outcome
 
@@ -229,7 +230,7 @@ def test_learning_rate_rises_over_the_warm_up_and_stays():
 
 
 def test_a_cosine_falls_from_the_rate_to_zero_at_its_last_step():
-    rate = loop.Rate(1.0, 2, 10)
+    rate = Rate(1.0, 2, 10)
     rates = [float(rate(step)) for step in range(11)]
     expected = [min(1, (s + 1) / 2) * (1 + np.cos(np.pi * s / 10)) / 2 for s in range(11)]
     np.testing.assert_allclose(rates, expected, atol=1e-6)
