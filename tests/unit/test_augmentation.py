@@ -96,7 +96,7 @@ def classes_of(kind: str, size: tuple[int, int] = (48, 36)) -> np.ndarray:
     rows, columns = np.mgrid[: size[0], : size[1]] - np.reshape([23.5, 17.5], (2, 1, 1))
     radius, angle = np.hypot(rows, columns), np.arctan2(rows, columns)
     if kind == "disjoint":
-        parts = [(radius < 16) & (angle // 2.1 == n) for n in (-1, 0, 1)]
+        parts = [(radius < 16) & ((angle + np.pi) // 2.1 == n) for n in range(3)]
     else:
         parts = [radius < limit for limit in (16, 11, 5)]
     return np.stack(parts, axis=-1).astype(np.uint8)
@@ -113,7 +113,7 @@ def test_classes_that_do_not_overlap_never_do_and_no_gap_opens_between_them(seed
     disc = masks.sum(axis=-1, keepdims=True)
     _, whole = augment(image, disc.astype(np.uint8), strength, np.random.default_rng(seed))
     assert not (moved.any(axis=-1) & ~whole[..., 0].astype(bool)).any()
-    assert (whole[..., 0] & ~moved.any(axis=-1)).sum() <= 3  # only where the border meets two
+    assert (whole[..., 0] & ~moved.any(axis=-1)).sum() <= 6  # only where the border meets two
 
 
 @settings(max_examples=40, deadline=None)

@@ -46,10 +46,10 @@ def poolings(shape: Sequence[int], levels: int = 4) -> list[tuple[int, ...]]:
         for whole, size, halved in zip(shape, sizes, due, strict=True):
             if halved and size % 2 and size > LARGEST_ODD:
                 step = 2**levels
-                better = whole // step * step
+                better = max(step, whole // step * step)
                 raise ValueError(
                     f"shape {tuple(shape)}: a side of {whole} cannot be halved {levels} times "
-                    f"({size} is odd); use {better or step} or {better + step}"
+                    f"({size} is odd); use {better} or {better + step}"
                 )
         factors = tuple(1 + (h and not s % 2) for s, h in zip(sizes, due, strict=True))
         if max(factors) == 1:

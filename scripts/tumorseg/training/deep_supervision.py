@@ -45,7 +45,7 @@ def _shrunk(targets: Any, shape: tuple[int, ...]) -> Any:
 def deeply_supervised(model: keras.Model, network: str) -> keras.Model:
     """The model to train: `model` and the further outputs that the network of this name has.
 
-    Its variables are those of the model, and after them those of the further outputs.
+    It shares the model's variables. A model of two levels has no further outputs and is returned.
     """
     further = entry("networks", network).deep_outputs(model)
-    return DeeplySupervised(model.inputs, [*model.outputs, *further])
+    return DeeplySupervised(model.inputs, [*model.outputs, *further]) if further else model
