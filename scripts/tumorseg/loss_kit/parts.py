@@ -160,8 +160,16 @@ def case_mean(values: KerasTensor) -> KerasTensor:
 
 
 def case_sum(values: KerasTensor) -> KerasTensor:
-    """(batch, ..., channels) to (batch, channels): the sum over a case's pixels."""
-    return ops.sum(values, axis=list(range(1, len(values.shape) - 1)))
+    """(batch, ..., channels) to (batch, channels): the sum over a case's pixels.
+
+    Of several channels axis by axis: in one go TensorFlow adds a million pixels one after another,
+    which costs float32 two of its seven digits.
+    """
+    if values.shape[-1] == 1:
+        return ops.sum(values, axis=list(range(1, len(values.shape) - 1)))
+    while len(values.shape) > 2:
+        values = ops.sum(values, axis=-2)
+    return values
 
 
 def tversky_gap(y: KerasTensor, p: KerasTensor, miss: float, false: float) -> KerasTensor:
