@@ -17,9 +17,9 @@ SPREAD = 0.03  # deviation of a patient's density, T1 and T2 from the table's
 
 
 class Relaxation(NamedTuple):
-    """A tissue: density of protons (water 1), T1 and T2 in ms, and what contrast agent adds to 1/T1.
+    """A tissue: density of protons (water 1), T1 and T2 in ms.
 
-    uptake is in 1/s.
+    uptake: what a dose of contrast agent adds to 1/T1, in 1/s.
     """
 
     density: float
@@ -42,8 +42,8 @@ class Pulses(NamedTuple):
 
 
 PULSES = {
-    "t1": Pulses(600, 12),
-    "t1ce": Pulses(600, 12, agent=True),
+    "t1": Pulses(450, 10),
+    "t1ce": Pulses(450, 10, agent=True),
     "t2": Pulses(4500, 100, flow=0.2),
     "flair": Pulses(9000, 120, inversion_ms=1700, flow=0.2),
 }

@@ -94,9 +94,7 @@ class Picture:
         """The images, one a sequence."""
         return [image for _, image in self.drawn]
 
-    def paint(
-        self, value: Callable[[Brightness], np.ndarray | float], share: np.ndarray
-    ) -> None:
+    def paint(self, value: Callable[[Brightness], np.ndarray | float], share: np.ndarray) -> None:
         """Mixes what `value` gives for each sequence into its image, by `share` (0 to 1)."""
         for brightness, image in self.drawn:
             image += (value(brightness) - image) * share
@@ -150,8 +148,9 @@ def draw_head(
 
     middle = np.abs(skull / np.maximum(skull + hull - layers.csf_mm, 1) - 0.5)
     picture.paint(
-        lambda tissue: tissue.bone
-        + 0.36 * tissue.fat * soft(0.22 - middle, 0.2) * soft(coarse + 1, 2),
+        lambda tissue: (
+            tissue.bone + 0.36 * tissue.fat * soft(0.22 - middle, 0.2) * soft(coarse + 1, 2)
+        ),
         soft(skull),
     )
     dura = soft(layers.csf_mm + 0.9 - hull, 0.8)
@@ -209,9 +208,7 @@ def _draw_vessels(
     )
 
     falx = soft(0.7 - np.abs(x)) * soft(-hull) * soft(np.maximum(z - 35, -y - 70), 15)
-    picture.paint(
-        lambda tissue: 0.62 * (tissue.vessel * uneven), 0.8 * falx * soft(38 + hull, 10)
-    )
+    picture.paint(lambda tissue: 0.62 * (tissue.vessel * uneven), 0.8 * falx * soft(38 + hull, 10))
 
     first, second = noise(points, 44, 6), noise(points, 44, 7)
     tube = 0.09 - np.hypot(first, second)  # both fields are 0 along curves in space

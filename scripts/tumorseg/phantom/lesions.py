@@ -77,14 +77,19 @@ def mix_in(
         voxel_mm: side of a voxel.
     """
     radius = lesion.radii.mean()
-    level = np.minimum(lesion.level(points, noise) * radius, -hull - 1)  # depth in mm
+    # Depths in mm. Neither tumour nor oedema leaves the brain or crosses to its other half.
+    free = np.minimum(-hull - 1, np.sign(lesion.centre[0]) * points[..., 0] + 1)
+    level = np.minimum(lesion.level(points, noise) * radius, free)
     fine, coarse = noise(points, 9, 12), noise(points, 14, 13)
     edge = float(np.hypot(lesion.edge_mm, voxel_mm))
     # Oedema spreads in white matter, little into grey, and not into fluid.
     white, grey = (np.clip(maps[INDEX[name]], 0, 1) for name in ("white", "grey"))
     white = ndimage.gaussian_filter(white, 3.0 / voxel_mm)
     reach = lesion.oedema_mm * (0.25 + white) * (1 + 0.35 * coarse)
-    _mix(maps, "oedema", soft(level + reach, edge) * np.minimum(white + grey, 1))
+    swollen = soft(np.minimum(level + reach, free), edge) * np.minimum(white + grey, 1)
+    pieces, _ = ndimage.label((swollen > 0.5) | (level > 0))
+    apart = ~np.isin(pieces, pieces[level > 0])
+    _mix(maps, "oedema", np.where(apart & (swollen > 0.5), 0, swollen))
     if lesion.kind == "diffuse":
         _mix(maps, "core", soft(level, edge))
         return

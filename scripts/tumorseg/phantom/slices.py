@@ -103,9 +103,7 @@ def _patient(seed: int, number: int, sequences: Sequence[str]) -> Patient:
     turn = random_turn(rng, 0.95, 1.04)
     tumour = grow(rng, KINDS[number % 3])
     enhanced = replace(enhanced, gland=enhanced.vessel, tumour=white * (1 + tumour.contrast))
-    others = {
-        name: _brightness(name, np.random.default_rng([seed, number, 1])) for name in WHITE
-    }
+    others = {name: _brightness(name, np.random.default_rng([seed, number, 1])) for name in WHITE}
     drawn = others | {"t1ce": enhanced}
     return Patient(
         name=f"p{number:02d}",

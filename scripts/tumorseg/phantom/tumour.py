@@ -13,9 +13,14 @@ from tumorseg.phantom.shape import magnified
 # Contrast of enhancing tumour to white matter, range over patients; 0.0 is invisible.
 TUMOUR_CONTRAST = (0.15, 0.75)
 OEDEMA = 0.22  # the unannotated rim around a tumour is darker than brain by at most this share
-ROUGHNESS = {"ring": 0.15, "solid": 0.14, "dural": 0.08, "diffuse": 0.3}  # of borders, in radii
+ROUGHNESS = {"ring": 0.15, "solid": 0.14, "dural": 0.08, "diffuse": 0.24}  # of borders, in radii
 # Range of radii in mm for each kind of tumour.
-RADII = {"ring": (13.0, 30.0), "solid": (12.0, 25.0), "dural": (18.0, 33.0), "diffuse": (15.0, 26.0)}
+RADII = {
+    "ring": (13.0, 30.0),
+    "solid": (12.0, 25.0),
+    "dural": (18.0, 33.0),
+    "diffuse": (15.0, 26.0),
+}
 MASS_EFFECT = 0.3  # near its middle a tumour displaces brain by this share of the distance
 TEXTURE = {"ring": 0.10, "solid": 0.10, "dural": 0.035}  # unevenness of the enhancing part
 VERTEX_PX = 10  # distance between two vertices of an outline

@@ -24,11 +24,11 @@ FINEST_MM, COARSEST_MM = 1.0, 10.0
 FIELD_MM = (160.0, 224.0, 192.0)  # depth, height and width of a volume
 MIDDLE_MM = (22.0, -16.0, 0.0)  # of the field: up, front, right
 # The standard head: the box in MNI mm (up, front, right) within which it is drawn.
-BOX_MM = ((-84.0, 116.0), (-150.0, 116.0), (-112.0, 112.0))
+BOX_MM = ((-76.0, 112.0), (-142.0, 110.0), (-104.0, 104.0))
 LAYERS = Layers(csf_mm=1.5, skull_mm=6.0, scalp_mm=6.0, atrophy=0.5)
 VENTRICLES_MM = np.array([0, -18, 14], np.float32)
 BIAS = 0.14  # unevenness of the coil sensitivity
-NOISE = (0.015, 0.04)  # standard deviation, range; white matter is 1
+NOISE = (0.012, 0.03)  # standard deviation, range; white matter is 1
 WHITE = (300.0, 900.0)  # stored value of white matter, range
 AIR = 0.02  # brightness of air and bone
 NEGATIVE_EVERY = 8  # patients
@@ -72,7 +72,7 @@ def _volume(
     seed: int, number: int, kind: str, sequences: Sequence[str], voxel_mm: float
 ) -> MadeVolume:
     rng = np.random.default_rng([seed, number, 3])
-    shape = Shape(Noise(rng), random_turn(rng, 0.93, 1.05), bend_mm=rng.uniform(2.5, 5.0))
+    shape = Shape(Noise(rng), random_turn(rng, 0.93, 1.05), bend_mm=rng.uniform(1.5, 3.0))
     affine = _affine(voxel_mm, rng.uniform(-5, 5, 3))
     growths = lesions.lesions(rng, kind) if kind else []
     ventricles = rng.uniform(-0.25, 0.35)

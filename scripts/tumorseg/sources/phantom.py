@@ -11,7 +11,7 @@ from tumorseg.core.cases import Case, Channel
 from tumorseg.core.errors import UserError
 from tumorseg.phantom.contrast import SEQUENCES
 from tumorseg.phantom.slices import slices
-from tumorseg.phantom.volumes import FINEST_MM, COARSEST_MM, volumes
+from tumorseg.phantom.volumes import COARSEST_MM, FINEST_MM, volumes
 
 HEIGHT_PX, WIDTH_PX = 512, 800
 

@@ -14,6 +14,7 @@ from snakemake.utils import validate
 from tumorseg.core.errors import UserError
 from tumorseg.core.records import RecipeSettings, Search
 from tumorseg.loss_kit.configured import configured_losses
+from tumorseg.phantom.contrast import PULSES
 from tumorseg.tuning import preset_check, search_space
 
 # Keys whose values may name files, folders or people: the report shows "(local)" instead.
@@ -29,7 +30,7 @@ LOCAL_SOURCE_KEYS = (
 )
 LOCAL_IDENTIFIER_KEYS = ("key_file",)
 DOWNLOADING_SOURCES = ("cheng_mat",)
-ONE_CHANNEL_SOURCES = ("phantom", "cheng_mat", "kits19")
+ONE_CHANNEL_SOURCES = ("cheng_mat", "kits19")
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,8 @@ def _check_channels(config: dict[str, Any]) -> None:
         raise UserError(
             f"config: source.channels: {source['kind']} has one channel; remove source.channels"
         )
+    for name in channels if source["kind"] == "phantom" else ():
+        _check_known("source.channels", name, PULSES)
     if channels and "sequence" in source:
         raise UserError("config: source.sequence: source.channels names the channels; remove one")
     for name in config["use_recipes"]:
