@@ -114,12 +114,10 @@ def test_annotation_is_neither_shifted_nor_grown(full_size):
 
 def test_skull_is_dark_scalp_is_bright_and_air_is_darkest(full_size):
     for one in full_size:
-        inside = np.median(one.images[0][one.brain])
-        assert np.median(one.images[0][:, :20]) < 0.2 * inside
-        assert (
-            np.percentile(one.images[0][~one.brain & (one.images[0] > 0.5 * inside)], 75)
-            > 1.2 * inside
-        )
+        (image,) = one.images
+        inside = np.median(image[one.brain])
+        assert np.median(image[:, :20]) < 0.2 * inside
+        assert np.percentile(image[~one.brain & (image > 0.5 * inside)], 75) > 1.2 * inside
 
 
 def test_tumours_are_brighter_than_the_brain_but_not_the_brightest(full_size):

@@ -19,7 +19,7 @@ SPREAD = 0.03  # deviation of a patient's density, T1 and T2 from the table's
 class Relaxation(NamedTuple):
     """A tissue: density of protons (water 1), T1 and T2 in ms.
 
-    uptake: what contrast agent adds to 1/T1, in 1/s.
+    uptake: what a dose of contrast agent adds to 1/T1, in 1/s.
     """
 
     density: float
