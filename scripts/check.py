@@ -67,7 +67,8 @@ def main(
             shown[name] = shown[name].str.replace(f"{root}/", "", regex=False)
     page = local / "check.html"
     excluded = excluded_names(source)
-    write_page(page, f"Data check: {experiment}", shown, slices, chosen, sheet, excluded)
+    classes = list(source.get("classes", ["tumour"]))
+    write_page(page, f"Data check: {experiment}", shown, slices, chosen, sheet, excluded, classes)
     errors = print_problems(problems, str(page))
     warnings = len(problems) - errors
     out = f", {len(excluded)} cases left out (source.exclude)" if excluded else ""

@@ -11,22 +11,7 @@ from tumorseg.core.images import case_file, read_image, read_mask
 from tumorseg.evaluation import probabilities
 from tumorseg.reporting import case_browser
 from tumorseg.reporting.case_browser import SetUpPrediction
-from tumorseg.reporting.shown_cases import flat
-
-
-def first_folders(predictions: list[str]) -> dict[tuple[str, str, int], Path]:
-    """The first seed's folder of each (recipe, loss, fold).
-
-    Folders are <recipe>/<loss>/fold-<k> or <recipe>/<loss>/seed-<s>/fold-<k>, lowest seed first.
-    """
-    folders: dict[tuple[str, str, int], Path] = {}
-    for folder in map(Path, predictions):
-        loss = folder.parent
-        if loss.name.startswith("seed-"):
-            loss = loss.parent
-        fold = int(folder.name.removeprefix("fold-"))
-        folders.setdefault((loss.parent.name, loss.name, fold), folder)
-    return folders
+from tumorseg.reporting.shown_cases import first_folders
 
 
 def read_prediction(folder: Path, case: str, threshold: float) -> SetUpPrediction | None:
@@ -78,8 +63,7 @@ def main(
             ]
             image = read_image(case_file(cases_dir, case))
             truth = read_mask(case_file(masks_dir, case))
-            shown = [p and SetUpPrediction(*flat(truth, *p)) for p in shown]
-            pictures = case_browser.pictures(*flat(truth, image, truth), shown)
+            pictures = case_browser.pictures(image, truth, shown)
             yield {"case": case} | case_browser.numbers(of_case, mean) | pictures
 
     case_browser.write_page(page, case_browser.facts(lines, reference_loss), cases())
