@@ -31,8 +31,10 @@ class Entry:
         labels: label -> tumour or background; None to use the configured labels.
         faults: what the source found wrong with it. The files of an entry with faults are not
             read; `image` is the data folder where none is named.
-        channel: which channel of a colour picture or 4-D volume to read, from 0; None where there
-            is only one.
+        channel: which of several channels (sequences) is read, from 0; None where there is only
+            one.
+        channel_inside: whether the image file holds all channels (a colour picture, a 4-D volume),
+            or this one alone (nnU-Net's files).
     """
 
     case: str
@@ -49,6 +51,7 @@ class Entry:
     among: frozenset[str] = field(default=frozenset(), repr=False)
     labels: dict[str, str] | None = None
     channel: int | None = None
+    channel_inside: bool = True
     faults: tuple[Problem, ...] = ()
 
 
@@ -66,6 +69,7 @@ class Case:
         origin: file and row, for messages.
         true_brain: the known brain mask, if there is one.
         tumour_type: names a subgroup of the results; empty where unknown.
+        channel: which of the image's several channels it shows; None where there is only one.
     """
 
     case: str
@@ -80,6 +84,7 @@ class Case:
     scale: float = 1.0
     true_brain: np.ndarray | None = None
     tumour_type: str = ""
+    channel: int | None = None
 
 
 def patients_needed(count: int) -> int:

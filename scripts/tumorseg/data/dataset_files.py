@@ -20,12 +20,12 @@ COLOURS = (".png", ".tif", ".tiff")  # with nnU-Net, three channels may be one c
 
 
 class CaseFiles(NamedTuple):
-    """The files of a case, whether they exist or not; inner: the channel inside the image file."""
+    """The files of a case, whether they exist or not; inside: whether `image` has all channels."""
 
     case: str
     image: Path
     label: Path
-    inner: int | None
+    inside: bool
 
 
 class Folder(NamedTuple):
@@ -96,8 +96,7 @@ def case_files(folder: Path, info: DatasetInfo, channel: int) -> Iterator[CaseFi
         yield from _channels(images, bases, cases, info, channel, colour)
     for case, (image, label) in sorted(cases.items()):
         name = f"{image}_{0 if colour else channel:04d}" if numbered else image
-        inner = channel if len(info.channels) > 1 and (colour or not numbered) else None
-        yield CaseFiles(case, images.file(name), masks.file(label), inner)
+        yield CaseFiles(case, images.file(name), masks.file(label), colour or not numbered)
 
 
 def _by_paths(folder: Path, info: DatasetInfo, channel: int) -> Iterator[CaseFiles | DataError]:
@@ -106,12 +105,12 @@ def _by_paths(folder: Path, info: DatasetInfo, channel: int) -> Iterator[CaseFil
     for case, (images, label) in sorted(info.paths.items()):
         colour = len(images) == 1 and len(info.channels) == 3
         if colour or channel < len(images):
-            inner = channel if colour else None
-            yield CaseFiles(case, images[0 if colour else channel], label, inner)
+            yield CaseFiles(case, images[0 if colour else channel], label, colour)
             continue
         value, expected = f"case {case} has {len(images)} images", f"channel {channel} as well"
         hint = "add the image to `dataset` in dataset.json, or remove the case"
-        yield error("image_missing", value, expected, hint, str(folder / dataset_json.NAME))
+        missed = error("image_missing", value, expected, hint)
+        yield missed.at(str(folder / dataset_json.NAME), case=case)
 
 
 def _folder(path: Path, ending: str | None) -> Folder:

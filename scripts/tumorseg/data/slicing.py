@@ -128,6 +128,7 @@ def _case(
         offset=scan.offset,
         scale=scan.scale,
         tumour_type=entry.tumour_type,
+        channel=entry.channel,
     )
 
 

@@ -30,6 +30,7 @@ class CaseRow(TypedDict):
     intensity_scale: float
     true_brain: str | float
     tumour_type: str | float
+    channel: int | float
 
 
 def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
@@ -55,6 +56,7 @@ def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
         "intensity_scale": case.scale,
         "true_brain": brain,
         "tumour_type": case.tumour_type or np.nan,
+        "channel": np.nan if case.channel is None else case.channel,
     }
 
 

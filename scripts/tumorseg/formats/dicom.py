@@ -29,6 +29,12 @@ def kind(head: bytes, path: Path) -> str:
     return "DICOM" if head[128:132] == b"DICM" or (has_first_tag and has_suffix) else ""
 
 
+def is_dicom(file: Path) -> bool:
+    """Whether a file is DICOM by its first bytes."""
+    with file.open("rb") as opened:
+        return bool(kind(opened.read(132), file))
+
+
 def read(path: Path, *, labels: bool) -> RawImage:
     """The series as (slice, row, column), or a single slice without a position as (row, column).
 
@@ -101,9 +107,7 @@ def _folder(folder: Path, notes: list[Problem]) -> dict[Path, pydicom.Dataset]:
     headers, others = {}, 0
     for file in sorted(folder.iterdir()):
         if file.is_file():
-            with file.open("rb") as opened:
-                is_dicom = kind(opened.read(132), file)
-            header = _header(file) if is_dicom else None
+            header = _header(file) if is_dicom(file) else None
             if header is not None and "Rows" in header and not _is_segmentation(header):
                 headers[file] = header
             else:

@@ -10,6 +10,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from tumorseg import __version__
 from tumorseg.core.files import write_atomically
+from tumorseg.formats import dicom
+from tumorseg.imaging.dicom_pixels import open_dataset
 from tumorseg.imaging.planes import LPS_TO_RAS
 from tumorseg.imaging.scans import Scan
 
@@ -21,13 +23,18 @@ MAY_BE_EMPTY = (
 
 
 def sources(scan: Scan) -> list[pydicom.Dataset]:
-    """The headers of a scan's DICOM files in the order of its slices."""
+    """The headers of a scan's DICOM files in the order of its slices.
+
+    Raises ValueError for a slice that has no UID.
+    """
     path = Path(scan.path)
     headers: dict[str, pydicom.Dataset] = {}
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if file.is_file():
-            header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+        if file.is_file() and dicom.is_dicom(file):
+            header = open_dataset(file, pixels=False)
             headers[str(header.get("SOPInstanceUID", ""))] = header
+    if "" in scan.uids:
+        raise ValueError("a slice has no SOP instance UID")
     images = [headers[uid] for uid in dict.fromkeys(scan.uids)]
     for image in images:
         for name in MAY_BE_EMPTY:

@@ -5,7 +5,6 @@ header; DICOM gets a DICOM-SEG of the mask and a NIfTI file of the probability. 
 (PNG: 0 and 255), probabilities 0 to 1 (PNG: 16 bit, value / 65535).
 """
 
-import gzip
 import json
 import os
 from collections.abc import Callable
@@ -121,8 +120,8 @@ def _volume_writer(scan: Scan) -> tuple[str, Writer]:
         if suffix:
             return suffix, _itk_writer(scan.path)
         return ".nii.gz", _nifti_writer(nib.load(scan.path), scan)
-    except (RuntimeError, OSError, nib.filebasedimages.ImageFileError, gzip.BadGzipFile):
-        return ".nii.gz", _nifti_writer(None, scan)  # the suffix does not match the content
+    except Exception:  # another suffix than the content's, or a header that was repaired
+        return ".nii.gz", _nifti_writer(None, scan)
 
 
 def _nifti_writer(like: nib.filebasedimages.FileBasedImage | None, scan: Scan) -> Writer:

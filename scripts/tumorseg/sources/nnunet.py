@@ -46,8 +46,9 @@ def entries(
     problems = [*problems, *of_channel, *of_labels]
     yield from (problem.at(str(folder / dataset_json.NAME)) for problem in problems)
     usable = all(problem.problem.severity != "error" for problem in problems)
+    several = channel if len(info.channels) > 1 else None
     found = (
-        item if isinstance(item, DataError) else _entry(item, meanings, plane)
+        item if isinstance(item, DataError) else _entry(item, several, meanings, plane)
         for item in dataset_files.case_files(folder, info, channel or 0)
     )
     for item in source_files.with_missing_files(found, folder, dataset_files.LAYOUT):
@@ -72,10 +73,12 @@ def _with_patient(entry: Entry, pattern: re.Pattern) -> Entry | DataError:
     try:
         return replace(entry, patient=source_files.patient_of(entry.case, pattern))
     except DataError as wrong:
-        return wrong.at(entry.origin)
+        return wrong.at(entry.origin, case=entry.case)
 
 
-def _entry(files: dataset_files.CaseFiles, labels: dict[str, str], plane: str) -> Entry:
+def _entry(
+    files: dataset_files.CaseFiles, channel: int | None, labels: dict[str, str], plane: str
+) -> Entry:
     return Entry(
         case=files.case,
         patient=files.case,
@@ -85,5 +88,6 @@ def _entry(files: dataset_files.CaseFiles, labels: dict[str, str], plane: str) -
         form="mask",
         plane=plane,
         labels=labels,
-        channel=files.inner,
+        channel=channel,
+        channel_inside=files.inside,
     )
