@@ -79,6 +79,9 @@ def main(
             for (record, _), value in zip(done, thresholds, strict=True)
         ],
     }
+    channels = cases["channel"].unique()
+    if len(channels) == 1 and channels[0] >= 0:  # neither several nor NaN
+        facts["channel"] = int(channels[0])
     folder = Path(model_dir)
     exporting.write(folder, facts, [path for _, path in done])
     print(f"{folder}: {len(done)} trainings of {loss}, threshold {facts['threshold']}")

@@ -4,6 +4,7 @@ import html
 import re
 
 import bad_data
+import cv2
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -181,6 +182,19 @@ def test_no_hippocampus_of_a_cut_out_volume_lies_in_air():
             assert not share > each_slice.IN_AIR, (path.name, number)
 
 
+def test_every_warning_about_one_slice_names_the_case_that_can_be_taken_out(tmp_path):
+    def stripped_and_copied(data):
+        bad_data.at_the_edge(data, 2)
+        copy = cv2.resize(bad_data.head(5), None, fx=0.8, fy=0.8)
+        data.image(6, copy)
+        data.mask(6, cv2.resize(bad_data.tumour(5) * 255, copy.shape, interpolation=0))
+
+    problems = bad_data.problems_of(stripped_and_copied, tmp_path)
+    named = {(p.code, p.case) for p in problems if p.code in ("tumour_stripped", "near_duplicate")}
+    assert {("tumour_stripped", "a01"), ("near_duplicate", "a06")} <= named
+    assert all(case for _, case in named)
+
+
 def test_near_duplicates_beyond_the_limit_are_only_counted(tmp_path):
     fingerprints = np.repeat(near_duplicates.fingerprint(bad_data.head(1))[None], 30, axis=0)
     slices = pd.DataFrame(
@@ -190,6 +204,7 @@ def test_near_duplicates_beyond_the_limit_are_only_counted(tmp_path):
             "digest": [str(n) for n in range(30)],
             "file": "cases.tsv",
             "row": range(30),
+            "source_case": [f"c{n}" for n in range(30)],
         }
     )
     problems = all_slices.near_duplicates(slices, fingerprints)

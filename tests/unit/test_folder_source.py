@@ -172,6 +172,20 @@ def test_a_sub_folder_of_dicom_slices_is_one_series_and_single_slices_are_single
     assert [entry.annotation.parent.name for entry in entries] == ["masks", "fay", "masks"]
 
 
+def test_a_series_may_lie_beside_its_mask(tmp_path):
+    slice_file = get_testdata_file("CT_small.dcm", download=False)
+    for name in ("eve/1.dcm", "eve/2.dcm", "fay/scan/1"):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(slice_file, tmp_path / "images" / name)
+    for name in ("eve_mask", "fay/scan_seg"):
+        draw(tmp_path / f"images/{name}.png", 0, mask=True)
+    listed = list(folder.entries(data_dir=str(tmp_path), masks="images", patient_pattern="^(...)"))
+    assert [(entry.case, entry.image.name, entry.annotation.name) for entry in listed] == [
+        ("eve", "eve", "eve_mask.png"),
+        ("fay_scan", "scan", "scan_seg.png"),
+    ]
+
+
 def test_one_file_can_annotate_all_images_by_their_names(data):
     shutil.rmtree(data / "masks")
     border = [[16, 11], [25, 11], [25, 20], [16, 20]]

@@ -182,6 +182,30 @@ def test_header_texts_of_dicom_include_names_dates_and_uids_except_the_standards
     assert not any(text.startswith("1.2.840.10008.") for text in texts)
 
 
+def test_header_texts_of_dicom_are_found_without_a_mark_and_behind_a_damaged_element(tmp_path):
+    data = pydicom.dcmread(get_testdata_file("CT_small.dcm", download=False))
+    data.PatientName = "OKONJO^BRIGA"
+    data.save_as(tmp_path / "whole.dcm")
+    content = (tmp_path / "whole.dcm").read_bytes()
+    element = b"\x09\0\x27\x10SL\4\0"  # four bytes, which are no whole number of doubles
+    assert element in content
+    damaged = content.replace(element, element.replace(b"SL", b"FD"))
+    # Without the mark, as consoles once wrote it; with and without a suffix.
+    for name, stored in {"a.dcm": damaged, "b.dcm": content[132:], "b": content[132:]}.items():
+        (tmp_path / name).write_bytes(stored)
+        assert "OKONJO^BRIGA" in set(header_texts(tmp_path / name)), name
+
+
+def test_header_texts_of_nifti_pairs_and_of_xml_are_found(tmp_path):
+    volume = nibabel.Nifti1Pair(np.zeros((2, 2, 2), np.uint8), np.eye(4))
+    volume.header["descrip"] = b"Kowalski 1962"
+    nibabel.save(volume, tmp_path / "a.hdr")
+    for name in ("a.hdr", "a.img"):
+        assert "Kowalski 1962" in set(header_texts(tmp_path / name))
+    (tmp_path / "a.xml").write_text('<a><owner name="hofer">Kowalski 1962</owner></a>')
+    assert set(header_texts(tmp_path / "a.xml")) == {"hofer", "Kowalski 1962"}
+
+
 def test_header_texts_of_volumes_and_damaged_files(tmp_path):
     volume = nibabel.Nifti1Image(np.zeros((2, 2, 2), np.uint8), np.eye(4))
     volume.header["descrip"] = b"Kowalski 1962"

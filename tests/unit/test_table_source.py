@@ -321,6 +321,16 @@ def test_a_shared_file_without_the_case_is_an_error_of_its_row(data):
     assert problems == []
 
 
+def test_a_border_is_found_by_its_case_where_only_the_row_says_that_it_is_one(data):
+    (data / "borders.json").write_text(json.dumps({"c2": BORDER}), encoding="utf-8")
+    rows = rows_of(data).assign(form="auto")
+    write(data, rows)
+    change(data, form="border", annotation="borders.json")
+    cases, problems = read(data)
+    assert [case.case for case in cases] == ["c1", "c2", "c3"]
+    assert problems == []
+
+
 def no_table(folder):
     (folder / "cases.tsv").unlink()
 

@@ -60,8 +60,10 @@ class Entry:
             labels; else empty.
         faults: what the source found wrong with it. The files of an entry with faults are not
             read; `image` is the data folder where none is named.
-        channel: which channel of a colour picture or 4-D volume to read, from 0; None where there
-            is only one.
+        channel: which of several channels (sequences) is read, from 0; None where there is only
+            one.
+        channel_inside: whether the image file holds all channels (a colour picture, a 4-D volume),
+            or this one alone (nnU-Net's files).
         further: the images of the other channels, in the order of source.channels.
     """
 
@@ -80,6 +82,7 @@ class Entry:
     labels: dict[str, str] | None = None
     class_labels: tuple[dict[str, str], ...] = ()
     channel: int | None = None
+    channel_inside: bool = True
     further: tuple[ImageFile, ...] = ()
     faults: tuple[Problem, ...] = ()
 
@@ -114,7 +117,10 @@ class Case:
         tumour_type: names a subgroup of the results; empty where unknown.
         labels: uint8 of the image's shape, the annotation's integers, where it has several; 0 is
             background.
-        affine: (4, 4), a volume's voxel indices to RAS mm; of the file's own order of voxels.
+        affine: (4, 4), a volume's indices (depth, height, width) to RAS mm.
+        channel: which of the image's several channels it shows; None where there is only one, and
+            where the case has several itself.
+        study: a digest of the DICOM study's UID; empty where there is none.
     """
 
     case: str
@@ -133,6 +139,8 @@ class Case:
     other_classes: tuple[Drawn, ...] = ()
     labels: np.ndarray | None = None
     affine: np.ndarray | None = None
+    channel: int | None = None
+    study: str = ""
 
 
 def largest_slice(mask: np.ndarray) -> int:

@@ -71,7 +71,7 @@ def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:
     problems: list[Problem] = []
     drawn = entry.annotation or entry.image
     try:
-        scan = scans.read(entry.image, entry.channel)
+        scan = scans.read(entry.image, entry.channel if entry.channel_inside else None)
     except UserError as stop:
         first = _placed(problem_of(stop), entry, entry.image)
         return [], [first, *_errors_of_annotation(entry, settings)]

@@ -189,6 +189,8 @@ def _case(
         scale=scan.scale,
         tumour_type=entry.tumour_type,
         other_classes=tuple(others),
+        channel=None if entry.further else entry.channel,
+        study=scan.study,
     )
 
 

@@ -43,6 +43,7 @@ class CaseRow(TypedDict):
     intensity_scale: float
     true_brain: str | float
     tumour_type: str | float
+    channel: int | float
 
 
 def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
@@ -80,6 +81,7 @@ def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
         "intensity_scale": case.scale,
         "true_brain": brain,
         "tumour_type": case.tumour_type or np.nan,
+        "channel": np.nan if case.channel is None else case.channel,
     }
     if case.image.ndim == 3:
         row |= {"depth_px": case.image.shape[0], "pixel_depth_mm": case.spacing_mm[0]}

@@ -5,7 +5,6 @@ header; DICOM gets a DICOM-SEG of the mask and a NIfTI file of the probability. 
 (PNG: 0 and 255), probabilities 0 to 1 (PNG: 16 bit, value / 65535).
 """
 
-import gzip
 import json
 import os
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from tumorseg.core.problems import Problem, warning
 from tumorseg.evaluation.probabilities import as_fraction
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.contours import labelme_content
-from tumorseg.prediction.dicom_seg_file import write_segmentation
+from tumorseg.prediction.dicom_seg_file import reason_of, write_segmentation
 
 Writer = Callable[[Path, np.ndarray], None]
 LABELME_OPENS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -87,10 +86,9 @@ def _write_dicom(
     try:
         write_segmentation(segmentation, scan, mask.reshape(-1, *mask.shape[-2:]))
     except Exception as reason:  # highdicom requires more of a header than reading the image does
-        text = (str(reason).strip().splitlines() or ["no reason given"])[0]
         problem = warning(
             "dicom_seg",
-            f"no DICOM-SEG can be written for this image ({text})",
+            f"no DICOM-SEG can be written for this image ({reason_of(reason)})",
             "a header with patient, study and the position of every slice",
             "the mask is written as NIfTI or PNG instead",
             str(scan.path),
@@ -121,8 +119,8 @@ def _volume_writer(scan: Scan) -> tuple[str, Writer]:
         if suffix:
             return suffix, _itk_writer(scan.path)
         return ".nii.gz", _nifti_writer(nib.load(scan.path), scan)
-    except (RuntimeError, OSError, nib.filebasedimages.ImageFileError, gzip.BadGzipFile):
-        return ".nii.gz", _nifti_writer(None, scan)  # the suffix does not match the content
+    except Exception:  # another suffix than the content's, or a header that was repaired
+        return ".nii.gz", _nifti_writer(None, scan)
 
 
 def _nifti_writer(like: nib.filebasedimages.FileBasedImage | None, scan: Scan) -> Writer:

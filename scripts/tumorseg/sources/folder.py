@@ -42,7 +42,8 @@ def entries(
 ) -> Iterator[Entry | DataError]:
     """Every image below data_dir/images, by name; a DataError for each one without annotation.
 
-    A sub-folder with DICOM files is one series, unless masks has a sub-folder of the same name.
+    A sub-folder with DICOM files is one series, unless masks is another folder and has a sub-folder
+    of the same name.
     Warnings, also yielded as DataErrors, name the files that are ignored.
 
     Args:
@@ -160,7 +161,8 @@ def _images(folder: Path, masks_folder: Path) -> tuple[list[Path], list[Path]]:
             continue
         if _is_dicom(path):
             inside = path.parent.relative_to(folder)
-            series = path.parent != folder and not (masks_folder / inside).is_dir()
+            masked = masks_folder / inside
+            series = path.parent != folder and (masked == path.parent or not masked.is_dir())
             images[path.parent if series else path] = None
         elif path.name.lower().endswith(SUFFIXES):
             images[path] = None
@@ -223,7 +225,7 @@ def _annotations(cases: Cases, masks_folder: Path) -> tuple[dict[str, list[Path]
     alike: dict[str, list[Path]] = {}
     unused = []
     for path in _visible(masks_folder):
-        if not path.is_file() or path.suffix.lower() in DATA or path in themselves:
+        if not path.is_file() or path.suffix.lower() in DATA or {path, path.parent} & themselves:
             continue
         name = _name(path, masks_folder)
         shorter = MASK_ENDING.sub("", name)

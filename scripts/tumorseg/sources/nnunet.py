@@ -56,8 +56,9 @@ def entries(
     problems = [*problems, *of_channel, *of_labels]
     yield from (problem.at(str(folder / dataset_json.NAME)) for problem in problems)
     usable = all(problem.problem.severity != "error" for problem in problems)
+    several = numbers[0] if len(info.channels) > 1 and len(numbers) == 1 else None
     found = (
-        item if isinstance(item, DataError) else _entry(item, meanings, by_class, plane)
+        item if isinstance(item, DataError) else _entry(item, several, meanings, by_class, plane)
         for item in dataset_files.case_files(folder, info, numbers or [0])
     )
     for item in source_files.with_missing_files(found, folder, dataset_files.LAYOUT):
@@ -88,25 +89,28 @@ def _with_patient(entry: Entry, pattern: re.Pattern) -> Entry | DataError:
     try:
         return replace(entry, patient=source_files.patient_of(entry.case, pattern))
     except DataError as wrong:
-        return wrong.at(entry.origin)
+        return wrong.at(entry.origin, case=entry.case)
 
 
 def _entry(
     files: dataset_files.CaseFiles,
+    channel: int | None,
     labels: dict[str, str] | None,
     by_class: tuple[dict[str, str], ...],
     plane: str,
 ) -> Entry:
+    first, *further = files.images
     return Entry(
         case=files.case,
         patient=files.case,
-        image=files.images[0].path,
+        image=first.path,
         annotation=files.label,
-        origin=str(files.images[0].path),
+        origin=str(first.path),
         form="mask",
         plane=plane,
         labels=labels,
         class_labels=by_class,
-        channel=files.images[0].inner,
-        further=files.images[1:],
+        channel=channel if first.inner is None else first.inner,
+        channel_inside=first.inner is not None,
+        further=tuple(further),
     )

@@ -155,6 +155,7 @@ def _entry(
     annotation = tried(_annotation, folder, drawn, shared, otherwise=None)
     text = known.get("spacing_mm", "nan")
     spacing_mm = tried(_spacing, text, commas, otherwise=(math.nan, math.nan))
+    form = known.get("form", form)
     return Entry(
         case=row["case"],
         patient=row["patient"],
@@ -162,7 +163,7 @@ def _entry(
         annotation=annotation,
         origin=where[0],
         row=where[1],
-        form=known.get("form", form),
+        form=form,
         plane=known.get("plane", ""),
         spacing_mm=spacing_mm,
         tumour_type=known.get("tumour_type", ""),
