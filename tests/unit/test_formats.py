@@ -23,6 +23,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.problems import DataError
 from tumorseg.formats import mat
 from tumorseg.imaging import planes, scans
+from tumorseg.imaging.label_grids import placed as on_grid
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 PYDICOM = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -514,7 +515,7 @@ def test_a_series_and_its_nifti_copy_give_equal_slices(tmp_path, orientation, st
             planes.spacing_in(theirs.affine, plane)
         )
     labels = scans.read_labels(tmp_path / "a.nii.gz")
-    np.testing.assert_array_equal(scans.labels_on_grid_of(labels, ours), VOLUME)
+    np.testing.assert_array_equal(on_grid(labels, ours).values, VOLUME)
 
 
 def test_each_frame_of_a_file_has_its_own_position_and_slope(tmp_path):
@@ -790,19 +791,15 @@ def test_the_real_volumes_and_their_masks_have_the_same_grid():
     for image in sorted(shared("volumes_t1ce").glob("*_t1ce.nii.gz")):
         scan = scans.read(image)
         labels = scans.read_labels(Path(str(image).replace("t1ce.nii", "tumor_mask.nii")))
-        mask = scans.labels_on_grid_of(labels, scan)
+        mask = on_grid(labels, scan).values
         assert scans.acquisition_plane(scan) == "axial" and scan.voxels.shape == (256, 256, 24)
         assert set(np.unique(mask)) == {0, 1} and measured(scan)[mask > 0].min() > 0
 
 
 def test_a_real_head_faces_sideways_in_a_sagittal_slice():
     scan = scans.read(shared("head_with_brain_mask/ch2.nii.gz"))
-    brain = (
-        scans.labels_on_grid_of(
-            scans.read_labels(shared("head_with_brain_mask/ch2bet.nii.gz")), scan
-        )
-        > 0
-    )
+    labels = scans.read_labels(shared("head_with_brain_mask/ch2bet.nii.gz"))
+    brain = on_grid(labels, scan).values > 0
     middle = planes.cut(brain, scan.affine, "sagittal")[90]
     rows, columns = np.nonzero(middle)
     assert middle.shape == (181, 217)

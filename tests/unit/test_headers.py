@@ -21,6 +21,7 @@ from tumorseg.core.problems import DataError
 from tumorseg.data.reading import cases_of
 from tumorseg.imaging import planes, scans
 from tumorseg.imaging.grids import Stated
+from tumorseg.imaging.label_grids import placed as on_grid
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import any_form
 
@@ -101,7 +102,7 @@ def test_labels_and_image_meet_under_the_affine_that_both_state(tmp_path, image,
     twice = sum(len(one) == 2 for one in (image, mask))
     if image == {"sform": GRID}:  # its labels' sform is mirrored: the array was turned
         np.testing.assert_array_equal(
-            scans.labels_on_grid_of(scans.read_labels(mask_file), scan), MASK[::-1]
+            on_grid(scans.read_labels(mask_file), scan).values, MASK[::-1]
         )
         return
     read, codes = cases(scan.path, mask_file)

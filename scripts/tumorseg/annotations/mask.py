@@ -7,9 +7,10 @@ import numpy as np
 
 from tumorseg.core.problems import DataError, Problem, quoted, warning
 from tumorseg.formats import picture
-from tumorseg.imaging import scans, turned
+from tumorseg.imaging import label_grids, scans, turned
+from tumorseg.imaging.label_grids import Placed
 from tumorseg.imaging.raw import Segment
-from tumorseg.imaging.scans import Labels, Placed, Scan
+from tumorseg.imaging.scans import Labels, Scan
 from tumorseg.outlines.colour_masks import read_colours
 from tumorseg.outlines.drawings import Annotation, is_tumour, unknown_label, wrong_size
 from tumorseg.outlines.grey_edges import tumour_level
@@ -47,7 +48,7 @@ def _on_grid(label_image: Labels, scan: Scan) -> Placed:
     size, image_size = label_image.values.shape, scan.voxels.shape
     if len(size) == len(image_size) == 2 and size != image_size:
         raise wrong_size(f"{size[1]} wide and {size[0]} high", (image_size[0], image_size[1]))
-    return scans.placed(label_image, scan)
+    return label_grids.placed(label_image, scan)
 
 
 def _segmented(

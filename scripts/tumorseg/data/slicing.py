@@ -18,8 +18,8 @@ def cases(
 ) -> tuple[list[Case], list[Problem]]:
     """The cases of one entry that has been read, and warnings.
 
-    A volume's cases are named <case>-<plane>-<slice>; slices count from 0 in the order of
-    planes.cut. Raises DataError for what cannot be a case.
+    The cases of a volume or a stack are named <case>-<plane>-<slice>; slices count from 0 in the
+    order of planes.cut or of the pages. Raises DataError for what cannot be a case.
     """
     mask = annotation.mask
     if mask is None:  # outlines, which belong to pictures only
@@ -33,11 +33,19 @@ def cases(
             "fix the annotation, write `negative` instead of its path, or set source.negatives: "
             "true",
         )
+    if scan.affine is None and not entry.plane:
+        raise error(
+            "plane_missing",
+            "the plane of this picture is not known",
+            f"one of {', '.join(PLANES)}",
+            "give it in the table's column plane, or for a whole folder in source.plane",
+            str(entry.image),
+        )
     if scan.voxels.ndim == 2:
         return _picture(entry, scan, annotation)
     volume_cases = _slices(entry, scan, mask, settings)
-    if volume_cases and scan.affine is not None:
-        own_spacing_mm = planes.spacing_in(scan.affine, volume_cases[0].plane)
+    if volume_cases:
+        _, _, own_spacing_mm = _stacks(scan, mask, volume_cases[0].plane)
         return volume_cases, _spacing_notes(entry, own_spacing_mm)
     which = settings.get("slices", "tumour")
     value = f"no slice of the volume fits source.slices: {which}"
@@ -62,25 +70,16 @@ def chosen_slices(masks: np.ndarray, which: str, limit: int) -> list[int]:
 
 
 def _picture(entry: Entry, scan: Scan, annotation: Annotation) -> tuple[list[Case], list[Problem]]:
-    if not entry.plane:
-        raise error(
-            "plane_missing",
-            "the plane of this picture is not known",
-            f"one of {', '.join(PLANES)}",
-            "give it in the table's column plane, or for a whole folder in source.plane",
-            str(entry.image),
-        )
     case = _case(entry, scan, entry.case, entry.plane, scan.voxels, scan.spacing_mm, annotation)
     return [case], _spacing_notes(entry, scan.spacing_mm)
 
 
 def _slices(entry: Entry, scan: Scan, mask: np.ndarray, settings: SliceSettings) -> list[Case]:
-    available = scans.planes_of(scan)
-    acquired = scans.acquisition_plane(scan)
-    wanted = [entry.plane] if entry.plane else settings.get("planes") or [acquired]
+    available = scans.planes_of(scan) or (entry.plane,)
+    wanted = [entry.plane] if entry.plane else settings.get("planes") or available[:1]
     volume_cases = []
     for plane in wanted:
-        if scan.affine is None or plane not in available:
+        if plane not in available:
             raise error(
                 "plane_absent",
                 f"no {plane} slices",
@@ -88,9 +87,7 @@ def _slices(entry: Entry, scan: Scan, mask: np.ndarray, settings: SliceSettings)
                 "correct the plane",
                 str(entry.image),
             )
-        images = planes.cut(scan.voxels, scan.affine, plane)
-        masks = planes.cut(mask, scan.affine, plane)
-        spacing = planes.spacing_in(scan.affine, plane)
+        images, masks, spacing = _stacks(scan, mask, plane)
         limit = int(settings.get("slices_per_volume", 0))
         for number in chosen_slices(masks, settings.get("slices", "tumour"), limit):
             name = f"{entry.case}-{plane}-{number:03d}" if len(images) > 1 else entry.case
@@ -105,6 +102,19 @@ def _slices(entry: Entry, scan: Scan, mask: np.ndarray, settings: SliceSettings)
             image = np.ascontiguousarray(images[number])
             volume_cases.append(_case(entry, scan, name, plane, image, spacing, annotation))
     return volume_cases
+
+
+def _stacks(
+    scan: Scan, mask: np.ndarray, plane: str
+) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """Image and mask as slices of a plane, and the height and width in mm of a slice's pixel.
+
+    The pages of a stack of pictures are slices of the plane that the user states.
+    """
+    if scan.affine is None:
+        return scan.voxels, mask, scan.spacing_mm
+    spacing_mm = planes.spacing_in(scan.affine, plane)
+    return *(planes.cut(array, scan.affine, plane) for array in (scan.voxels, mask)), spacing_mm
 
 
 def _case(

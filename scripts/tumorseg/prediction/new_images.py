@@ -11,6 +11,7 @@ from pydicom.errors import InvalidDicomError
 from tumorseg.core import registry, user_tables
 from tumorseg.core.errors import UserError
 from tumorseg.core.spelling import missing
+from tumorseg.core.two_files import is_second
 from tumorseg.privacy.local import LOCAL_MARK
 
 TABLES = (".tsv", ".csv")
@@ -81,8 +82,7 @@ def _in_folder(folder: Path, left_out: Counter[str]) -> list[Path]:
             continue
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         files = [Path(place, name) for name in sorted(names) if not name.startswith(".")]
-        # .raw, .zraw and .img hold the voxels of an .mhd, .nhdr or .hdr file.
-        files = [path for path in files if path.suffix.lower() not in (".raw", ".zraw", ".img")]
+        files = [path for path in files if not is_second(path)]
         images = [path for path in files if _is_image(path, formats, suffixes)]
         left_out.update(path.suffix or "none" for path in files if path not in images)
         series = [(path, uid) for path in images if (uid := _series(path))]

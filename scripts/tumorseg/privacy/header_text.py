@@ -18,6 +18,8 @@ _TEXT = {"PN", "LO", "SH", "LT", "ST", "UT", "UC", "UI", "UR", "DA", "DT", "AE"}
 _STANDARD_UID = "1.2.840.10008."
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _NO_TEXT = ("exif", "icc_profile", "photoshop")
+_NIFTI_TEXT = ("descrip", "aux_file", "db_name", "intent_name")  # Analyze's come next
+_NIFTI_TEXT += ("patient_id", "generated", "scannum", "exp_date", "exp_time")
 _LONGEST = 1000  # characters; longer strings are encoded images
 
 
@@ -34,11 +36,10 @@ def header_texts(path: Path) -> Iterator[str]:
             yield from _picture(path)
         elif name.endswith(".json"):
             yield from _strings(json.loads(path.read_text(encoding="utf-8-sig")))
-        elif name.endswith((".nii", ".nii.gz")):
+        elif name.endswith((".nii", ".nii.gz", ".hdr")):
             header = nibabel.load(path).header
-            if isinstance(header, nibabel.Nifti1Header):  # NIfTI-2 too
-                for field in ("descrip", "aux_file", "db_name", "intent_name"):
-                    yield bytes(header[field]).rstrip(b"\0").decode("latin-1")
+            for field in set(_NIFTI_TEXT) & set(header.keys()):
+                yield bytes(header[field]).rstrip(b"\0").decode("latin-1")
         elif name.endswith((".mha", ".mhd", ".nrrd", ".nhdr")):
             head = path.read_bytes()[:20_000].split(b"\n\n")[0].split(b"ElementDataFile")[0]
             for line in head.decode("latin-1").splitlines():

@@ -13,14 +13,14 @@ from typing import Any
 from tumorseg.core.cases import Entry
 from tumorseg.core.names import comparable
 from tumorseg.core.problems import DataError, error, warning
+from tumorseg.core.two_files import is_second
 from tumorseg.data import source_files
 
 DICOM = (".dcm", ".dicom", ".ima")
 SUFFIXES = (
     *(".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".mha", ".mhd", ".nrrd"),
-    *(".mat", *DICOM),
+    *(".nhdr", ".hdr", ".img", ".mat", *DICOM),
 )
-DATA = (".raw", ".zraw")  # pixels that belong to a header file beside them
 # What programs and people append to an image's name to name its annotation.
 MASK_ENDING = re.compile(r"[-_. ](masks?|seg|segmentation|labels?)$")
 
@@ -127,8 +127,8 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _is_dicom(path: Path) -> bool:
-    """By suffix; if that is unknown, by the prefix after the preamble (DICOM PS3.10, 7.1)."""
-    if path.name.lower().endswith(SUFFIXES):
+    """By suffix; if that says nothing, by the prefix after the preamble (DICOM PS3.10, 7.1)."""
+    if path.name.lower().endswith(SUFFIXES) and path.suffix.lower() != ".img":
         return path.name.lower().endswith(DICOM)
     try:
         with path.open("rb") as file:
@@ -138,11 +138,14 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _images(folder: Path, masks_folder: Path) -> tuple[list[Path], list[Path]]:
-    """Image files and folders of DICOM series in the order of names, and all other files."""
+    """Image files and folders of DICOM series in the order of names, and all other files.
+
+    An image in two files, a header and its pixels, is its header.
+    """
     images: dict[Path, None] = {}
     others = []
     for path in _visible(folder):
-        if not path.is_file():
+        if not path.is_file() or is_second(path):
             continue
         if _is_dicom(path):
             inside = path.parent.relative_to(folder)
@@ -150,7 +153,7 @@ def _images(folder: Path, masks_folder: Path) -> tuple[list[Path], list[Path]]:
             images[path.parent if series else path] = None
         elif path.name.lower().endswith(SUFFIXES):
             images[path] = None
-        elif path.suffix.lower() not in DATA:
+        else:
             others.append(path)
     return list(images), others
 
@@ -185,15 +188,15 @@ def _annotations(
 ) -> tuple[dict[str, list[Path]], list[Path]]:
     """Image's key -> annotation files, and the files that belong to no image.
 
-    Without .raw and .zraw, which belong to a header file. The same name goes before a name with an
-    ending that says what the file is.
+    Without the pixels of a header file. The same name goes before a name with an ending that says
+    what the file is.
     """
     images = {_key(path, folder): path for path in image_paths}
     themselves = set(image_paths)
     annotations: dict[str, list[Path]] = {}
     unused = []
     for path in _visible(masks_folder):
-        if not path.is_file() or path.suffix.lower() in DATA or path in themselves:
+        if not path.is_file() or is_second(path) or path in themselves:
             continue
         key = _key(path, masks_folder)
         shorter = MASK_ENDING.sub("", key)
