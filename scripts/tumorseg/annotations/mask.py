@@ -17,6 +17,7 @@ from tumorseg.outlines.grey_edges import tumour_level
 
 EXPECTED = "a mask picture (PNG, TIFF, ...) or label volume (NIfTI, MHA, NRRD, DICOM)"
 COLOURED = ("image_colour", "image_transparent")  # what a mask may be, but not an image
+CHANNELS = ("image_colour", "volume_many")  # how a file with a channel for each class is refused
 MANY_VALUES = 20  # more are hardly labels
 
 
@@ -30,6 +31,9 @@ def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) 
         label_image = turned.like(scans.read_labels(path), scan)
     except DataError as refused:
         colours = picture.read_colours(path) if refused.problem.code in COLOURED else None
+        if colours is None and refused.problem.code in CHANNELS:
+            hint = "save one number for each class: that of the channel with the largest value"
+            raise DataError(replace(refused.problem, hint=hint)) from None
         if colours is None:
             raise
         return _coloured(*colours, scan, labels)
@@ -71,7 +75,7 @@ def _segmented(
 
 
 def _coloured(rgba: np.ndarray, turn: int, scan: Scan, labels: dict[str, str] | None) -> Annotation:
-    painted = read_colours(rgba)
+    painted = read_colours(rgba, labels or ())
     label_image = turned.like(Labels(painted.numbers, turn=turn), scan)
     numbers, names = _on_grid(label_image, scan).values, painted.names
     if labels is None and len(names) > 1:

@@ -24,9 +24,11 @@ def others_of(path: Path) -> list[Path]:
 
 
 def is_second(path: Path) -> bool:
-    """Whether a file holds only the pixels of an image, whose header stands for both.
+    """Whether a file only belongs to an image, whose header stands for both.
 
-    An .img alone may be an image; the headers of the others can have any name.
+    .img and .mat (of SPM) may be images where no .hdr is beside them; the headers of other pixels
+    can have any name.
     """
     name = path.name.lower()
-    return name.endswith(ALWAYS_SECOND) or (name.endswith(".img") and bool(beside(path, ".hdr")))
+    with_header = name.endswith((".img", ".mat")) and beside(path, ".hdr") is not None
+    return with_header or name.endswith(ALWAYS_SECOND)

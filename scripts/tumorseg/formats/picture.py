@@ -66,14 +66,15 @@ def read_colours(path: Path) -> tuple[np.ndarray, int] | None:
     """The colours (height, width, 4) uint8 of a picture: red, green, blue, opacity; and its turn.
 
     Upright, by the EXIF orientation that is returned. None for another file and for colours that
-    are neither RGB nor a palette.
+    are neither RGB of 8 bit nor a palette.
     """
     content = path.read_bytes() if path.is_file() else b""
     if not kind(content, path):
         return None
 
-    def colours(opened: Image.Image, *_: object) -> np.ndarray:
-        return np.asarray(opened.convert("RGBA") if opened.mode in COLOUR_MODES else [[]])
+    def colours(opened: Image.Image, bits: int, _: dict) -> np.ndarray:
+        known = opened.mode in COLOUR_MODES and bits <= 8  # 16 bits would lose their low byte
+        return np.asarray(opened.convert("RGBA") if known else [[]])
 
     rgba, turn = _decoded(content, colours, plain=False)
     return (rgba, turn) if rgba.size else None
