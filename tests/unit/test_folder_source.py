@@ -6,8 +6,10 @@ import unicodedata
 from pathlib import Path
 
 import cv2
+import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 from pydicom.data import get_testdata_file
 
 from tumorseg.checking import each_slice
@@ -316,3 +318,70 @@ def test_a_warning_about_a_shared_annotation_file_is_given_once(tmp_path):
     (tmp_path / "all.json").write_text(json.dumps(content), encoding="utf-8")
     checked = each_slice.read_all(source, str(tmp_path), seed=1, fold_count=2)
     assert [p.code for p in checked.problems] == ["annotations_unlisted_most"]
+
+
+# ---------------------------------------------------------------- images in two files
+
+
+ANALYZE = (nib.AnalyzeImage, nib.Spm2AnalyzeImage)
+
+
+def volume(number: int, mask: bool = False) -> np.ndarray:
+    values = np.random.default_rng(number).integers(0, 900, (30, 40, 3)).astype(np.int16)
+    return np.pad(np.ones((10, 10, 1), np.int16), ((10, 10), (15, 15), (1, 1))) if mask else values
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.Nifti2Pair, *ANALYZE])
+@pytest.mark.parametrize("capitals", [False, True])
+def test_a_header_and_its_pixels_are_one_image(tmp_path, kind, capitals):
+    for number, name in enumerate(("ann_1", "bob_1")):
+        for place, mask in (("images", False), ("masks", True)):
+            (tmp_path / place).mkdir(exist_ok=True)
+            image = kind(volume(number, mask), np.diag([1, 1, 4, 1]))
+            nib.save(image, tmp_path / place / f"{name}.img")
+    if capitals:
+        for path in [*tmp_path.rglob("*.hdr"), *tmp_path.rglob("*.img")]:
+            path.rename(path.with_suffix(path.suffix.upper()))
+    cases, problems = read(tmp_path, plane="")
+    assert [case.case for case in cases] == ["ann_1-axial-001", "bob_1-axial-001"]
+    assert all(case.mask.sum() == 100 for case in cases)
+    assert codes(problems) == (["affine_missing"] * 4 if kind in ANALYZE else [])
+    if kind is nib.Spm2AnalyzeImage:  # SPM's third file
+        assert list((tmp_path / "images").glob("*.mat"))
+
+
+def test_half_of_a_pair_is_one_error_that_names_the_other_half(tmp_path):
+    for name in ("ann_1", "bob_1", "cat_1"):
+        for place, mask in (("images", False), ("masks", True)):
+            (tmp_path / place).mkdir(exist_ok=True)
+            pair = nib.Nifti1Pair(volume(ord(name[0]), mask), np.eye(4))
+            nib.save(pair, tmp_path / place / f"{name}.img")
+    (tmp_path / "images/ann_1.hdr").unlink()
+    (tmp_path / "images/bob_1.img").unlink()
+    cases, problems = read(tmp_path, plane="")
+    assert [case.case for case in cases] == ["cat_1-axial-001"]
+    assert codes(problems) == ["image_type", "image_missing"]
+    assert ".hdr" in problems[0].hint and "the .img of the same name" in problems[1].expected
+
+
+def test_pixels_of_other_headers_are_no_images_of_their_own(tmp_path):
+    for name, ending in (("ann_1", "mhd"), ("bob_1", "nhdr")):
+        for place, mask in (("images", False), ("masks", True)):
+            (tmp_path / place).mkdir(exist_ok=True)
+            image = sitk.GetImageFromArray(volume(ord(name[0]), mask).T)
+            sitk.WriteImage(image, str(tmp_path / place / f"{name}.{ending}"), ending == "nhdr")
+    assert (tmp_path / "images/bob_1.raw.gz").is_file()
+    cases, problems = read(tmp_path, plane="axial")
+    assert [case.case for case in cases] == ["ann_1-axial-001", "bob_1-axial-001"]
+    assert problems == []
+
+
+def test_dicom_slices_named_img_are_a_series_as_before(data):
+    slice_file = get_testdata_file("CT_small.dcm", download=False)
+    (data / "images/eve_1").mkdir()
+    for name in ("1.img", "2.img"):
+        shutil.copy(slice_file, data / "images/eve_1" / name)
+    draw(data / "masks/eve_1.png", 0, mask=True)
+    options = {"data_dir": str(data), "patient_pattern": "^(...)"}
+    images = [entry.image.name for entry in folder.entries(**options)]
+    assert images == ["ann_1.png", "ann_2.png", "bob_1.png", "eve_1"]

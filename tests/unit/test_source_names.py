@@ -211,6 +211,15 @@ def test_header_texts_of_volumes_and_damaged_files(tmp_path):
     volume.header["descrip"] = b"Kowalski 1962"
     nibabel.save(volume, tmp_path / "a.nii.gz")
     assert "Kowalski 1962" in set(header_texts(tmp_path / "a.nii.gz"))
+    pair = nibabel.Nifti1Pair(np.zeros((2, 3, 4), np.int16), np.eye(4), volume.header)
+    nibabel.save(pair, tmp_path / "a.img")
+    assert "Kowalski 1962" in set(header_texts(tmp_path / "a.hdr"))
+    analyze = nibabel.AnalyzeImage(np.zeros((2, 3, 4), np.int16), None)
+    nibabel.save(analyze, tmp_path / "b.img")
+    content = bytearray((tmp_path / "b.hdr").read_bytes())
+    content[283:291] = b"Kowalski"  # patient_id
+    (tmp_path / "b.hdr").write_bytes(content)
+    assert "Kowalski" in set(header_texts(tmp_path / "b.hdr"))
     for name in ("a.png", "a.json", "a.nii", "a.mha", "a.mat", "a.dcm", "a"):
         (tmp_path / name).write_bytes(b"\x00broken")
         list(header_texts(tmp_path / name))

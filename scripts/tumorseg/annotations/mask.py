@@ -10,16 +10,18 @@ import numpy as np
 
 from tumorseg.core.problems import DataError, Problem, error, quoted, warning
 from tumorseg.formats import picture
-from tumorseg.imaging import scans, turned
+from tumorseg.imaging import label_grids, scans, turned
+from tumorseg.imaging.label_grids import Placed
 from tumorseg.imaging.raw import Segment
-from tumorseg.imaging.scans import Labels, Placed, Scan
-from tumorseg.outlines.colour_masks import read_colours
+from tumorseg.imaging.scans import Labels, Scan
+from tumorseg.outlines.colour_masks import CHANNELS_HINT, read_colours
 from tumorseg.outlines.drawings import Annotation, is_tumour, unknown_label, wrong_size
 from tumorseg.outlines.grey_edges import tumour_level
 
 Value = TypeVar("Value")
 EXPECTED = "a mask picture (PNG, TIFF, ...) or label volume (NIfTI, MHA, NRRD, DICOM)"
 COLOURED = ("image_colour", "image_transparent")  # what a mask may be, but not an image
+CHANNELS = ("image_colour", "volume_many")  # how a file with a channel for each class is refused
 MANY_VALUES = 20  # more are hardly labels
 
 
@@ -33,6 +35,8 @@ def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) 
         label_image = turned.like(scans.read_labels(path), scan)
     except DataError as refused:
         colours = picture.read_colours(path) if refused.problem.code in COLOURED else None
+        if colours is None and refused.problem.code in CHANNELS:
+            raise DataError(replace(refused.problem, hint=CHANNELS_HINT)) from None
         if colours is None:
             raise
         return _coloured(*colours, scan, labels)
@@ -51,7 +55,7 @@ def _on_grid(label_image: Labels, scan: Scan) -> Placed:
     size, image_size = label_image.values.shape, scan.voxels.shape
     if len(size) == len(image_size) == 2 and size != image_size:
         raise wrong_size(f"{size[1]} wide and {size[0]} high", (image_size[0], image_size[1]))
-    return scans.placed(label_image, scan)
+    return label_grids.placed(label_image, scan)
 
 
 def _segmented(
@@ -74,7 +78,7 @@ def _segmented(
 
 
 def _coloured(rgba: np.ndarray, turn: int, scan: Scan, labels: dict[str, str] | None) -> Annotation:
-    painted = read_colours(rgba)
+    painted = read_colours(rgba, labels or ())
     label_image = turned.like(Labels(painted.numbers, turn=turn), scan)
     numbers, names = _on_grid(label_image, scan).values, painted.names
     if labels is None and len(names) > 1:

@@ -119,8 +119,9 @@ def _errors_of_annotation(entry: Entry, settings: SliceSettings) -> list[Problem
         form = any_form.detect(entry.annotation) if entry.form == any_form.AUTO else entry.form
         if form == "mask":
             found = scans.read_labels(entry.annotation)
-            if found.values.ndim == 2 or found.affine is not None:
-                voxels = np.zeros(found.values.shape, np.uint8)
+            shape = found.values.shape[: -1 if found.segments else None]  # without layers
+            if len(shape) == 2 or found.affine is not None:
+                voxels = np.zeros(shape, np.uint8)
                 scan = Scan(entry.image, voxels, affine=found.affine)
                 _annotations(entry, scan, settings)
     except UserError as stop:

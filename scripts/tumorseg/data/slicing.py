@@ -26,8 +26,8 @@ def cases(
     """The cases of one entry that has been read, and warnings.
 
     annotations: of each class, the primary one first; further: the other channels, on the grid of
-    `scan`. A volume's cases are named <case>-<plane>-<slice>; slices count from 0 in the order of
-    planes.cut. Raises DataError for what cannot be a case.
+    `scan`. The cases of a volume or a stack are named <case>-<plane>-<slice>; slices count from 0
+    in the order of planes.cut or of the pages. Raises DataError for what cannot be a case.
     """
     annotation = annotations[0]
     masks = [_mask(one, scan) for one in annotations]
@@ -43,13 +43,21 @@ def cases(
             "fix the annotation, write `negative` instead of its path, or set source.negatives: "
             "true",
         )
+    if scan.affine is None and not entry.plane:
+        raise error(
+            "plane_missing",
+            "the plane of this picture is not known",
+            f"one of {', '.join(PLANES)}",
+            "give it in the table's column plane, or for a whole folder in source.plane",
+            str(entry.image),
+        )
     if scan.voxels.ndim == 2:
         return _picture(entry, scan, annotations, further)
     if settings.get("dimensions", 2) == 3:
         return _volume(entry, scan, masks, settings, further)
     volume_cases = _slices(entry, scan, masks, settings, further)
-    if volume_cases and scan.affine is not None:
-        own_spacing_mm = planes.spacing_in(scan.affine, volume_cases[0].plane)
+    if volume_cases:
+        own_spacing_mm = _spacing_in(scan, volume_cases[0].plane)
         return volume_cases, _spacing_notes(entry, own_spacing_mm)
     which = settings.get("slices", "tumour")
     value = f"no slice of the volume fits source.slices: {which}"
@@ -83,14 +91,6 @@ def chosen_slices(masks: np.ndarray, which: str, limit: int) -> list[int]:
 def _picture(
     entry: Entry, scan: Scan, annotations: Sequence[Annotation], further: Sequence[Scan]
 ) -> tuple[list[Case], list[Problem]]:
-    if not entry.plane:
-        raise error(
-            "plane_missing",
-            "the plane of this picture is not known",
-            f"one of {', '.join(PLANES)}",
-            "give it in the table's column plane, or for a whole folder in source.plane",
-            str(entry.image),
-        )
     case = _case(entry, scan, entry.case, entry.plane, scan.voxels, scan.spacing_mm, annotations)
     others = tuple(Channel(one.voxels, one.offset, one.scale) for one in further)
     return [replace(case, further=others)], _spacing_notes(entry, scan.spacing_mm)
@@ -106,7 +106,9 @@ def _volume(
     """The whole volume as one case, in the order of its display slices."""
     plane = entry.plane or (settings.get("planes") or [scans.acquisition_plane(scan)])[0]
     if scan.affine is None:
-        raise _absent_plane(entry, scan, plane)
+        value = "a stack of pictures, whose slices have no known distance"
+        hint = "save it as NIfTI, or cut it into slices (source.dimensions: 2)"
+        raise error("affine_missing", value, "a volume with an affine", hint, str(entry.image))
 
     def stack(voxels: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(planes.cut(voxels, scan.affine, plane))
@@ -133,18 +135,16 @@ def _slices(
     settings: SliceSettings,
     further: Sequence[Scan],
 ) -> list[Case]:
-    available = scans.planes_of(scan)
-    acquired = scans.acquisition_plane(scan)
-    wanted = [entry.plane] if entry.plane else settings.get("planes") or [acquired]
+    available = scans.planes_of(scan) or (entry.plane,)
+    wanted = [entry.plane] if entry.plane else settings.get("planes") or available[:1]
     volume_cases = []
     for plane in wanted:
-        if scan.affine is None or plane not in available:
+        if plane not in available:
             raise _absent_plane(entry, scan, plane)
-        images = planes.cut(scan.voxels, scan.affine, plane)
-        classes = [planes.cut(mask, scan.affine, plane) for mask in masks]
+        images, *classes = (_stack(scan, voxels, plane) for voxels in (scan.voxels, *masks))
         drawn = np.logical_or.reduce(classes)
-        cuts = [(one, planes.cut(one.voxels, scan.affine, plane)) for one in further]
-        spacing = planes.spacing_in(scan.affine, plane)
+        cuts = [(one, _stack(scan, one.voxels, plane)) for one in further]
+        spacing = _spacing_in(scan, plane)
         limit = int(settings.get("slices_per_volume", 0))
         for number in chosen_slices(drawn, settings.get("slices", "tumour"), limit):
             name = f"{entry.case}-{plane}-{number:03d}" if len(images) > 1 else entry.case
@@ -164,6 +164,19 @@ def _slices(
             )
             volume_cases.append(replace(case, further=others))
     return volume_cases
+
+
+def _stack(scan: Scan, voxels: np.ndarray, plane: str) -> np.ndarray:
+    """Voxels of a scan's shape as slices of a plane.
+
+    The pages of a stack of pictures are slices of the plane that the user states.
+    """
+    return voxels if scan.affine is None else planes.cut(voxels, scan.affine, plane)
+
+
+def _spacing_in(scan: Scan, plane: str) -> tuple[float, float]:
+    """The height and width in mm of a slice's pixel."""
+    return scan.spacing_mm if scan.affine is None else planes.spacing_in(scan.affine, plane)
 
 
 def _case(

@@ -105,10 +105,13 @@ def read(path: Path, *, labels: bool) -> RawImage:
 
 
 def _folder(folder: Path, notes: list[Problem]) -> dict[Path, pydicom.Dataset]:
-    """The headers of a folder's images; a warning about its other files is added to notes."""
+    """The headers of a folder's images; a warning about its other files is added to notes.
+
+    Hidden files, which Macs add to every folder, are passed over.
+    """
     headers, others = {}, 0
     for file in sorted(folder.iterdir()):
-        if file.is_file():
+        if file.is_file() and not file.name.startswith("."):
             header = _header(file) if is_dicom(file) else None
             if header is not None and "Rows" in header and not _is_segmentation(header):
                 headers[file] = header

@@ -129,7 +129,7 @@ def to_three_axes(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return first, second, third
 
 
-def orientation_warning(axes: str = "Right-Anterior-Superior") -> Problem:
+def orientation_warning(axes: str) -> Problem:
     """The warning for a volume without an orientation in its header; axes: what is assumed."""
     return warning(
         "affine_missing",

@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tumorseg.core import json_text
 from tumorseg.core.problems import DataError, error, quoted
 from tumorseg.outlines.image_keys import Found, ImageIndex, ImageKey
 
@@ -42,9 +43,13 @@ def _loaded(path: Path, parse: Callable[[bytes], Any], state: tuple[int, int]) -
 
 def _json(content: bytes) -> Any:
     try:
-        return json.loads(content, object_pairs_hook=_object)
+        return json_text.loads(content)
     except json.JSONDecodeError as wrong:
         fault = f"not JSON: wrong at line {wrong.lineno}, column {wrong.colno}"
+    except json_text.RepeatedKeyError as wrong:
+        value = f"the key {quoted(wrong.key)} twice in one object"
+        hint = "keep the right one, or export the file again: programs read only one of them"
+        raise error("key_repeated", value, "each key once", hint) from None
     except UnicodeDecodeError:
         fault = "not JSON: text that is not UTF-8"
     except RecursionError:
@@ -53,17 +58,6 @@ def _json(content: bytes) -> Any:
         fault = "not JSON: a number of too many digits"
     fault = fault if content else "an empty file"
     raise error("annotation_not_json", fault, "a JSON file", "export it again")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; DataError for a key that it has twice, as Python would keep the last only."""
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        keys = [key for key, _ in pairs]
-        again = next(key for key in keys if keys.count(key) > 1)
-        value, hint = f"an object with the key {quoted(again)} twice", "rename or remove one"
-        raise error("annotation_form", value, "each key once", hint)
-    return content
 
 
 def missing_file(path: Path) -> DataError:

@@ -1,8 +1,9 @@
 """Writes a prediction in the geometry and, where possible, the file format of its image.
 
-Pictures get PNG and LabelMe files; NIfTI, MHA and NRRD files of the same format with the same
-header; DICOM gets a DICOM-SEG of the mask and a NIfTI file of the probability. Masks hold 0 and 1
-(PNG: 0 and 255), probabilities 0 to 1 (PNG: 16 bit, value / 65535).
+Pictures get PNG and LabelMe files, stacks of pictures ImageJ's TIFF; NIfTI, MHA and NRRD files of
+the same format with the same header; DICOM gets a DICOM-SEG of the mask and a NIfTI file of the
+probability. Masks hold 0 and 1 (pictures: 0 and 255), probabilities 0 to 1 (pictures: 16 bit,
+value / 65535).
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import PIL.Image
 import SimpleITK as sitk  # noqa: N813 - the library's customary name
 
 from tumorseg.core.files import write_atomically, write_text
@@ -38,8 +40,13 @@ def write(
     base.parent.mkdir(parents=True, exist_ok=True)
     if scan.uids:
         return _write_dicom(base, scan, mask, quantised)
-    if scan.affine is None:
+    if scan.voxels.ndim == 2:
         return _write_picture(base, scan, mask, quantised), []
+    if scan.affine is None:
+        files = [_beside(base, "_mask.tif"), _beside(base, "_probability.tif")]
+        for path, stack in zip(files, (mask * np.uint8(255), quantised), strict=True):
+            _write_stack(path, stack)
+        return files, []
     suffix, write_volume = _volume_writer(scan)
     return _write_volumes(base, suffix, write_volume, mask, quantised), []
 
@@ -55,6 +62,16 @@ def _write_picture(base: Path, scan: Scan, mask: np.ndarray, quantised: np.ndarr
             files[-1], json.dumps(labelme_content(mask, Path(picture).as_posix()), indent=1) + "\n"
         )
     return files
+
+
+def _write_stack(path: Path, stack: np.ndarray) -> None:
+    """A stack (page, height, width) uint8 or uint16 as a TIFF of ImageJ."""
+    first, *others = (PIL.Image.fromarray(page) for page in np.ascontiguousarray(stack))
+    text = f"ImageJ=1.53t\nimages={len(stack)}\nslices={len(stack)}\n"
+    tags = {"save_all": True, "append_images": others, "description": text}
+    write_atomically(
+        path, lambda place: first.save(place, "TIFF", compression="tiff_adobe_deflate", **tags)
+    )
 
 
 def _write_volumes(

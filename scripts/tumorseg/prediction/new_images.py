@@ -11,13 +11,13 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.names import as_stored, comparable, parts, stem
 from tumorseg.core.problems import error
 from tumorseg.core.spelling import missing
+from tumorseg.core.two_files import is_second
 from tumorseg.data import dataset_json
 from tumorseg.formats import dicom
 from tumorseg.imaging.dicom_pixels import open_dataset
 from tumorseg.privacy.local import LOCAL_MARK
 
 TABLES = (".tsv", ".csv")
-PIXELS = (".raw", ".zraw", ".raw.gz", ".img")  # of an .mhd, .nhdr or .hdr file
 # DICOM's kinds (Modality) of objects that are no image of a patient.
 NO_IMAGE = ("DOC", "KO", "PR", "REG", "RTDOSE", "RTPLAN", "RTRECORD", "RTSTRUCT", "SEG", "SR")
 VOLUMES = (".nii.gz", ".nii", ".nrrd", ".mha")
@@ -91,9 +91,9 @@ def _in_folder(folder: Path, left_out: Counter[str]) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         series: dict[Path, str | None] = {}  # path -> `_series`
         for name in sorted(names):
-            if name.startswith(".") or name.lower().endswith(PIXELS):
-                continue
             path = Path(place, name)
+            if name.startswith(".") or is_second(path):
+                continue
             series[path] = _series(path) if _is_image(path, formats) else None
             if series[path] is None:
                 left_out[path.suffix or "none"] += 1

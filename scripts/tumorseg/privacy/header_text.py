@@ -19,6 +19,8 @@ _TEXT = {"PN", "LO", "SH", "LT", "ST", "UT", "UC", "UI", "UR", "DA", "DT", "AE"}
 _STANDARD_UID = "1.2.840.10008."
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _NO_TEXT = ("exif", "icc_profile", "photoshop")
+_NIFTI_TEXT = ("descrip", "aux_file", "db_name", "intent_name")  # Analyze's come next
+_NIFTI_TEXT += ("patient_id", "generated", "scannum", "exp_date", "exp_time")
 _LONGEST = 1000  # characters; longer strings are encoded images
 _XML_TEXT = re.compile(r"""=\s*["']([^"']+)|>([^<>]+)<""")
 
@@ -60,10 +62,12 @@ def _nifti(path: Path) -> Iterator[str]:
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     with opened(path, "rb") as file:
         start = file.read(nibabel.Nifti2Header.sizeof_hdr)
-    kind = nibabel.Nifti2Header if start[4:6] in (b"n+", b"ni") else nibabel.Nifti1Header
-    header = kind(start[: kind.sizeof_hdr], check=False)
-    for field in ("descrip", "aux_file", "db_name", "intent_name"):
-        if field in header:
+    second = start[4:6] in (b"n+", b"ni")
+    # Analyze 7.5 has other fields of text where NIfTI-1 has numbers; both are read.
+    kinds = [nibabel.Nifti2Header] if second else [nibabel.Nifti1Header, nibabel.AnalyzeHeader]
+    for kind in kinds:
+        header = kind(start[: kind.sizeof_hdr], check=False)
+        for field in set(_NIFTI_TEXT) & set(header.keys()):
             yield header[field].tobytes().rstrip(b"\0").decode("latin-1")
 
 

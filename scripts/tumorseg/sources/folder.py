@@ -14,15 +14,14 @@ from typing import Any
 from tumorseg.core.cases import Entry, ImageFile
 from tumorseg.core.names import Names, as_stored, stem
 from tumorseg.core.problems import DataError, error, warning
+from tumorseg.core.two_files import is_second
 from tumorseg.data import source_files
 
 DICOM = (".dcm", ".dicom", ".ima")
 SUFFIXES = (
     *(".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".mha", ".mhd", ".nrrd"),
-    *(".mat", *DICOM),
+    *(".nhdr", ".hdr", ".img", ".mat", *DICOM),
 )
-KINDS = " ".join(SUFFIXES)
-DATA = (".raw", ".zraw")  # pixels that belong to a header file beside them
 Cases = list[tuple[str, tuple[Path, ...]]]  # name below the folder, images by channel
 # What programs and people append to an image's name to name its annotation.
 MASK_ENDING = re.compile(r"[-_. ](masks?|seg|segmentation|labels?) *$", re.IGNORECASE)
@@ -112,7 +111,9 @@ def entries(
     if not annotation_file:
         expected = "an image of the same name for each annotation"
         yield from _ignored("mask_without_image", masks_folder, unused, expected)
-    yield from _ignored("file_passed_over", folder, ignored, f"files of these kinds: {KINDS}")
+    yield from _ignored(
+        "file_passed_over", folder, ignored, f"files of these kinds: {' '.join(SUFFIXES)}"
+    )
     expected = "names that end in one of source.channels, each channel of a case once"
     yield from _ignored("channel_unknown", folder, others, expected)
 
@@ -142,8 +143,8 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _is_dicom(path: Path) -> bool:
-    """By suffix; if that is unknown, by the prefix after the preamble (DICOM PS3.10, 7.1)."""
-    if path.name.lower().endswith(SUFFIXES):
+    """By suffix; if that says nothing, by the prefix after the preamble (DICOM PS3.10, 7.1)."""
+    if path.name.lower().endswith(SUFFIXES) and path.suffix.lower() != ".img":
         return path.name.lower().endswith(DICOM)
     try:
         with path.open("rb") as file:
@@ -153,11 +154,14 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _images(folder: Path, masks_folder: Path) -> tuple[list[Path], list[Path]]:
-    """Image files and folders of DICOM series in the order of names, and all other files."""
+    """Image files and folders of DICOM series in the order of names, and all other files.
+
+    An image in two files, a header and its pixels, is its header.
+    """
     images: dict[Path, None] = {}
     others = []
     for path in _visible(folder):
-        if not path.is_file():
+        if not path.is_file() or is_second(path):
             continue
         if _is_dicom(path):
             inside = path.parent.relative_to(folder)
@@ -166,7 +170,7 @@ def _images(folder: Path, masks_folder: Path) -> tuple[list[Path], list[Path]]:
             images[path.parent if series else path] = None
         elif path.name.lower().endswith(SUFFIXES):
             images[path] = None
-        elif path.suffix.lower() not in DATA:
+        else:
             others.append(path)
     return list(images), others
 
@@ -216,8 +220,8 @@ def _by_channel(paths: list[Path], folder: Path, channels: list[str]) -> tuple[C
 def _annotations(cases: Cases, masks_folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
     """A case's name -> annotation files, and the files that belong to no case.
 
-    Without .raw and .zraw, which belong to a header file. The same name goes before a name with an
-    ending that says what the file is, and a name as it is written before another form of it.
+    Without the pixels of a header file. The same name goes before a name with an ending that says
+    what the file is, and a name as it is written before another form of it.
     """
     images = Names(name for name, _ in cases)
     themselves = {path for _, paths in cases for path in paths}
@@ -225,7 +229,7 @@ def _annotations(cases: Cases, masks_folder: Path) -> tuple[dict[str, list[Path]
     alike: dict[str, list[Path]] = {}
     unused = []
     for path in _visible(masks_folder):
-        if not path.is_file() or path.suffix.lower() in DATA or {path, path.parent} & themselves:
+        if not path.is_file() or is_second(path) or {path, path.parent} & themselves:
             continue
         name = _name(path, masks_folder)
         shorter = MASK_ENDING.sub("", name)
