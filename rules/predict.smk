@@ -21,6 +21,7 @@ rule export_model:
         mem_mb=500,
     params:
         code=code("export_model.py"),
+        not_exported=EXPERIMENT.not_exported,
         experiment=config["experiment"],
         recipe=RECIPES[0],
         settings=lookup(within=config, dpath=f"recipes/{RECIPES[0]}"),

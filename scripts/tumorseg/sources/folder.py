@@ -111,9 +111,8 @@ def entries(
     if not annotation_file:
         expected = "an image of the same name for each annotation"
         yield from _ignored("mask_without_image", masks_folder, unused, expected)
-    yield from _ignored(
-        "file_passed_over", folder, ignored, f"files of these kinds: {' '.join(SUFFIXES)}"
-    )
+    expected = f"files of these kinds: {' '.join(SUFFIXES)}"
+    yield from _ignored("file_passed_over", folder, ignored, expected)
     expected = "names that end in one of source.channels, each channel of a case once"
     yield from _ignored("channel_unknown", folder, others, expected)
 
@@ -203,12 +202,9 @@ def _by_channel(paths: list[Path], folder: Path, channels: list[str]) -> tuple[C
     for path in paths:
         name = _name(path, folder)
         ends = [c for c in channels if re.search(rf"[-_. /]{re.escape(c)}$", name, re.IGNORECASE)]
-        if not ends:
-            others.append(path)
-            continue
-        channel = max(ends, key=len)  # t1_ce before ce
-        of_case = found.setdefault(name[: -len(channel) - 1], {})
-        if of_case.setdefault(channel, path) is not path:
+        channel = max(ends, key=len, default="")  # t1_ce before ce
+        of_case = found.setdefault(name[: -len(channel) - 1], {}) if ends else {}
+        if not ends or of_case.setdefault(channel, path) is not path:
             others.append(path)
     cases = [
         (name, tuple(of_case.get(c, folder / f"{name}_{c}") for c in channels))

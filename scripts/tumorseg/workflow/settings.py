@@ -48,6 +48,13 @@ class Experiment:
     scopes: list[str]
 
     @property
+    def not_exported(self) -> str:
+        """What of this experiment an exported model cannot do yet, in words; empty for nothing."""
+        found = {"volumes": self.volumes, "several channels": self.channels}
+        found |= {"several classes": self.classes}
+        return ", ".join(name for name, present in found.items() if present)
+
+    @property
     def volumes(self) -> bool:
         """Whether cases are volumes."""
         return self.config["source"].get("dimensions", 2) == 3
