@@ -55,11 +55,9 @@ def main(
         UserError: model_loss is unknown, all trainings of the loss failed, or not_exported.
     """
     if not_exported:
-        raise UserError(
-            f"export_model: an exported model takes slices of one channel and finds one class; this "
-            f"experiment has {not_exported}, whose predictions are in results/{experiment}/"
-            "predictions"
-        )
+        takes = "slices of one channel and finds one class"
+        place = f"its predictions of the cases are in results/{experiment}/predictions"
+        raise UserError(f"an exported model takes {takes}; this has {not_exported}: {place}")
     ranked = read_table(ranking_table, ("recipe", "loss")).query("recipe == @recipe")
     score = exporting.chosen_loss(ranked, losses, model_loss)
     loss = str(score.name)
