@@ -23,7 +23,7 @@ class Plan:
     weight_average: float
     augmentation: float
     keep_best: bool | str
-    mirrored: bool
+    mirrored: bool | str
     seed: int
     optimizer: str = "adam"
     plateau_factor: float = 0.1
