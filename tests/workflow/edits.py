@@ -63,6 +63,9 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("checking/* ../check.py", NOTHING),
     ("data/source_check.py data/source_files.py data/downloads.py ../download.py", NOTHING),
     ("data/dataset_json.py data/dataset_choices.py data/dataset_files.py", NOTHING),
+    # Volumes: no rule prepares, predicts or measures them yet.
+    ("imaging/volume_*.py imaging/intensity.py", NOTHING),
+    ("core/volumes.py evaluation/volume_probabilities.py", NOTHING),
     ("sources/phantom.py phantom/*", DATA),
     ("sources/*", NOTHING),
     # From a source's files to masks and folds.
@@ -83,7 +86,8 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ),
     ("imaging/strip_harm.py", NOTHING),
     ("imaging/skull_strip.py ../skull_strip.py", STRIPPED),
-    ("imaging/placement.py", ("show_data", *PACKED)),
+    ("imaging/boxes.py", ("show_data", *PACKED)),
+    ("imaging/placement.py", PACKED),
     ("imaging/* formats/* annotations/* ../import_cases.py", DATA),
     ("outlines/contours.py", ("predict",)),
     ("outlines/*", DATA),

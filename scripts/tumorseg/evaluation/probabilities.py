@@ -27,7 +27,11 @@ def read(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
 
     Raises UserError if the file is not a 16-bit image or does not have the given shape.
     """
-    stored = read_image(path)
+    return checked(read_image(path), path, shape)
+
+
+def checked(stored: np.ndarray, path: str | Path, shape: tuple[int, ...] | None) -> np.ndarray:
+    """The stored values; raises UserError where they are not 16 bit or not of the given shape."""
     if stored.dtype != np.uint16 or stored.shape != (shape or stored.shape):
         raise UserError(
             f"{path}: {stored.dtype} of {stored.shape}, expected uint16"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from tumorseg.imaging.boxes import Box, head_box
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -77,28 +79,6 @@ class Placement:
         )
 
 
-Box = tuple[int, int, int, int]
-
-
-def head_box(image: np.ndarray) -> Box:
-    """(top, left, height, width) of the head, with a margin of 2 % of the longer side.
-
-    Head pixels: brighter than 8 % of the 99.5th percentile after a 5x5 median filter. The box spans
-    the rows and columns with more than 1 % of such pixels. Uses intensities only.
-    """
-    blurred = cv2.medianBlur(image, 5)
-    head = blurred > 0.08 * np.percentile(blurred, 99.5)
-    rows = np.flatnonzero(head.mean(axis=1) > 0.01)
-    columns = np.flatnonzero(head.mean(axis=0) > 0.01)
-    height, width = image.shape
-    if not len(rows) or not len(columns):
-        return 0, 0, height, width
-    margin = round(0.02 * max(height, width))
-    top, left = max(0, rows[0] - margin), max(0, columns[0] - margin)
-    bottom, right = min(height, rows[-1] + 1 + margin), min(width, columns[-1] + 1 + margin)
-    return int(top), int(left), int(bottom - top), int(right - left)
-
-
 def placement(
     height: int,
     width: int,
@@ -116,7 +96,7 @@ def placement(
         size: side of the square, px.
         letterbox: centre the crop and keep its proportions; otherwise stretch it to the square
             (the paper's way).
-        crop: the part of the slice to use; None for all of it.
+        crop: the part of the slice to use, (top, left, height, width); None for all of it.
         spacing_mm: height and width of a pixel. Proportions are those in mm, or those in pixels
             where the pixel size is unknown (NaN).
 

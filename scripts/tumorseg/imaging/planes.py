@@ -38,12 +38,13 @@ def view(affine: np.ndarray, plane: str) -> tuple[tuple[int, ...], tuple[slice, 
 def cut(array: np.ndarray, affine: np.ndarray, plane: str) -> np.ndarray:
     """A view of a volume (i, j, k) as (slice, height, width) of a plane; nothing is copied.
 
+    Further axes, such as channels, stay behind these three.
     As DICOM displays it: axial rows run to Posterior, coronal and sagittal rows to Inferior;
     columns run to the patient's Left, sagittal ones to Posterior. Slices are ordered from Right to
     Left, Anterior to Posterior or Inferior to Superior. affine: (4, 4) from (i, j, k) to RAS+.
     """
     axes, steps = view(affine, plane)
-    return np.transpose(array, axes)[steps]
+    return np.transpose(array, (*axes, *range(3, array.ndim)))[steps]
 
 
 def reassemble(
@@ -51,10 +52,11 @@ def reassemble(
 ) -> np.ndarray:
     """The exact inverse of `cut`: (slice, height, width) back to the volume's (i, j, k).
 
-    shape: the volume's. Raises ValueError where the stack does not hold all of its slices.
+    shape: the volume's, further axes included. Raises ValueError where the stack does not hold all
+    of its slices.
     """
     axes, steps = view(affine, plane)
-    array = np.transpose(stack[steps], np.argsort(axes))
+    array = np.transpose(stack[steps], (*np.argsort(axes), *range(3, stack.ndim)))
     if array.shape != tuple(shape):
         raise ValueError(f"slices of a volume {array.shape}, expected {tuple(shape)}")
     return np.ascontiguousarray(array)
@@ -62,9 +64,14 @@ def reassemble(
 
 def spacing_in(affine: np.ndarray, plane: str) -> tuple[float, float]:
     """The height and width in mm of a pixel of a plane's slices."""
+    return spacing_of_stack(affine, plane)[1:]
+
+
+def spacing_of_stack(affine: np.ndarray, plane: str) -> tuple[float, float, float]:
+    """The distance of a plane's slices, and the height and width of their pixels, in mm."""
     axes, _ = view(affine, plane)
-    sides = np.linalg.norm(affine[:3, :3], axis=0)
-    return float(sides[axes[1]]), float(sides[axes[2]])
+    between, height, width = np.linalg.norm(affine[:3, :3], axis=0)[list(axes)]
+    return float(between), float(height), float(width)
 
 
 def oblique_notes(affine: np.ndarray) -> tuple[Problem, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tumorseg.core.cases import PLANES
-from tumorseg.imaging.placement import head_box
+from tumorseg.imaging.boxes import head_box
 
 
 class ShownCase(NamedTuple):
