@@ -97,10 +97,12 @@ def disk_line(needed_mb: float, folder: str) -> str:
     return f"WARNING {room}: the disk may become full; free some, or use fewer losses or seeds"
 
 
-def advised_epochs(cases: float, batch_size: int) -> int:
+def advised_epochs(cases: float, batch_size: int, steps: int = 0) -> int:
     """The fewest epochs with which a training on so many cases is expected to converge.
+
+    steps: those of an epoch, where it is not a pass through the cases.
 
     >>> advised_epochs(cases=215, batch_size=4)
     56
     """
-    return math.ceil(CONVERGED_STEPS / max(1, math.ceil(cases / batch_size)))
+    return math.ceil(CONVERGED_STEPS / (steps or max(1, math.ceil(cases / batch_size))))

@@ -16,7 +16,7 @@ import numpy as np
 from tumorseg.core.device import Device
 from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.training.cases import Cases
-from tumorseg.training.inference import predict
+from tumorseg.training.inference import predict, predict_by_windows
 from tumorseg.training.optimizer import compile_model
 from tumorseg.training.patches import Patches
 from tumorseg.training.plan import Plan, kept_epoch, plateau_rate
@@ -29,6 +29,18 @@ def epoch_batches(
     """The augmented images of one epoch and the loss's targets, batch by batch."""
     for images, masks in cases.drawn(plan, epoch):
         yield images, loss.targets(masks)
+
+
+def probabilities(model: keras.Model, images: np.ndarray, plan: Plan) -> np.ndarray:
+    """Probabilities of images of the network's size together, of others one by one in windows.
+
+    Windows do not overlap here: a validation must not take longer than the epoch that it judges.
+    """
+    patch = tuple(model.input_shape[1:-1])
+    if images.shape[1:-1] == patch:
+        return predict(model, images, plan.batch_size, plan.mirrored)
+    options = patch, plan.batch_size, plan.mirrored, 0.0
+    return np.stack([predict_by_windows(model, image, *options) for image in images])
 
 
 def predicted_classes(probability: np.ndarray, classes: int) -> np.ndarray:
@@ -51,7 +63,7 @@ def validate(
     """
     counts, values = [], []
     for images, masks in cases.batches(plan.batch_size):
-        probability = predict(model, images, plan.batch_size, plan.mirrored)
+        probability = probabilities(model, images, plan)
         if not np.isfinite(probability).all():
             return {}
         truth, predicted = masks > 0, predicted_classes(probability, masks.shape[-1])

@@ -27,7 +27,7 @@ FOREGROUND_EVERY = 3
 
 
 class CaseIndex(NamedTuple):
-    """What is kept in memory of a case, in two numbers a slice and class.
+    """What is kept in memory of a case: a number for each of its slices and classes.
 
     sides: of its grid; lowest: of each channel; until: (classes, slices + 1), the voxels of a class
     before each slice (of a picture, each row), and in the end all of them; digest: of its content.
@@ -139,7 +139,7 @@ class Patches:
                 int(random.integers(side - patch + 1)) if side > patch else -((patch - side) // 2)
                 for side, patch in zip(sides, self.shape, strict=True)
             )
-            return case, corner, tuple(patch // 2 for patch in self.shape)
+            return case, corner, tuple((patch - 1) // 2 for patch in self.shape)
         case = self.with_foreground[random.integers(len(self.with_foreground))]
         voxel = self._foreground(case, random)
         sides = self.index[case].sides
@@ -162,7 +162,8 @@ class Patches:
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Every whole case in order, one at a time: (1, spatial..., channels) and its masks."""
         for image, mask in zip(self.images, self.masks, strict=True):
-            yield with_channels(np.load(image)[None], self.channels), np.load(mask)[None]
+            volume = np.load(image, mmap_mode="r")[None]
+            yield with_channels(volume, self.channels), np.load(mask)[None]
 
     def each_mask(self) -> Iterator[np.ndarray]:
         """The masks of one case after another."""
