@@ -16,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tumorseg.core.errors import UserError
+from tumorseg.training import patch_augmentation
+from tumorseg.training import patches as patches_module
 from tumorseg.training.patches import FOREGROUND_EVERY, Patches
 from tumorseg.training.plan import Plan
 
@@ -106,7 +108,7 @@ def test_a_case_smaller_than_the_patch_stands_in_its_middle(tmp_path, kind):
         spans = []
         for axis, (side, patch) in enumerate(zip(sides, shape, strict=True)):
             first = int(image[..., axis].max()) - min(side, patch)  # of the case, where larger
-            before = max(0, -((side - patch) // 2))
+            before = max(0, (patch - side) // 2)
             spans.append((before, first, min(side, patch)))
         target = tuple(slice(before, before + length) for before, _, length in spans)
         source = tuple(slice(first, first + length) for _, first, length in spans)
@@ -162,7 +164,7 @@ def test_a_patch_lies_in_its_case_and_holds_the_voxel_that_it_was_drawn_for(
             if size >= patch:
                 assert 0 <= start <= size - patch
             else:
-                assert -start in ((patch - size) // 2, (patch - size + 1) // 2)
+                assert -start == (patch - size) // 2
         if number % FOREGROUND_EVERY == 0 and patches.with_foreground:
             voxel = tuple(np.add(corner, pivot))
             assert masks[case][voxel].any()
@@ -229,6 +231,25 @@ def test_masks_are_0_and_1_and_the_same_voxels_as_the_image_when_augmented(tmp_p
         assert masks.dtype == np.uint8 and set(np.unique(masks)) <= {0, 1}
         bright = image[..., 0] > (image.min() + image.max()) / 2
         assert (bright != masks[..., 0].astype(bool)).mean() < 0.05  # gamma moves the middle
+
+
+@pytest.mark.parametrize(("mirrored", "axes"), [(True, [2]), (False, [2]), ("all", [0, 1, 2])])
+def test_half_of_the_patches_are_mirrored_left_right_or_along_every_axis(
+    tmp_path, mirrored, axes, monkeypatch
+):
+    monkeypatch.setattr(patch_augmentation, "MOVED", 0.0)
+    monkeypatch.setattr(patches_module, "change_intensities", lambda *given: None)
+    image = positions_of((8, 8, 8), 0)
+    patches = stored(tmp_path, [image], [corners((8, 8, 8))], (8, 8, 8))
+    counts = np.zeros(3, int)
+    for number in range(60):
+        part, masks = patches.patch(replace(AUGMENTED, mirrored=mirrored), 0, number)
+        flipped = [axis for axis in range(3) if part[0, 0, 0, axis] > 1]
+        np.testing.assert_array_equal(part, np.flip(image, flipped))
+        np.testing.assert_array_equal(masks, np.flip(corners((8, 8, 8)), flipped))
+        counts[flipped] += 1
+    assert [axis for axis in range(3) if counts[axis]] == axes
+    assert all(15 <= counts[axis] <= 45 for axis in axes)
 
 
 def test_memory_and_open_files_stay_flat_however_large_and_many_the_cases_are(tmp_path):

@@ -61,6 +61,7 @@ def test_an_image_costs_by_its_pixels_and_a_patch_by_its_voxels_which_cost_a_lit
     assert budget.image_cost(network | {"base_width": 32}) == 4
     assert budget.image_cost(network | {"patch": [256, 64]}) == 1
     assert 1 < budget.image_cost(network | {"patch": [16, 32, 32]}) < 1.5
+    assert budget.advised_epochs(215, 4, steps=250) == 12
 
 
 def test_too_few_epochs_are_warned_about_with_the_number_that_would_do(printed):

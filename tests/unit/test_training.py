@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -266,7 +267,7 @@ def test_patches_of_volumes_train_with_deep_supervision_resume_and_learn(tmp_pat
         tmp_path,
         network=small_3d,
         training_cases=balls(tmp_path, [(10, 20, 24), (6, 18, 18), (12, 16, 16)], 1),
-        validation_cases=balls(tmp_path, [(8, 16, 16)] * 2, 2),
+        validation_cases=balls(tmp_path, [(8, 16, 16), (11, 20, 16)], 2),
     )
     assert outcome.history[-1]["loss"] < outcome.history[0]["loss"]
     shapes = [weight.shape for weight in outcome.weights]
@@ -440,7 +441,8 @@ def scores_of(monkeypatch, masks: np.ndarray, probability: np.ndarray) -> dict[s
     part = Cases(np.zeros((*masks.shape[:-1], 1), np.float32), masks, np.arange(len(masks)))
     batches = iter([probability[:4], probability[4:]])
     monkeypatch.setattr(loop, "predict", lambda *given: next(batches))
-    return loop.validate(None, part, NoLoss(), PLAN)
+    network = SimpleNamespace(input_shape=(None, *masks.shape[1:-1], 1))
+    return loop.validate(network, part, NoLoss(), PLAN)
 
 
 @pytest.mark.parametrize("sides", [(9, 8), (3, 5, 4)])
@@ -455,6 +457,21 @@ def test_scores_of_several_classes_are_the_means_of_those_of_each(monkeypatch, s
         together = scores_of(monkeypatch, masks[..., order], probability[..., order])
         for name in ("val_iou", "val_dice"):
             assert together[name] == pytest.approx(np.mean([each[name] for each in alone]))
+
+
+def test_a_volume_larger_than_the_patch_is_validated_whole_in_windows(tmp_path):
+    """A network that returns its input: what is predicted is known."""
+    network = keras.Sequential(
+        [keras.Input((8, 16, 16, 1)), layers.Activation("linear", dtype="float32")]
+    )
+    network.compile(jit_compile=False)
+    volumes = balls(tmp_path, [(8, 16, 16), (13, 21, 16), (5, 30, 9)], 3)
+    for image, mask in zip(volumes.images, volumes.masks, strict=True):
+        np.save(image, np.load(mask).astype(np.float32) * 0.75)
+    scores = loop.validate(network, volumes, NoLoss(), PLAN)
+    assert (scores["val_iou"], scores["val_dice"]) == (1, 1)
+    np.save(volumes.masks[1], 1 - np.load(volumes.masks[1]))
+    assert loop.validate(network, volumes, NoLoss(), PLAN)["val_dice"] == pytest.approx(2 / 3)
 
 
 def test_of_exclusive_classes_the_likeliest_is_predicted_and_the_background_comes_first(

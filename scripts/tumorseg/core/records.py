@@ -37,7 +37,7 @@ class TrainingSettings(TypedDict):
     weight_average: float
     augmentation: float
     keep_best: bool | Literal["iou", "dice", "loss"]
-    mirrored: bool
+    mirrored: bool | Literal["all"]
     optimizer: NotRequired[Literal["adam", "sgd"]]
     plateau_factor: NotRequired[float]
     plateau_patience: NotRequired[int]

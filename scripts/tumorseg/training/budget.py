@@ -101,7 +101,7 @@ def disk_line(needed_mb: float, folder: str) -> str:
 def advised_epochs(cases: float, batch_size: int, steps: int = 0) -> int:
     """The fewest epochs with which a training on so many cases is expected to converge.
 
-    steps: of an epoch, where they do not follow from the cases.
+    steps: those of an epoch, where it is not a pass through the cases.
 
     >>> advised_epochs(cases=215, batch_size=4)
     56

@@ -31,7 +31,11 @@ def predict(
 
 
 def predict_whole(
-    model: keras.Model, images: np.ndarray, batch_size: int, mirrored: Mirrored = False
+    model: keras.Model,
+    images: np.ndarray,
+    batch_size: int,
+    mirrored: Mirrored = False,
+    overlap: float = 0.5,
 ) -> np.ndarray:
     """Probabilities (n, spatial..., outputs) of images of any size: at once, or patch by patch.
 
@@ -41,7 +45,8 @@ def predict_whole(
     patch = tuple(model.input_shape[1:-1])
     if images.shape[1:-1] == patch:
         return predict(model, images, batch_size, mirrored)
-    return np.stack([predict_by_windows(model, i, patch, batch_size, mirrored) for i in images])
+    options = patch, batch_size, mirrored, overlap
+    return np.stack([predict_by_windows(model, image, *options) for image in images])
 
 
 def predict_by_windows(

@@ -51,7 +51,8 @@ def validate(
     """
     counts, values = [], []
     for images, masks in cases.batches(plan.batch_size):
-        probability = predict_whole(model, images, plan.batch_size, plan.mirrored)
+        # Windows do not overlap: a validation must not take longer than the epoch that it judges.
+        probability = predict_whole(model, images, plan.batch_size, plan.mirrored, overlap=0.0)
         if not np.isfinite(probability).all():
             return {}
         truth, predicted = masks > 0, predicted_classes(probability, masks.shape[-1])

@@ -103,10 +103,12 @@ def resampled(
         positions: (axes, *shape) voxels.
         outside: each channel's value outside of the image; masks are 0 there.
     """
+    padded_positions = positions + np.float32(1)
 
     def at_positions(plane: np.ndarray, value: float) -> np.ndarray:
-        options = {"order": 1, "mode": "grid-constant", "cval": value, "output": np.float32}
-        return map_coordinates(plane, positions, **options)
+        """Beyond one voxel of padding the nearest is taken: SciPy's fastest way to a border."""
+        padded = np.pad(plane, 1, constant_values=value)
+        return map_coordinates(padded, padded_positions, np.float32, order=1, mode="nearest")
 
     channels = np.stack(
         [at_positions(image[..., n], value) for n, value in enumerate(outside)], axis=-1

@@ -27,7 +27,7 @@ FOREGROUND_EVERY = 3
 
 
 class CaseIndex(NamedTuple):
-    """What is kept in memory of a case, in two numbers a slice and class.
+    """What is kept in memory of a case: a number for each of its slices and classes.
 
     sides: of its grid; lowest: of each channel; until: (classes, slices + 1), the voxels of a class
     before each slice (of a picture, each row), and in the end all of them; digest: of its content.
@@ -91,7 +91,9 @@ class Patches:
     def patch(self, plan: Plan, epoch: int, number: int) -> tuple[np.ndarray, np.ndarray]:
         """The patch of this number in an epoch: image (*shape, channels), masks (*shape, classes).
 
-        Outside of a case's grid the image has each channel's lowest value, and the masks 0.
+        Outside of a case's grid the image has each channel's lowest value, and the masks 0. Half of
+        the augmented patches are mirrored along the last axis, left-right, or along each axis where
+        plan.mirrored is "all", as then predictions are.
         """
         # The last number keeps these draws apart from others of the same seed and epoch.
         random = np.random.default_rng([plan.seed, epoch, number, 1])
@@ -114,8 +116,9 @@ class Patches:
             box = tuple(parts)
             image, masks = resampled(image[box], masks[box], positions, lowest)
         if plan.augmentation:
-            if random.random() < 0.5:  # the last axis is left-right
-                image, masks = image[..., ::-1, :], masks[..., ::-1, :]
+            axes = range(len(sides)) if plan.mirrored == "all" else (len(sides) - 1,)
+            flipped = tuple(axis for axis in axes if random.random() < 0.5)
+            image, masks = np.flip(image, flipped), np.flip(masks, flipped)
             change_intensities(image, plan.augmentation, random)
         return image, masks
 
@@ -133,15 +136,15 @@ class Patches:
             case = int(random.integers(len(self)))
             sides = self.index[case].sides
             corner = tuple(
-                int(random.integers(side - patch + 1)) if side > patch else (side - patch) // 2
+                int(random.integers(side - patch + 1)) if side > patch else -((patch - side) // 2)
                 for side, patch in zip(sides, self.shape, strict=True)
             )
-            return case, corner, tuple(patch // 2 for patch in self.shape)
+            return case, corner, tuple((patch - 1) // 2 for patch in self.shape)
         case = self.with_foreground[random.integers(len(self.with_foreground))]
         voxel = self._foreground(case, random)
         sides = self.index[case].sides
         corner = tuple(
-            min(max(v - patch // 2, 0), side - patch) if side > patch else (side - patch) // 2
+            min(max(v - patch // 2, 0), side - patch) if side > patch else -((patch - side) // 2)
             for v, side, patch in zip(voxel, sides, self.shape, strict=True)
         )
         return case, corner, tuple(v - c for v, c in zip(voxel, corner, strict=True))
@@ -159,7 +162,8 @@ class Patches:
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Every whole case in order, one at a time: (1, spatial..., channels) and its masks."""
         for image, mask in zip(self.images, self.masks, strict=True):
-            yield with_channels(np.load(image)[None], self.channels), np.load(mask)[None]
+            volume = np.load(image, mmap_mode="r")[None]
+            yield with_channels(volume, self.channels), np.load(mask)[None]
 
     def each_mask(self) -> Iterator[np.ndarray]:
         """The masks of one case after another."""

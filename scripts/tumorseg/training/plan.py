@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Literal
 
 HORIZON = {"constant": False, "plateau": False, "cosine": True, "polynomial": True}
 # The history's column by which an epoch is kept, and 1 where more of it is better, else -1.
@@ -23,7 +24,7 @@ class Plan:
     weight_average: float
     augmentation: float
     keep_best: bool | str
-    mirrored: bool
+    mirrored: bool | Literal["all"]
     seed: int
     optimizer: str = "adam"
     plateau_factor: float = 0.1
