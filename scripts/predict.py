@@ -60,9 +60,8 @@ def main(
             images that could not be predicted.
     """
     if not images:
-        raise UserError(
-            "config: images: no images are named; expected --config images=<file, folder or table>"
-        )
+        expected = "--config images=<file, folder or table>"
+        raise UserError(f"config: images: no images are named; expected {expected}")
     source = Path(images).expanduser()
     model_folder = Path(model or str(model_dir)).expanduser()
     facts = exported_model.read(model_folder)

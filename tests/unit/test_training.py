@@ -423,7 +423,9 @@ def test_a_loss_that_is_not_finite_is_reported_as_a_failure(weight_average):
 
 
 def test_predictions_that_are_not_finite_are_reported_as_a_failure(monkeypatch):
-    monkeypatch.setattr(loop, "predict", lambda *given: np.full((2, SIZE, SIZE, 1), np.nan))
+    monkeypatch.setattr(
+        loop, "predict_whole", lambda *given, **more: np.full((2, SIZE, SIZE, 1), np.nan)
+    )
     outcome = run(PLAN)
     assert outcome.failure == "the predictions were not finite in epoch 1"
     assert outcome.history == []
@@ -440,7 +442,7 @@ def scores_of(monkeypatch, masks: np.ndarray, probability: np.ndarray) -> dict[s
     """What a validation finds for cases of these masks, predicted with these probabilities."""
     part = Cases(np.zeros((*masks.shape[:-1], 1), np.float32), masks, np.arange(len(masks)))
     batches = iter([probability[:4], probability[4:]])
-    monkeypatch.setattr(loop, "predict", lambda *given: next(batches))
+    monkeypatch.setattr(loop, "predict_whole", lambda *given, **more: next(batches))
     network = SimpleNamespace(input_shape=(None, *masks.shape[1:-1], 1))
     return loop.validate(network, part, NoLoss(), PLAN)
 
