@@ -1322,6 +1322,29 @@ def _(data: Data) -> None:
     data.mask(3, tumour(5) * 255)
 
 
+def one_study(data: Data) -> None:
+    """Two patients with slices of one study, which the file of pydicom names."""
+    image = pydicom.dcmread(get_testdata_file("CT_small.dcm", download=False))
+    data.dicom(3)
+    data.dicom(4, {"PixelData": np.roll(image.pixel_array, (40, 50), (0, 1)).tobytes()})
+
+
+@bad("slices of one DICOM study in two patients", "patient_shared_study", also=DICOM_SLICE)
+def _(data: Data) -> None:
+    one_study(data)
+
+
+@bad(
+    "slices of one DICOM study in two patients, with source.patients_similar: accept",
+    "patient_shared_study",
+    "warning",
+    also=DICOM_SLICE,
+)
+def _(data: Data) -> None:
+    one_study(data)
+    data.source["patients_similar"] = "accept"
+
+
 @bad("same pixels twice in one patient", "image_repeated", "warning")
 def _(data: Data) -> None:
     data.image(3, head(5))

@@ -260,43 +260,12 @@ def test_positions_count_where_the_stated_distance_of_slices_differs(tmp_path):
     assert notes_of(gap) == []
 
 
-def compressed_series(folder, values, affine):
-    """A series as a scanner exports it, oblique and in lossless JPEG, written by GDCM."""
-    folder.mkdir()
-    row, column, step = affine[:3, 2], affine[:3, 1], affine[:3, 0]
-    spacing = [np.linalg.norm(side) for side in (row, column)]
-    cosines = [*(row / spacing[0]), *(column / spacing[1])]
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    writer.UseCompressionOn()
-    writer.SetCompressor("JPEG")
-    for number, pixels in enumerate(values):
-        one = sitk.GetImageFromArray(pixels)
-        one.SetSpacing(spacing)
-        position = affine[:3, 3] + number * step
-        for tag, value in {
-            "0008|0060": "MR",
-            "0020|000e": "1.2.3.4",
-            "0020|000d": "1.2.3",
-            "0008|0018": f"1.2.3.4.{number + 1}",
-            "0020|0013": str(number),
-            "0020|0032": "\\".join(f"{x:.9g}" for x in position),
-            "0020|0037": "\\".join(f"{x:.9g}" for x in cosines),
-            "0018|0050": "5",
-        }.items():
-            one.SetMetaData(tag, value)
-        # File names in another order than the slices.
-        writer.SetFileName(str(folder / f"{(7 * number) % 11:03d}.dcm"))
-        writer.Execute(one)
-    return folder
-
-
 def test_an_oblique_compressed_series_is_read_as_by_simpleitk(tmp_path):
     turn = Rotation.from_euler("xyz", (9, -6, 4), True).as_matrix()
     affine = np.eye(4)
     affine[:3] = np.column_stack([turn @ np.diag([0.7, 0.9, 6.5])[:, ::-1], [-90.5, -111, 34]])
     values = np.random.default_rng(8).integers(0, 2000, (11, 16, 20)).astype(np.int16)
-    folder = compressed_series(tmp_path / "s", values, affine)
+    folder = files.compressed_series(tmp_path / "s", values, affine)
     syntax = pydicom.dcmread(folder / "000.dcm").file_meta.TransferSyntaxUID
     assert syntax in (pydicom.uid.JPEGLossless, pydicom.uid.JPEGLosslessSV1)
     reader = sitk.ImageSeriesReader()

@@ -210,7 +210,7 @@ def read_all(
     places: list[tuple[int, str]] = []  # number of the entry, the case's name in the source
     fingerprints: list[np.ndarray] = []
     problems: list[Problem] = []
-    cohort = Cohort()
+    cohort = Cohort(source.get("patients_similar") == "accept")
     for item in reading.read(source, data_dir, seed, cores):
         problems += item.problems
         row = item.entry.row if item.entry else 0
@@ -219,9 +219,7 @@ def read_all(
         cohort.expect(item)
         for case in item.cases:
             record = slice_record(case, row, method)
-            new = cohort.add_slice(
-                case.case, case.patient, record["digest"], case.spacing_mm, record["tumour_px"] > 0
-            )
+            new = cohort.add_slice(case, record["digest"], record["tumour_px"] > 0)
             name = item.entry.case if item.entry else case.case
             new = [*slice_problems(record), *new]
             problems += [problem.at(case.origin, row, name) for problem in new]

@@ -70,6 +70,7 @@ class Case:
         true_brain: the known brain mask, if there is one.
         tumour_type: names a subgroup of the results; empty where unknown.
         channel: which of the image's several channels it shows; None where there is only one.
+        study: a digest of the DICOM study's UID; empty where there is none.
     """
 
     case: str
@@ -85,6 +86,7 @@ class Case:
     true_brain: np.ndarray | None = None
     tumour_type: str = ""
     channel: int | None = None
+    study: str = ""
 
 
 def patients_needed(count: int) -> int:

@@ -129,6 +129,7 @@ def _case(
         scale=scan.scale,
         tumour_type=entry.tumour_type,
         channel=entry.channel,
+        study=scan.study,
     )
 
 

@@ -3,6 +3,7 @@
 No text of a header is passed on except SOP instance UIDs, because texts can name people.
 """
 
+import hashlib
 from collections import Counter
 from pathlib import Path
 
@@ -99,6 +100,7 @@ def read(path: Path, *, labels: bool) -> RawImage:
         tuple(frame.uid for frame in frames),
         inverted,
         tuple(notes),
+        study=_study(first),
     )
 
 
@@ -138,6 +140,12 @@ def _header(file: Path) -> pydicom.Dataset:
         raise
     except Exception:  # damaged bytes can make pydicom raise anything
         raise name_file(file, unreadable("DICOM")) from None
+
+
+def _study(header: pydicom.Dataset) -> str:
+    """A digest of the study's UID, by which slices of one person are recognised."""
+    uid = str(header.get("StudyInstanceUID") or "")
+    return hashlib.sha256(uid.encode()).hexdigest()[:16] if uid else ""
 
 
 def _is_segmentation(header: pydicom.Dataset) -> bool:

@@ -39,6 +39,7 @@ class RawImage:
     affines: tuple[Stated, ...] = ()
     segments: tuple[Segment, ...] = ()
     turn: int = 1
+    study: str = ""
 
 
 def upright(array: np.ndarray, turn: int) -> np.ndarray:

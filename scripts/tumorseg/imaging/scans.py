@@ -32,6 +32,7 @@ class Scan:
         affines: every affine that the header states, the one that counts first; empty where it is
             `affine` alone.
         turn: the EXIF orientation by which a picture was turned upright; 1 for none.
+        study: a digest of the DICOM study's UID; empty where there is none.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Scan:
     notes: tuple[Problem, ...] = ()
     affines: tuple[Stated, ...] = ()
     turn: int = 1
+    study: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def read(path: Path, channel: int | None = None) -> Scan:
         tuple(notes),
         raw.affines,
         raw.turn,
+        raw.study,
     )
 
 

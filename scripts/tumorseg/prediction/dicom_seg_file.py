@@ -1,10 +1,13 @@
 """Writes a mask as DICOM-SEG that refers to the images it was predicted from."""
 
+import re
+import warnings
 from pathlib import Path
 
 import highdicom
 import numpy as np
 import pydicom
+from pydicom.datadict import tag_for_keyword
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -43,6 +46,19 @@ def sources(scan: Scan) -> list[pydicom.Dataset]:
     return images
 
 
+def reason_of(fault: Exception) -> str:
+    """Why a segmentation could not be written, without values of a header, which can name people.
+
+    Of what a library quotes, only names of DICOM elements stay.
+    """
+    text = (str(fault).strip().splitlines() or ["no reason given"])[0]
+
+    def known(match: re.Match) -> str:
+        return match[0] if tag_for_keyword(match[2]) or match[2] == "Dataset" else "a value"
+
+    return re.sub(r"""(["'])(.*?)\1""", known, text)
+
+
 def _in_frames_order(mask: np.ndarray, scan: Scan, image: pydicom.Dataset) -> np.ndarray:
     """The slices of a multi-frame file in the order of its frames; a scan's are sorted by position.
 
@@ -65,6 +81,12 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
     Patient and study are copied from the images, so that viewers show both together. Raises the
     errors of highdicom if a header lacks what the standard requires.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote names of patients
+        _write(path, scan, mask)
+
+
+def _write(path: Path, scan: Scan, mask: np.ndarray) -> None:
     images = sources(scan)
     if len(images) == 1 and len(mask) > 1:
         mask = _in_frames_order(mask, scan, images[0])
@@ -94,6 +116,7 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
         device_serial_number="none",
         series_description="Tumour, predicted: research use, not for diagnosis",
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        omit_empty_frames=bool(mask.any()),
+        # GDCM, and so ITK, takes the frames as evenly spaced: all are written, also empty ones.
+        omit_empty_frames=False,
     )
     write_atomically(path, lambda new: segmentation.save_as(new, enforce_file_format=True))

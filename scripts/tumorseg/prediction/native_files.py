@@ -20,7 +20,7 @@ from tumorseg.core.problems import Problem, warning
 from tumorseg.evaluation.probabilities import as_fraction
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.contours import labelme_content
-from tumorseg.prediction.dicom_seg_file import write_segmentation
+from tumorseg.prediction.dicom_seg_file import reason_of, write_segmentation
 
 Writer = Callable[[Path, np.ndarray], None]
 LABELME_OPENS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -86,10 +86,9 @@ def _write_dicom(
     try:
         write_segmentation(segmentation, scan, mask.reshape(-1, *mask.shape[-2:]))
     except Exception as reason:  # highdicom requires more of a header than reading the image does
-        text = (str(reason).strip().splitlines() or ["no reason given"])[0]
         problem = warning(
             "dicom_seg",
-            f"no DICOM-SEG can be written for this image ({text})",
+            f"no DICOM-SEG can be written for this image ({reason_of(reason)})",
             "a header with patient, study and the position of every slice",
             "the mask is written as NIfTI or PNG instead",
             str(scan.path),
