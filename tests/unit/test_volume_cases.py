@@ -27,7 +27,7 @@ def volume():
 
 def view(**changes):
     image, masks = volume()
-    moved = np.roll(masks, 3, axis=2)
+    moved = np.roll(masks, (2, 3), axis=(1, 2))
     first = VolumePrediction(0.9 * moved[..., 0], moved)
     given = {
         "spacing_mm": (3, 1, 1),

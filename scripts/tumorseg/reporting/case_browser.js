@@ -245,12 +245,13 @@ const ofClasses = element("div", { class: "classes" });
 
 function plane(item) {
   // Earlier classes are thicker: they are seen where the borders of two classes agree.
-  const thick = (index, more) => `stroke-width:${2 + 1.6 * Math.min(2, classes.length - 1 - index) + more}`;
-  const of = (paths, name, more, attributes = {}) => (paths ?? []).map((path, index) =>
-    outline(path, { class: `${name} class-${index}`, style: thick(index, more), ...attributes,
-      stroke: name === "casing" ? "#fff" : classes[index].colour }));
-  const lines = [...of(item.truth, "casing", 1.8), ...of(item.truth, "truth", 0),
-    ...of(item.drawn[dashed], "dashed", -.4, { "stroke-dasharray": "4 4" })];
+  const thick = (index) => 1.8 + 1.2 * Math.min(2, classes.length - 1 - index);
+  const of = (paths, name, width, attributes = {}) => (paths ?? []).map((path, index) =>
+    outline(path, { class: `${name} class-${index}`, style: `stroke-width:${width(index)}`,
+      stroke: name === "casing" ? "#fff" : classes[index].colour, ...attributes }));
+  const lines = [...of(item.truth, "casing", (index) => thick(index) + 1.6),
+    ...of(item.truth, "truth", thick),
+    ...of(item.drawn[dashed], "dashed", () => 1.5, { "stroke-dasharray": "4 3" })];
   const [, , width, height] = item.box;
   const picture = view(item, item.image, lines, item.label);
   return { width, height, figure: element("figure", {}, picture, element("figcaption", {}, item.label)) };

@@ -126,12 +126,13 @@ function drawPlane(plane) {
     });
   }
   if (chosen.lines !== NONE) {
-    drawn.forEach((index, place) => {
-      const path = border(plane, member(chosen.lines, index));
-      const thick = 1.8 + 1.8 * Math.min(2, drawn.length - 1 - place); // seen where borders agree
-      stroke(context, path, "rgb(0 0 0 / 60%)", (thick + 1.7) * dots);
-      stroke(context, path, facts.classes[index].colour, thick * dots);
-    });
+    const paths = drawn.map((index) => border(plane, member(chosen.lines, index)));
+    // Earlier classes are thicker: they are seen where the borders of two classes agree.
+    const thick = (place) => 1.8 + 1.5 * Math.min(2, drawn.length - 1 - place);
+    paths.forEach((path, place) =>
+      stroke(context, path, "rgb(0 0 0 / 60%)", (thick(place) + 1.7) * dots));
+    paths.forEach((path, place) =>
+      stroke(context, path, facts.classes[drawn[place]].colour, thick(place) * dots));
   }
   const [row, column] = plane.cross();
   if (byId("cross").checked) {
