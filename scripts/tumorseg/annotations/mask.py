@@ -11,7 +11,7 @@ from tumorseg.imaging import label_grids, scans, turned
 from tumorseg.imaging.label_grids import Placed
 from tumorseg.imaging.raw import Segment
 from tumorseg.imaging.scans import Labels, Scan
-from tumorseg.outlines.colour_masks import read_colours
+from tumorseg.outlines.colour_masks import CHANNELS_HINT, read_colours
 from tumorseg.outlines.drawings import Annotation, is_tumour, unknown_label, wrong_size
 from tumorseg.outlines.grey_edges import tumour_level
 
@@ -32,8 +32,7 @@ def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) 
     except DataError as refused:
         colours = picture.read_colours(path) if refused.problem.code in COLOURED else None
         if colours is None and refused.problem.code in CHANNELS:
-            hint = "save one number for each class: that of the channel with the largest value"
-            raise DataError(replace(refused.problem, hint=hint)) from None
+            raise DataError(replace(refused.problem, hint=CHANNELS_HINT)) from None
         if colours is None:
             raise
         return _coloured(*colours, scan, labels)

@@ -1,11 +1,12 @@
 """Reads JSON in which no object has a key twice: Python would take the last one without a word."""
 
 import json
+from collections import Counter
 from typing import Any
 
 
 class RepeatedKeyError(ValueError):
-    """An object has a key twice; `key` is the first such."""
+    """An object has a key twice, or more often."""
 
     def __init__(self, key: str) -> None:
         super().__init__(f"the key {key!r} twice in one object")
@@ -20,6 +21,6 @@ def loads(content: str | bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        seen: set[str] = set()
-        raise RepeatedKeyError(next(k for k, _ in pairs if k in seen or seen.add(k)))
+        counts = Counter(key for key, _ in pairs)
+        raise RepeatedKeyError(counts.most_common(1)[0][0])
     return content

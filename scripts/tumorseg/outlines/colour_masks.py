@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tumorseg.core.problems import DataError, error
+from tumorseg.core.problems import error
 from tumorseg.outlines.grey_edges import tumour_level
 from tumorseg.outlines.two_colours import TwoColours, two_colours
 
 MAX_COLOURS = 64  # a picture with more is a photograph, or smoothed
 SHADE_LEVELS = 3  # a shade of a colour is rounded by at most this much
 FEW = 3  # a picture of more colours may have mixed edges
+CHANNELS_HINT = "save one number for each class: that of the channel with the largest value"
 CLOSE = 40.0  # levels by which compression may move a colour from the one that was painted
 
 
@@ -76,21 +77,15 @@ def read_colours(rgba: np.ndarray, known: Iterable[str] = ()) -> ColourMask:
 def _check_hidden(packed: np.ndarray, painted: np.ndarray) -> None:
     """Raises DataError where opacity seems to be the fourth channel of one-hot classes.
 
-    Then all that is opaque is black, and there are several colours under what is transparent.
+    Then all that is opaque is black, and under what is transparent are several colours whose red,
+    green and blue are there or not.
     """
     hidden = np.unique(packed[~painted])
-    if painted.any() and not packed[painted].any() and np.count_nonzero(hidden) > 1:
-        raise channels_error(f"a mask of {len(hidden)} colours under what is transparent")
-
-
-def channels_error(value: str) -> DataError:
-    """The error for a mask with a channel for each class."""
-    return error(
-        "mask_channels",
-        value,
-        "one label for each pixel",
-        "save one number for each class: that of the channel with the largest value",
-    )
+    levels = [np.unique(hidden >> shift & 255) for shift in (0, 8, 16)]
+    switched = all(np.count_nonzero(one) <= 1 for one in levels)
+    if painted.any() and not packed[painted].any() and np.count_nonzero(hidden) > 1 and switched:
+        value = f"a mask of {len(hidden)} colours under what is transparent"
+        raise error("mask_channels", value, "one label for each pixel", CHANNELS_HINT)
 
 
 def _mixed(mask: TwoColours, known: list[str]) -> ColourMask:
