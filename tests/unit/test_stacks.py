@@ -116,11 +116,11 @@ def test_a_stack_of_masks_is_none_of_a_single_picture(tmp_path):
 OTHER_TEXTS = {
     None: "TIFF with several pages",
     "a figure": "TIFF with several pages",
-    IMAGEJ.replace("slices=4", "frames=4"): "TIFF of 1 slices with 4 frames",
-    IMAGEJ.replace("slices=4", "slices=2\nchannels=2"): "TIFF of 2 slices with 2 channels",
+    IMAGEJ.replace("slices=4", "frames=4"): "TIFF of 4 frames",
+    IMAGEJ.replace("slices=4", "slices=2\nchannels=2"): "TIFF of 2 slices and 2 channels",
     IMAGEJ.replace("4", "5"): "states 5 slices, but has another number of pages",
     IMAGEJ.replace("4", "3"): "states 3 slices, but has another number of pages",
-    OME.replace('SizeC="1"', 'SizeC="2"'): "TIFF of 4 slices with 2 channels",
+    OME.replace('SizeC="1"', 'SizeC="2"'): "TIFF of 4 slices and 2 channels",
     OME.replace("</OME>", "<Pixels SizeZ='4'/></OME>"): "TIFF with several pages",
 }
 

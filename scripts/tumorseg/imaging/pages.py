@@ -33,12 +33,12 @@ def count(picture: Image.Image, *, several: bool) -> int:
         if hidden > 1:
             raise _refused(f"TIFF that states {hidden} images, but lists one page")
         return 1
-    parts = {"channels": stated.channels, "frames": stated.frames}
-    others = [f"{number} {name}" for name, number in parts.items() if number > 1]
     if picture.format != "TIFF" or not several or max(stated) == 1:
         raise _refused(f"{picture.format} with several pages")
-    if others:
-        raise _refused(f"TIFF of {stated.slices} slices with {' and '.join(others)}")
+    if stated.channels > 1 or stated.frames > 1:
+        parts = stated._asdict().items()
+        texts = [f"{number} {name}" for name, number in parts if number > 1 and name != "images"]
+        raise _refused(f"TIFF of {' and '.join(texts)}")
     slices = stated.slices
     if slices > MOST_SLICES or not _has(picture, slices - 1) or _has(picture, slices):
         raise _refused(f"TIFF that states {slices} slices, but has another number of pages")
