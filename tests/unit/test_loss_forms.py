@@ -133,7 +133,7 @@ def test_a_list_of_constants_goes_with_its_classes(name, constant, form):
     permuted = value(name, form, masks[..., ::-1], p[..., order], **moved)
     np.testing.assert_allclose(permuted, expected, rtol=1e-12)
     unmoved = value(name, form, masks[..., ::-1], p[..., order], **{constant: numbers})
-    assert (np.abs(unmoved - expected) > 1e-3).all()
+    assert (np.abs(unmoved - expected) > 1e-6).all()
 
 
 # Exclusive classes
