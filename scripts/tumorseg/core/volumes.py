@@ -5,6 +5,7 @@ Users' files are read by formats/nifti.py; images.py chooses between slices and 
 
 import zlib
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -36,7 +37,7 @@ def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     Raises UserError for a missing, damaged or unreadable file.
     """
     try:
-        image = nib.load(path)
+        image: Any = nib.load(path)
         return np.asarray(image.dataobj.get_unscaled()), image.affine
     except FileNotFoundError:
         raise UserError(f"{path}: no such volume") from None
@@ -48,4 +49,5 @@ def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 def read_affine(path: str | Path) -> np.ndarray:
     """The affine of a stored volume, to RAS+ mm; reads no voxel."""
-    return nib.load(path).affine
+    image: Any = nib.load(path)
+    return image.affine
