@@ -27,6 +27,7 @@ report: OPENING if os.path.exists(OPENING) else "report/workflow.rst"
 include: "rules/check.smk"
 include: "rules/data.smk"
 include: "rules/preprocess.smk"
+include: "rules/pack.smk"
 include: "rules/split.smk"
 include: "rules/plan.smk"
 include: "rules/tune.smk"
@@ -36,6 +37,7 @@ include: "rules/evaluate.smk"
 include: "rules/compare.smk"
 include: "rules/describe.smk"
 include: "rules/statistics.smk"
+include: "rules/classes.smk"
 include: "rules/predict.smk"
 
 
@@ -46,6 +48,7 @@ rule study:
         rules.show_results.output,
         rules.analyse.output,
         rules.show_statistics.output,
+        rules.show_classes.output if CLASSES else [],
         rules.show_losses.output,
         rules.show_tuning.output if SCOPES else [],
         rules.show_data.output,

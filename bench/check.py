@@ -5,7 +5,8 @@
 
 Slices are generated pictures of 512 x 512 with masks: heads of noise, three for each patient.
 --near DATA measures what the limits were chosen from: NEAR_BITS of checking/near_duplicates.py on
-DATA/t1ce_slices, STRIPPED_RIM of checking/all_slices.py on DATA/head_with_brain_mask.
+DATA/t1ce_slices, STRIPPED_RIM of checking/all_slices.py on DATA/head_with_brain_mask, AIR_LEVEL of
+checking/each_slice.py on DATA/t1ce_slices and on the cut-out volumes of DATA/msd_hippocampus.
 """
 
 import argparse
@@ -19,9 +20,10 @@ import cv2
 import nibabel as nib
 import numpy as np
 
-from tumorseg.checking import all_slices, each_slice, near_duplicates
+from tumorseg.checking import all_slices, each_slice, near_duplicates, slice_record
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image
+from tumorseg.imaging import skull_strip
 
 SIDE = 512
 MEGABYTE = 1024  # of ru_maxrss, in kB
@@ -117,10 +119,27 @@ def near(data: Path) -> None:
     chosen = [(axis, k) for axis in range(3) for k in range(0, whole.shape[axis], 5)]
     chosen = [at for at in chosen if (brain.take(at[1], at[0]) > 0).mean() > 0.08]
     for name, volume in (("whole head", whole), ("its brain", brain)):
-        rims = [each_slice.head_shares(volume.take(k, axis))[1] for axis, k in chosen]
+        rims = [slice_record.head_shares(volume.take(k, axis))[1] for axis, k in chosen]
         print(f"{name:>16}: bright share of the rim, median {np.median(rims):.2f}")
-    rims = [each_slice.head_shares(image)[1] for image in images]
+    rims = [slice_record.head_shares(image)[1] for image in images]
     print(f"{'t1ce_slices':>16}: bright share of the rim, median {np.median(rims):.2f}")
+    around("t1ce_slices", images)
+    paths = sorted((data / "msd_hippocampus/imagesTr").glob("*.nii.gz"))
+    volumes = (np.asarray(nib.load(path).dataobj) for path in paths)
+    around("msd_hippocampus", [volume[..., volume.shape[2] // 2] for volume in volumes])
+
+
+def around(name: str, images: list[np.ndarray]) -> None:
+    """Prints how dark it is outside the hull of what is bright, as a share of its inside."""
+    levels = []
+    for image in images:
+        small, depth = skull_strip.head_depth(image, slice_record.HEAD_GRID_PX)
+        small = small + max(0.0, float(image.min()))
+        if (depth == 0).any() and (depth > slice_record.DEEP).any():
+            inside = np.median(small[depth > slice_record.DEEP])
+            levels.append(np.median(small[depth == 0]) / inside)
+    quantiles = ", ".join(f"{level:.2f}" for level in np.quantile(levels, (0.05, 0.5, 0.95)))
+    print(f"{name:>16}: level around it, quantiles .05, .5, .95: {quantiles}")
 
 
 def main() -> None:

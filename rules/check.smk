@@ -14,7 +14,7 @@ rule check:
     resources:
         mem_mb=2000,
     params:
-        source=lookup(within=config, dpath="source"),
+        source=EXPERIMENT.source,
         data_dir=lookup(within=config, dpath="data_dir"),
         seed=lookup(within=config, dpath="seed"),
         fold_count=lookup(within=config, dpath="folds/count"),

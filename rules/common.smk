@@ -21,6 +21,7 @@ RECIPES = EXPERIMENT.recipes
 FOLDS = EXPERIMENT.folds
 SEEDS = EXPERIMENT.seeds
 SCOPES = EXPERIMENT.scopes
+CLASSES, VOLUMES = EXPERIMENT.classes, EXPERIMENT.volumes
 
 RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"
@@ -28,6 +29,9 @@ LOGS = f"logs/{config['experiment']}"
 LOCAL = f"local/{config['experiment']}"
 TIMES = f"{RESULTS}/benchmarks"
 PACK = f"{RESULTS}/pack/{{recipe}}"
+# One file for all slices; of volumes a folder with one file each.
+PACKED_IMAGES = f"{PACK}/images" + ("" if VOLUMES else ".npy")
+PACKED_TARGETS = f"{PACK}/targets" + ("" if VOLUMES else ".npy")
 TUNING = f"{RESULTS}/tuning/{{recipe}}/{{loss}}/{{scope}}"
 MODEL = f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}"
 PREDICTIONS = f"{RESULTS}/predictions/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}"

@@ -60,11 +60,13 @@ rule show_results:
 
 rule show_cases:
     input:
+        **({"cases_table": f"{RESULTS}/cases.tsv"} if VOLUMES else {}),
         metrics=collect(f"{METRICS}.tsv", **SET_UPS),
         predictions=collect(PREDICTIONS, **SET_UPS, seed=SEEDS[0], fold=FOLDS),
         cases_dir=f"{RESULTS}/cases",
         masks_dir=f"{RESULTS}/masks",
     output:
+        **({"volumes_dir": directory(f"{RESULTS}/figures/volumes")} if VOLUMES else {}),
         page=shown(
             "figures/cases.html",
             "4. Results",
@@ -72,6 +74,7 @@ rule show_cases:
             caption="case_browser",
             subcategory="Cases",
         ),
+        # A page to look through each volume, opened from the page above.
     log:
         f"{LOGS}/show_cases.log",
     benchmark:
@@ -82,8 +85,13 @@ rule show_cases:
     resources:
         mem_mb=1000,
     params:
-        code=code("show_cases.py"),
+        **(
+            {"classes": CLASSES or ["tumour"], "exclusive": not config["overlapping"]}
+            if VOLUMES
+            else {}
+        ),
+        code=code("show_volumes.py" if VOLUMES else "show_cases.py"),
         reference_loss=lookup(within=config, dpath="reference_loss"),
         threshold=lookup(within=config, dpath="measure/threshold"),
     script:
-        "../scripts/show_cases.py"
+        "../scripts/show_volumes.py" if VOLUMES else "../scripts/show_cases.py"

@@ -43,7 +43,7 @@ rule import_cases:
     params:
         code=import_code,
         sources=source_digest,
-        source=lookup(within=config, dpath="source"),
+        source=EXPERIMENT.source,
         identifiers=lookup(within=config, dpath="identifiers"),
         local_dir=LOCAL,
         data_dir=lookup(within=config, dpath="data_dir"),

@@ -1,6 +1,18 @@
 # Measures the predictions against the masks at native size, and shows each recipe.
 
 
+# Without classes of several, these add no params, so that older results stay.
+CLASSES_MEASURED = (
+    {
+        "classes": CLASSES,
+        "exclusive": not config["overlapping"],
+        "mean": EXPERIMENT.primary_class == "mean",
+    }
+    if CLASSES
+    else {}
+)
+
+
 rule measure:
     input:
         predictions=collect(PREDICTIONS, **TRAININGS, allow_missing=True),
@@ -8,6 +20,7 @@ rule measure:
         cases_table=f"{RESULTS}/cases.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
     output:
+        **({"classes_table": f"{METRICS}.classes.tsv"} if CLASSES else {}),
         metrics_table=f"{METRICS}.tsv",
         thresholds_table=f"{METRICS}.thresholds.tsv",
         reliability_table=f"{METRICS}.reliability.tsv",
@@ -30,6 +43,7 @@ rule measure:
     resources:
         mem_mb=1000,
     params:
+        **CLASSES_MEASURED,
         code=code("measure.py"),
         recipe="{recipe}",
         loss="{loss}",

@@ -8,7 +8,7 @@ DOWNLOADED = f"{LOCAL}/downloaded.tsv" if EXPERIMENT.downloads else []
 @functools.cache
 def source_state(downloaded):
     """Changes with any file of the source. Snakemake would store and print the names of inputs."""
-    source = dict(config["source"])
+    source = dict(EXPERIMENT.source)
     kind = source.pop("kind")
     if kind == "phantom":
         return "made"
@@ -32,11 +32,6 @@ def import_code(wildcards):
     return code("import_cases.py", *entries)
 
 
-def packed_inputs(wildcards):
-    """Positions of the channels that a recipe's network sees."""
-    return EXPERIMENT.inputs(wildcards.recipe)
-
-
 def all_losses_code(wildcards):
     """The figure of losses, with every loss of the folder: it draws them all."""
     return code("show_losses.py", *(f"tumorseg.losses.{n}" for n in registry.names("losses")))
@@ -55,7 +50,7 @@ def job_fields(wildcards, **other):
     fields = {
         "recipe": wildcards.recipe,
         "loss": {"name": wildcards.loss, "function": function, "constants": constants},
-        "network": config["network"],
+        "network": EXPERIMENT.network,
         "threads": config["training"]["threads"],
         "wanted_device": config["training"]["device"],
         "precision": config["training"]["precision"],

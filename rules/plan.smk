@@ -28,7 +28,7 @@ rule plan:
         scopes=len(SCOPES),
         losses=LOSSES,
         seeds=SEEDS,
-        network=lookup(within=config, dpath="network"),
+        network=EXPERIMENT.network,
         threads=lookup(within=config, dpath="training/threads"),
     script:
         "../scripts/plan.py"
@@ -54,9 +54,7 @@ rule show_network:
         mem_mb=2000,
     params:
         code=code("show_network.py", f"tumorseg.networks.{config['network']['name']}"),
-        network=lookup(within=config, dpath="network/name"),
-        size_px=lookup(within=config, dpath="network/size_px"),
-        base_width=lookup(within=config, dpath="network/base_width"),
+        network=EXPERIMENT.network,
         channels=lookup(within=config, dpath="recipes/{recipe}/channels"),
         settings=lookup(within=config, dpath="recipes/{recipe}/network"),
     script:

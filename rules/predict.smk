@@ -21,12 +21,13 @@ rule export_model:
         mem_mb=500,
     params:
         code=code("export_model.py"),
+        not_exported=EXPERIMENT.not_exported,
         experiment=config["experiment"],
         recipe=RECIPES[0],
         settings=lookup(within=config, dpath=f"recipes/{RECIPES[0]}"),
         losses=LOSSES,
         model_loss=lookup(within=config, dpath="model_loss"),
-        network=lookup(within=config, dpath="network"),
+        network=EXPERIMENT.network,
         skull_strip=lookup(within=config, dpath="skull_strip/method"),
         threshold=lookup(within=config, dpath="measure/threshold"),
     script:

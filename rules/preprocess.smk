@@ -1,4 +1,4 @@
-# Cases to packed arrays: skull stripping, masks, network size.
+# Cases to stripped images and masks.
 
 
 rule skull_strip:
@@ -50,6 +50,7 @@ rule rasterize:
         mem_mb=1000,
     params:
         code=code("rasterize.py"),
+        classes=max(1, len(CLASSES)),
     script:
         "../scripts/rasterize.py"
 
@@ -79,30 +80,3 @@ rule compare_strips:
         method=lookup(within=config, dpath="skull_strip/method"),
     script:
         "../scripts/compare_strips.py"
-
-
-rule pack:
-    input:
-        cases_table=f"{RESULTS}/cases.tsv",
-        stripped_dir=f"{RESULTS}/stripped",
-        masks_dir=f"{RESULTS}/masks",
-    output:
-        images_file=f"{PACK}/images.npy",
-        targets_file=f"{PACK}/targets.npy",
-        placement_table=f"{PACK}/placement.tsv",
-    log:
-        f"{LOGS}/pack/{{recipe}}.log",
-    benchmark:
-        f"{TIMES}/pack/{{recipe}}.tsv"
-    conda:
-        "../envs/imaging.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-    params:
-        code=code("pack.py"),
-        size_px=lookup(within=config, dpath="network/size_px"),
-        preparation=lookup(within=config, dpath="recipes/{recipe}/preparation"),
-        inputs=packed_inputs,
-    script:
-        "../scripts/pack.py"

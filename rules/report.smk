@@ -65,7 +65,7 @@ rule seek_names:
         mem_mb=2000,
     params:
         code=code("seek_names.py", f"tumorseg.sources.{config['source']['kind']}"),
-        source=lookup(within=config, dpath="source"),
+        source=EXPERIMENT.source,
         data_dir=lookup(within=config, dpath="data_dir"),
         names=lookup(within=config, dpath="identifiers/names"),
         key_file=lookup(within=config, dpath="identifiers/key_file"),

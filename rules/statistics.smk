@@ -11,6 +11,8 @@ STATISTICS = {
 }
 if len(RECIPES) > 1:
     STATISTICS["recipes"] = "Every pair of recipes, tested"
+if CLASSES:
+    STATISTICS["classes"] = "Every class by itself"
 STATISTIC = {"category": "5. Statistics", "subcategory": "Figures"}
 
 
@@ -19,6 +21,7 @@ rule analyse:
         metrics=collect(f"{METRICS}.tsv", **SET_UPS),
         thresholds_tables=collect(f"{METRICS}.thresholds.tsv", **SET_UPS),
         reliability_tables=collect(f"{METRICS}.reliability.tsv", **SET_UPS),
+        classes_tables=collect(f"{METRICS}.classes.tsv", **SET_UPS) if CLASSES else [],
         cases_table=f"{RESULTS}/cases.tsv",
         masks_table=f"{RESULTS}/masks.tsv",
         settings_files=collect(f"{MODEL}/settings.yaml", **SET_UPS, **TRAININGS),
@@ -45,6 +48,7 @@ rule analyse:
         reference_loss=lookup(within=config, dpath="reference_loss"),
         resamples=lookup(within=config, dpath="statistics/resamples"),
         seed=lookup(within=config, dpath="seed"),
+        of=EXPERIMENT.asked_about,
     script:
         "../scripts/analyse.py"
 

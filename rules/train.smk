@@ -3,8 +3,8 @@
 
 rule train:
     input:
-        images_file=f"{PACK}/images.npy",
-        targets_file=f"{PACK}/targets.npy",
+        images_file=PACKED_IMAGES,
+        targets_file=PACKED_TARGETS,
         placement_table=f"{PACK}/placement.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
         best_file=tuned,
@@ -31,7 +31,8 @@ rule train:
 
 rule predict_cases:
     input:
-        images_file=f"{PACK}/images.npy",
+        **({"cases_dir": f"{RESULTS}/cases"} if VOLUMES else {}),
+        images_file=PACKED_IMAGES,
         placement_table=f"{PACK}/placement.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
         weights=collect(f"{MODEL}/model.weights.h5", **TRAININGS, allow_missing=True),
@@ -50,7 +51,7 @@ rule predict_cases:
     params:
         code=predict_cases_code,
         settings=lookup(within=config, dpath="recipes/{recipe}"),
-        network=lookup(within=config, dpath="network"),
+        network=EXPERIMENT.network,
         seed=lookup(within=config, dpath="seed"),
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),

@@ -3,8 +3,8 @@
 
 rule tune:
     input:
-        images_file=f"{PACK}/images.npy",
-        targets_file=f"{PACK}/targets.npy",
+        images_file=PACKED_IMAGES,
+        targets_file=PACKED_TARGETS,
         placement_table=f"{PACK}/placement.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
     output:

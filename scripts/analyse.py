@@ -12,6 +12,7 @@ from tumorseg.metrics import METRICS
 from tumorseg.reporting.cost_tables import loss_cost
 from tumorseg.reporting.table_pages import write_tables
 from tumorseg.statistics import answer, comparison, ranking, subgroups
+from tumorseg.statistics.by_class import by_class
 from tumorseg.statistics.calibration import calibration
 from tumorseg.statistics.comparison import FIXED, OWN, Question
 
@@ -34,6 +35,8 @@ def main(
     reference_loss: str,
     resamples: int,
     seed: int,
+    classes_tables: list[str] | tuple = (),
+    of: str = "",
 ) -> None:
     """Writes contrasts, recipes, ranking, variances, thresholds, calibration, subgroups and more.
 
@@ -52,11 +55,13 @@ def main(
         reference_loss: the loss that the primary contrasts compare with.
         resamples: number of bootstrap samples.
         seed: of the bootstrap.
+        classes_tables: <recipe>/<loss>.classes.tsv where there are several classes; of: what the
+            question is about, in words.
     """
     cases = pd.concat([read_table(path) for path in metrics], ignore_index=True)
     curves = read_all(thresholds_tables, ".thresholds.tsv")
     bins = read_all(reliability_tables, ".reliability.tsv")
-    question = Question(recipe, reference_loss, resamples, seed)
+    question = Question(recipe, reference_loss, resamples, seed, of)
     at_own = comparison.at_own_threshold(cases, curves)
     scores = {FIXED: comparison.patient_scores(cases), OWN: comparison.patient_scores(at_own)}
     recipes = list(dict.fromkeys(cases["recipe"]))
@@ -76,6 +81,8 @@ def main(
         "subgroups": subgroups.subgroups(cases, subgroups.groups(described), question),
         "distribution": subgroups.distribution(cases, names),
     }
+    if classes_tables:
+        built["classes"] = by_class(pd.concat(map(read_table, classes_tables)), question)
     write_tables(built, [*tables, *pages])
     facts = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files]
     tables_of_answer = built | {"convergence": read_table(convergence_table)}

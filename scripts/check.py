@@ -66,8 +66,9 @@ def main(
         for name in ("file", "value"):  # shorter on the page; check.tsv has full paths
             shown[name] = shown[name].str.replace(f"{root}/", "", regex=False)
     page = local / "check.html"
-    excluded = list(excluded_names(source).values())
-    write_page(page, f"Data check: {experiment}", shown, slices, chosen, sheet, excluded)
+    excluded = excluded_names(source)
+    classes = list(source.get("classes", ["tumour"]))
+    write_page(page, f"Data check: {experiment}", shown, slices, chosen, sheet, excluded, classes)
     errors = print_problems(problems, str(page))
     warnings = len(problems) - errors
     out = f", {len(excluded)} cases left out (source.exclude)" if excluded else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
-from tumorseg.core.images import read_image, read_mask
+from tumorseg.core.images import case_file, read_image, read_mask
 from tumorseg.core.parallel import by_processes
 from tumorseg.imaging.kept_share import KEPT_SHARE
 from tumorseg.imaging.skull_strip import brain_mask, mask_dice
@@ -79,7 +79,7 @@ def main(
     def compare(case: str) -> list[dict[str, str | float]]:
         known = cases.at[case, "true_brain"]
         brain_path = results / known if isinstance(known, str) else None
-        image_path, mask_path = (Path(d) / f"{case}.png" for d in (cases_dir, masks_dir))
+        image_path, mask_path = (case_file(folder, case) for folder in (cases_dir, masks_dir))
         rows = compare_case(image_path, mask_path, brain_path, methods)
         return [{"case": case, **row} for row in rows]
 

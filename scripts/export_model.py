@@ -4,6 +4,7 @@ from pathlib import Path
 from statistics import fmean
 
 from tumorseg.core.cases import PLANES
+from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.records import NetworkSettings, RecipeSettings
 from tumorseg.prediction import exporting
@@ -27,6 +28,7 @@ def main(
     network: NetworkSettings,
     skull_strip: str,
     threshold: float,
+    not_exported: str = "",
 ) -> None:
     """Writes model.yaml, README.txt and the weights of every fold and seed of one loss.
 
@@ -47,10 +49,15 @@ def main(
         network: the key `network` of the config.
         skull_strip: the skull-stripping method.
         threshold: the experiment's fixed threshold, for information.
+        not_exported: what of the experiment an exported model cannot do; empty for nothing.
 
     Raises:
-        UserError: model_loss is unknown, or all trainings of the loss failed.
+        UserError: model_loss is unknown, all trainings of the loss failed, or not_exported.
     """
+    if not_exported:
+        takes = "slices of one channel and finds one class"
+        place = f"its predictions of the cases are in results/{experiment}/predictions"
+        raise UserError(f"an exported model takes {takes}; this has {not_exported}: {place}")
     ranked = read_table(ranking_table, ("recipe", "loss")).query("recipe == @recipe")
     score = exporting.chosen_loss(ranked, losses, model_loss)
     loss = str(score.name)
@@ -79,6 +86,9 @@ def main(
             for (record, _), value in zip(done, thresholds, strict=True)
         ],
     }
+    channels = cases["channel"].unique()
+    if len(channels) == 1 and channels[0] >= 0:  # neither several nor NaN
+        facts["channel"] = int(channels[0])
     folder = Path(model_dir)
     exporting.write(folder, facts, [path for _, path in done])
     print(f"{folder}: {len(done)} trainings of {loss}, threshold {facts['threshold']}")

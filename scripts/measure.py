@@ -25,8 +25,12 @@ def main(
     loss: str,
     tolerances_px: list[float],
     threshold: float = 0.5,
+    classes_table: str = "",
+    classes: list[str] | tuple = (),
+    exclusive: bool = False,
+    mean: bool = False,
 ) -> None:
-    """Writes the three metrics tables of one recipe and loss, and the first as a page.
+    """Writes the metrics tables of one recipe and loss, and the first as a page.
 
     Args:
         predictions: folders seed-<seed>/fold-<fold> with <case>.png for the test cases and
@@ -43,6 +47,9 @@ def main(
         loss: the name of the loss.
         tolerances_px: tolerances of the normalised surface Dice.
         threshold: a pixel is predicted as tumour if its probability is above it.
+        classes_table: written where there are several classes, one row a test case and class.
+        classes, exclusive, mean: as in Measurement; metrics_table is of the primary class, or of
+            the mean over all.
 
     Raises:
         UserError: a prediction is missing or has the wrong size.
@@ -53,12 +60,19 @@ def main(
         spacings(read_table(cases_table)),
         threshold,
         tolerances_px,
+        classes,
+        exclusive,
+        mean,
     )
     trainings = [measurement.of_training(Path(folder)) for folder in predictions]
     rows = [row for training in trainings for row in training.rows]
     table = pd.DataFrame(rows).assign(recipe=recipe, loss=loss, threshold=threshold)
     table = table[columns(tolerances_px)]
     write_tables({Path(metrics_table).stem: table}, [metrics_table, page])
+    if classes:
+        rows = [row for training in trainings for row in training.class_rows]
+        by_class = pd.DataFrame(rows).assign(recipe=recipe, loss=loss, threshold=threshold)
+        write_table(by_class[["class", *columns(tolerances_px)]], classes_table)
     parts = [part for training in trainings for part in training.curves]
     curves = pd.concat(parts) if parts else pd.DataFrame(columns=CURVES)
     write_table(curves[list(CURVES)], thresholds_table)

@@ -1,12 +1,10 @@
 """The baseline that predicts no tumour: metrics of "all background" on the same test cases."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
-from tumorseg.core.images import read_mask
+from tumorseg.core.images import case_file, read_mask
 from tumorseg.evaluation.case_metrics import columns, measured
 from tumorseg.evaluation.metric_tables import spacings
 
@@ -34,7 +32,7 @@ def main(
     folds = read_table(folds_table)
     rows = []
     for test in folds[folds["role"] == "test"].sort_values("fold", kind="stable").itertuples():
-        truth = read_mask(Path(masks_dir) / f"{test.case}.png")
+        truth = read_mask(case_file(masks_dir, test.case))
         row = {"fold": test.fold, "case": test.case, "patient": test.patient, "plane": test.plane}
         row |= measured(
             truth,

@@ -1,7 +1,6 @@
 """Packs images and masks at network size into one array each, and records their placement."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,7 @@ import pandas as pd
 from tumorseg.core.arrays import written_rows
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
-from tumorseg.core.images import of_channel, read_image, read_mask
+from tumorseg.core.images import case_file, of_channel, of_class, read_image, read_mask
 from tumorseg.imaging.placement import network_input
 
 
@@ -24,10 +23,12 @@ def main(
     size_px: int,
     preparation: str,
     inputs: list[int],
+    classes: int = 1,
+    overlapping: bool = False,
 ) -> None:
-    """Writes images (n, size, size, channels) float32, targets (n, size, size, 1), placements.
+    """Writes images (n, size, size, channels), targets (n, size, size, classes), placements.
 
-    Targets are uint8 0/1. All three are in the order of cases.tsv.
+    Images are float32, targets uint8 0/1. All three are in the order of cases.tsv.
 
     Args:
         cases_table: cases.tsv.
@@ -42,26 +43,33 @@ def main(
             pixels that are covered by half or more.
         inputs: positions of the channels to pack, from 1. The placement is by the first channel of
             the case, so that it is the same whichever are packed.
+        classes: their number. overlapping: whether a pixel may be of several; otherwise, where two
+            classes cover it equally, it is of the first.
     """
     cases, places, empty = read_table(cases_table), [], 0
     shape = (len(cases), size_px, size_px)
     with (
         written_rows(images_file, (*shape, len(inputs)), np.float32) as add_image,
-        written_rows(targets_file, (*shape, 1), np.uint8) as add_target,
+        written_rows(targets_file, (*shape, classes), np.uint8) as add_target,
     ):
         for row in cases.itertuples():
             case = row.case
             first, *images = (
-                read_image(of_channel(stripped_dir, n) / f"{case}.png") for n in (1, *inputs)
+                read_image(case_file(of_channel(stripped_dir, n), case)) for n in (1, *inputs)
             )
-            mask = read_mask(Path(masks_dir) / f"{case}.png")
             spacing_mm = (row.pixel_height_mm, row.pixel_width_mm)
             square, place = network_input(first, images, size_px, preparation, spacing_mm)
-            target = place.mask_forward(mask, nearest=preparation == "paper")
+            masks = (
+                read_mask(case_file(of_class(masks_dir, n), case)) for n in range(1, classes + 1)
+            )
+            nearest = preparation == "paper"
+            target = np.stack([place.mask_forward(m, nearest=nearest) for m in masks], axis=-1)
+            if not overlapping:
+                target *= target.cumsum(axis=-1) == 1
             if not np.isfinite(square).all() or target.max(initial=0) > 1:
                 raise UserError(f"case {case}: the packed image is not finite or its mask not 0/1")
             add_image(square)
-            add_target(target[..., None])
+            add_target(target)
             places.append({"case": case, **asdict(place)})
             empty += int(target.max() == 0)
     write_table(pd.DataFrame(places), placement_table)

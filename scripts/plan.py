@@ -44,9 +44,9 @@ def main(
             scopes * sum(planned_epochs(search, horizon) for search in tuned)
             for horizon in (True, False)
         )
-        images = int(training_cases * epochs * len(losses) * len(seeds))
-        images += int(training_cases / count * tuning_epochs)
-        batch = recipe["training"]["batch_size"]
+        batch, steps = (recipe["training"].get(key, 0) for key in ("batch_size", "steps"))
+        in_epoch = steps * batch or training_cases / count  # images that one training sees
+        images = int(in_epoch * (count * epochs * len(losses) * len(seeds) + tuning_epochs))
         trainings = count * len(losses) * len(seeds)
         starts = trainings + scopes * len(tuned)
         seconds = budget.expected_seconds(images, images / batch, starts, size, speed, threads)
@@ -58,7 +58,7 @@ def main(
                 "folds": count,
                 "trainings": trainings,
                 "epochs": epochs,
-                "advised_epochs": budget.advised_epochs(training_cases / count, batch),
+                "advised_epochs": budget.advised_epochs(training_cases / count, batch, steps),
                 "tuning_epochs": tuning_epochs,
                 "tuning_epochs_without_horizon": without_horizon,
                 "images_passed": images,

@@ -9,6 +9,7 @@ from tumorseg.core import device
 from tumorseg.core.digests import sha256
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table, write_text
+from tumorseg.core.names import stem
 from tumorseg.prediction import exported_model, new_images, overview
 from tumorseg.prediction.work import Work
 from tumorseg.privacy.local import local_only
@@ -19,8 +20,8 @@ def folder_of(local_dir: Path, images: Path) -> Path:
 
     Raises UserError if it holds predictions of other images with the same name.
     """
-    name = images.resolve().name.removesuffix(".gz")
-    folder = local_dir / "predictions" / (name if images.is_dir() else Path(name).stem)
+    name = images.resolve().name
+    folder = local_dir / "predictions" / (name if images.is_dir() else stem(name))
     local_only(local_dir)
     source = folder / "SOURCE.txt"
     if source.exists() and source.read_text(encoding="utf-8").strip() != str(images.resolve()):
@@ -59,13 +60,12 @@ def main(
             images that could not be predicted.
     """
     if not images:
-        raise UserError(
-            "config: images: no images are named; expected --config images=<file, folder or table>"
-        )
+        expected = "--config images=<file, folder or table>"
+        raise UserError(f"config: images: no images are named; expected {expected}")
     source = Path(images).expanduser()
     model_folder = Path(model or str(model_dir)).expanduser()
     facts = exported_model.read(model_folder)
-    to_predict, left_out = new_images.find(source)
+    to_predict, left_out = new_images.find(source, facts.get("channel"))
     folder = folder_of(Path(local_dir), source)
 
     def load_members() -> "Ensemble":  # noqa: F821 - Keras starts after the device is set up
@@ -77,14 +77,15 @@ def main(
     version = f"{code} {sha256(model_folder / exported_model.FACTS)}"
     work = Work(folder, facts, version, load_members)
     work.run(to_predict)
-    counts = ", ".join(f"{count} {suffix}" for suffix, count in left_out.most_common())
-    ignored = f"Ignored files that are not images: {counts}." if counts else ""
+    remarks = work.remarks()
+    if counts := ", ".join(f"{count} {suffix}" for suffix, count in left_out.most_common()):
+        remarks.append(f"Ignored files: {counts}.")
     rows = [record["row"] for record in work.records(to_predict)]
     write_table(pd.DataFrame(rows, columns=list(overview.COLUMNS)), folder / "predictions.tsv")
     page = folder / "overview.html"
-    overview.write_page(page, overview.model_lines(facts, ignored), work.records(to_predict))
+    overview.write_page(page, [*overview.model_lines(facts), *remarks], work.records(to_predict))
     print("Research use only: not for diagnosis, nor for any decision about a patient.")
-    print(f"{page}: {work.done} images predicted, {work.kept} were up to date. {ignored}".strip())
+    print(f"{page}: {work.done} images predicted, {work.kept} were up to date.", *remarks)
     if work.failed:
         raise UserError(
             f"{work.failed} of {len(to_predict)} images could not be predicted: see the lines "

@@ -9,12 +9,12 @@ import yaml
 
 from tumorseg.core import device
 from tumorseg.core.files import read_table, write_text
-from tumorseg.core.images import write_png
+from tumorseg.core.images import of_class, write_case
 from tumorseg.core.records import NetworkSettings, RecipeSettings
 from tumorseg.data.folds import positions
-from tumorseg.evaluation.probabilities import quantised
-from tumorseg.imaging.placement import Placement
-from tumorseg.training.model import build_network, with_channels
+from tumorseg.evaluation.probabilities import STORED_ONE, quantised
+from tumorseg.training.model import build_network
+from tumorseg.training.packed_cases import PackedCases
 
 
 def main(
@@ -30,13 +30,15 @@ def main(
     seed: int,
     threads: int,
     wanted_device: str,
+    cases_dir: str = "",
     batch_size: int = 8,
 ) -> None:
     """Writes <case>.png: 16 bit, probability = value / 65535, native height and width.
 
-    Validation cases, which only choose a threshold, go into the subfolder validation/. A training
-    that failed gets a file FAILED with the reason instead. One job serves all trainings of a loss,
-    because starting Keras takes longer than predicting.
+    The primary class is in the folder itself, others are in class-2/ and so on. Validation cases,
+    which only choose a threshold, go into the subfolder validation/. A training that failed gets a
+    file FAILED with the reason instead. One job serves all trainings of a loss, because starting
+    Keras takes longer than predicting.
 
     Args:
         images_file, placement_table, folds_table: packed images, their placement, the folds.
@@ -47,16 +49,18 @@ def main(
         seed: of the device; no prediction depends on it.
         threads: CPU threads.
         wanted_device: auto, cpu, gpu or tpu.
-        batch_size: images at once.
+        cases_dir: the images, whose geometry predictions of volumes get.
+        batch_size: images, or patches of volumes, at once.
     """
     folds = read_table(folds_table)
     places = read_table(placement_table)
     device.start(wanted=wanted_device, threads=threads, seed=seed)
-    from tumorseg.training.inference import predict  # Keras must start after the device
+    from tumorseg.training.inference import of_classes, predict_whole  # Keras starts after it
 
+    classes = network.get("classes", 1)
     model = build_network(network, settings)
     model.compile(optimizer=None, jit_compile=False)  # XLA would compile longer than it saves
-    images = np.load(images_file, mmap_mode="r")
+    cases = PackedCases(images_file, places, settings["channels"], cases_dir)
     for weight, settings_file, prediction in zip(weights, settings_files, predictions, strict=True):
         started = time.perf_counter()
         folder = Path(prediction)
@@ -68,17 +72,17 @@ def main(
         model.load_weights(weight)
         mirrored = settings["training"]["mirrored"]
         for role, into in (("test", folder), ("validation", folder / "validation")):
+            for n in range(1, classes + 1):
+                of_class(into, n).mkdir(parents=True, exist_ok=True)
             rows = positions(folds, facts["fold"], role, places["case"])
-            into.mkdir(exist_ok=True)
-            for start in range(0, len(rows), batch_size):
-                chosen = rows[start : start + batch_size]
-                inputs = with_channels(images[chosen], settings["channels"])
-                probabilities = predict(model, inputs, batch_size, mirrored)[..., 0]
-                for row, probability in zip(chosen, probabilities, strict=True):
-                    line = places.iloc[row].to_dict()
-                    case = line.pop("case")
-                    native = Placement(**line).back(probability)
-                    write_png(into / f"{case}.png", quantised(native))
+            for images, chosen in cases.batches(rows, batch_size):
+                outputs = of_classes(predict_whole(model, images, batch_size, mirrored), classes)
+                for case, maps in zip(chosen, outputs, strict=True):
+                    for n, probability in enumerate(np.moveaxis(maps, -1, 0), 1):
+                        native = quantised(case.placement.back(probability))
+                        write_case(
+                            of_class(into, n), case.name, native, case.affine, 1 / STORED_ONE
+                        )
         print(f"{folder}: predicted in {time.perf_counter() - started:.1f} s", flush=True)
 
 

@@ -54,7 +54,7 @@ def main(
     entries = [*found.entries, *found.excluded]
     files = [] if made else module.files(data_dir=data_dir, **options)
     local = local_only(local_dir)
-    key = pseudonyms.key_text(names, key_file, local.parent)
+    key = pseudonyms.key_text(key_file, local.parent)
     sought = source_names.gather(entries, files, data_dir, keep=names == "keep", key=key)
     types = read_table(cases_table, ("tumour_type",))["tumour_type"].dropna().unique()
     source_names.drop_common(sought, [*own_names, *types])

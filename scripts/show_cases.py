@@ -7,32 +7,18 @@ from typing import Any
 import pandas as pd
 
 from tumorseg.core.files import read_table
-from tumorseg.core.images import read_image, read_mask
+from tumorseg.core.images import case_file, read_image, read_mask
 from tumorseg.evaluation import probabilities
 from tumorseg.reporting import case_browser
 from tumorseg.reporting.case_browser import SetUpPrediction
-
-
-def first_folders(predictions: list[str]) -> dict[tuple[str, str, int], Path]:
-    """The first seed's folder of each (recipe, loss, fold).
-
-    Folders are <recipe>/<loss>/fold-<k> or <recipe>/<loss>/seed-<s>/fold-<k>, lowest seed first.
-    """
-    folders: dict[tuple[str, str, int], Path] = {}
-    for folder in map(Path, predictions):
-        loss = folder.parent
-        if loss.name.startswith("seed-"):
-            loss = loss.parent
-        fold = int(folder.name.removeprefix("fold-"))
-        folders.setdefault((loss.parent.name, loss.name, fold), folder)
-    return folders
+from tumorseg.reporting.shown_cases import first_folders
 
 
 def read_prediction(folder: Path, case: str, threshold: float) -> SetUpPrediction | None:
     """A fold's prediction of a case, None if the training failed."""
     if (folder / "FAILED").exists():
         return None
-    stored = probabilities.read(folder / f"{case}.png")
+    stored = probabilities.read(case_file(folder, case))
     return SetUpPrediction(
         probabilities.as_fraction(stored), probabilities.foreground(stored, threshold)
     )
@@ -75,8 +61,8 @@ def main(
                 read_prediction(folders[recipe, loss, fold], case, threshold)
                 for (recipe, loss, _), fold in of_case["fold"].items()
             ]
-            image = read_image(Path(cases_dir) / f"{case}.png")
-            truth = read_mask(Path(masks_dir) / f"{case}.png")
+            image = read_image(case_file(cases_dir, case))
+            truth = read_mask(case_file(masks_dir, case))
             pictures = case_browser.pictures(image, truth, shown)
             yield {"case": case} | case_browser.numbers(of_case, mean) | pictures
 

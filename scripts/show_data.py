@@ -3,24 +3,20 @@
 from pathlib import Path
 
 from tumorseg.core.files import read_table
-from tumorseg.core.images import read_image, read_mask
+from tumorseg.core.images import case_file, read_image, read_mask
 from tumorseg.reporting.data_figures import ratio_figure, strip_methods_figure
 from tumorseg.reporting.data_tables import fold_table, harmed_table, ratio_table, strip_table
 from tumorseg.reporting.figure_style import save_svg
-from tumorseg.reporting.shown_cases import ShownCase, chosen_cases
+from tumorseg.reporting.shown_cases import ShownCase, chosen_cases, flat
 from tumorseg.reporting.slice_figures import annotation_figure, strip_figure
 from tumorseg.reporting.table_pages import write_tables
 
 
 def read_slice(case: str, label: str, folders: dict[str, Path]) -> ShownCase:
     """A case's image, stripped image, brain mask and tumour mask. folders: name -> folder."""
-    return ShownCase(
-        label,
-        read_image(folders["cases"] / f"{case}.png"),
-        read_image(folders["stripped"] / f"{case}.png"),
-        read_mask(folders["brain"] / f"{case}.png"),
-        read_mask(folders["masks"] / f"{case}.png"),
-    )
+    image, stripped = (read_image(case_file(folders[n], case)) for n in ("cases", "stripped"))
+    brain, mask = (read_mask(case_file(folders[n], case)) for n in ("brain", "masks"))
+    return ShownCase(label, *flat(mask, image, stripped, brain, mask))
 
 
 def main(

@@ -1,9 +1,10 @@
 """Draws the network as it is built for training (Fig. 1)."""
 
 import json
+from typing import Any
 
 from tumorseg.core import device
-from tumorseg.core.registry import entry
+from tumorseg.core.records import NetworkSettings
 from tumorseg.reporting.figure_style import save_svg
 from tumorseg.reporting.network_figure import Layer, draw
 
@@ -23,29 +24,22 @@ def described(model: object) -> list[Layer]:
 
 
 def main(
-    *,
-    network_svg: str,
-    network: str,
-    size_px: int,
-    base_width: int,
-    channels: int,
-    settings: dict,
+    *, network_svg: str, network: NetworkSettings, channels: int, settings: dict[str, Any]
 ) -> None:
     """Builds the network without training it and draws it.
 
     Args:
         network_svg: written.
-        network: the network's name.
-        size_px: side of its input in pixels.
-        base_width: feature maps of its first block.
+        network: its name, size and classes.
         channels: channels of its input.
         settings: further arguments of the network's build().
     """
-    build = {"size_px": size_px, "base_width": base_width, "channels": channels, **settings}
-    print(f"{network} with {json.dumps(build)}")
+    print(f"{network['name']} with {json.dumps(network | {'channels': channels} | settings)}")
     device.start(wanted="cpu", threads=1, seed=1)
-    model = entry("networks", network).build(**build)
-    title = f"Fig. 1: the network ({network})"
+    from tumorseg.training.model import build_network  # Keras must start after the device
+
+    model = build_network(network, {"channels": channels, "network": settings})
+    title = f"Fig. 1: the network ({network['name']})"
     save_svg(draw(described(model), title, model.count_params()), network_svg)
 
 

@@ -5,11 +5,16 @@ from pathlib import Path
 import pandas as pd
 
 from tumorseg.core.files import read_table
-from tumorseg.core.images import read_image, read_mask
+from tumorseg.core.images import case_file, read_image, read_mask
 from tumorseg.evaluation import probabilities
 from tumorseg.reporting.figure_style import save_svg
 from tumorseg.reporting.result_figures import curve_figure
-from tumorseg.reporting.shown_cases import ShownCase, ShownPrediction, cases_by_dice
+from tumorseg.reporting.shown_cases import (
+    ShownCase,
+    ShownPrediction,
+    cases_by_dice,
+    flat,
+)
 from tumorseg.reporting.slice_figures import prediction_figure
 
 SHOWN_LOSSES = 2  # more would not be legible in one figure
@@ -67,15 +72,16 @@ def main(
     by_case = {loss: table[table["loss"] == loss].set_index("case") for loss in losses}
     rows = []
     for case in cases_by_dice(table[table["loss"] == losses[0]]):
-        image = read_image(Path(cases_dir) / f"{case}.png")
-        mask = read_mask(Path(masks_dir) / f"{case}.png")
+        truth = read_mask(case_file(masks_dir, case))
+        image, mask = flat(truth, read_image(case_file(cases_dir, case)), truth)
         shown: list[ShownPrediction | None] = []
         for loss in losses:
             line = by_case[loss].loc[case]
             if line["status"] != "ok":
                 shown.append(None)
                 continue
-            stored = probabilities.read(folders[loss, f"fold-{line['fold']}"] / f"{case}.png")
+            folder = folders[loss, f"fold-{line['fold']}"]
+            (stored,) = flat(truth, probabilities.read(case_file(folder, case)))
             shown.append(ShownPrediction(loss, probabilities.as_fraction(stored), line["dice"]))
         label = f"{case}\n{by_case[losses[0]].loc[case, 'plane']}"
         rows.append((ShownCase(label, image, image, mask, mask), shown))

@@ -80,7 +80,7 @@ def main(
         behaviour_figures.reliability_figure(bins, calibration, question, losses), reliability_svg
     )
     save_svg(
-        comparison_figures.subgroup_figure(read_table(subgroups_table), question, losses),
+        comparison_figures.subgroup_figure(read_table(subgroups_table), recipe, losses),
         subgroups_svg,
     )
 

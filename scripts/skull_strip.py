@@ -6,7 +6,15 @@ from pathlib import Path
 import pandas as pd
 
 from tumorseg.core.files import read_table, write_table
-from tumorseg.core.images import of_channel, read_image, read_mask, write_mask, write_png
+from tumorseg.core.images import (
+    affine_of,
+    case_file,
+    of_channel,
+    read_image,
+    read_mask,
+    write_case,
+    write_case_mask,
+)
 from tumorseg.core.parallel import by_processes
 from tumorseg.imaging.skull_strip import brain_mask, mask_dice, size_warning, strip
 
@@ -43,12 +51,14 @@ def main(
         folder.mkdir(parents=True, exist_ok=True)
 
     def strip_case(case: str, true_brain: str | float) -> dict[str, str | float | None]:
-        image = read_image(Path(cases_dir) / f"{case}.png")
+        path = case_file(cases_dir, case)
+        image, affine = read_image(path), affine_of(path)
         brain = brain_mask(image, method)
-        write_mask(Path(brain_dir) / f"{case}.png", brain)
+        write_case_mask(brain_dir, case, brain, affine)
         for n in positions:
-            pixels = image if n == 1 else read_image(of_channel(cases_dir, n) / f"{case}.png")
-            write_png(of_channel(stripped_dir, n) / f"{case}.png", strip(pixels, brain))
+            source = path if n == 1 else case_file(of_channel(cases_dir, n), case)
+            pixels = image if n == 1 else read_image(source)
+            write_case(of_channel(stripped_dir, n), case, strip(pixels, brain), affine)
         dice = float("nan")
         if isinstance(true_brain, str):
             dice = mask_dice(brain, read_mask(results / true_brain))

@@ -1,4 +1,6 @@
-"""DICOM and ImageJ annotation files as other programs write them, for the tests."""
+"""For tests of annotations: a small picture with a square, and DICOM and ImageJ files as other
+programs write them.
+"""
 
 from pathlib import Path
 
@@ -12,6 +14,36 @@ from roifile import ROI_TYPE, ImagejRoi
 from scipy.spatial.transform import Rotation
 
 from tumorseg.imaging.scans import Scan
+from tumorseg.outlines import any_form
+from tumorseg.outlines.drawings import Annotation
+from tumorseg.outlines.polygons import fill_parts
+
+HEIGHT, WIDTH = 20, 30
+SCAN = Scan(Path("scan.png"), np.zeros((HEIGHT, WIDTH), np.uint8))
+# Pixels x 5..10, y 3..8, in coordinates that start at the first pixel's corner.
+SQUARE = [(5, 3), (11, 3), (11, 9), (5, 9)]
+
+
+def expected_square() -> np.ndarray:
+    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+    expected[3:9, 5:11] = 1
+    return expected
+
+
+def disc(x, y, across, down):
+    """The pixels of an ellipse; coordinates start at the first pixel's corner."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    return ((columns + 0.5 - x) / across) ** 2 + ((rows + 0.5 - y) / down) ** 2 < 1
+
+
+def filled(annotation: Annotation, size=(HEIGHT, WIDTH)) -> np.ndarray:
+    return fill_parts(annotation.parts, *size) if annotation.mask is None else annotation.mask
+
+
+def painted(path, form="auto", key="", labels=None, scan=SCAN) -> np.ndarray:
+    """The mask of the annotation in a file."""
+    return filled(any_form.read(path, form, scan, key, labels), scan.voxels.shape[-2:])
+
 
 SLICES, ROWS, COLUMNS = 5, 24, 31
 SPACING = (0.8, 1.3, 2.5)  # rows, columns, slices in mm

@@ -270,6 +270,27 @@ def _(data: Data) -> None:
     data.set(3, image="images/a03.tif")
 
 
+def stack(path: Path, pages: list[np.ndarray], text: str) -> None:
+    """Writes a TIFF of several pages with a description, as ImageJ does."""
+    first, *others = map(Image.fromarray, pages)
+    first.save(path, save_all=True, append_images=others, description=f"ImageJ=1.53t\n{text}")
+
+
+@good("TIFF stack of ImageJ with a stack of masks")
+def _(data: Data) -> None:
+    text = "images=3\nslices=3\n"
+    stack(data.path("images/a03.tif"), [head(number) for number in (3, 33, 34)], text)
+    stack(data.path("masks/a03.tif"), [tumour(3) * factor for factor in (255, 0, 0)], text)
+    data.set(3, image="images/a03.tif", annotation="masks/a03.tif")
+
+
+@bad("TIFF stack of ImageJ with two channels", "image_pages")
+def _(data: Data) -> None:
+    text = "images=2\nchannels=2\n"
+    stack(data.path("images/a03.tif"), [head(number) for number in (3, 33)], text)
+    data.set(3, image="images/a03.tif")
+
+
 @good("grey picture saved as RGB")
 def _(data: Data) -> None:
     data.image(3, cv2.cvtColor(head(3), cv2.COLOR_GRAY2BGR))
@@ -278,6 +299,13 @@ def _(data: Data) -> None:
 @bad("one 16-bit picture among 8-bit pictures", "depth_mixed", "warning")
 def _(data: Data) -> None:
     data.image(3, head(3).astype(np.uint16) * 100)
+
+
+@bad("16-bit picture with a dead corner", "values_apart", "warning", also=("depth_mixed",))
+def _(data: Data) -> None:
+    pixels = head(3).astype(np.uint16) * 20
+    pixels[-6:, -6:] = 65535
+    data.image(3, pixels)
 
 
 @bad("DICOM file cut off in its pixels", "image_truncated")
@@ -515,6 +543,11 @@ def _(data: Data) -> None:
     _ct(data, -3024)
 
 
+@bad("CT volume with 32767 outside its circle", "padding_replaced", "warning")
+def _(data: Data) -> None:
+    _ct(data, 32767)
+
+
 def _ct(data: Data, outside: int) -> None:
     """Turns all cases into CT volumes with a constant outside the scanner's circle."""
     for number in range(1, PATIENTS + 1):
@@ -546,6 +579,16 @@ def _(data: Data) -> None:
     nib.save(nib.Nifti1Image(labels[10:90, 8:90], cropped), path)
 
 
+@bad("label volume of an image that was cropped afterwards", "labels_larger", "warning")
+def _(data: Data) -> None:
+    for number in range(1, PATIENTS + 1):
+        data.volume(number)
+    path = data.path("masks/v3.nii")
+    labels = np.pad(np.asarray(nib.load(path, mmap=False).dataobj), ((10, 10), (8, 8), (1, 0)))
+    larger = GRID + np.array([[0, 0, 0, -10], [0, 0, 0, -8], [0, 0, 0, -5], [0] * 4])
+    nib.save(nib.Nifti1Image(labels, larger), path)
+
+
 @good("segmentation of two layers (3D Slicer), the second one empty")
 def _(data: Data) -> None:
     for number in range(1, PATIENTS + 1):
@@ -574,6 +617,20 @@ def _(data: Data) -> None:
     path = data.path("masks/v3.nii")
     labels = np.asarray(nib.load(path, mmap=False).dataobj)
     nib.save(nib.Nifti1Image(labels, np.eye(4)), path)
+
+
+@bad("header of a NIfTI pair without its pixels", "image_missing")
+def _(data: Data) -> None:
+    pair = nib.Nifti1Pair(np.zeros((4, 5, 6), np.int16), GRID)
+    nib.save(pair, data.path("images/a03.img"))
+    data.path("images/a03.img").unlink()
+    data.set(3, image="images/a03.hdr")
+
+
+@bad("pixels of a NIfTI pair without their header", "image_type")
+def _(data: Data) -> None:
+    data.path("images/a03.img").write_bytes(bytes(9999))
+    data.set(3, image="images/a03.img")
 
 
 @bad("picture turned by EXIF, with a mask that is not", "exif_turned", "warning")
@@ -705,6 +762,28 @@ def _(data: Data) -> None:
     data.mask(3, tumour(3)[..., None] * np.array([0, 0, 255, 128], np.uint8))
 
 
+@bad("mask painted in red on black, saved as JPEG", "mask_colour", "warning")
+def _(data: Data) -> None:
+    pixels = Image.fromarray(tumour(3)[..., None] * np.array([255, 0, 0], np.uint8))
+    pixels.save(data.path("masks/a03.jpg"), quality=90)
+    data.set(3, annotation="masks/a03.jpg")
+
+
+@bad("mask painted in red and blue, saved as JPEG", "image_colour")
+def _(data: Data) -> None:
+    pixels = tumour(3)[..., None] * np.array([255, 0, 0], np.uint8)
+    pixels[20:30, 40:50] = (0, 0, 255)
+    Image.fromarray(pixels).save(data.path("masks/a03.jpg"), quality=90)
+    data.set(3, annotation="masks/a03.jpg")
+
+
+@bad("mask with a channel for each of four classes", "mask_channels")
+def _(data: Data) -> None:
+    classes = tumour(3)
+    classes[:30, 40:50], classes[20:30, 40:50] = 3, 2
+    data.mask(3, (np.arange(4) == classes[..., None]) * np.uint8(255))
+
+
 @bad("mask of two colours without `labels` in the config", "label_unknown")
 def _(data: Data) -> None:
     pixels = tumour(3)[..., None] * np.array([0, 0, 255], np.uint8)
@@ -753,6 +832,11 @@ def _(data: Data) -> None:
 @bad("JSON cut off in the middle", "annotation_not_json")
 def _(data: Data) -> None:
     data.annotate(3, b'{"shapes": [{"label": "tumour", "points": [[1, 2')
+
+
+@bad("JSON that has a key twice", "key_repeated")
+def _(data: Data) -> None:
+    data.annotate(3, b'{"shapes": [{"label": "tumour", "points": []}], "shapes": []}')
 
 
 @bad("JSON of no annotation tool", "annotation_form")
@@ -1383,6 +1467,29 @@ def _(data: Data) -> None:
 def _(data: Data) -> None:
     data.image(3, head(5))
     data.mask(3, tumour(5) * 255)
+
+
+def one_study(data: Data) -> None:
+    """Two patients with slices of one study, which the file of pydicom names."""
+    image = pydicom.dcmread(get_testdata_file("CT_small.dcm", download=False))
+    data.dicom(3)
+    data.dicom(4, {"PixelData": np.roll(image.pixel_array, (40, 50), (0, 1)).tobytes()})
+
+
+@bad("slices of one DICOM study in two patients", "patient_shared_study", also=DICOM_SLICE)
+def _(data: Data) -> None:
+    one_study(data)
+
+
+@bad(
+    "slices of one DICOM study in two patients, with source.patients_similar: accept",
+    "patient_shared_study",
+    "warning",
+    also=DICOM_SLICE,
+)
+def _(data: Data) -> None:
+    one_study(data)
+    data.source["patients_similar"] = "accept"
 
 
 @bad("same pixels twice in one patient", "image_repeated", "warning")

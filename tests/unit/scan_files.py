@@ -80,6 +80,42 @@ def series(folder, values=VOLUME, *, step=(0, 0, 3.0), order=None, **tags):
     return folder
 
 
+def compressed_series(folder, values, affine, *, number=4, first=0):
+    """A series as a scanner exports it, oblique and in lossless JPEG, written by GDCM.
+
+    affine: (slice, row, column) to LPS mm. number: of the series in its study. first: number of the
+    first file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    row, column, step = affine[:3, 2], affine[:3, 1], affine[:3, 0]
+    spacing = [np.linalg.norm(side) for side in (row, column)]
+    cosines = [*(row / spacing[0]), *(column / spacing[1])]
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    writer.UseCompressionOn()
+    writer.SetCompressor("JPEG")
+    for index, pixels in enumerate(values):
+        one = sitk.GetImageFromArray(pixels)
+        one.SetSpacing(spacing)
+        position = affine[:3, 3] + index * step
+        for tag, value in {
+            "0008|0060": "MR",
+            "0020|000e": f"1.2.3.{number}",
+            "0020|000d": "1.2.3",
+            "0020|0052": "1.2.9",
+            "0008|0018": f"1.2.3.{number}.{index + 1}",
+            "0020|0013": str(index),
+            "0020|0032": "\\".join(f"{x:.9g}" for x in position),
+            "0020|0037": "\\".join(f"{x:.9g}" for x in cosines),
+            "0018|0050": "5",
+        }.items():
+            one.SetMetaData(tag, value)
+        # File names in another order than the slices.
+        writer.SetFileName(str(folder / f"{first + (7 * index) % len(values):03d}.dcm"))
+        writer.Execute(one)
+    return folder
+
+
 def frames(path, values=VOLUME):
     """An enhanced multi-frame file; each frame has its own position and slope."""
     data = slice_of(values, series=generate_uid(), NumberOfFrames=len(values))

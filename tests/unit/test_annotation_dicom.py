@@ -8,6 +8,7 @@ from pathlib import Path
 
 import highdicom
 import numpy as np
+import pydicom
 import pytest
 from annotation_files import (
     COLUMNS,
@@ -24,10 +25,12 @@ from annotation_files import (
     write_seg,
 )
 from pydicom.data import get_testdata_file
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from tumorseg.core.errors import UserError
+from tumorseg.imaging import dicom_pixels
 from tumorseg.imaging.scans import Scan
-from tumorseg.outlines import any_form
+from tumorseg.outlines import any_form, json_files
 from tumorseg.outlines.drawings import Annotation
 
 
@@ -93,6 +96,42 @@ def test_seg_of_part_of_the_series_is_placed_even_by_uid_alone(tmp_path):
     expected[1:3] = blob()[1:3]
     np.testing.assert_array_equal(read(path).mask, expected)
     np.testing.assert_array_equal(read(path, replace(scan(), affine=None)).mask, expected)
+
+
+def test_a_seg_of_a_slice_without_a_position_is_placed_by_its_uid(tmp_path):
+    """Such a slice is a picture: (rows, columns)."""
+    path = write_seg(tmp_path / "seg.dcm", {"t": blob()[1:2]}, images=sources()[1:2])
+    picture = Scan(Path("1.dcm"), np.zeros((ROWS, COLUMNS), np.uint16), uids=UIDS[1:2])
+    np.testing.assert_array_equal(read(path, picture).mask, blob()[1])
+    with pytest.raises(UserError, match="grid_mismatch"):
+        read(path, replace(picture, uids=UIDS[2:3]))
+
+
+def test_a_deflated_seg_may_be_as_large_as_any_other(tmp_path, monkeypatch):
+    """It was refused by the size that its bytes could unpack to."""
+    path = write_seg(tmp_path / "seg.dcm", {"t": blob()})
+    content = pydicom.dcmread(path)
+    content.save_as(path, enforce_file_format=True)
+    content.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    content.save_as(path, enforce_file_format=True)
+    monkeypatch.setattr(json_files, "MAX_FILE_BYTES", 2**20)
+    assert path.stat().st_size < 2**20 < 1032 * path.stat().st_size
+    np.testing.assert_array_equal(read(path).mask, blob())
+    monkeypatch.setattr(dicom_pixels, "MAX_BYTES", path.stat().st_size)
+    with pytest.raises(UserError, match=r"image_too_large"):
+        read(path)
+
+
+def test_a_label_map_with_a_number_of_no_segment_is_rejected(tmp_path):
+    path = write_seg(tmp_path / "seg.dcm", {"core": blob(), "rim": 0 * blob()}, "LABELMAP")
+    content = pydicom.dcmread(path)
+    pixels = content.pixel_array.copy()
+    pixels[pixels == 1] = 7
+    content.PixelData = pixels.tobytes()
+    content.save_as(path)
+    labels = {"core": "tumour", "rim": "tumour"}
+    with pytest.raises(UserError, match=r"label 7; expected.*label_unknown"):
+        read(path, labels=labels)
 
 
 def test_seg_off_the_grid_is_rejected_and_another_series_gives_a_warning(tmp_path):
@@ -169,8 +208,28 @@ def test_points_and_lines_beside_an_rtstructs_contours_are_left_out_with_a_warni
     np.testing.assert_array_equal(annotation.mask[2], inside((17, 9), 6))
     assert annotation.mask.sum() == annotation.mask[2].sum()
     assert [note.code for note in annotation.notes] == ["polygon_stray"]
+    assert "1 of 2 contours of 'GTV' enclose nothing" in annotation.notes[0].line()
     with pytest.raises(UserError, match="polygon_few_points"):
         read(write_rtstruct(tmp_path / "rt.dcm", {"GTV": contours[1:]}))
+
+
+def test_an_rtstruct_contour_that_was_exported_twice_counts_once_with_a_warning(tmp_path):
+    disc, other = circle((17, 9), 6, 2, "axial"), circle((30, 9), 3, 2, "axial")
+    path = write_rtstruct(tmp_path / "rt.dcm", {"GTV": [(2, disc), (2, other), (2, disc)]})
+    annotation = read(path)
+    np.testing.assert_array_equal(annotation.mask[2], inside((17, 9), 6) | inside((30, 9), 3))
+    assert [note.code for note in annotation.notes] == ["polygon_self_crossing"]
+
+
+def test_an_rtstruct_with_contours_on_every_second_slice_gives_a_warning(tmp_path):
+    """Drawn on another series: half of the tumour would be background without a word."""
+    for numbers, expected in (((0, 2, 4), ["contour_gaps"]), ((0, 4), []), ((0, 1, 3), [])):
+        contours = [(n, circle((17, 9), 6, n, "axial")) for n in numbers]
+        annotation = read(write_rtstruct(tmp_path / "rt.dcm", {"GTV": contours}))
+        assert [note.code for note in annotation.notes] == expected
+    contours = [(n, circle((17, 9), 6, n, "axial")) for n in (4, 0, 2)]
+    (note,) = read(write_rtstruct(tmp_path / "rt.dcm", {"GTV": contours})).notes
+    assert "structure 'GTV' has contours on 3 of the slices 0 to 4" in note.line()
 
 
 def test_an_rtstructs_point_structure_is_no_second_label(tmp_path):

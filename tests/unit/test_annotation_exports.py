@@ -5,17 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from annotation_files import HEIGHT, SQUARE, WIDTH, disc, expected_square, painted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_masks
 
 from tumorseg.core.errors import UserError
 from tumorseg.imaging.scans import Scan
-from tumorseg.outlines import any_form
-from tumorseg.outlines.polygons import fill_parts
 
-HEIGHT, WIDTH = 20, 30
-SCAN = Scan(Path("scan.png"), np.zeros((HEIGHT, WIDTH), np.uint8))
 CONVERTER = [
     0,
     0,
@@ -58,26 +55,6 @@ CONVERTER = [
     48,
     0,
 ]
-SQUARE = [(5, 3), (11, 3), (11, 9), (5, 9)]  # pixels x 5..10, y 3..8, from the pixel's corner
-
-
-def expected_square() -> np.ndarray:
-    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
-    expected[3:9, 5:11] = 1
-    return expected
-
-
-def disc(x, y, across, down):
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    return ((columns + 0.5 - x) / across) ** 2 + ((rows + 0.5 - y) / down) ** 2 < 1
-
-
-def painted(path, key="", labels=None, form="auto", scan=SCAN) -> np.ndarray:
-    annotation = any_form.read(path, form, scan, key, labels)
-    if annotation.mask is None:
-        return fill_parts(annotation.parts, HEIGHT, WIDTH)
-    return annotation.mask
-
 
 # --- Label Studio ---
 
@@ -204,8 +181,8 @@ def test_the_opaque_half_of_a_stroke_counts(tmp_path):
 def test_an_image_of_label_studio_is_found_under_its_own_name(tmp_path, image, key):
     other = task([], image="p2/other.png")
     path = tasks(tmp_path, task([polygon()], image=image, patient="7"), other)
-    np.testing.assert_array_equal(painted(path, key), expected_square())
-    assert painted(path, "p2/other.png").sum() == 0
+    np.testing.assert_array_equal(painted(path, key=key), expected_square())
+    assert painted(path, key="p2/other.png").sum() == 0
 
 
 def test_labels_of_label_studio_decide_what_counts(tmp_path):
@@ -304,8 +281,8 @@ DRAWN = f'<polygon label="tumour" source="manual" occluded="0" points="{POINTS}"
 )
 def test_shapes_lie_where_cvat_draws_them(tmp_path, shape, expected):
     path = cvat(tmp_path, shape, '<tag label="seen" source="manual"></tag>', name="p1/scan.png")
-    np.testing.assert_array_equal(painted(path, "images/p1/scan.png"), expected)
-    assert painted(path, "p2/other.png").sum() == 0
+    np.testing.assert_array_equal(painted(path, key="images/p1/scan.png"), expected)
+    assert painted(path, key="p2/other.png").sum() == 0
 
 
 @settings(max_examples=30, deadline=None)

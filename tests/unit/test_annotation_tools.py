@@ -7,7 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-from annotation_files import box, composite, selection
+from annotation_files import (
+    HEIGHT,
+    SCAN,
+    SQUARE,
+    WIDTH,
+    box,
+    composite,
+    disc,
+    expected_square,
+    filled,
+    painted,
+    selection,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_masks
@@ -18,37 +30,14 @@ from tumorseg.core.errors import UserError
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import any_form, json_files
 from tumorseg.outlines.image_keys import ImageKey
-from tumorseg.outlines.polygons import fill_parts
 
-HEIGHT, WIDTH = 20, 30
-# Pixels x 5..10, y 3..8, in coordinates that start at the first pixel's corner.
-SQUARE = [(5, 3), (11, 3), (11, 9), (5, 9)]
-SCAN = Scan(Path("scan.png"), np.zeros((HEIGHT, WIDTH), np.uint8))
 COCO_SLICES = Path(__file__).parents[3] / "shared" / "data" / "coco_slices"
-
-
-def expected_square() -> np.ndarray:
-    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
-    expected[3:9, 5:11] = 1
-    return expected
-
-
-def disc(x, y, across, down):
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    return ((columns + 0.5 - x) / across) ** 2 + ((rows + 0.5 - y) / down) ** 2 < 1
 
 
 def store(tmp_path, content) -> Path:
     path = tmp_path / "annotation.json"
     path.write_text(json.dumps(content), encoding="utf-8")
     return path
-
-
-def painted(path, form="auto", key="", labels=None, scan=SCAN) -> np.ndarray:
-    annotation = any_form.read(path, form, scan, key, labels)
-    if annotation.mask is None:
-        return fill_parts(annotation.parts, *scan.voxels.shape)
-    return annotation.mask
 
 
 def region(shape, **attributes):
@@ -402,6 +391,14 @@ def outcomes(path, keys):
         (["x/a.png", "y/a.png"], ["in/a.png"], ["key_ambiguous"]),
         (["a.png", "a.png"], ["a.png"], ["key_ambiguous"]),
         (["Tumo\u0308r.png"], ["p1/Tum\u00f6r.png"], ["found"]),
+        # Names that differ only in capitals: as they are written, else the only one.
+        (["P1/A.PNG", "P2/A.PNG"], ["p1/a.png", "p2/a.png"], ["found"] * 2),
+        (["A.png", "a.png"], ["a.png", "A.png"], ["found"] * 2),
+        (["a.png"], ["a.png", "A.png"], ["found", "key_missing"]),
+        (["ab.png", "AB.png"], ["p1/Ab.png"], ["key_ambiguous"]),
+        (["A.PNG"], ["p1/a.png", "p2/a.png"], ["key_ambiguous"] * 2),
+        (["P1/a.png", "P2/b.png"], ["p1/b.png", "p2/a.png"], ["key_missing"] * 2),
+        (["1.2.7.png", "1.2.8.png"], ["1.2.7", "1.2.8"], ["found"] * 2),
     ],
 )
 def test_an_annotation_belongs_to_the_image_of_its_path(tmp_path, file_of, names, keys, expected):
@@ -469,6 +466,26 @@ def test_annotated_images_that_are_no_case_are_counted(tmp_path, file_of):
     assert notes(path, ["scan.png", "b.png", "c.png"]) == []
 
 
+def test_names_that_differ_only_in_capitals_keep_their_own_outlines(tmp_path):
+    names = ["a.png", "A.png"]
+    content = coco_of(*names)
+    content["annotations"][1]["segmentation"] = [flat([(20, 3), (26, 3), (26, 9)])]
+    for written in (names, [f"C:\\x\\{name}" for name in names]):
+        for image, name in zip(content["images"], written, strict=True):
+            image["file_name"] = name
+        path = store(tmp_path, content)
+        large, small = (painted(path, key=ImageKey(name, frozenset(names))) for name in names)
+        np.testing.assert_array_equal(large, expected_square())
+        assert 0 < small.sum() < 36
+
+
+def test_a_via_region_with_labels_that_contradict_each_other_is_an_error(tmp_path):
+    path = store(tmp_path, via([region(outline(SQUARE), kind="tumour", side="left")]))
+    assert painted(path, labels={"tumour": "tumour"}).sum() == 36
+    with pytest.raises(UserError, match=r"labels 'tumour', 'left'.*label_twice"):
+        painted(path, labels={"tumour": "tumour", "left": "background"})
+
+
 def test_a_flat_coco_segmentation_is_one_polygon(tmp_path):
     path = store(tmp_path, coco_file(flat(SQUARE)))
     np.testing.assert_array_equal(painted(path), expected_square())
@@ -477,8 +494,10 @@ def test_a_flat_coco_segmentation_is_one_polygon(tmp_path):
 def test_a_stray_click_beside_an_outline_is_left_out_with_a_warning(tmp_path):
     path = store(tmp_path, coco_file([flat(SQUARE), [1, 1, 2, 2]], [[3, 3, 4, 4, 5, 5]]))
     annotation = any_form.read(path, "auto", SCAN)
-    np.testing.assert_array_equal(fill_parts(annotation.parts, HEIGHT, WIDTH), expected_square())
-    assert [note.code for note in annotation.notes] == ["polygon_stray"] * 2
+    np.testing.assert_array_equal(filled(annotation), expected_square())
+    (note,) = annotation.notes
+    assert note.code == "polygon_stray"
+    assert "2 of 3 shapes enclose nothing: outline of 2 points, outline without area" in note.line()
     with pytest.raises(UserError, match="polygon_few_points"):
         painted(store(tmp_path, coco_file([[1, 1, 2, 2]], [[3, 3, 4, 4, 5, 5]])))
     brush = {"size": [HEIGHT, WIDTH], "counts": [100, 5, 495]}

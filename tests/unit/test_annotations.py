@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from annotation_files import HEIGHT, WIDTH, expected_square, filled, painted
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
@@ -22,18 +23,10 @@ from tumorseg.imaging import scans
 from tumorseg.imaging.scans import Labels, Scan
 from tumorseg.outlines import any_form
 from tumorseg.outlines.drawings import Annotation
-from tumorseg.outlines.polygons import fill_parts
 
-HEIGHT, WIDTH = 20, 30
 SQUARE = [[4.5, 2.5], [10.5, 2.5], [10.5, 8.5], [4.5, 8.5]]  # pixels x 5..10, y 3..8
 SCAN = Scan(Path("image.png"), np.zeros((HEIGHT, WIDTH), np.uint8))
 SLICE = Scan(Path("series"), SCAN.voxels[None], affine=np.eye(4), uids=("1.2",))
-
-
-def expected_square() -> np.ndarray:
-    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
-    expected[3:9, 5:11] = 1
-    return expected
 
 
 def shape(points, **more):
@@ -46,12 +39,8 @@ def store(tmp_path, content) -> Path:
     return path
 
 
-def painted(annotation: Annotation, size=(HEIGHT, WIDTH)) -> np.ndarray:
-    return fill_parts(annotation.parts, *size) if annotation.mask is None else annotation.mask
-
-
-def read(path, form="auto", scan=SCAN, key="", labels=None) -> np.ndarray:
-    return painted(any_form.read(path, form, scan, key, labels), scan.voxels.shape[-2:])
+def read(path, form="auto", **options) -> np.ndarray:
+    return painted(path, form, scan=SCAN, **options)
 
 
 def codes(annotation: Annotation) -> list[str]:
@@ -151,7 +140,7 @@ LINES = [
 def test_points_and_lines_beside_a_labelme_polygon_are_left_out_with_a_warning(tmp_path):
     path = store(tmp_path, {"shapes": [LINES[0], shape(SQUARE), *LINES[1:]]})
     annotation = any_form.read(path, "auto", SCAN)
-    np.testing.assert_array_equal(painted(annotation), expected_square())
+    np.testing.assert_array_equal(filled(annotation), expected_square())
     assert codes(annotation) == ["polygon_stray"]
     assert "3 of 4 shapes enclose nothing: line, linestrip, point" in annotation.notes[0].line()
 
@@ -180,7 +169,7 @@ def test_a_labelme_file_of_lines_alone_and_unknown_shapes_stay_errors(tmp_path, 
 def test_a_labelme_file_that_names_another_image_gives_a_warning(tmp_path, image_path, warned):
     path = store(tmp_path, {"shapes": [shape(SQUARE)], "imagePath": image_path})
     annotation = any_form.read(path, "auto", SCAN)
-    np.testing.assert_array_equal(painted(annotation), expected_square())
+    np.testing.assert_array_equal(filled(annotation), expected_square())
     assert codes(annotation) == (["annotation_other_image"] if warned else [])
 
 
@@ -200,6 +189,14 @@ def test_labelme_polygons_lie_where_labelme_draws_them(tmp_path_factory, points)
     border = Polygon(points).exterior
     for row, column in np.argwhere(theirs != ours):
         assert border.distance(Polygon([(column, row)] * 3).centroid) < 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_json_of_windows_programs_is_recognised(tmp_path, encoding):
+    mark = "\ufeff" if encoding == "utf-16-le" else ""
+    path = tmp_path / "annotation.json"
+    path.write_bytes((mark + json.dumps({"shapes": [shape(SQUARE)]})).encode(encoding))
+    np.testing.assert_array_equal(read(path), expected_square())
 
 
 def test_an_annotation_without_outlines_is_empty_and_accepted(tmp_path):
@@ -254,6 +251,10 @@ def test_labelme_errors_are_one_line(tmp_path, content, complaint):
         ({"a": 1}, "key_missing"),
         ([[1, 2], [3]], "cannot be read as border"),
         ([1, 2, 3], "expected pairs"),
+        ('{"image.png": [1, 1, 9, 1, 9, 9], "image.png": []}', "key 'image.png' twice"),
+        # Four points of x, y, z are six pairs, and two borders one list, if nobody looks.
+        ([[5, 3, 0], [11, 3, 0], [11, 9, 0], [5, 9, 0]], "lists of 3 numbers.*border_odd"),
+        ([[[5, 3], [9, 3], [9, 9]], [[1, 1], [2, 1], [2, 2]]], "lists of 3 x 2.*border_odd"),
         ([[1, 1], [5, 5]], "at least three"),
         ([], "at least three"),
         ([[1, 1], [None, 1], [5, 5]], "polygon_not_finite"),
@@ -294,6 +295,21 @@ def test_a_mask_of_several_labels_needs_a_map_of_all_of_them(monkeypatch):
     counted = {"1": "tumour", "2": "background", "4": "tumour", "7": "tumour"}
     annotation = labelled(values, counted, monkey=monkeypatch)
     np.testing.assert_array_equal(annotation.mask, expected_square())
+
+
+@pytest.mark.parametrize("name", ["--1", "1.5", "one", "٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣"])
+def test_a_name_that_is_no_number_means_no_value_of_a_mask(monkeypatch, name):
+    values = expected_square().astype(int)
+    labelled(values, {"1": "tumour", name: "background"}, monkey=monkeypatch)
+    with pytest.raises(UserError, match="label_unknown"):
+        labelled(values, {name: "tumour"}, monkey=monkeypatch)
+
+
+def test_a_value_that_the_map_names_twice_must_mean_the_same(monkeypatch):
+    values = expected_square().astype(int)
+    labelled(values, {"1": "tumour", "01": "tumour"}, monkey=monkeypatch)
+    with pytest.raises(UserError, match=r"label '01' tumour and background.*label_twice"):
+        labelled(values, {"1": "tumour", "01": "background"}, monkey=monkeypatch)
 
 
 def test_grey_edges_are_cut_at_half_with_a_warning(monkeypatch):
@@ -355,15 +371,16 @@ def test_a_stored_annotation_gives_the_same_mask_and_holds_only_numbers(tmp_path
     secret = "Jane Doe 1970"
     content = {"shapes": [shape(SQUARE, label=secret, description=secret)], "imagePath": secret}
     annotation = any_form.read(store(tmp_path, content), "auto", SCAN)
-    for parts, mask in [(annotation.parts, None), (None, painted(annotation))]:
+    for parts, mask in [(annotation.parts, None), (None, filled(annotation))]:
         case = Case("a.b", "p", "axial", SCAN.voxels, parts, mask, (1, 1), secret)
-        path = storing.store_annotation(tmp_path / "a.b", case)
+        folder = tmp_path / ("parts" if mask is None else "mask")
+        path = storing.store_annotation(folder, "a.b", storing.every_class(case)[0], case)
         assert path.name == ("a.b.json" if mask is None else "a.b.png")
-        np.testing.assert_array_equal(
-            storing.load_annotation(path, HEIGHT, WIDTH), expected_square()
-        )
+        found = storing.load_annotation(folder, "a.b", (HEIGHT, WIDTH))
+        np.testing.assert_array_equal(found, expected_square())
         assert b"Jane" not in path.read_bytes()
     with pytest.raises(UserError, match="expected"):
-        storing.load_annotation(path, WIDTH, HEIGHT)
+        storing.load_annotation(folder, "a.b", (WIDTH, HEIGHT))
+    (tmp_path / "parts" / "a.b.json").write_text('{"shapes": []}', encoding="utf-8")
     with pytest.raises(UserError, match="import the cases again"):
-        storing.load_annotation(store(tmp_path, {"shapes": []}), HEIGHT, WIDTH)
+        storing.load_annotation(tmp_path / "parts", "a.b", (HEIGHT, WIDTH))

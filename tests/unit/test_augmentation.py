@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorseg.training.augmentation import augment
+from tumorseg.training.augmentation import augment, masks_of_shares
 
 SIZE = 48
 
@@ -89,3 +89,49 @@ def test_uncovered_corners_are_filled_with_background():
         moved, moved_mask = augment(image, mask, 1.0, np.random.default_rng(seed))
         assert np.ptp(moved) < 1e-5
         assert moved_mask.mean() > 0.6
+
+
+def classes_of(kind: str, size: tuple[int, int] = (48, 36)) -> np.ndarray:
+    """Three classes that fill a disc in sectors, or that lie within each other."""
+    rows, columns = np.mgrid[: size[0], : size[1]] - np.reshape([23.5, 17.5], (2, 1, 1))
+    radius, angle = np.hypot(rows, columns), np.arctan2(rows, columns)
+    if kind == "disjoint":
+        parts = [(radius < 16) & ((angle + np.pi) // 2.1 == n) for n in range(3)]
+    else:
+        parts = [radius < limit for limit in (16, 11, 5)]
+    return np.stack(parts, axis=-1).astype(np.uint8)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), strength=st.floats(0, 2))
+def test_classes_that_do_not_overlap_never_do_and_no_gap_opens_between_them(seed, strength):
+    masks = classes_of("disjoint")
+    image = np.zeros((*masks.shape[:2], 1), np.float32)
+    _, moved = augment(image, masks, strength, np.random.default_rng(seed))
+    assert moved.shape == masks.shape
+    assert moved.sum(axis=-1).max() == 1
+    disc = masks.sum(axis=-1, keepdims=True)
+    _, whole = augment(image, disc.astype(np.uint8), strength, np.random.default_rng(seed))
+    assert not (moved.any(axis=-1) & ~whole[..., 0].astype(bool)).any()
+    assert (whole[..., 0] & ~moved.any(axis=-1)).sum() <= 6  # only where the border meets two
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), strength=st.floats(0, 2))
+def test_classes_within_each_other_stay_so_and_move_as_each_would_alone(seed, strength):
+    masks = classes_of("nested")
+    image = np.zeros((*masks.shape[:2], 1), np.float32)
+    _, moved = augment(image, masks, strength, np.random.default_rng(seed))
+    assert (moved[..., 1:] <= moved[..., :-1]).all()
+    for n in range(3):
+        _, alone = augment(image, masks[..., n], strength, np.random.default_rng(seed))
+        np.testing.assert_array_equal(moved[..., n], alone)
+
+
+def test_of_equal_shares_a_class_wins_over_the_background_and_the_first_over_the_second():
+    masks = np.eye(2, dtype=np.uint8)[None]
+    shares = np.array([[[0.5, 0.0], [0.5, 0.5], [0.4, 0.3], [0.2, 0.3]]], np.float32)
+    expected = [[[1, 0], [1, 0], [1, 0], [0, 0]]]
+    np.testing.assert_array_equal(masks_of_shares(shares, masks), expected)
+    both = np.ones((1, 1, 2), np.uint8)  # classes that overlap are each alone
+    np.testing.assert_array_equal(masks_of_shares(shares, both)[0, 1], [1, 1])

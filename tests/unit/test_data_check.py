@@ -4,6 +4,8 @@ import html
 import re
 
 import bad_data
+import cv2
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,9 +13,12 @@ import yaml
 from chromium import browser
 
 import check
-from tumorseg.checking import all_slices, near_duplicates
+from tumorseg.checking import all_slices, each_slice, near_duplicates, slice_record
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
+from tumorseg.imaging import skull_strip
+
+HIPPOCAMPUS = bad_data.ROOT.parent / "shared/data/msd_hippocampus"
 
 
 @pytest.mark.parametrize("fault", bad_data.CATALOGUE, ids=[f.data for f in bad_data.CATALOGUE])
@@ -150,6 +155,46 @@ def test_the_page_works_in_a_browser_loads_nothing_and_filters_by_code(tmp_path)
         assert tab.complaints == []
 
 
+def test_a_tumour_lies_in_air_only_where_there_is_air():
+    """A volume cut out of an organ has dark tissue around a bright part, but no air."""
+    image, mask = bad_data.head(3), np.zeros((bad_data.SIDE, bad_data.SIDE), np.uint8)
+    mask[2:12, 2:12] = 1
+    assert slice_record.head_shares(image, mask)[0] == 1
+    radius = np.hypot(*(np.mgrid[:96, :96] - 47.5))
+    noise = np.random.default_rng(1).normal(0, 8, image.shape)
+    cut_out = np.clip(np.where(radius < 38, 150, 80) + noise, 0, 255).astype(np.uint8)
+    depth = skull_strip.head_depth(cut_out, slice_record.HEAD_GRID_PX)[1]
+    assert (depth[2:12, 2:12] == 0).all()  # outside what looks like a head
+    assert slice_record.head_shares(cut_out, mask)[0] < 0.05
+    stripped = np.where(radius < 38, cut_out, 0).astype(np.uint8)
+    assert slice_record.head_shares(stripped, mask)[0] == 1
+
+
+@pytest.mark.skipif(not HIPPOCAMPUS.is_dir(), reason="HIPPOCAMPUS NOT CHECKED: not in shared/")
+def test_no_hippocampus_of_a_cut_out_volume_lies_in_air():
+    for path in sorted((HIPPOCAMPUS / "imagesTr").glob("*.nii.gz"))[::3]:
+        volume, labels = (
+            np.asarray(nib.load(HIPPOCAMPUS / part / path.name).dataobj)
+            for part in ("imagesTr", "labelsTr")
+        )
+        for number in np.flatnonzero(labels.any((0, 1)))[::6]:
+            share, _ = slice_record.head_shares(volume[..., number], labels[..., number])
+            assert not share > each_slice.IN_AIR, (path.name, number)
+
+
+def test_every_warning_about_one_slice_names_the_case_that_can_be_taken_out(tmp_path):
+    def stripped_and_copied(data):
+        bad_data.at_the_edge(data, 2)
+        copy = cv2.resize(bad_data.head(5), None, fx=0.8, fy=0.8)
+        data.image(6, copy)
+        data.mask(6, cv2.resize(bad_data.tumour(5) * 255, copy.shape, interpolation=0))
+
+    problems = bad_data.problems_of(stripped_and_copied, tmp_path)
+    named = {(p.code, p.case) for p in problems if p.code in ("tumour_stripped", "near_duplicate")}
+    assert {("tumour_stripped", "a01"), ("near_duplicate", "a06")} <= named
+    assert all(case for _, case in named)
+
+
 def test_near_duplicates_beyond_the_limit_are_only_counted(tmp_path):
     fingerprints = np.repeat(near_duplicates.fingerprint(bad_data.head(1))[None], 30, axis=0)
     slices = pd.DataFrame(
@@ -159,6 +204,7 @@ def test_near_duplicates_beyond_the_limit_are_only_counted(tmp_path):
             "digest": [str(n) for n in range(30)],
             "file": "cases.tsv",
             "row": range(30),
+            "source_case": [f"c{n}" for n in range(30)],
         }
     )
     problems = all_slices.near_duplicates(slices, fingerprints)

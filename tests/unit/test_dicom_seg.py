@@ -5,6 +5,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk  # noqa: N813
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
@@ -137,6 +138,44 @@ def test_a_segmentation_refers_to_the_slices_it_was_predicted_from(tmp_path):
     np.testing.assert_array_equal(by_source, mask)
 
 
+@pytest.mark.parametrize("kind", ["series", "frames"])
+def test_a_mask_with_an_empty_slice_between_others_keeps_its_place_in_itk(tmp_path, kind):
+    """GDCM takes frames as evenly spaced: without the empty ones it moved them by centimetres."""
+    scan = read({"series": write_series, "frames": write_frames}[kind](tmp_path / "scan"))
+    mask = a_mask(scan.voxels.shape)
+    assert not mask[1].any() and mask[[0, 2]].any(axis=(1, 2)).all()
+    files, _ = native_files.write(tmp_path / "out", scan, mask, mask.astype(np.uint16))
+    image = sitk.ReadImage(str(files[0]))
+    assert image.GetSize() == (COLUMNS, ROWS, COUNT)
+    seen = np.zeros_like(mask)
+    for index, plane in enumerate(sitk.GetArrayFromImage(image)):
+        x, y, z = image.TransformIndexToPhysicalPoint([0, 0, index])
+        voxel = np.linalg.solve(scan.affine, [-x, -y, z, 1])[:3]
+        np.testing.assert_allclose(voxel, [round(voxel[0]), 0, 0], atol=1e-4)
+        seen[round(voxel[0])] = plane > 0
+    np.testing.assert_array_equal(seen, mask)
+
+
+def test_no_text_of_a_header_is_printed(tmp_path, recwarn, capfd):
+    folder = write_series(tmp_path / "scan")
+    for file in folder.iterdir():
+        header = pydicom.dcmread(file)
+        header.PatientName = "OKONJO"  # highdicom warns of names of one part, and quotes them
+        header.save_as(file)
+    scan = read(folder)
+    mask = a_mask(scan.voxels.shape)
+    for wrong in ("", "14:OKONJO"):
+        if wrong:
+            for file in folder.iterdir():
+                header = pydicom.dcmread(file)
+                with pydicom.config.disable_value_validation():
+                    header.StudyDate = wrong
+                    header.save_as(file)
+        _, notes = native_files.write(tmp_path / "out", scan, mask, mask.astype(np.uint16))
+        printed = [*map(str, capfd.readouterr()), *(str(w.message) for w in recwarn)]
+        assert "OKONJO" not in " ".join([*printed, *(note.line() for note in notes)])
+
+
 def test_an_empty_mask_can_be_written(tmp_path):
     scan = read(write_series(tmp_path / "scan"))
     mask = np.zeros(scan.voxels.shape, np.uint8)
@@ -167,7 +206,7 @@ def test_if_no_segmentation_can_be_written_nifti_and_a_warning_replace_it(tmp_pa
         header.save_as(file)
     mask = a_mask(scan.voxels.shape)
     files, (problem,) = native_files.write(tmp_path / "a", scan, mask, mask.astype(np.uint16))
-    assert problem.code == "dicom_seg"
+    assert problem.code == "dicom_seg" and "'StudyInstanceUID'" in problem.line()
     assert [path.name for path in files] == ["a_mask.nii.gz", "a_probability.nii.gz"]
     np.testing.assert_array_equal(nib.load(files[0]).get_fdata(), mask)
     np.testing.assert_allclose(nib.load(files[0]).affine, scan.affine)

@@ -23,6 +23,7 @@ WRITTEN_BY_READERS = {
     "experiments/table.yaml",
     "experiments/volumes.yaml",
     "experiments/sequences.yaml",
+    "experiments/regions.yaml",
     "scripts/tumorseg/losses/log_cosh_dice.py",
 }
 OLD_NAMES = "CHANGELOG.md"  # lists modules under the names that they had

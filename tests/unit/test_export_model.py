@@ -8,7 +8,7 @@ import yaml
 
 import export_model
 from tumorseg.core.errors import UserError
-from tumorseg.core.files import write_table
+from tumorseg.core.files import read_table, write_table
 from tumorseg.prediction import exported_model
 
 LOSSES = ["bce", "focal"]
@@ -47,9 +47,9 @@ def study(tmp_path):
         {"recipe": "robust", "loss": "bce", "mean": 0.4, "low": 0.3, "high": 0.5},
     ]
     cases = [
-        {"case": "secret_1", "patient": "Doe", "plane": "sagittal"},
-        {"case": "secret_2", "patient": "Doe", "plane": "axial"},
-        {"case": "secret_3", "patient": "Roe", "plane": "axial"},
+        {"case": "secret_1", "patient": "Doe", "plane": "sagittal", "channel": 1},
+        {"case": "secret_2", "patient": "Doe", "plane": "axial", "channel": 1},
+        {"case": "secret_3", "patient": "Roe", "plane": "axial", "channel": 1},
     ]
     for name, lines in {"ranking": ranking, "thresholds": thresholds, "cases": cases}.items():
         write_table(pd.DataFrame(lines), tmp_path / f"{name}.tsv")
@@ -58,7 +58,12 @@ def study(tmp_path):
         "model_dir": str(tmp_path / "model"),
         "experiment": "made",
         "recipe": "robust",
-        "settings": {"preparation": "robust", "channels": 1, "network": {}, "training": {}},
+        "settings": {
+            "preparation": "robust",
+            "channels": 1,
+            "network": {},
+            "training": {"mirrored": True},
+        },
         "losses": LOSSES,
         "model_loss": "best",
         "network": {"name": "unet", "size_px": 32, "base_width": 4},
@@ -103,6 +108,18 @@ def test_a_loss_whose_trainings_all_failed_cannot_be_exported(study, tmp_path):
         Path(path).write_text(text.replace("status: ok", "status: failed"), encoding="utf-8")
     with pytest.raises(UserError, match="all 4 trainings failed"):
         export_model.main(**study)
+
+
+@pytest.mark.parametrize("channels", [(1, 1, 1), (0, 1, 1), ("NaN", "NaN", "NaN"), (1, 1, "NaN")])
+def test_the_channel_of_the_training_images_is_named_where_they_all_show_one(
+    study, tmp_path, channels
+):
+    table = read_table(study["cases_table"]).assign(channel=channels)
+    write_table(table, study["cases_table"])
+    facts = exported(study, tmp_path)
+    assert facts.get("channel") == (1 if channels == (1, 1, 1) else None)
+    told = "channel 1 (from 0) of images with several"
+    assert (told in (tmp_path / "model/README.txt").read_text()) == (channels == (1, 1, 1))
 
 
 def test_an_exported_model_counts_its_training_data_but_names_no_patient_or_case(study, tmp_path):

@@ -94,7 +94,7 @@ def statistics_figure(name, cases):
         ),
         "reliability": lambda: behaviour_figures.reliability_figure(bins, errors, QUESTION, LOSSES),
         "subgroups": lambda: comparison_figures.subgroup_figure(
-            subgroups(cases, plane_groups(cases), QUESTION), QUESTION, LOSSES
+            subgroups(cases, plane_groups(cases), QUESTION), QUESTION.recipe, LOSSES
         ),
     }
     return figures[name]()

@@ -6,8 +6,10 @@ import unicodedata
 from pathlib import Path
 
 import cv2
+import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 from pydicom.data import get_testdata_file
 
 from tumorseg.checking import each_slice
@@ -172,6 +174,20 @@ def test_a_sub_folder_of_dicom_slices_is_one_series_and_single_slices_are_single
     assert [entry.annotation.parent.name for entry in entries] == ["masks", "fay", "masks"]
 
 
+def test_a_series_may_lie_beside_its_mask(tmp_path):
+    slice_file = get_testdata_file("CT_small.dcm", download=False)
+    for name in ("eve/1.dcm", "eve/2.dcm", "fay/scan/1"):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(slice_file, tmp_path / "images" / name)
+    for name in ("eve_mask", "fay/scan_seg"):
+        draw(tmp_path / f"images/{name}.png", 0, mask=True)
+    listed = list(folder.entries(data_dir=str(tmp_path), masks="images", patient_pattern="^(...)"))
+    assert [(entry.case, entry.image.name, entry.annotation.name) for entry in listed] == [
+        ("eve", "eve", "eve_mask.png"),
+        ("fay_scan", "scan", "scan_seg.png"),
+    ]
+
+
 def test_one_file_can_annotate_all_images_by_their_names(data):
     shutil.rmtree(data / "masks")
     border = [[16, 11], [25, 11], [25, 20], [16, 20]]
@@ -198,6 +214,33 @@ def test_one_name_in_two_spellings_is_one_name(tmp_path, other_form):
         draw(tmp_path / "masks" / f"{other}.png", number, mask=True)
     cases, problems = read(tmp_path)
     assert (len(cases), problems) == (2, [])
+
+
+def test_names_that_differ_only_in_capitals_find_their_own_masks_first(data):
+    draw(data / "masks/ANN_1.png", 0, mask=True)
+    cases, (note,) = read(data)
+    assert (len(cases), note.code) == (3, "mask_without_image")
+    assert "1 ignored, the first is ANN_1.png" in note.line()
+    draw(data / "images/ANN_1.png", 5)
+    entries = folder.entries(data_dir=str(data), patient_pattern=BY_NAME)
+    assert all(entry.annotation.name == entry.image.name for entry in entries)
+    assert "case_repeated" in codes(read(data)[1])
+
+
+def test_of_two_masks_in_other_spellings_none_is_chosen(data):
+    (data / "masks/ann_1.png").rename(data / "masks/Ann_1.png")
+    assert len(read(data)[0]) == 3
+    draw(data / "masks/ANN_1.png", 0, mask=True)
+    cases, (problem,) = read(data)
+    assert (len(cases), problem.code) == (2, "annotation_ambiguous")
+
+
+def test_folders_and_the_annotation_file_are_found_in_any_spelling(data):
+    (data / "images").rename(data / "Images")
+    (data / "masks").rename(data / "Masks")
+    cases, problems = read(data, images="images", masks="MASKS")
+    assert (len(cases), problems) == (3, [])
+    assert folder.files(data_dir=str(data)) == [data / "Images", data / "Masks"]
 
 
 ENDINGS = ["_mask", "_seg", "-label", "_segmentation", "_label", ".seg", "_Masks", " mask"]
@@ -275,3 +318,70 @@ def test_a_warning_about_a_shared_annotation_file_is_given_once(tmp_path):
     (tmp_path / "all.json").write_text(json.dumps(content), encoding="utf-8")
     checked = each_slice.read_all(source, str(tmp_path), seed=1, fold_count=2)
     assert [p.code for p in checked.problems] == ["annotations_unlisted_most"]
+
+
+# ---------------------------------------------------------------- images in two files
+
+
+ANALYZE = (nib.AnalyzeImage, nib.Spm2AnalyzeImage)
+
+
+def volume(number: int, mask: bool = False) -> np.ndarray:
+    values = np.random.default_rng(number).integers(0, 900, (30, 40, 3)).astype(np.int16)
+    return np.pad(np.ones((10, 10, 1), np.int16), ((10, 10), (15, 15), (1, 1))) if mask else values
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.Nifti2Pair, *ANALYZE])
+@pytest.mark.parametrize("capitals", [False, True])
+def test_a_header_and_its_pixels_are_one_image(tmp_path, kind, capitals):
+    for number, name in enumerate(("ann_1", "bob_1")):
+        for place, mask in (("images", False), ("masks", True)):
+            (tmp_path / place).mkdir(exist_ok=True)
+            image = kind(volume(number, mask), np.diag([1, 1, 4, 1]))
+            nib.save(image, tmp_path / place / f"{name}.img")
+    if capitals:
+        for path in [*tmp_path.rglob("*.hdr"), *tmp_path.rglob("*.img")]:
+            path.rename(path.with_suffix(path.suffix.upper()))
+    cases, problems = read(tmp_path, plane="")
+    assert [case.case for case in cases] == ["ann_1-axial-001", "bob_1-axial-001"]
+    assert all(case.mask.sum() == 100 for case in cases)
+    assert codes(problems) == (["affine_missing"] * 4 if kind in ANALYZE else [])
+    if kind is nib.Spm2AnalyzeImage:  # SPM's third file
+        assert list((tmp_path / "images").glob("*.mat"))
+
+
+def test_half_of_a_pair_is_one_error_that_names_the_other_half(tmp_path):
+    for name in ("ann_1", "bob_1", "cat_1"):
+        for place, mask in (("images", False), ("masks", True)):
+            (tmp_path / place).mkdir(exist_ok=True)
+            pair = nib.Nifti1Pair(volume(ord(name[0]), mask), np.eye(4))
+            nib.save(pair, tmp_path / place / f"{name}.img")
+    (tmp_path / "images/ann_1.hdr").unlink()
+    (tmp_path / "images/bob_1.img").unlink()
+    cases, problems = read(tmp_path, plane="")
+    assert [case.case for case in cases] == ["cat_1-axial-001"]
+    assert codes(problems) == ["image_type", "image_missing"]
+    assert ".hdr" in problems[0].hint and "the .img of the same name" in problems[1].expected
+
+
+def test_pixels_of_other_headers_are_no_images_of_their_own(tmp_path):
+    for name, ending in (("ann_1", "mhd"), ("bob_1", "nhdr")):
+        for place, mask in (("images", False), ("masks", True)):
+            (tmp_path / place).mkdir(exist_ok=True)
+            image = sitk.GetImageFromArray(volume(ord(name[0]), mask).T)
+            sitk.WriteImage(image, str(tmp_path / place / f"{name}.{ending}"), ending == "nhdr")
+    assert (tmp_path / "images/bob_1.raw.gz").is_file()
+    cases, problems = read(tmp_path, plane="axial")
+    assert [case.case for case in cases] == ["ann_1-axial-001", "bob_1-axial-001"]
+    assert problems == []
+
+
+def test_dicom_slices_named_img_are_a_series_as_before(data):
+    slice_file = get_testdata_file("CT_small.dcm", download=False)
+    (data / "images/eve_1").mkdir()
+    for name in ("1.img", "2.img"):
+        shutil.copy(slice_file, data / "images/eve_1" / name)
+    draw(data / "masks/eve_1.png", 0, mask=True)
+    options = {"data_dir": str(data), "patient_pattern": "^(...)"}
+    images = [entry.image.name for entry in folder.entries(**options)]
+    assert images == ["ann_1.png", "ann_2.png", "bob_1.png", "eve_1"]

@@ -23,6 +23,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.problems import DataError
 from tumorseg.formats import mat
 from tumorseg.imaging import planes, scans
+from tumorseg.imaging.label_grids import placed as on_grid
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 PYDICOM = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -514,7 +515,7 @@ def test_a_series_and_its_nifti_copy_give_equal_slices(tmp_path, orientation, st
             planes.spacing_in(theirs.affine, plane)
         )
     labels = scans.read_labels(tmp_path / "a.nii.gz")
-    np.testing.assert_array_equal(scans.labels_on_grid_of(labels, ours), VOLUME)
+    np.testing.assert_array_equal(on_grid(labels, ours).values, VOLUME)
 
 
 def test_each_frame_of_a_file_has_its_own_position_and_slope(tmp_path):
@@ -633,6 +634,23 @@ def test_other_files_of_a_folder_are_skipped_with_a_note(tmp_path):
     assert codes(scans.read(folder)) == ["series_other_files"]
 
 
+def test_files_that_macs_hide_in_a_folder_are_passed_over_without_a_word(tmp_path):
+    folder = files.series(tmp_path / "s")
+    (folder / ".DS_Store").write_bytes(b"x" * 200)
+    (folder / "._IM0000.dcm").write_bytes((folder / "IM0000.dcm").read_bytes())
+    scan = scans.read(folder)
+    assert codes(scan) == [] and len(scan.voxels) == len(VOLUME)
+
+
+def test_a_folder_of_slices_has_no_channels(tmp_path):
+    rejected_line("channel_missing", files.series(tmp_path / "s"), lambda path: scans.read(path, 1))
+
+
+def test_a_detectors_pixel_size_of_one_number_does_not_stop_the_reading(tmp_path):
+    scan = scans.read(files.series(tmp_path / "s", ImagerPixelSpacing="0.2"))
+    np.testing.assert_array_equal(np.rint(measured(scan)), VOLUME)
+
+
 def test_a_slice_without_a_position_is_a_picture_with_a_warning(tmp_path):
     one = files.slice_of(VOLUME[0], series="1.2", ImagePositionPatient=None)
     one.save_as(tmp_path / "a.dcm")
@@ -740,21 +758,14 @@ def test_a_mat_file_of_the_set_is_read_completely(tmp_path):
     path = files.mat(tmp_path / "1.mat")
     image = PICTURE.astype(np.int16) * 9
     np.testing.assert_array_equal(np.rint(measured(scans.read(path))), image)
-    data = mat.read_cjdata(path)
-    np.testing.assert_array_equal(data.image, image)
-    np.testing.assert_array_equal(data.mask, image > image.mean())
-    np.testing.assert_array_equal(scans.read_labels(path).values, data.mask)
-    assert data.border.tolist() == [[3, 4], [8, 4], [8, 7.5]]
-    assert (data.patient, data.tumour_type) == ("100360", "glioma")
+    np.testing.assert_array_equal(scans.read_labels(path).values, image > image.mean())
+    assert mat.read_metadata(path) == ("100360", "glioma", image.shape)
 
 
-@pytest.mark.parametrize(
-    "members",
-    [{"image": None}, {"PID": None}, {"label": np.array([[7.0]])}, {"tumorMask": np.zeros((3, 3))}],
-)
+@pytest.mark.parametrize("members", [{"image": None}, {"PID": None}, {"label": np.array([[7.0]])}])
 def test_a_mat_file_of_another_kind_is_rejected(tmp_path, members):
     path = files.mat(tmp_path / "1.mat", **members)
-    assert "cjdata" in rejected_line("mat_fields", path, mat.read_cjdata)
+    assert "cjdata" in rejected_line("mat_fields", path, mat.read_metadata)
 
 
 def test_an_old_mat_file_is_rejected_with_a_hint(tmp_path):
@@ -790,19 +801,15 @@ def test_the_real_volumes_and_their_masks_have_the_same_grid():
     for image in sorted(shared("volumes_t1ce").glob("*_t1ce.nii.gz")):
         scan = scans.read(image)
         labels = scans.read_labels(Path(str(image).replace("t1ce.nii", "tumor_mask.nii")))
-        mask = scans.labels_on_grid_of(labels, scan)
+        mask = on_grid(labels, scan).values
         assert scans.acquisition_plane(scan) == "axial" and scan.voxels.shape == (256, 256, 24)
         assert set(np.unique(mask)) == {0, 1} and measured(scan)[mask > 0].min() > 0
 
 
 def test_a_real_head_faces_sideways_in_a_sagittal_slice():
     scan = scans.read(shared("head_with_brain_mask/ch2.nii.gz"))
-    brain = (
-        scans.labels_on_grid_of(
-            scans.read_labels(shared("head_with_brain_mask/ch2bet.nii.gz")), scan
-        )
-        > 0
-    )
+    labels = scans.read_labels(shared("head_with_brain_mask/ch2bet.nii.gz"))
+    brain = on_grid(labels, scan).values > 0
     middle = planes.cut(brain, scan.affine, "sagittal")[90]
     rows, columns = np.nonzero(middle)
     assert middle.shape == (181, 217)

@@ -21,6 +21,7 @@ from tumorseg.core.problems import DataError
 from tumorseg.data.reading import cases_of
 from tumorseg.imaging import planes, scans
 from tumorseg.imaging.grids import Stated
+from tumorseg.imaging.label_grids import placed as on_grid
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import any_form
 
@@ -101,7 +102,7 @@ def test_labels_and_image_meet_under_the_affine_that_both_state(tmp_path, image,
     twice = sum(len(one) == 2 for one in (image, mask))
     if image == {"sform": GRID}:  # its labels' sform is mirrored: the array was turned
         np.testing.assert_array_equal(
-            scans.labels_on_grid_of(scans.read_labels(mask_file), scan), MASK[::-1]
+            on_grid(scans.read_labels(mask_file), scan).values, MASK[::-1]
         )
         return
     read, codes = cases(scan.path, mask_file)
@@ -260,43 +261,12 @@ def test_positions_count_where_the_stated_distance_of_slices_differs(tmp_path):
     assert notes_of(gap) == []
 
 
-def compressed_series(folder, values, affine):
-    """A series as a scanner exports it, oblique and in lossless JPEG, written by GDCM."""
-    folder.mkdir()
-    row, column, step = affine[:3, 2], affine[:3, 1], affine[:3, 0]
-    spacing = [np.linalg.norm(side) for side in (row, column)]
-    cosines = [*(row / spacing[0]), *(column / spacing[1])]
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    writer.UseCompressionOn()
-    writer.SetCompressor("JPEG")
-    for number, pixels in enumerate(values):
-        one = sitk.GetImageFromArray(pixels)
-        one.SetSpacing(spacing)
-        position = affine[:3, 3] + number * step
-        for tag, value in {
-            "0008|0060": "MR",
-            "0020|000e": "1.2.3.4",
-            "0020|000d": "1.2.3",
-            "0008|0018": f"1.2.3.4.{number + 1}",
-            "0020|0013": str(number),
-            "0020|0032": "\\".join(f"{x:.9g}" for x in position),
-            "0020|0037": "\\".join(f"{x:.9g}" for x in cosines),
-            "0018|0050": "5",
-        }.items():
-            one.SetMetaData(tag, value)
-        # File names in another order than the slices.
-        writer.SetFileName(str(folder / f"{(7 * number) % 11:03d}.dcm"))
-        writer.Execute(one)
-    return folder
-
-
 def test_an_oblique_compressed_series_is_read_as_by_simpleitk(tmp_path):
     turn = Rotation.from_euler("xyz", (9, -6, 4), True).as_matrix()
     affine = np.eye(4)
     affine[:3] = np.column_stack([turn @ np.diag([0.7, 0.9, 6.5])[:, ::-1], [-90.5, -111, 34]])
     values = np.random.default_rng(8).integers(0, 2000, (11, 16, 20)).astype(np.int16)
-    folder = compressed_series(tmp_path / "s", values, affine)
+    folder = files.compressed_series(tmp_path / "s", values, affine)
     syntax = pydicom.dcmread(folder / "000.dcm").file_meta.TransferSyntaxUID
     assert syntax in (pydicom.uid.JPEGLossless, pydicom.uid.JPEGLosslessSV1)
     reader = sitk.ImageSeriesReader()
@@ -407,6 +377,62 @@ def test_a_pair_without_one_of_its_files_is_rejected_and_a_cut_one_too(tmp_path)
     with pytest.raises(DataError) as caught:
         scans.read(tmp_path / "b.img")
     assert caught.value.problem.code == "image_type"
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.img"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "f4", "f8"])
+def test_an_analyze_pair_is_read_with_an_assumed_orientation(tmp_path, name, order, dtype):
+    values = (VOXELS % 200).astype(order + dtype)
+    header = nib.AnalyzeHeader(endianness=order)
+    header.set_data_dtype(values.dtype)
+    nib.save(nib.AnalyzeImage(values, None, header), tmp_path / "a.img")
+    header = bytearray((tmp_path / "a.hdr").read_bytes())
+    header[76:92] = np.array([0, 1, 2, 3], order + "f4").tobytes()  # pixdim
+    header[253:263] = np.array([7, 5, 2, 0, 0], order + "i2").tobytes()  # SPM's origin
+    (tmp_path / "a.hdr").write_bytes(header)
+    scan = scans.read(tmp_path / name)
+    restored = np.rint(scan.offset + scan.scale * scan.voxels.astype(float))
+    np.testing.assert_array_equal(restored, values)
+    np.testing.assert_array_equal(scan.affine[:3, :3], np.diag([-1, 2, 3]))
+    (note,) = scan.notes
+    assert note.code == "affine_missing" and "Left-Anterior-Superior" in note.hint
+
+
+def test_spm_scales_analyze_and_another_orientation_is_refused(tmp_path):
+    nib.save(nib.AnalyzeImage(VOXELS, None), tmp_path / "a.img")
+    header = bytearray((tmp_path / "a.hdr").read_bytes())
+    header[112:116] = np.array(0.5, "<f4").tobytes()
+    (tmp_path / "a.hdr").write_bytes(header)
+    scan = scans.read(tmp_path / "a.hdr")
+    restored = scan.offset + scan.scale * scan.voxels.astype(float)
+    np.testing.assert_allclose(restored, VOXELS / 2, atol=0.01)
+    for order, refused in ((0, False), (1, True), (2, True), (5, True), (32, False)):
+        header[252] = order
+        (tmp_path / "a.hdr").write_bytes(header)
+        if refused:
+            with pytest.raises(DataError, match=f"orientation {order}.*affine_missing"):
+                scans.read(tmp_path / "a.img")
+        else:
+            assert scans.read(tmp_path / "a.img").voxels.shape == VOXELS.shape
+
+
+def test_a_volume_without_orientation_lies_as_the_warning_says(tmp_path):
+    """nibabel takes it so; the warning said Right-Anterior-Superior."""
+    nib.save(nib.Nifti1Image(VOXELS, None), tmp_path / "a.nii")
+    scan = scans.read(tmp_path / "a.nii")
+    assert nib.aff2axcodes(scan.affine) == ("L", "A", "S")
+    assert "assumed to run Left-Anterior-Superior" in scan.notes[0].hint
+
+
+def test_other_headers_of_that_name_are_no_images(tmp_path):
+    for content in (b"ENVI\nsamples = 3\n", bytes(348), bytes(400)):
+        (tmp_path / "a.hdr").write_bytes(content)
+        (tmp_path / "a.img").write_bytes(bytes(999))
+        for name in ("a.hdr", "a.img"):
+            with pytest.raises(DataError) as caught:
+                scans.read(tmp_path / name)
+            assert caught.value.problem.code == "image_type"
 
 
 @pytest.mark.parametrize("name", ["a.img", "a.mhd"])

@@ -6,12 +6,17 @@ import nibabel as nib
 import numpy as np
 import pytest
 import scan_files as files
+import SimpleITK as sitk  # noqa: N813
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from tumorseg.core.cases import Entry
 from tumorseg.core.problems import DataError
 from tumorseg.data.reading import cases_of
 from tumorseg.imaging import scans
+from tumorseg.imaging.label_grids import placed
+from tumorseg.imaging.scans import Labels, Scan
 from tumorseg.outlines import any_form
 
 ODD = Path(__file__).parents[2].parent / "shared" / "data" / "odd_files"
@@ -72,13 +77,137 @@ def test_a_crop_between_voxels_goes_to_the_nearest_and_says_how_far(tmp_path):
     [
         (MASK[2:10, 4:11, 1:6], moved((9, 4, 1))),  # reaches out of the image
         (MASK[2:10, 4:11, 1:6], moved((2, 4, 1)) @ np.diag([1.1, 1, 1, 1])),  # other voxels
-        (np.zeros((15, 12, 8), np.uint8), AFFINE),  # larger than the image
+        (np.pad(MASK[2:], ((0, 9), (0, 0), (0, 0))), moved((2, 0, 0))),  # beyond one side only
+        (np.zeros((*SHAPE[:2], 3), np.uint8), np.diag([1, 1, 3, 1])),  # no place stated
         (MASK, moved((1, 0, 0))),  # the whole image, shifted: a wrong header
     ],
 )
 def test_labels_that_are_no_part_of_the_image_are_rejected(tmp_path, part, affine):
     path = files.nifti(tmp_path / "a.nii", part, affine)
     assert rejected(path, image(tmp_path)).code == "grid_mismatch"
+
+
+@pytest.mark.parametrize("more", [(3, 0, 0), (2, 5, 1)])
+def test_labels_larger_than_their_image_are_cut_to_it(tmp_path, more):
+    """As where the image was cropped after it was annotated."""
+    larger = np.pad(MASK, [(side, side + 1) for side in more])
+    larger[0, 0, 0] = 1
+    path = files.nifti(tmp_path / "a.nii", larger, moved([-side for side in more]))
+    annotation = any_form.read(path, "auto", image(tmp_path))
+    np.testing.assert_array_equal(annotation.mask, MASK)
+    (note,) = annotation.notes
+    assert note.code == "labels_larger" and "1 labelled voxels outside" in note.hint
+
+
+def test_labels_larger_along_one_axis_and_cropped_along_another_are_placed(tmp_path):
+    part = np.pad(MASK, ((4, 4), (0, 0), (0, 0)))[:, 4:11]
+    there = nib.Nifti1Image(part, moved((-4, 4, 0))).as_reoriented(
+        np.array([[1, -1], [2, 1], [0, -1]])
+    )
+    nib.save(there, tmp_path / "a.nii")
+    annotation = any_form.read(tmp_path / "a.nii", "auto", image(tmp_path))
+    np.testing.assert_array_equal(annotation.mask, MASK)
+    assert codes(annotation) == ["labels_larger"]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.data())
+def test_labels_of_any_size_keep_each_voxel_at_its_place_in_the_patient(data):
+    start, size = [], []
+    for side in SHAPE:
+        first = data.draw(st.integers(-4, side - 1))
+        last = data.draw(st.integers(max(first, 0), side + 4))
+        if first < 0 or last >= side:  # around the image along this axis
+            first, last = min(first, 0), max(last, side - 1)
+        start.append(first)
+        size.append(last - first + 1)
+    values = np.arange(1, np.prod(size) + 1).reshape(size)
+    signs = data.draw(st.tuples(*[st.sampled_from([-1, 1])] * 3))
+    order = data.draw(st.permutations(range(3)))
+    there = nib.Nifti1Image(values.astype(np.int32), moved(start)).as_reoriented(
+        np.array([order, signs]).T
+    )
+    scan = Scan(Path("v.nii"), np.zeros(SHAPE, np.uint16), affine=AFFINE)
+    found = placed(Labels(np.asarray(there.dataobj), there.affine), scan).values
+    expected = np.zeros(SHAPE, int)
+    for index in np.ndindex(SHAPE):
+        at = np.array(index) - start
+        if (at >= 0).all() and (at < size).all():
+            expected[index] = values[tuple(at)]
+    np.testing.assert_array_equal(found, expected)
+
+
+def without_geometry(path, values):
+    nib.save(nib.Nifti1Image(values, None), path)
+    return path
+
+
+def test_labels_of_another_size_are_not_placed_where_a_header_states_no_place(tmp_path):
+    """nibabel puts such a volume's middle at 0: that says nothing about where a part lies."""
+    without_geometry(tmp_path / "image.nii", VOXELS)
+    part = without_geometry(tmp_path / "part.nii", MASK[1:-1])
+    whole = without_geometry(tmp_path / "whole.nii", MASK)
+    scan = scans.read(tmp_path / "image.nii")
+    problem = rejected(part, scan)
+    assert problem.code == "grid_mismatch" and "does not say where it lies" in problem.hint
+    np.testing.assert_array_equal(any_form.read(whole, "auto", scan).mask, MASK)
+    identity = files.nifti(tmp_path / "identity.nii", MASK[:8], np.eye(4))
+    scan = scans.read(files.nifti(tmp_path / "other.nii", VOXELS, np.eye(4)))
+    assert "does not say where it lies" in rejected(identity, scan).hint
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha"])
+def test_itk_labels_of_another_size_are_placed_only_where_they_state_an_origin(tmp_path, name):
+    part = sitk.GetImageFromArray(MASK[:10].T)
+    part.SetSpacing((1, 1, 3))
+    part.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+    part.SetOrigin((20, 24, -18))
+    sitk.WriteImage(part, str(tmp_path / name))
+    annotation = any_form.read(tmp_path / name, "auto", image(tmp_path))
+    np.testing.assert_array_equal(annotation.mask, MASK)
+    content = (tmp_path / name).read_bytes()
+    for key in (b"space origin: ", b"Offset = "):
+        before, found, after = content.partition(key)
+        content = before + after.partition(b"\n")[2] if found else content
+    (tmp_path / name).write_bytes(content)
+    assert rejected(tmp_path / name, image(tmp_path)).code == "grid_mismatch"
+
+
+def test_channels_behind_a_single_slice_are_no_larger_labels(tmp_path):
+    """One-hot labels (height, width, class) of one slice: class 0, the background, would count."""
+    scan = scans.read(files.nifti(tmp_path / "image.nii", VOXELS[..., :1], AFFINE))
+    hot = np.stack([1 - MASK[..., 3], MASK[..., 3], 0 * MASK[..., 3]], axis=-1)
+    path = files.nifti(tmp_path / "a.nii", hot, AFFINE)
+    assert rejected(path, scan).code == "grid_mismatch"
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nrrd", "a.mha"])
+@pytest.mark.parametrize("overlap", [False, True])
+def test_a_channel_for_each_class_is_refused_with_what_to_save(tmp_path, name, overlap):
+    """Whether the channels are one-hot, overlap or are probabilities: which class counts?"""
+    scan = image(tmp_path)
+    channels = np.stack([1 - MASK, MASK, MASK * overlap], axis=-1).astype(np.float32)
+    if name == "a.nii":
+        files.nifti(tmp_path / name, channels * 0.4, AFFINE)
+    else:
+        vectors = sitk.GetImageFromArray(channels.transpose(2, 1, 0, 3), isVector=True)
+        sitk.WriteImage(vectors, str(tmp_path / name))
+    problem = rejected(tmp_path / name, scan, {"1": "tumour", "2": "tumour"})
+    assert problem.code in ("volume_many", "image_colour")
+    assert "that of the channel with the largest value" in problem.hint
+
+
+def test_a_single_slice_of_a_nifti_volume_is_no_mask_of_a_picture(tmp_path):
+    """Its axes can be ordered and directed in many ways; it was taken as rows and columns."""
+    mask = np.zeros((1, 12, 12), np.uint8)
+    mask[0, 2:5, 7:11] = 1
+    scan = scans.read(files.png(tmp_path / "image.png", np.zeros((12, 12), np.uint8)))
+    problem = rejected(files.nifti(tmp_path / "a.nii", mask, AFFINE), scan)
+    assert problem.code == "grid_mismatch" and "both as pictures" in problem.hint
+    one = files.slice_of(mask[0], series="1.2")
+    one.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    annotation = any_form.read(tmp_path / "a.dcm", "auto", scan)
+    np.testing.assert_array_equal(annotation.mask, mask[0])
 
 
 def test_labels_that_lost_their_header_are_told_to_copy_the_images(tmp_path):
@@ -179,6 +308,25 @@ def test_a_cropped_segmentation_of_layers_is_placed_by_its_origin(tmp_path):
     annotation = any_form.read(path, "auto", image(tmp_path), labels=labels)
     np.testing.assert_array_equal(annotation.mask, RIM)
     assert codes(annotation) == ["labels_cropped"]
+
+
+def test_each_layer_says_what_it_lost_outside_the_image(tmp_path):
+    larger = [np.pad(layer, ((0, 2), (0, 0), (0, 0))) for layer in (MASK, RIM)]
+    larger[1][-1, 0, :3] = 1
+    path = segmentation(tmp_path / "a.seg.nrrd", larger, [("core", 1, 0), ("rim", 1, 1)])
+    labels = {"core": "background", "rim": "tumour"}
+    annotation = any_form.read(path, "auto", image(tmp_path), labels=labels)
+    np.testing.assert_array_equal(annotation.mask, RIM)
+    assert codes(annotation) == ["labels_larger"] * 2
+    assert "3 labelled voxels" in annotation.notes[1].hint
+
+
+def test_layers_beside_an_image_that_cannot_be_read_give_no_error_of_their_own(tmp_path):
+    path = segmentation(tmp_path / "a.seg.nrrd", [MASK, RIM], [("core", 1, 0), ("rim", 1, 1)])
+    (tmp_path / "image.nii").write_bytes(b"no image")
+    entry = Entry("a", "p", tmp_path / "image.nii", path, "", plane="axial")
+    labels = {"core": "tumour", "rim": "tumour"}
+    assert [problem.code for problem in cases_of(entry, {"labels": labels})[1]] == ["image_type"]
 
 
 def test_a_segmentation_is_no_image(tmp_path):

@@ -1,4 +1,4 @@
-"""Promise: every loss has the same value and gradient on TensorFlow, JAX and PyTorch.
+"""Promise: every loss has the same value and gradient on TensorFlow, JAX and PyTorch, in each form.
 
 PyTorch has its own virtual environment (`make torch`); without it its tests are skipped.
 """
@@ -42,7 +42,7 @@ def here():
     return loss_values.values()
 
 
-@pytest.mark.parametrize("name", registry.names("losses"))
+@pytest.mark.parametrize("name", loss_values.NAMES)
 def test_value_and_gradient_are_the_same_on_every_backend(here, other, name):
     for part in ("value", "gradient"):
         expected, values = np.array(here[name][part]), np.array(other["values"][name][part])
@@ -71,7 +71,18 @@ def monai():
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("name", ["dice", "iou", "tversky", "focal"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("dice", "iou", "tversky", "focal"),
+        *("dice, overlapping", "iou, overlapping", "tversky, overlapping", "focal, overlapping"),
+        *("dice, exclusive", "dice, exclusive without background", "iou, exclusive"),
+        *("tversky, exclusive", "focal, exclusive"),
+        *("bce, exclusive (PyTorch)", "wbce, exclusive (PyTorch)"),
+        *("boundary, overlapping", "boundary, exclusive without background"),
+        *("unified_focal, exclusive, focal part", "unified_focal, exclusive, Tversky part"),
+    ],
+)
 def test_monai_agrees_where_it_computes_the_same(monai, name):
     ours, theirs = monai[name]
     np.testing.assert_allclose(ours, theirs, rtol=1e-5)
@@ -82,5 +93,9 @@ def test_monai_differs_in_these_ways(monai):
     assert max(theirs) < min(ours)  # its smoothing is 1e-5: an empty mask costs a little less
     ours, theirs = monai["dice (MONAI's batch=True)"]
     assert len(theirs) == 1 < len(ours)  # one Dice of the whole batch
+    ours, theirs = monai["boundary, exclusive (MONAI's background)"]
+    assert (
+        np.abs(np.array(theirs) - ours) > 1e-3
+    ).all()  # its background has no border at the edge
     ours, theirs = monai["focal (MONAI's default alpha)"]
     assert np.min(np.array(theirs) / ours) > 1.3  # no alpha unless it is given

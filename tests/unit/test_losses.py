@@ -19,7 +19,6 @@ from tumorseg.losses.wbce import constants_from
 
 LOSSES = registry.names("losses")
 WITH_LOGITS = [name for name in LOSSES if "from_logits" in configured.loss_constants(name)]
-WITH_CLASSES = [name for name in LOSSES if "background" in configured.loss_constants(name)]
 
 
 def value(name: str, truth, probability, **constants) -> np.ndarray:
@@ -43,7 +42,7 @@ def classes(seed: int, count: int = 3) -> tuple[np.ndarray, np.ndarray]:
 
 
 def of_classes(name: str, y: np.ndarray, p: np.ndarray, **constants) -> np.ndarray:
-    return keras.ops.convert_to_numpy(CaseLoss(name, constants).call(y, p))
+    return keras.ops.convert_to_numpy(CaseLoss(name, constants, "exclusive").call(y, p))
 
 
 # The battery
@@ -269,26 +268,6 @@ def test_extreme_logits_keep_their_loss_and_gradient_in_float32():
     np.testing.assert_allclose(gradient.ravel(), [-1, 1], rtol=1e-6)
 
 
-def test_a_softmax_of_two_classes_is_the_binary_loss():
-    truth, probability = batch(29)
-    y = np.stack([1 - truth, truth], -1)
-    p = np.stack([1 - probability, probability], -1)
-    for name, binary, of_two in (
-        ("bce", {}, {}),
-        ("focal", {"alpha": 0.6}, {"alpha": [0.4, 0.6]}),
-        ("dice", {}, {"background": False}),
-        ("tversky", {}, {"background": False}),
-        ("focal_tversky", {}, {"background": False}),
-        ("cosine_tversky", {}, {"background": False}),
-        ("combo", {"beta": 0.8}, {"beta": 0.8, "background": False}),
-        ("dice_ce", {}, {"background": False}),
-        ("mixed_focal", {"beta": 0.8}, {"beta": 0.8, "background": False}),
-        ("mixed_focal_simple", {"alpha": 0.6}, {"alpha": [0.4, 0.6], "background": False}),
-    ):
-        expected = value(name, truth, probability, **binary)
-        np.testing.assert_allclose(of_classes(name, y, p, **of_two), expected, rtol=1e-6)
-
-
 def test_three_classes_by_the_formula():
     y, p = classes(31)
     gaps = [[numpy_losses.dice(y[i, ..., c], p[i, ..., c]) for c in range(3)] for i in range(2)]
@@ -325,12 +304,6 @@ def test_combo_simple_is_dice_ce_minus_the_number_of_summed_classes():
         simple = of_classes("combo_simple", y, p, **flags)
         expected = of_classes("dice_ce", y, p, **flags) - difference
         np.testing.assert_allclose(simple, expected, rtol=1e-9)
-
-
-@pytest.mark.parametrize("name", WITH_CLASSES)
-def test_losses_of_several_classes_have_their_minimum_at_the_truth(name):
-    y, p = classes(43)
-    assert (of_classes(name, y, y) < of_classes(name, y, p)).all()
 
 
 # Constants and configuration

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tumorseg.core.errors import UserError
+from tumorseg.core.problems import DataError
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines import any_form
+from tumorseg.outlines.colour_masks import read_colours
+from tumorseg.outlines.drawings import unknown_label
 from tumorseg.outlines.grey_edges import tumour_level
 
 SIDE = 96
@@ -244,6 +247,19 @@ def test_two_opacities_of_one_colour_are_refused(tmp_path):
         read(stored(tmp_path, np.dstack([painted(alpha > 0, RED), alpha])))
 
 
+def test_a_label_painted_faintly_is_not_lost_beside_another(tmp_path):
+    """It was taken for a soft edge, whatever its size, and `labels` never asked for it."""
+    pixels = np.dstack([painted(REGION, RED), REGION * 255])
+    pixels[80:90, 10:30] = (*GREEN, 90)
+    labels = {"#ff0000": "tumour"}
+    with pytest.raises(UserError, match=r"a mask of 2 strengths.*label_unknown"):
+        read(stored(tmp_path, pixels), labels)
+    pixels[80:90, 10:30] = (*GREEN, 255)
+    pixels[..., 3] = cv2.GaussianBlur(pixels[..., 3], (0, 0), 0.8)
+    with pytest.raises(UserError, match=r"label '#00a000'.*label_unknown"):
+        read(stored(tmp_path, pixels), labels)
+
+
 def test_colours_on_a_transparent_background_are_labels_black_too(tmp_path):
     pixels = np.dstack([painted(REGION, RED), REGION * 255])
     pixels[80:90, 10:30] = (*BLACK, 255)
@@ -282,3 +298,135 @@ def test_a_mask_in_colour_of_another_size_is_rejected(tmp_path):
 def test_a_one_bit_tiff_is_a_mask(tmp_path):
     Image.fromarray(REGION > 0).save(tmp_path / "mask.tif", compression="group4")
     np.testing.assert_array_equal(read(tmp_path / "mask.tif").mask, REGION)
+
+
+# ---------------------------------------------------------------- JPEG of masks in colour
+
+BLUE, YELLOW, SKIN = (0, 0, 255), (255, 255, 0), (200, 120, 90)
+COLOURS = st.sampled_from([RED, GREEN, BLUE, YELLOW, SKIN, (255, 0, 255), (128, 0, 0)])
+COMPRESSION = {"quality": st.integers(75, 98), "subsampling": st.sampled_from([0, 1, 2])}
+
+
+def compressed(folder: Path, pixels, quality=90, subsampling=2) -> Path:
+    path = folder / "mask.jpg"
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(
+        path, quality=quality, subsampling=subsampling
+    )
+    return path
+
+
+def read_shared(rgb):
+    """What read_colours says of a JPEG, without a file."""
+    rgba = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
+    return read_colours(rgba)
+
+
+def as_colour_jpeg(pixels, quality, subsampling):
+    stored = io.BytesIO()
+    picture = Image.fromarray(np.asarray(pixels, np.uint8))
+    picture.save(stored, "JPEG", quality=quality, subsampling=subsampling)
+    return np.asarray(Image.open(stored).convert("RGB"))
+
+
+@SLOWLY
+@given(region=REGIONS, colour=COLOURS, **COMPRESSION)
+def test_a_jpeg_of_one_colour_is_read_to_the_pixel_or_refused(region, colour, quality, subsampling):
+    rgb = as_colour_jpeg(painted(region, colour), quality, subsampling)
+    try:
+        found = read_shared(rgb)
+    except DataError as refused:
+        assert refused.problem.code in ("image_colour", "label_unknown")
+        return
+    assert len(found.names) == 1
+    wrong = (found.numbers > 0) != (region > 0)
+    distance = [cv2.distanceTransform(one, cv2.DIST_L2, 5) for one in (region, 1 - region)]
+    assert (sum(distance)[wrong] <= 1.5).all()
+
+
+@pytest.mark.parametrize("colour", [RED, GREEN, BLUE, YELLOW, SKIN])
+@pytest.mark.parametrize("quality", [75, 95])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_a_jpeg_of_one_colour_is_taken_with_a_warning(tmp_path, colour, quality, subsampling):
+    annotation = read(compressed(tmp_path, painted(REGION, colour), quality, subsampling))
+    assert (annotation.mask != REGION).sum() < 0.05 * REGION.sum()
+    assert codes(annotation) == ["mask_colour"]
+    assert "black is background; shades count from 50% of it" in annotation.notes[0].line()
+
+
+def test_a_jpegs_colour_has_the_name_that_labels_gives_it(tmp_path):
+    path = compressed(tmp_path, painted(REGION, RED))
+    annotation = read(path, {"#FF0000": "tumour", "#00ff00": "background"})
+    assert (annotation.mask != REGION).sum() < 0.05 * REGION.sum()
+    assert not read(path, {"#ff0000": "background"}).mask.any()
+    with pytest.raises(UserError, match=r"label '#f[de]0[01]00'; expected one of '#00ff00'"):
+        read(path, {"#00ff00": "tumour"})
+    white = compressed(tmp_path, painted(REGION, RED, WHITE))
+    with pytest.raises(UserError, match=r"label '#ffffff', '#f[de]0[01]0[01]'; expected a single"):
+        read(white)
+    annotation = read(white, {"#ff0000": "tumour", "#ffffff": "background"})
+    assert (annotation.mask != REGION).sum() < 0.05 * REGION.sum()
+
+
+@SLOWLY
+@given(
+    region=REGIONS,
+    colours=st.permutations([RED, GREEN, BLUE, YELLOW, (0, 255, 255), (255, 0, 255)]),
+    width=st.integers(1, 5),
+    **COMPRESSION,
+)
+def test_a_jpeg_of_two_colours_is_refused_however_thin_one_is(
+    region, colours, width, quality, subsampling
+):
+    side = 2 * width + 1
+    ring = cv2.dilate(region, np.ones((side, side), np.uint8)) - region
+    pixels = painted(region, colours[0]) + painted(ring, colours[1])
+    with pytest.raises(DataError, match=r"image_colour|label_unknown"):
+        found = read_shared(as_colour_jpeg(pixels, quality, subsampling))
+        assert len(found.names) > 1  # then labels must name each of them
+        raise unknown_label("several", None)
+
+
+def test_a_jpeg_of_two_regions_of_two_colours_is_refused_with_one_line(tmp_path):
+    pixels = painted(REGION, RED)
+    pixels[80:90, 10:30] = BLUE
+    with pytest.raises(UserError, match=r"a mask of \d+ colours.*as PNG without smoothing"):
+        read(compressed(tmp_path, pixels))
+
+
+def test_an_image_with_a_coloured_tumour_is_no_mask(tmp_path):
+    grey = cv2.GaussianBlur(np.random.default_rng(1).normal(90, 99, (SIDE, SIDE)), (0, 0), 2)
+    pixels = np.where(REGION[..., None] > 0, RED, np.clip(grey, 0, 255)[..., None])
+    with pytest.raises(UserError, match="image_colour"):
+        read(compressed(tmp_path, pixels))
+
+
+# ---------------------------------------------------------------- a channel for each class
+
+
+def test_the_channels_of_four_classes_are_no_colours_on_a_transparent_background(tmp_path):
+    """The tumour's channels were dropped as transparent, and the fourth alone counted."""
+    classes = np.zeros((SIDE, SIDE), np.uint8)
+    classes[REGION > 0], classes[80:90, 10:30] = 1, 2
+    hot = (np.arange(4) == classes[..., None]) * np.uint8(255)
+    for order in ((0, 1, 2, 3), (3, 1, 2, 0)):
+        path = stored(tmp_path, hot[..., order])
+        with pytest.raises(UserError, match=r"label_unknown|mask_channels"):
+            read(path)
+
+
+@pytest.mark.parametrize("case", ["one hot", "overlap", "sums", "16 bit"])
+def test_classes_as_channels_of_a_colour_picture_are_never_one_label(tmp_path, case):
+    other = ellipse((55, 50), (12, 12))
+    background = 1 - (REGION | other)
+    channels = np.dstack([background, REGION & ~other & 1, other])
+    if case == "overlap":
+        channels = np.dstack([REGION, other, 0 * other])
+    path = stored(tmp_path, channels * 255)
+    if case == "sums":
+        soft = cv2.GaussianBlur(channels.astype(np.float32) * 180, (0, 0), 4)
+        path = stored(tmp_path, soft.round())
+    elif case == "16 bit":
+        small = channels.astype(np.uint16) * 3  # read with 8 bit, all of it would be black
+        path.write_bytes(cv2.imencode(".png", small)[1].tobytes())
+    with pytest.raises(UserError, match=r"label_unknown|image_colour"):
+        read(path)

@@ -279,8 +279,9 @@ def test_without_sequence_the_first_channel_is_read_and_a_warning_says_so(prosta
 def test_a_channel_is_chosen_by_name_or_number(prostate, sequence):
     entries, problems = _listed(GOOD | {"sequence": sequence}, str(prostate))
     assert entries[0].image.name == "prostate_04_0001.nii.gz"
-    assert entries[0].channel is None
-    assert not problems
+    assert (entries[0].channel, entries[0].channel_inside) == (1, False)
+    (case, *_), faults = reading.cases_of(entries[0], GOOD)
+    assert (case.channel, faults, problems) == (1, [], [])
 
 
 @pytest.mark.parametrize("sequence", ["CT", 2, "-1"])
@@ -301,6 +302,8 @@ def test_a_pattern_names_the_patient_and_must_match_every_case(prostate):
     assert [(entry.case, entry.patient) for entry in entries] == [("prostate_16", "16")]
     (line,) = lines(prostate, patient_pattern="_(1.)")
     assert "prostate_04_0000.nii.gz" in line and "[patient_missing]" in line
+    left_out = {"patient_pattern": "_(1.)", "exclude": ["prostate_04"]}
+    assert listed(prostate, **left_out) == (["prostate_16"], [])
     (line,) = lines(prostate, patient_pattern="_1")
     assert "[patient_pattern]" in line
 
@@ -402,6 +405,8 @@ def test_a_case_of_dataset_json_with_too_few_paths_is_an_error(tmp_path):
     told = lines(tmp_path, labels=None, sequence="ADC")
     assert len(told) == 2
     assert "case prostate_04 has 1 images; expected channel 1 as well" in told[0]
+    both = ["prostate_04", "prostate_16"]
+    assert listed(tmp_path, labels=None, sequence="ADC", exclude=both) == ([], [])
 
 
 def test_files_are_dataset_json_and_what_is_read_and_nothing_of_the_test_set(prostate):

@@ -9,6 +9,8 @@ import pydicom
 import pytest
 import scan_files as files
 import SimpleITK as sitk  # noqa: N813
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom.dataelem import DataElement
 
 from tumorseg.imaging import padding, scans
@@ -138,11 +140,175 @@ def test_other_images_are_read_as_before(tmp_path, values):
     assert "padding_replaced" not in [note.code for note in scan.notes]
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_pictures_of_8_and_16_bit_are_never_changed(tmp_path, dtype):
-    values = np.where(OUTSIDE, np.iinfo(dtype).max, UNITS[0] % 200).astype(dtype)
+def codes(scan):
+    return [note.code for note in scan.notes]
+
+
+def test_pictures_of_8_bit_are_never_changed(tmp_path):
+    values = np.where(OUTSIDE, 255, UNITS[0] % 100).astype(np.uint8)
     scan = scans.read(files.png(tmp_path / "a.png", values))
     np.testing.assert_array_equal(scan.voxels, values)
+    assert scan.notes == ()
+
+
+# ---------------------------------------------------------------- constants above all else
+
+TISSUE = (UNITS % 1500).astype(np.uint16)
+
+
+@pytest.mark.parametrize("constant", [65535, 32767, 4095])
+def test_a_constant_far_above_all_else_around_a_16_bit_picture_becomes_its_darkest_value(
+    tmp_path, constant
+):
+    values = padded(constant, TISSUE)[0]
+    scan = scans.read(files.png(tmp_path / "a.png", values))
+    np.testing.assert_array_equal(scan.voxels, without(TISSUE[:1])[0])
+    assert (scan.voxels.dtype, scan.offset, scan.scale) == (np.uint16, 0, 1)
+    (note,) = scan.notes
+    assert (note.code, note.severity) == ("padding_replaced", "warning")
+    assert f"of the pixels are {constant}, all others 14" in note.value
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.mha", "a.dcm"])
+@pytest.mark.parametrize("constant", [32767, 8191, 4095])
+def test_a_constant_far_above_all_else_around_a_ct_becomes_air(tmp_path, name, constant):
+    scan = scans.read(written(tmp_path / name, padded(constant)))
+    expected = without(UNITS[:1]) if name == "a.dcm" else without(UNITS).T
+    np.testing.assert_array_equal(np.rint(measured(scan)), expected)
+    assert "padding_replaced" in codes(scan)
+
+
+def test_a_constant_above_all_else_of_an_inverted_image_is_shown_black(tmp_path):
+    folder = files.series(tmp_path / "s", padded(32767), PhotometricInterpretation="MONOCHROME1")
+    scan = scans.read(folder)
+    assert (scan.voxels[:, OUTSIDE] == 0).all() and measured(scan).max() == pytest.approx(1500)
+
+
+def test_a_background_far_below_a_stripped_brain_stretches_no_range(tmp_path):
+    brain = np.where(OUTSIDE, -1024, UNITS % 80).astype(np.int16)
+    scan = scans.read(written(tmp_path / "a.nii", brain))
+    np.testing.assert_array_equal(np.rint(measured(scan)), without(UNITS % 80).T)
+
+
+def test_two_constants_below_air_are_both_padding(tmp_path):
+    values = padded(-3024)
+    values[:, :3] = -2000
+    scan = scans.read(written(tmp_path / "a.nii", values))
+    expected = np.where(values < -1500, values[values > -1500].min(), values)
+    np.testing.assert_array_equal(np.rint(measured(scan)), expected.T)
+    assert "are -3024 or -2000, all others" in scan.notes[0].value
+
+
+@pytest.mark.parametrize("constant", [-32768, -3024, 32767])
+def test_padding_that_resampling_mixed_with_its_neighbours_is_replaced_with_its_edges(
+    tmp_path, constant
+):
+    larger = cv2.resize(padded(constant)[1].astype(np.float32), (110, 110))
+    scan = scans.read(written(tmp_path / "a.nii", np.stack([larger] * 3)))
+    assert codes(scan) == ["padding_replaced"]
+    assert "all others except at their edges" in scan.notes[0].value
+    values = measured(scan)
+    assert values.min() >= -1500 and values.max() <= 1600
+    inside = cv2.erode((np.abs(larger) < 1500).astype(np.uint8), np.ones((9, 9))) > 0
+    np.testing.assert_allclose(values[:, :, 1].T[inside], larger[inside], atol=0.05)
+
+
+def smooth(seed, sigma=3.0, side=64):
+    noise = np.random.default_rng(seed).normal(size=(side, side))
+    field = cv2.GaussianBlur(noise, (0, 0), sigma)
+    return (field - field.min()) / np.ptp(field)
+
+
+def with_text(values, white):
+    values = values.copy()
+    picture = np.zeros(values.shape, np.uint8)
+    cv2.putText(picture, "A. NN", (2, 18), cv2.FONT_HERSHEY_PLAIN, 1, 1, 2)
+    values[picture > 0] = white
+    return values
+
+
+NO_PADDING = {
+    "saturated vessels": np.minimum(smooth(1) * 9000, 4095),
+    "saturated fat beside a coil": np.minimum(np.linspace(6000, 0, 64) * np.ones((64, 1)), 4095),
+    "a vessel with sharp edges that leaves the picture": np.where(
+        np.abs(np.arange(64) - 30) < 4, 4095, smooth(2) * 1500
+    ),
+    "black and white": np.where(smooth(3) > 0.5, 65535, 0),
+    "ten labels": np.where(smooth(3) > 0.7, 65535, np.floor(smooth(4) * 10)),
+    "a black frame": np.pad(smooth(5)[8:-8, 8:-8] * 900 + 100, 8),
+    "a head on black": np.where(smooth(6) > 0.4, smooth(6) * 3000, 0),
+    "one value": np.full((64, 64), 7),
+}
+
+
+@pytest.mark.parametrize("name", NO_PADDING)
+@pytest.mark.parametrize("form", ["picture", "volume"])
+def test_what_may_be_measured_is_never_replaced(tmp_path, name, form):
+    values = NO_PADDING[name].astype(np.uint16)
+    if form == "picture":
+        scan = scans.read(files.png(tmp_path / "a.png", values))
+    else:
+        stack = np.stack([values] * 2).astype(np.int32)
+        scan = scans.read(written(tmp_path / "a.nii", stack))
+        values = stack.T
+    np.testing.assert_array_equal(np.rint(measured(scan)), values)
+    assert "padding_replaced" not in codes(scan)
+
+
+@pytest.mark.parametrize("name", ["saturated vessels", "black and white", "ten labels"])
+def test_these_give_no_warning_either(tmp_path, name):
+    scan = scans.read(files.png(tmp_path / "a.png", NO_PADDING[name].astype(np.uint16)))
+    assert scan.notes == ()
+
+
+def test_white_text_stays_and_only_in_16_bit_gives_a_warning(tmp_path):
+    values = with_text(smooth(7) * 1500, 65535).astype(np.uint16)
+    scan = scans.read(files.png(tmp_path / "a.png", values))
+    np.testing.assert_array_equal(scan.voxels, values)
+    (note,) = scan.notes
+    assert note.code == "values_apart" and "are 65535, all others 1" in note.value
+    values = with_text(smooth(7) * 90, 255).astype(np.uint8)
+    scan = scans.read(files.png(tmp_path / "b.png", values))
+    np.testing.assert_array_equal(scan.voxels, values)
+    assert scan.notes == ()
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 99),
+    low=st.integers(-1400, 1000),
+    span=st.integers(30, 5000),
+    gap=st.floats(0.55, 30),
+    top=st.booleans(),
+    cut=st.integers(6, 20),
+)
+def test_any_far_constant_in_the_corners_is_replaced_and_nothing_else(
+    seed, low, span, gap, top, cut
+):
+    values = np.rint(smooth(seed) * span + low).astype(np.int64)
+    rows, columns = np.mgrid[:64, :64]
+    outside = (rows + columns < cut) | (rows + columns > 126 - cut)
+    constant = round(values.max() + gap * span) if top else round(values.min() - gap * span)
+    notes = []
+    found = padding.undeclared(np.where(outside, constant, values), notes)
+    expected = np.where(outside, values[~outside].min(), values)
+    if cut > 8:  # 1 % of the pixels
+        np.testing.assert_array_equal(found, expected)
+        assert f" {constant:g}, all others " in notes[0].value
+    np.testing.assert_array_equal(found[~outside], values[~outside])
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 99), sigma=st.floats(1.5, 6), share=st.floats(0.01, 0.6), top=st.booleans()
+)
+def test_saturation_of_any_smooth_image_is_never_padding(seed, sigma, share, top):
+    values = smooth(seed, sigma) * 4000
+    limit = np.quantile(values, 1 - share if top else share)
+    values = (np.minimum if top else np.maximum)(values, limit).astype(np.int16)
+    notes = []
+    np.testing.assert_array_equal(padding.undeclared(values, notes), values)
+    assert notes == []
 
 
 def test_a_brain_keeps_its_spread_in_the_networks_input(tmp_path):

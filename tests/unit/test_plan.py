@@ -10,6 +10,7 @@ import plan
 from tumorseg.core import disk
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.places import SCRIPTS
+from tumorseg.training import budget
 from tumorseg.tuning import search_space
 
 CONFIG = yaml.safe_load((SCRIPTS.parent / "config.yaml").read_text(encoding="utf-8"))
@@ -52,6 +53,15 @@ def test_the_recipe_is_not_warned_about_at_the_number_of_cases_that_it_was_chose
     assert "WARNING" not in text
     assert row["trainings"] == 3
     assert row["images_passed"] == TRAINING_CASES * (3 * 60 + row["tuning_epochs"])
+
+
+def test_an_image_costs_by_its_pixels_and_a_patch_by_its_voxels_which_cost_a_little_more():
+    network = {"name": "unet", "size_px": 128, "base_width": 16}
+    assert budget.image_cost(network) == 1
+    assert budget.image_cost(network | {"base_width": 32}) == 4
+    assert budget.image_cost(network | {"patch": [256, 64]}) == 1
+    assert 1 < budget.image_cost(network | {"patch": [16, 32, 32]}) < 1.5
+    assert budget.advised_epochs(215, 4, steps=250) == 12
 
 
 def test_too_few_epochs_are_warned_about_with_the_number_that_would_do(printed):

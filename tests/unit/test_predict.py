@@ -3,17 +3,15 @@
 import json
 import shutil
 
-import keras
 import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
-import yaml
 from chromium import browser
 from hypothesis import given
 from hypothesis import strategies as st
+from model_files import NETWORK, SIZE, changed, edit_facts, facts_of, made_slice, run, write_model
 
-import predict
 from tumorseg.core import places
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
@@ -23,43 +21,11 @@ from tumorseg.imaging.scans import read
 from tumorseg.outlines.polygons import fill
 from tumorseg.prediction import (
     exported_model,
-    exporting,
     mean_of_members,
     native_files,
     new_images,
 )
-from tumorseg.training import identity
-from tumorseg.training.model import build_network
 from tumorseg.workflow import code_digest
-
-SIZE = 32
-SETTINGS = {
-    "preparation": "robust",
-    "channels": 1,
-    "network": {"dropout": 0, "normalisation": True, "foreground_prior": 0.3},
-    "training": {"mirrored": True},
-}
-NETWORK = {"name": "unet", "size_px": SIZE, "base_width": 2}
-
-
-def facts_of(members, threshold=0.5, strip="none", planes=("axial",), settings=SETTINGS):
-    return {
-        "experiment": "made",
-        "loss": {"name": "bce"},
-        "recipe": {"name": "robust", "settings": settings},
-        "network": NETWORK,
-        "skull_strip": strip,
-        "threshold": threshold,
-        "threshold_fixed": 0.5,
-        "planes": dict.fromkeys(planes, 3),
-        "patients": 2,
-        "cases": 3,
-        "test_dice": {"mean": 0.5, "low": 0.4, "high": 0.6},
-        "failed_trainings": 0,
-        "versions": identity.versions(),
-        "members": [{"file": f"fold-{index}.weights.h5"} for index in range(1, members + 1)],
-    }
-
 
 SQUARE = (1.0, 1.0)
 
@@ -78,45 +44,9 @@ class Fixed:
         return np.repeat(self.maps[:, None], len(squares), axis=1)
 
 
-def made_slice(height=60, width=80, seed=0, dtype=np.uint16):
-    """A bright ellipse on noise, not centred."""
-    random = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:height, :width]
-    head = ((rows - 0.45 * height) / (0.4 * height)) ** 2
-    head += ((columns - 0.55 * width) / (0.4 * width)) ** 2
-    full = np.iinfo(dtype).max
-    image = np.where(head < 1, 0.5, 0.01) * full + random.normal(0, 0.02 * full, (height, width))
-    return np.clip(image, 0, full).astype(dtype)
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """An exported model of two untrained networks with different weights."""
-    folder = tmp_path_factory.mktemp("exported") / "model"
-    keras.utils.set_random_seed(1)  # independent of the tests that ran before
-    network = build_network(NETWORK, SETTINGS)
-    random = np.random.default_rng(3)
-    files = []
-    for index in (1, 2):
-        network.set_weights(
-            [w + random.normal(0, 0.2, w.shape).clip(-0.3, 0.3) for w in network.get_weights()]
-        )
-        files.append(folder.parent / f"{index}.weights.h5")
-        network.save_weights(files[-1])
-    exporting.write(folder, facts_of(2, threshold=0.3), files)
-    return folder
-
-
-def run(images, model, local, code="1"):
-    predict.main(
-        images=str(images),
-        local_dir=str(local),
-        model=str(model),
-        threads=1,
-        wanted_device="cpu",
-        code=code,
-    )
-    return local / "predictions" / images.name
+    return write_model(tmp_path_factory.mktemp("exported") / "model")
 
 
 # ---- the ensemble
@@ -218,22 +148,10 @@ def test_the_readme_describes_the_training_data_and_warns_against_diagnosis(mode
     assert exported_model.read(model)["threshold"] == 0.3
 
 
-def changed(model, tmp_path, change):
-    folder = tmp_path / "model"
-    shutil.copytree(model, folder)
-    change(folder)
-    return folder
-
-
 def damage(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-
-
-def edit_facts(folder, **changes):
-    facts = yaml.safe_load((folder / "model.yaml").read_text()) | changes
-    (folder / "model.yaml").write_text(yaml.safe_dump(facts))
 
 
 UNUSABLE = {
@@ -242,6 +160,19 @@ UNUSABLE = {
     "no facts": (lambda f: (f / "model.yaml").unlink(), "no exported model"),
     "broken facts": (lambda f: (f / "model.yaml").write_text("a: [1"), "not readable as YAML"),
     "no list": (lambda f: edit_facts(f, members=None), "`members` is missing"),
+    "a recipe without settings": (
+        lambda f: edit_facts(f, recipe={"name": "robust"}),
+        "`recipe.settings` is missing",
+    ),
+    "a network without a size": (
+        lambda f: edit_facts(f, network={"name": "unet", "base_width": 2}),
+        "`network.size_px` is missing",
+    ),
+    "a threshold that is no number": (
+        lambda f: edit_facts(f, threshold=float("nan")),
+        "threshold nan, expected 0 to 1",
+    ),
+    "an unknown skull stripping": (lambda f: edit_facts(f, skull_strip="saw"), "no method 'saw'"),
     "an empty list": (lambda f: edit_facts(f, members=[]), "lists no weights"),
     "a path that leaves the folder": (
         lambda f: edit_facts(f, members=[{"file": "../model/fold-1.weights.h5"}]),
@@ -306,6 +237,25 @@ def test_images_that_differ_only_in_their_suffix_get_different_results(tmp_path)
         write_png(tmp_path / f"{name}.png", made_slice())
         (tmp_path / f"{name}.png").rename(tmp_path / name)
     assert [image.stem for image in new_images.find(tmp_path)[0]] == ["a_png", "a_tif", "b"]
+
+
+def test_no_two_images_get_the_same_results(tmp_path):
+    for name in ("a.b.png", "a.b.tif", "a_b_png.tif", "C.png", "c.png"):
+        write_png(tmp_path / "made.png", made_slice())
+        (tmp_path / "made.png").rename(tmp_path / name)
+    stems = {image.name: image.stem for image in new_images.find(tmp_path)[0]}
+    assert len({stem.casefold() for stem in stems.values()}) == 5
+    assert stems["a_b_png.tif"] == "a_b_png"
+
+
+def test_a_table_of_a_windows_program_finds_its_images(tmp_path):
+    write_png(tmp_path / "x/One.png", made_slice())
+    table = tmp_path / "mine.csv"
+    table.write_text("image\nX\\one.PNG\nx/One.png\n")
+    assert names(table) == (["x/One.png"], {})
+    table.write_text("image\n..\\one.png\n")
+    with pytest.raises(UserError, match="row 1: image"):
+        new_images.find(table)
 
 
 def test_a_table_may_be_the_csv_of_a_spreadsheet(tmp_path):

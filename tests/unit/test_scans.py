@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tumorseg.core.cases import PLANES
 from tumorseg.core.problems import DataError
 from tumorseg.imaging import planes, scans
+from tumorseg.imaging.label_grids import placed as on_grid
 from tumorseg.imaging.scans import Labels, Scan
 
 SIGNED_AXES = [
@@ -121,10 +122,10 @@ def test_labels_saved_with_other_axes_stay_in_place(order, signs):
     values = np.arange(24).reshape(2, 3, 4)
     image = nib.Nifti1Image(values.astype(np.int16), affine)
     there = image.as_reoriented(np.array([order, signs]).T)
-    placed = scans.labels_on_grid_of(
+    placed = on_grid(
         Labels(np.asarray(there.dataobj), there.affine), volume_scan((2, 3, 4), affine)
     )
-    np.testing.assert_array_equal(placed, values)
+    np.testing.assert_array_equal(placed.values, values)
 
 
 def changed(row, column, value):
@@ -138,20 +139,18 @@ def changed(row, column, value):
 )
 def test_labels_shifted_stretched_or_sheared_are_rejected(affine):
     scan = volume_scan((5, 5, 5), np.eye(4))
-    line = rejected_line(
-        "grid_mismatch", scans.labels_on_grid_of, Labels(np.zeros((5, 5, 5), int), affine), scan
-    )
+    line = rejected_line("grid_mismatch", on_grid, Labels(np.zeros((5, 5, 5), int), affine), scan)
     assert "\n" not in line and "resample" in line
 
 
 def test_labels_of_another_size_are_rejected():
     picture = Scan(Path("a.png"), np.zeros((4, 5), np.uint8))
-    rejected_line("grid_mismatch", scans.labels_on_grid_of, Labels(np.zeros((5, 4), int)), picture)
+    rejected_line("grid_mismatch", on_grid, Labels(np.zeros((5, 4), int)), picture)
     volume = volume_scan((4, 5, 1), np.eye(4))
-    rejected_line("grid_mismatch", scans.labels_on_grid_of, Labels(np.zeros((4, 5), int)), volume)
+    rejected_line("grid_mismatch", on_grid, Labels(np.zeros((4, 5), int)), volume)
     rejected_line(
         "grid_mismatch",
-        scans.labels_on_grid_of,
+        on_grid,
         Labels(np.zeros((4, 5, 2), int), np.eye(4)),
         volume,
     )
@@ -160,9 +159,9 @@ def test_labels_of_another_size_are_rejected():
 def test_a_label_picture_fits_a_picture_and_a_single_dicom_slice():
     values = np.arange(20).reshape(4, 5)
     picture = Scan(Path("a.png"), np.zeros((4, 5), np.uint8))
-    np.testing.assert_array_equal(scans.labels_on_grid_of(Labels(values), picture), values)
+    np.testing.assert_array_equal(on_grid(Labels(values), picture).values, values)
     slice_ = volume_scan((1, 4, 5), np.eye(4), uids=("1.2.3",))
-    np.testing.assert_array_equal(scans.labels_on_grid_of(Labels(values), slice_), values[None])
+    np.testing.assert_array_equal(on_grid(Labels(values), slice_).values, values[None])
 
 
 @pytest.mark.parametrize("degrees", [0, 14, 16, 40])

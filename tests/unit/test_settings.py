@@ -79,8 +79,12 @@ BAD = {
     ),
     "no data_dir": ("source: {kind: table}", "config: data_dir: say where the data are"),
     "channels of a source of one": (
-        "source: {channels: [t1, t2]}",
-        "config: source.channels: phantom has one channel",
+        "{data_dir: x, source: {kind: kits19, channels: [t1, t2]}}",
+        "config: source.channels: kits19 has one channel",
+    ),
+    "a sequence that the phantom lacks": (
+        "source: {channels: [t1ce, dwi]}",
+        "config: source.channels: no 'dwi'; there are: t1, t1ce, t2, flair",
     ),
     "channels and a sequence": (
         "{data_dir: x, source: {kind: lgg, channels: [pre, post], sequence: flair}}",
@@ -113,6 +117,13 @@ def test_a_bad_config_is_one_line_that_names_the_key(name):
 def test_every_shipped_experiment_is_accepted(path):
     experiment = load(path.read_text(encoding="utf-8") + "\ndata_dir: data\n")
     assert experiment.config["experiment"] == path.stem or experiment.losses
+
+
+def test_the_phantom_has_channels_of_which_a_recipe_sees_its_inputs():
+    text = "{source: {channels: [t1ce, t1, flair]}, recipes: {robust: {inputs: [flair, t1ce]}}}"
+    experiment = load(text)
+    assert experiment.channels == ["t1ce", "t1", "flair"]
+    assert experiment.inputs("robust") == [3, 1]
 
 
 def test_labels_without_quotes_are_the_text_they_were_written_as():

@@ -1,6 +1,7 @@
 """The identifiers gathered from a source, and those left out on purpose."""
 
 import json
+import re
 from pathlib import Path
 
 import layouts
@@ -88,6 +89,31 @@ def test_what_occurs_in_a_kept_name_in_any_spelling_is_no_secret(tmp_path, kept)
     assert "hofer" in secret
 
 
+def test_the_words_of_a_kept_case_are_no_secret_in_any_order_but_those_of_two_cases_are(tmp_path):
+    """MEYER^ANNA in a header, patient meyer and case anna_1 in the tables' columns."""
+    given = [
+        entry(tmp_path, patient="meyer", case="anna_1", stem="A1"),
+        entry(tmp_path, patient="weber", case="otto_1", stem="B1"),
+    ]
+    for item, text in zip(given, ("MEYER^ANNA", "Otto Meyer"), strict=True):
+        item.annotation.write_text(json.dumps({"description": text}), encoding="utf-8")
+    found = source_names.gather(given, [], str(tmp_path), keep=True)
+    assert identifiers.Seeker(found).in_text("anna_1\tmeyer\totto_1\tweber meyer^anna") == set()
+    assert identifiers.Seeker(found).in_text("by Otto Meyer") == {"otto meyer"}
+
+
+def test_a_files_name_that_shares_one_word_with_a_kept_name_stays_secret(tmp_path):
+    """Only the part before the first dot was compared, and not at all in a case's folder."""
+    uid = entry(tmp_path / "data", case="p_1", patient="p", stem="1.2.840.4711")
+    series = tmp_path / "data/p_2"
+    series.mkdir()
+    (series / "OKONJO.IM1.dcm").write_bytes(b"")
+    given = [uid, Entry("p_2", "p", series, None, "t.tsv", 2)]
+    found = source_names.gather(given, [], str(tmp_path / "data"), keep=True)
+    assert {"1.2.840.4711.png", "okonjo.im1.dcm"} <= found.sought.keys()
+    assert not {"p_1", "p_2"} & found.sought.keys()
+
+
 @pytest.mark.parametrize("where", ["user", "host", "key"])
 def test_user_machine_and_key_stay_secret_in_kept_names(tmp_path, monkeypatch, where):
     monkeypatch.setenv("LOGNAME", "zqxuser")
@@ -98,6 +124,23 @@ def test_user_machine_and_key_stay_secret_in_kept_names(tmp_path, monkeypatch, w
     found = source_names.gather([given], [], str(data), keep=True, key="ab" * 32)
     assert found.sought[word] in identifiers.PERSONAL
     assert identifiers.Seeker(found).in_text(f"cases/{word}_1.png") == {word}
+
+
+def test_the_superusers_home_is_no_name_because_every_pdf_contains_its_letters(monkeypatch):
+    monkeypatch.setattr(Path, "home", lambda: Path("/root"))
+    assert "/root" not in source_names.of_machine().sought
+
+
+def test_the_home_folder_and_the_key_are_sought_where_names_are_kept(study, monkeypatch):
+    """A user's name of two letters is no word to search for, but the path of his home is."""
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/jo"))
+    (study / "local").mkdir()
+    (study / "local/pseudonym.key").write_text("ab" * 32, encoding="ascii")
+    search(study, names="keep")
+    for text, kind in (("/home/jo/mri", "user name"), ("ab" * 32, "secret key")):
+        (study / "results/x.txt").write_text(text, encoding="utf-8")
+        with pytest.raises(UserError, match=f"contains a {kind}"):
+            search(study, names="keep")
 
 
 def test_a_kept_name_with_the_users_name_is_an_error_of_the_check_and_of_the_import(monkeypatch):
@@ -115,13 +158,16 @@ def test_no_kept_name_of_a_public_data_set_is_sought(tmp_path, name):
     getattr(layouts, name)(tmp_path / "data")
     source, options, _ = SETS[name]
     settings = {"kind": source} | options
-    found = listed(settings, str(tmp_path / "data"))
+    # As people name the folder: after what is in it (hippocampus/imagesTr/hippocampus_001...).
+    word = re.findall("[A-Za-z]+", listed(settings, str(tmp_path / "data")).entries[0].case + "x")
+    data = str((tmp_path / "data").rename(tmp_path / word[0]))
+    found = listed(settings, data)
     module = registry.entry("sources", source)
-    files = module.files(data_dir=str(tmp_path / "data"), **options)
-    sought = source_names.gather(found.entries, files, str(tmp_path / "data"), keep=True)
+    files = module.files(data_dir=data, **options)
+    sought = source_names.gather(found.entries, files, data, keep=True)
     source_names.drop_common(sought, [])
     seeker = identifiers.Seeker(sought)
-    cases = [case for item in read(settings, str(tmp_path / "data"), 1) for case in item.cases]
+    cases = [case for item in read(settings, data, 1) for case in item.cases]
     assert cases
     for case in cases:
         text = f"{case.case}\t{case.patient}\nresults/cases/{case.case}.png {case.tumour_type}"
@@ -136,23 +182,56 @@ def test_header_texts_of_dicom_include_names_dates_and_uids_except_the_standards
     assert not any(text.startswith("1.2.840.10008.") for text in texts)
 
 
+def test_header_texts_of_dicom_are_found_without_a_mark_and_behind_a_damaged_element(tmp_path):
+    data = pydicom.dcmread(get_testdata_file("CT_small.dcm", download=False))
+    data.PatientName = "OKONJO^BRIGA"
+    data.save_as(tmp_path / "whole.dcm")
+    content = (tmp_path / "whole.dcm").read_bytes()
+    element = b"\x09\0\x27\x10SL\4\0"  # four bytes, which are no whole number of doubles
+    assert element in content
+    damaged = content.replace(element, element.replace(b"SL", b"FD"))
+    # Without the mark, as consoles once wrote it; with and without a suffix.
+    for name, stored in {"a.dcm": damaged, "b.dcm": content[132:], "b": content[132:]}.items():
+        (tmp_path / name).write_bytes(stored)
+        assert "OKONJO^BRIGA" in set(header_texts(tmp_path / name)), name
+
+
+def test_header_texts_of_nifti_pairs_and_of_xml_are_found(tmp_path):
+    volume = nibabel.Nifti1Pair(np.zeros((2, 2, 2), np.uint8), np.eye(4))
+    volume.header["descrip"] = b"Kowalski 1962"
+    nibabel.save(volume, tmp_path / "a.hdr")
+    for name in ("a.hdr", "a.img"):
+        assert "Kowalski 1962" in set(header_texts(tmp_path / name))
+    (tmp_path / "a.xml").write_text('<a><owner name="hofer">Kowalski 1962</owner></a>')
+    assert set(header_texts(tmp_path / "a.xml")) == {"hofer", "Kowalski 1962"}
+
+
 def test_header_texts_of_volumes_and_damaged_files(tmp_path):
     volume = nibabel.Nifti1Image(np.zeros((2, 2, 2), np.uint8), np.eye(4))
     volume.header["descrip"] = b"Kowalski 1962"
     nibabel.save(volume, tmp_path / "a.nii.gz")
     assert "Kowalski 1962" in set(header_texts(tmp_path / "a.nii.gz"))
+    pair = nibabel.Nifti1Pair(np.zeros((2, 3, 4), np.int16), np.eye(4), volume.header)
+    nibabel.save(pair, tmp_path / "a.img")
+    assert "Kowalski 1962" in set(header_texts(tmp_path / "a.hdr"))
+    analyze = nibabel.AnalyzeImage(np.zeros((2, 3, 4), np.int16), None)
+    nibabel.save(analyze, tmp_path / "b.img")
+    content = bytearray((tmp_path / "b.hdr").read_bytes())
+    content[283:291] = b"Kowalski"  # patient_id
+    (tmp_path / "b.hdr").write_bytes(content)
+    assert "Kowalski" in set(header_texts(tmp_path / "b.hdr"))
     for name in ("a.png", "a.json", "a.nii", "a.mha", "a.mat", "a.dcm", "a"):
         (tmp_path / name).write_bytes(b"\x00broken")
         list(header_texts(tmp_path / name))
     list(header_texts(tmp_path / "missing.png"))
 
 
-def search(root: Path) -> None:
+def search(root: Path, names: str = "pseudonyms") -> None:
     """Runs the step over results/ for a table source in root/data."""
     seek_names.main(
         source={"kind": "table"},
         data_dir=str(root / "data"),
-        names="pseudonyms",
+        names=names,
         key_file="",
         own_names=["own"],
         cases_table="results/cases.tsv",

@@ -12,7 +12,7 @@ from PIL import Image
 from tumorseg.core import registry
 from tumorseg.core.files import read_table
 from tumorseg.core.problems import DataError
-from tumorseg.data import reading
+from tumorseg.data import listing, reading
 from tumorseg.data.source_check import check_source
 from tumorseg.imaging import scans
 
@@ -174,6 +174,13 @@ def silent_about_what_is_missing(listed, _):
     return [item for item in listed if not isinstance(item, DataError)]
 
 
+def without_the_case_in_problems(listed, _):
+    return [
+        DataError(replace(item.problem, case="")) if isinstance(item, DataError) else item
+        for item in listed
+    ]
+
+
 def negative_where_damaged(listed, _):
     return [
         replace(item, annotation=None if item.annotation.stat().st_size < 100 else item.annotation)
@@ -197,6 +204,7 @@ def without_empty_images(listed, _):
         (named_by_the_number_of_files, "junk_is_ignored"),
         (named_by_the_folder, "the_folder_may_have_any_name"),
         (silent_about_what_is_missing, "a_missing_file_is_a_problem_in_its_place"),
+        (without_the_case_in_problems, "a_missing_file_is_a_problem_in_its_place"),
         (negative_where_damaged, "a_damaged_file_is_a_problem_in_its_place"),
         (without_empty_images, "listing_reads_no_pixels"),
     ],
@@ -269,6 +277,22 @@ def test_cheng_a_slice_missing_from_planes_tsv_is_one_problem(tmp_path):
     ]
 
 
+def test_cheng_a_faulty_slice_can_be_taken_out(tmp_path):
+    layouts.cheng_mat(tmp_path)
+    (tmp_path / "planes.tsv").write_text("case\tplane\n1\taxial\n2300\taxial\n767\taxial\n")
+    cut = next(tmp_path.rglob("767.mat"))
+    cut.write_bytes(cut.read_bytes()[:3000])
+    source = {"kind": "cheng_mat"}
+    found = listing.listed(source, str(tmp_path))
+    assert [(problem.code, problem.case) for problem in found.problems] == [
+        ("image_truncated", "767"),
+        ("plane_missing", "1000"),
+    ]
+    found = listing.listed(source | {"exclude": ["767", "1000"]}, str(tmp_path))
+    assert [entry.case for entry in found.entries] == ["1", "2300"]
+    assert found.problems == []
+
+
 def in_a_spreadsheet(text, delimiter):
     """A table as a spreadsheet saves it as CSV."""
     text = text.replace(delimiter, ";").replace("\n", "\r\n")
@@ -287,7 +311,11 @@ def test_tables_of_a_data_set_saved_again_by_a_spreadsheet_are_read_the_same(tmp
 
 @pytest.mark.parametrize(
     "content, code",
-    [("case\tview\n1\taxial\n", "table_columns"), ("case\tplane\n1\ttop\n", "plane_unknown")],
+    [
+        ("case\tview\n1\taxial\n", "table_columns"),
+        ("case\tplane\n1\ttop\n", "plane_unknown"),
+        ("case\tplane\n1\taxial\n2\taxial\n1\tcoronal\n", "case_repeated"),
+    ],
 )
 def test_cheng_a_wrong_planes_tsv_is_reported_with_its_name(tmp_path, content, code):
     layouts.cheng_mat(tmp_path)
@@ -443,6 +471,16 @@ def test_brats_reports_a_damaged_table_of_names(tmp_path):
     with pytest.raises(DataError, match=r"name_mapping\.csv.*table_unreadable"):
         list(module.entries(data_dir=str(tmp_path)))
     assert module.files(data_dir=str(tmp_path)) == [table]
+
+
+def test_brats_finds_a_patient_in_the_table_of_names_in_any_capitals(tmp_path):
+    """Two scans of a patient could be in different folds, without a word."""
+    layouts.brats20(tmp_path)
+    table = tmp_path / "MICCAI_BraTS2020_TrainingData" / "name_mapping.csv"
+    text = table.read_text(encoding="utf-8")
+    table.write_text(text.replace("BraTS20_Training", "BRATS20_training"), encoding="utf-8")
+    first, second, _ = registry.entry("sources", "brats").entries(data_dir=str(tmp_path))
+    assert first.patient == second.patient and first.tumour_type == "hgg"
 
 
 def test_files_names_existing_files_inside_the_folder(made):

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -25,9 +26,12 @@ from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.networks.unet import build
 from tumorseg.training import loop
 from tumorseg.training.cases import Cases
+from tumorseg.training.deep_supervision import deeply_supervised
 from tumorseg.training.inference import predict
 from tumorseg.training.loop import Training
-from tumorseg.training.plan import Plan
+from tumorseg.training.optimizer import Rate, compile_model
+from tumorseg.training.patches import Patches
+from tumorseg.training.plan import Plan, kept_epoch, plateau_rate
 from tumorseg.training.state import HISTORY, Outcome
 
 SIZE = 32
@@ -97,14 +101,17 @@ def run(
     loss: str = "bce",
     state: Path | None = None,
     report: Callable[[str], None] = lambda text: None,
-    training_cases: Cases | None = None,
+    training_cases: Cases | Patches | None = None,
+    validation_cases: Cases | Patches | None = None,
     precision: str = "float32",
 ) -> Outcome:
     """One training as scripts/train.py does it."""
     machine = device.start(wanted="cpu", threads=1, seed=plan.seed, precision=precision)
-    parts = (training_cases or cases(10, 1), cases(2, 2))
-    options = {"machine": machine, "state": state}
-    return Training(network(), CaseLoss(loss), plan, *parts, **options).run(report)
+    parts = (training_cases or cases(10, 1), validation_cases or cases(2, 2))
+    model = network()
+    trained = deeply_supervised(model, "unet") if plan.deep_supervision else None
+    options = {"machine": machine, "state": state, "trained": trained}
+    return Training(model, CaseLoss(loss), plan, *parts, **options).run(report)
 
 
 def numbers(outcome: Outcome) -> list[list[float]]:
@@ -199,6 +206,92 @@ def test_a_unet_killed_with_sigkill_resumes_and_ends_bit_identical(tmp_path, pre
     device.start(wanted="cpu", threads=1, seed=1)  # so that later tests compute in float32 again
 
 
+def assert_resumes(plan: Plan, folder: Path, **options) -> Outcome:
+    """A training that is stopped after its second epoch ends like an undisturbed one."""
+    state, undisturbed = folder / "state.npz", run(plan, **options)
+    with pytest.raises(KilledError):
+        run(plan, state=state, report=killer(2), **options)
+    lines = []
+    assert_same(undisturbed, run(plan, state=state, report=lines.append, **options))
+    assert lines[0] == "resumes after epoch 2 of an earlier run"
+    return undisturbed
+
+
+CHOICES = {
+    "sgd and polynomial": {"optimizer": "sgd", "schedule": "polynomial", "weight_decay": 1e-4},
+    "sgd and plateau": {"optimizer": "sgd", "schedule": "plateau"},
+    "cosine and the best Dice": {"schedule": "cosine", "keep_best": "dice"},
+    "the lowest loss": {"keep_best": "loss"},
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_training_with_every_choice_resumes_and_ends_bit_identical(tmp_path, choice):
+    assert_resumes(replace(PLAN, **CHOICES[choice]), tmp_path)
+
+
+def test_a_plateau_lowers_the_rate_by_the_validation_losses_and_resumes(tmp_path):
+    settings = {"schedule": "plateau", "plateau_patience": 1, "plateau_factor": 0.5}
+    plan = replace(PLAN, **settings, learning_rate=0.3, epochs=5, weight_average=0)
+    history = assert_resumes(plan, tmp_path).history
+    losses = [row["val_loss"] for row in history]
+    expected = [plateau_rate(plan, losses[:epoch], 9, 3) for epoch in range(5)]
+    assert [row["learning_rate"] for row in history] == pytest.approx(expected)
+    assert expected[-1] < 0.3
+
+
+def balls(folder: Path, sides: list[tuple[int, ...]], seed: int) -> Patches:
+    """Noise with a bright ball in volumes of these sides, and the ball, in files."""
+    random, files = np.random.default_rng(seed), []
+    for number, side in enumerate(sides):
+        grid = np.stack(np.meshgrid(*map(np.arange, side), indexing="ij"), axis=-1)
+        centre = [random.uniform(0.3, 0.7) * n for n in side]
+        ball = (np.linalg.norm(grid - centre, axis=-1) < random.uniform(2, 4))[..., None]
+        image = (random.normal(0, 0.3, ball.shape) + 2 * ball).astype(np.float32)
+        files.append([folder / f"{seed}-{number}-{name}.npy" for name in ("image", "mask")])
+        for path, array in zip(files[-1], (image, ball.astype(np.uint8)), strict=True):
+            np.save(path, array)
+    images, masks = zip(*files, strict=True)
+    return Patches(images, masks, (8, 16, 16), (2.0, 1.0, 1.0))
+
+
+def small_3d() -> keras.Model:
+    return build(shape=(8, 16, 16), base_width=2, levels=3, dropout=0.5, normalisation=True)
+
+
+def test_patches_of_volumes_train_with_deep_supervision_resume_and_learn(tmp_path):
+    settings = {"epochs": 6, "steps": 5, "batch_size": 2, "deep_supervision": True}
+    plan = replace(PLAN, **settings, learning_rate=2e-2, mirrored=False)
+    outcome = assert_resumes(
+        plan,
+        tmp_path,
+        network=small_3d,
+        training_cases=balls(tmp_path, [(10, 20, 24), (6, 18, 18), (12, 16, 16)], 1),
+        validation_cases=balls(tmp_path, [(8, 16, 16), (11, 20, 16)], 2),
+    )
+    assert outcome.history[-1]["loss"] < outcome.history[0]["loss"]
+    shapes = [weight.shape for weight in outcome.weights]
+    assert shapes == [tuple(weight.shape) for weight in small_3d().weights]
+
+
+def test_deep_supervision_weighs_each_resolution_half_as_much_as_the_one_above():
+    model = build(size_px=32, base_width=2, dropout=0.0)
+    trained = deeply_supervised(model, "unet")
+    loss, part = CaseLoss("bce"), cases(3, 1)
+    compile_model(trained, loss, PLAN, 3, device.start(wanted="cpu", threads=1, seed=1))
+    images, masks = part.at(slice(None))
+    targets, outputs = loss.targets(masks), trained(images)
+    assert [output.shape[1] for output in outputs] == [32, 16, 8]
+    np.testing.assert_array_equal(outputs[0], model(images))
+    shrunk = [targets, targets[:, 1::2, 1::2], targets[:, 2::4, 2::4]]
+    values = [float(keras.ops.mean(loss.call(y, p))) for y, p in zip(shrunk, outputs, strict=True)]
+    expected = np.dot(values, [4, 2, 1]) / 7
+    assert float(trained.compute_loss(y=targets, y_pred=outputs)) == pytest.approx(expected)
+    assert float(trained.train_on_batch(images, targets)) == pytest.approx(expected, rel=1e-4)
+    shallow = build(shape=(16, 16), levels=2)
+    assert deeply_supervised(shallow, "unet") is shallow  # it has no resolution between
+
+
 def test_a_finished_state_is_not_trained_again(tmp_path):
     state = tmp_path / "state.npz"
     finished = run(state=state)
@@ -221,6 +314,50 @@ def test_keep_best_chooses_the_first_epoch_of_the_highest_validation_iou_else_th
     assert run(replace(PLAN, keep_best=False, epochs=2)).chosen_epoch == 2
 
 
+def test_an_epoch_is_kept_by_what_is_asked_for_and_of_equal_ones_the_first():
+    names = ("val_iou", "val_dice", "val_loss")
+    scores = [(0.1, 0.4, 0.9), (0.3, 0.2, 0.8), (0.3, 0.4, 0.7), (0.2, 0.1, 0.7)]
+    history = [dict(zip(names, row, strict=True)) for row in scores]
+    kept = [kept_epoch(history, choice) for choice in (True, False, "iou", "dice", "loss")]
+    assert kept == [1, 3, 1, 0, 2]
+    history[0]["val_loss"] = history[2]["val_loss"] = float("nan")
+    assert kept_epoch(history, "loss") == 3
+    assert kept_epoch(history[:1], "loss") == 0
+
+
+def test_the_rate_on_a_plateau_falls_each_time_that_the_loss_was_not_lower_for_its_patience():
+    settings = {"learning_rate": 1.0, "plateau_factor": 0.1, "plateau_patience": 2}
+    plan = replace(PLAN, **settings, warmup_epochs=0)
+    losses = [3.0, 2.0, 2.0, 2.5, 1.9, float("nan"), 2.0, 1.9, 1.95]
+    rates = [plateau_rate(plan, losses[:epoch], 100, 10) for epoch in range(10)]
+    assert rates == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.001])
+    slow = replace(plan, warmup_epochs=1.5)
+    rates = [plateau_rate(slow, [], step, 10) for step in (0, 7, 14, 20)]
+    assert rates == pytest.approx([1 / 15, 8 / 15, 1, 1])
+
+
+def test_sgd_is_that_of_nnu_net_and_its_rate_falls_with_the_power_of_nine_tenths():
+    plan = replace(PLAN, optimizer="sgd", schedule="polynomial", learning_rate=0.01, epochs=4)
+    plan = replace(plan, weight_decay=3e-5, warmup_epochs=0)
+    model = plain()
+    compile_model(model, CaseLoss("bce"), plan, 5, device.start(wanted="cpu", threads=1, seed=1))
+    settings = model.optimizer.get_config()
+    assert (settings["momentum"], settings["nesterov"]) == (0.99, True)
+    assert (settings["global_clipnorm"], settings["weight_decay"]) == (12.0, 3e-5)
+    rate = model.optimizer._learning_rate
+    rates = [float(rate(step)) for step in range(21)]
+    np.testing.assert_allclose(rates, [0.01 * (1 - n / 20) ** 0.9 for n in range(21)], atol=1e-8)
+    again = Rate.from_config(rate.get_config())
+    assert [float(again(step)) for step in range(21)] == rates
+
+
+def test_steps_of_an_epoch_are_for_patches_and_refused_for_whole_pictures():
+    with pytest.raises(
+        UserError, match=r"training\.steps is 50, but whole pictures .* set it to 0"
+    ):
+        run(replace(PLAN, steps=50))
+
+
 def test_learning_rate_rises_over_the_warm_up_and_stays():
     rates = [row["learning_rate"] for row in run().history]
     assert rates == pytest.approx([2e-3] * 3)
@@ -229,7 +366,7 @@ def test_learning_rate_rises_over_the_warm_up_and_stays():
 
 
 def test_a_cosine_falls_from_the_rate_to_zero_at_its_last_step():
-    rate = loop.Rate(1.0, 2, 10)
+    rate = Rate(1.0, 2, 10)
     rates = [float(rate(step)) for step in range(11)]
     expected = [min(1, (s + 1) / 2) * (1 + np.cos(np.pi * s / 10)) / 2 for s in range(11)]
     np.testing.assert_allclose(rates, expected, atol=1e-6)
@@ -286,10 +423,72 @@ def test_a_loss_that_is_not_finite_is_reported_as_a_failure(weight_average):
 
 
 def test_predictions_that_are_not_finite_are_reported_as_a_failure(monkeypatch):
-    monkeypatch.setattr(loop, "predict", lambda *given: np.full((2, SIZE, SIZE, 1), np.nan))
+    monkeypatch.setattr(
+        loop, "predict_whole", lambda *given, **more: np.full((2, SIZE, SIZE, 1), np.nan)
+    )
     outcome = run(PLAN)
     assert outcome.failure == "the predictions were not finite in epoch 1"
     assert outcome.history == []
+
+
+class NoLoss:
+    """The loss of a validation whose loss does not matter."""
+
+    targets = staticmethod(lambda masks: masks)
+    call = staticmethod(lambda targets, probability: np.zeros(len(targets)))
+
+
+def scores_of(monkeypatch, masks: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """What a validation finds for cases of these masks, predicted with these probabilities."""
+    part = Cases(np.zeros((*masks.shape[:-1], 1), np.float32), masks, np.arange(len(masks)))
+    batches = iter([probability[:4], probability[4:]])
+    monkeypatch.setattr(loop, "predict_whole", lambda *given, **more: next(batches))
+    network = SimpleNamespace(input_shape=(None, *masks.shape[1:-1], 1))
+    return loop.validate(network, part, NoLoss(), PLAN)
+
+
+@pytest.mark.parametrize("sides", [(9, 8), (3, 5, 4)])
+def test_scores_of_several_classes_are_the_means_of_those_of_each(monkeypatch, sides):
+    random = np.random.default_rng(1)
+    masks = (random.random((6, *sides, 3)) > 0.6).astype(np.uint8)
+    probability = random.random(masks.shape).astype(np.float32)
+    alone = [
+        scores_of(monkeypatch, masks[..., n : n + 1], probability[..., n : n + 1]) for n in range(3)
+    ]
+    for order in ([0, 1, 2], [2, 0, 1]):
+        together = scores_of(monkeypatch, masks[..., order], probability[..., order])
+        for name in ("val_iou", "val_dice"):
+            assert together[name] == pytest.approx(np.mean([each[name] for each in alone]))
+
+
+def test_a_volume_larger_than_the_patch_is_validated_whole_in_windows(tmp_path):
+    """A network that returns its input: what is predicted is known."""
+    network = keras.Sequential(
+        [keras.Input((8, 16, 16, 1)), layers.Activation("linear", dtype="float32")]
+    )
+    network.compile(jit_compile=False)
+    volumes = balls(tmp_path, [(8, 16, 16), (13, 21, 16), (5, 30, 9)], 3)
+    for image, mask in zip(volumes.images, volumes.masks, strict=True):
+        np.save(image, np.load(mask).astype(np.float32) * 0.75)
+    scores = loop.validate(network, volumes, NoLoss(), PLAN)
+    assert (scores["val_iou"], scores["val_dice"]) == (1, 1)
+    np.save(volumes.masks[1], 1 - np.load(volumes.masks[1]))
+    assert loop.validate(network, volumes, NoLoss(), PLAN)["val_dice"] == pytest.approx(2 / 3)
+
+
+def test_of_exclusive_classes_the_likeliest_is_predicted_and_the_background_comes_first(
+    monkeypatch,
+):
+    random = np.random.default_rng(2)
+    labels = random.integers(0, 4, (6, 5, 4, 3))
+    masks = (labels[..., None] == [1, 2, 3]).astype(np.uint8)
+    softmax = random.dirichlet([0.7] * 4, labels.shape).astype(np.float32)
+    predicted = (softmax.argmax(axis=-1)[..., None] == [1, 2, 3]).astype(np.float32)
+    assert (softmax.max(axis=-1) < 0.5).any()
+    assert scores_of(monkeypatch, masks, softmax) == scores_of(monkeypatch, masks, predicted)
+    one = (labels[..., None] > 0).astype(np.uint8)
+    pair = np.stack([softmax[..., 0], 1 - softmax[..., 0]], axis=-1)
+    assert scores_of(monkeypatch, one, pair) == scores_of(monkeypatch, one, pair[..., 1:])
 
 
 def test_another_seed_gives_another_training():

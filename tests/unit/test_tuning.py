@@ -72,7 +72,7 @@ def history(*ious: float) -> list[dict]:
     return [{"epoch": i, "val_iou": iou, "seconds": 1.0} for i, iou in enumerate(ious, start=1)]
 
 
-def table(*trials: TrialRecord, keep_best: bool = False) -> pd.DataFrame:
+def table(*trials: TrialRecord, keep_best: bool | str = False) -> pd.DataFrame:
     for trial in trials:
         trial.epochs = 4
     return grid_table(list(trials), GRID | {"keep_best": keep_best})
@@ -82,6 +82,9 @@ def test_every_grid_point_has_the_score_by_which_its_own_training_would_choose()
     trial = TrialRecord({"alpha": 0.5}, history(0.1, 0.4, 0.3, 0.2))
     assert list(table(trial)["val_iou"]) == [0.4, 0.2]
     assert list(table(trial, keep_best=True)["val_iou"]) == [0.4, 0.4]
+    for row, loss in zip(trial.history, (0.9, 0.8, 0.7, 0.75), strict=True):
+        row["val_loss"] = loss
+    assert list(table(trial, keep_best="loss")["val_iou"]) == [0.4, 0.3]
 
 
 def test_the_best_grid_point_wins_and_of_equal_ones_the_shortest_then_the_first():

@@ -58,9 +58,12 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     # No job of this experiment: types, and what only refuses input; what no rule runs; the data
     # check, which runs whenever it is asked for; other experiments' sources.
     ("core/records.py core/quiet.py data/settings.py prediction/records.py", NOTHING),
-    ("loss_kit/constants.py loss_kit/configured.py loss_kit/check.py", NOTHING),
+    ("loss_kit/constants.py loss_kit/configured.py", NOTHING),
+    ("loss_kit/input_checks.py loss_kit/check*.py", NOTHING),
     ("tuning/preset_check.py workflow/*.py ../audit_table.py privacy/kept_names.py", NOTHING),
-    ("checking/* ../check.py", NOTHING),
+    ("checking/* ../check.py ../show_classes.py", NOTHING),
+    ("../show_volumes.py ../pack_volumes.py statistics/by_class.py", NOTHING),
+    ("reporting/volume_cases.py reporting/volume_viewer.*", NOTHING),
     ("data/source_check.py data/source_files.py data/downloads.py ../download.py", NOTHING),
     ("data/dataset_json.py data/dataset_choices.py data/dataset_files.py", NOTHING),
     # Volumes: no rule prepares, predicts or measures them yet.
@@ -131,7 +134,10 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("reporting/slice_figures.py", ("show_data", "show_recipe *", *DESCRIBED)),
     ("reporting/study_tables.py", ("compare", "show_results", *DESCRIBED)),
     ("reporting/cost_tables.py", ("describe", *ANSWER)),
-    ("reporting/case_browser.* ../show_cases.py", ("show_cases", *SHOWN)),
+    (
+        "reporting/case_browser.* reporting/three_planes.py ../show_cases.py",
+        ("show_cases", *SHOWN),
+    ),
     ("reporting/data_*.py ../show_data.py", ("show_data", *DESCRIBED)),
     ("reporting/loss_figures.py ../show_losses.py", LOSS_FIGURE),
     ("reporting/network_figure.py ../show_network.py", ("show_network *", *SHOWN)),

@@ -23,8 +23,12 @@ def read(path: Path, scan: Scan, *, key: ImageKey, labels: dict[str, str] | None
         points, notes = find_image(path, key)
     if not isinstance(points, list):
         raise TypeError("not a list")
-    numbers = np.array(points, float).ravel()
-    if len(numbers) % 2:
-        fault = f"a border of {len(numbers)} numbers"
+    numbers = np.array(points, float)
+    if numbers.ndim > 2 or (numbers.ndim == 2 and numbers.shape[1] != 2):
+        fault = f"a border of lists of {' x '.join(map(str, numbers.shape[1:]))} numbers"
+        raise error("border_odd", fault, "pairs of x and y", "write one border for each image")
+    if numbers.size % 2:
+        fault = f"a border of {numbers.size} numbers"
         raise error("border_odd", fault, "pairs of x and y", "export it again")
-    return annotation_of([[numbers.reshape(-1, 2) - 1.0]], scan, notes=notes)
+    ring = numbers.reshape(-1, 2) - 1.0
+    return annotation_of([ring], lambda ring: [ring], scan, notes=notes)

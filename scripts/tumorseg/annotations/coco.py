@@ -50,8 +50,8 @@ def read(path: Path, scan: Scan, *, key: ImageKey, labels: dict[str, str] | None
         if isinstance(segmentation, dict):
             masks.append(decode_rle(segmentation, scan))
         else:
-            outlines += [[ring - 0.5] for ring in _rings(segmentation)]
-    return annotation_of(outlines, scan, masks, notes)
+            outlines += _rings(segmentation)
+    return annotation_of(outlines, lambda ring: [ring - 0.5], scan, masks, notes)
 
 
 def _images(content: dict[str, Any]) -> ImageIndex:

@@ -22,6 +22,7 @@ from tumorseg.outlines.drawings import (
     is_tumour,
     rectangle,
     turned,
+    wrong_shape,
 )
 from tumorseg.outlines.image_keys import ImageIndex, ImageKey
 from tumorseg.outlines.json_files import find_image
@@ -44,8 +45,8 @@ def read(path: Path, scan: Scan, *, key: ImageKey, labels: dict[str, str] | None
         if shape.tag == "mask":
             masks.append(_mask(shape, scan))
         else:
-            outlines.append([_ring(shape) - 0.5])
-    return annotation_of(outlines, scan, masks, notes)
+            outlines.append(shape)
+    return annotation_of(outlines, lambda shape: [_ring(shape) - 0.5], scan, masks, notes)
 
 
 class _NoTypes(ElementTree.TreeBuilder):
@@ -92,12 +93,7 @@ def _ring(shape: Shape) -> np.ndarray:
     if shape.tag == "ellipse":
         x, y, across, down = _numbers(shape, "cx", "cy", "rx", "ry")
         return ellipse(x, y, across, down, angle)
-    raise error(
-        "shape_type",
-        f"shape of type {quoted(shape.tag)}",
-        "polygon, box, ellipse or mask",
-        "draw it as a polygon, or list its label as background in source.labels",
-    )
+    raise wrong_shape(f"shape of type {quoted(shape.tag)}", "polygon, box, ellipse or mask")
 
 
 def _mask(shape: Shape, scan: Scan) -> np.ndarray:

@@ -17,7 +17,7 @@ from tumorseg.outlines.dicom_patient import (
     other_series_notes,
     patient_to_voxels,
 )
-from tumorseg.outlines.drawings import Annotation, is_tumour
+from tumorseg.outlines.drawings import Annotation, is_tumour, unknown_label
 from tumorseg.outlines.json_files import check_file_size
 
 EXPECTED = "a DICOM segmentation"
@@ -55,12 +55,21 @@ def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) 
     if used_frames:
         decoded = iter_pixels(content, indices=used_frames)
         for number, pixels in zip(used_frames, decoded, strict=True):
+            if label_map:
+                _check_numbers(pixels, {0, content.get("PixelPaddingValue", 0), *segments}, labels)
             inside = np.isin(pixels, counted) if label_map else pixels >= maximum / 2
             fractions |= maximum > 1 and bool(((pixels > 0) & (pixels < maximum)).any())
             _place(mask, inside, frames[number], shared, scan)
     uids = {uid for frame in frames if (uid := _uid(frame))}
     notes = [*([_cut(maximum)] if fractions else []), *other_series_notes(uids, scan)]
     return Annotation(None, mask, tuple(notes))
+
+
+def _check_numbers(pixels: np.ndarray, known: set[int], labels: dict[str, str] | None) -> None:
+    """Raises DataError for a label map's number that the header describes no segment for."""
+    unknown = [number for number in np.unique(pixels).tolist() if number not in known]
+    if unknown:
+        raise unknown_label(", ".join(map(str, unknown[:8])), labels)
 
 
 def _cut(maximum: int) -> Problem:
@@ -118,9 +127,9 @@ def _place(
     spacing = _group(frame, shared, "PixelMeasuresSequence").get("PixelSpacing")
     if scan.affine is None or not (position and turn and spacing):
         uid = _uid(frame)
-        if scan.uids.count(uid) != 1 or inside.shape != mask.shape[1:]:
+        if scan.uids.count(uid) != 1 or inside.shape != mask.shape[-2:]:
             raise off_grid("a frame without a position, or of a slice that the image lacks")
-        mask[scan.uids.index(uid)] |= inside
+        mask.reshape(-1, *inside.shape)[scan.uids.index(uid)] |= inside
         return
     start, across, down = np.array(position, float), *np.array(turn, float).reshape(2, 3)
     # Steps from row to row and from column to column, in voxels.

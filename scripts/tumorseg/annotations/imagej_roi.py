@@ -5,17 +5,23 @@ Coordinates of areas start at the upper left corner of the first pixel (ImageJ's
 
 import io
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
-from tumorseg.core.problems import error, quoted
+from tumorseg.core.problems import quoted
 from tumorseg.imaging.scans import Scan
-from tumorseg.outlines.drawings import Annotation, annotation_of, ellipse, is_tumour, rectangle
+from tumorseg.outlines.drawings import (
+    Annotation,
+    annotation_of,
+    ellipse,
+    is_tumour,
+    rectangle,
+    wrong_shape,
+)
 from tumorseg.outlines.json_files import check_file_size, missing_file
-from tumorseg.outlines.strays import without_strays
+from tumorseg.outlines.strays import StrayError
 
 EXPECTED = "an ImageJ .roi, or a .zip of them"
 LINES = (ROI_TYPE.POINT, ROI_TYPE.LINE, ROI_TYPE.FREELINE, ROI_TYPE.POLYLINE, ROI_TYPE.ANGLE)
@@ -33,13 +39,7 @@ def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) 
     check_file_size(path.stat().st_size)
     rois = map(ImagejRoi.frombytes, _contents(path.read_bytes()))
     counted = [roi for roi in rois if is_tumour([roi.name, str(roi.group)], labels)]
-    kept, notes = without_strays(counted, _line)
-    annotation = annotation_of(([ring - 0.5 for ring in _rings(roi)] for roi in kept), scan)
-    return replace(annotation, notes=(*notes, *annotation.notes))
-
-
-def _line(roi: ImagejRoi) -> str:
-    return roi.roitype.name.lower() if roi.roitype in LINES else ""
+    return annotation_of(counted, lambda roi: [ring - 0.5 for ring in _rings(roi)], scan)
 
 
 def _contents(content: bytes) -> list[bytes]:
@@ -64,9 +64,7 @@ def _rings(roi: ImagejRoi) -> list[np.ndarray]:
         return [ellipse(*middle, (right - left) / 2, (bottom - top) / 2)]
     if roi.roitype == ROI_TYPE.RECT and roi.subtype == ROI_SUBTYPE.UNDEFINED:
         return [rectangle(left, top, right, bottom)]
-    raise error(
-        "shape_type",
-        f"selection {quoted(roi.name)} of type {roi.roitype.name.lower()}",
-        "polygon, freehand, traced, rectangle, oval or composite",
-        "draw it as a polygon, or list its name as background in source.labels",
-    )
+    kind = roi.roitype.name.lower()
+    expected = "polygon, freehand, traced, rectangle, oval or composite"
+    wrong = wrong_shape(f"selection {quoted(roi.name)} of type {kind}", expected, "name")
+    raise StrayError(kind, wrong) if roi.roitype in LINES else wrong

@@ -19,9 +19,10 @@ from tumorseg.outlines.drawings import (
     check_drawing_size,
     drawing_size,
     ellipse,
-    is_tumour,
+    is_tumour_by_any,
     rectangle,
     turned,
+    wrong_shape,
 )
 from tumorseg.outlines.image_keys import ImageIndex, ImageKey
 from tumorseg.outlines.json_files import find_image
@@ -42,20 +43,19 @@ def read(path: Path, scan: Scan, *, key: ImageKey, labels: dict[str, str] | None
     outlines, masks = [], []
     for items in _regions(task):
         names = [str(name) for item in items for name in _labels(item["value"])]
-        if not is_tumour(names, labels):
+        if not is_tumour_by_any(names, labels):
             continue
         # With separate tags for shape and label, the export holds the same shape twice.
         item = items[0]
-        size = item["original_height"], item["original_width"]
-        check_drawing_size(*size, scan)
+        check_drawing_size(item["original_height"], item["original_width"], scan)
         if item.get("image_rotation"):
             value = f"a shape on the image turned by {quoted(item['image_rotation'])} degrees"
             raise error("annotation_form", value, "the image as it is", "turn it back and save")
         if "rle" in item["value"]:
             masks.append(_brush(item["value"]["rle"], scan))
         else:
-            outlines.append([_ring(item["value"], item["type"], size) - 0.5])
-    return annotation_of(outlines, scan, masks, notes)
+            outlines.append(item)
+    return annotation_of(outlines, lambda item: [_ring(item) - 0.5], scan, masks, notes)
 
 
 def _tasks(content: Any) -> ImageIndex:
@@ -104,9 +104,9 @@ def _labels(value: dict[str, Any]) -> list[Any]:
     return [label for name, given in value.items() if name.endswith("labels") for label in given]
 
 
-def _ring(value: dict[str, Any], kind: str, size: tuple[int, int]) -> np.ndarray:
-    height, width = size
-    scale = np.array([width, height]) / 100
+def _ring(item: dict[str, Any]) -> np.ndarray:
+    value = item["value"]
+    scale = np.array([item["original_width"], item["original_height"]]) / 100
     angle = np.radians(value.get("rotation") or 0)  # clockwise
     if "points" in value:
         return np.array(value["points"], float) * scale
@@ -118,12 +118,8 @@ def _ring(value: dict[str, Any], kind: str, size: tuple[int, int]) -> np.ndarray
         left, top = np.array([value["x"], value["y"]]) * scale
         across, down = np.array([value["width"], value["height"]]) * scale
         return turned(rectangle(left, top, left + across, top + down), angle, left, top)
-    raise error(
-        "shape_type",
-        f"region of type {quoted(kind)}",
-        "polygon, rectangle, ellipse or brush",
-        "draw it as a polygon, or list its label as background in source.labels",
-    )
+    kind = f"region of type {quoted(item['type'])}"
+    raise wrong_shape(kind, "polygon, rectangle, ellipse or brush")
 
 
 def _brush(numbers: list[int], scan: Scan) -> np.ndarray:

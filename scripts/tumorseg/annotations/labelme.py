@@ -23,10 +23,11 @@ from tumorseg.outlines.drawings import (
     ellipse,
     is_tumour,
     rectangle,
+    wrong_shape,
 )
 from tumorseg.outlines.image_keys import Found, ImageKey
 from tumorseg.outlines.json_files import find_image, read_json
-from tumorseg.outlines.strays import without_strays
+from tumorseg.outlines.strays import StrayError
 
 EXPECTED = "JSON with a list `shapes`, each with `label`, `shape_type` and `points` of x and y"
 LINES = ("point", "points", "line", "linestrip")  # they have no area
@@ -40,14 +41,14 @@ def read(path: Path, scan: Scan, *, key: ImageKey, labels: dict[str, str] | None
         content, notes = find_image(path, key)
     check_drawing_size(content.get("imageHeight"), content.get("imageWidth"), scan)
     counted = [s for s in content["shapes"] if is_tumour([str(s.get("label"))], labels)]
-    shapes, strays = without_strays(counted, _line)
-    painted = [shape for shape in shapes if shape.get("shape_type") == "mask"]
-    drawn = [shape for shape in shapes if shape.get("shape_type") != "mask"]
+    painted = [shape for shape in counted if shape.get("shape_type") == "mask"]
+    drawn = [shape for shape in counted if shape.get("shape_type") != "mask"]
     return annotation_of(
-        ([_ring(shape)] for shape in drawn),
+        drawn,
+        lambda shape: [_ring(shape)],
         scan,
         [_painted(shape, scan) for shape in painted],
-        [*notes, *strays, *_other_image(content.get("imagePath"), scan)],
+        [*notes, *_other_image(content.get("imagePath"), scan)],
     )
 
 
@@ -68,11 +69,6 @@ def _other_image(image_path: Any, scan: Scan) -> list[Problem]:
     ]
 
 
-def _line(shape: dict[str, Any]) -> str:
-    kind = shape.get("shape_type")
-    return str(kind) if kind in LINES else ""
-
-
 def _ring(shape: dict[str, Any]) -> Any:
     kind, points = shape.get("shape_type") or "polygon", shape["points"]
     if kind == "polygon" or (kind in CORNERS and len(points) == 4):
@@ -84,12 +80,8 @@ def _ring(shape: dict[str, Any]) -> Any:
         (x, y), edge = points
         radius = float(np.hypot(edge[0] - x, edge[1] - y))
         return ellipse(x, y, radius, radius)
-    raise error(
-        "shape_type",
-        f"shape of type {quoted(kind)}",
-        "polygon, rectangle, circle or mask",
-        "draw it as a polygon, or list its label as background in source.labels",
-    )
+    wrong = wrong_shape(f"shape of type {quoted(kind)}", "polygon, rectangle, circle or mask")
+    raise StrayError(kind, wrong) if kind in LINES else wrong
 
 
 def _painted(shape: dict[str, Any], scan: Scan) -> np.ndarray:

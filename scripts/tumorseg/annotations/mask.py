@@ -1,21 +1,27 @@
 """Reads masks: a picture or label volume on the image's grid."""
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from tumorseg.core.problems import DataError, Problem, quoted, warning
+from tumorseg.core.problems import DataError, Problem, error, quoted, warning
 from tumorseg.formats import picture
-from tumorseg.imaging import scans, turned
+from tumorseg.imaging import label_grids, scans, turned
+from tumorseg.imaging.label_grids import Placed
 from tumorseg.imaging.raw import Segment
-from tumorseg.imaging.scans import Labels, Placed, Scan
-from tumorseg.outlines.colour_masks import read_colours
+from tumorseg.imaging.scans import Labels, Scan
+from tumorseg.outlines.colour_masks import CHANNELS_HINT, read_colours
 from tumorseg.outlines.drawings import Annotation, is_tumour, unknown_label, wrong_size
 from tumorseg.outlines.grey_edges import tumour_level
 
+Value = TypeVar("Value")
 EXPECTED = "a mask picture (PNG, TIFF, ...) or label volume (NIfTI, MHA, NRRD, DICOM)"
 COLOURED = ("image_colour", "image_transparent")  # what a mask may be, but not an image
+CHANNELS = ("image_colour", "volume_many")  # how a file with a channel for each class is refused
 MANY_VALUES = 20  # more are hardly labels
 
 
@@ -29,6 +35,8 @@ def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) 
         label_image = turned.like(scans.read_labels(path), scan)
     except DataError as refused:
         colours = picture.read_colours(path) if refused.problem.code in COLOURED else None
+        if colours is None and refused.problem.code in CHANNELS:
+            raise DataError(replace(refused.problem, hint=CHANNELS_HINT)) from None
         if colours is None:
             raise
         return _coloured(*colours, scan, labels)
@@ -47,7 +55,7 @@ def _on_grid(label_image: Labels, scan: Scan) -> Placed:
     size, image_size = label_image.values.shape, scan.voxels.shape
     if len(size) == len(image_size) == 2 and size != image_size:
         raise wrong_size(f"{size[1]} wide and {size[0]} high", (image_size[0], image_size[1]))
-    return scans.placed(label_image, scan)
+    return label_grids.placed(label_image, scan)
 
 
 def _segmented(
@@ -70,7 +78,7 @@ def _segmented(
 
 
 def _coloured(rgba: np.ndarray, turn: int, scan: Scan, labels: dict[str, str] | None) -> Annotation:
-    painted = read_colours(rgba)
+    painted = read_colours(rgba, labels or ())
     label_image = turned.like(Labels(painted.numbers, turn=turn), scan)
     numbers, names = _on_grid(label_image, scan).values, painted.names
     if labels is None and len(names) > 1:
@@ -78,7 +86,7 @@ def _coloured(rgba: np.ndarray, turn: int, scan: Scan, labels: dict[str, str] | 
     if labels is None:
         counted = list(range(1, len(names) + 1))
     else:
-        meanings = {name.lower(): to for name, to in labels.items()}
+        meanings = _meanings(labels, str.lower)
         unknown = [f"'{name}'" for name in names if name not in meanings]
         if unknown:
             raise unknown_label(_listed(unknown), labels)
@@ -100,7 +108,7 @@ def _tumour(
     """Where the values count as tumour (bool), and warnings. picture: grey edges may occur."""
     present = [value for value in np.unique(values).tolist() if value]
     if labels is not None:
-        meanings = {int(name): to for name, to in labels.items() if name.lstrip("-").isdecimal()}
+        meanings = _meanings(labels, _number)
         unknown = [value for value in present if value not in meanings]
         if unknown:
             raise unknown_label(_listed(unknown), labels)
@@ -117,6 +125,21 @@ def _tumour(
         f"values from {level / 2:g} (half of the tumour's) count as tumour; better save it as PNG",
     )
     return values >= level / 2, [note]
+
+
+def _meanings(labels: dict[str, str], value_of: Callable[[str], Value | None]) -> dict[Value, str]:
+    """What each value of a mask means. value_of: the value that a label names, None for none."""
+    meanings: dict[Value, str] = {}
+    for label, meaning in labels.items():
+        value = value_of(label)
+        if value is not None and meanings.setdefault(value, meaning) != meaning:
+            fault = f"source.labels makes label {quoted(label)} tumour and background"
+            raise error("label_twice", fault, "one meaning for each label", "list it once")
+    return meanings
+
+
+def _number(label: str) -> int | None:
+    return int(label) if re.fullmatch(r"-?\d{1,20}", label) else None
 
 
 def _several(present: list[int]) -> DataError:

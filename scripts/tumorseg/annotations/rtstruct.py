@@ -1,11 +1,12 @@
 """Reads DICOM RTSTRUCT: closed contours in patient coordinates on slices of the image."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tumorseg.core.problems import Problem, error, quoted
+from tumorseg.core.problems import DataError, Problem, error, quoted, warning
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.dicom_patient import (
     MAX_OFFSET_VOXELS,
@@ -18,9 +19,10 @@ from tumorseg.outlines.dicom_patient import (
 from tumorseg.outlines.drawings import Annotation, is_tumour
 from tumorseg.outlines.polygons import fill_parts
 from tumorseg.outlines.repair import repair_outline
-from tumorseg.outlines.strays import encloses_nothing, without_strays
+from tumorseg.outlines.strays import StrayError, check_points, no_area, without_strays
 
 EXPECTED = "DICOM RTSTRUCT with closed planar contours"
+FEWEST_APART = 3  # contours: fewer may be as many tumours
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 
 
@@ -34,37 +36,50 @@ def read(path: Path, scan: Scan, *, key: object, labels: dict[str, str] | None) 
     """
     content = open_dicom(path, "RTSTRUCT")
     names = {roi.ROINumber: str(roi.get("ROIName", "")) for roi in content.StructureSetROISequence}
-    structures = [roi for roi in content.ROIContourSequence if roi.get("ContourSequence")]
-    notes: list[Problem] = []
-    if labels is None:
-        structures, notes = without_strays(structures, _points_only)
-    check_one_structure([names[roi.ReferencedROINumber] for roi in structures], labels)
-    drawn = [
-        (roi.ReferencedROINumber, contour)
-        for roi in structures
-        if is_tumour([names[roi.ReferencedROINumber], str(roi.ReferencedROINumber)], labels)
-        for contour in roi.ContourSequence
+    counted = [
+        (names[roi.ReferencedROINumber], roi.ContourSequence)
+        for roi in content.ROIContourSequence
+        if roi.get("ContourSequence")
+        and is_tumour([names[roi.ReferencedROINumber], str(roi.ReferencedROINumber)], labels)
     ]
-    drawn, strays = without_strays(drawn, lambda pair: _without_area(pair[1]))
+    structures, notes = without_strays(lambda pair: _structure(*pair), counted, of="structures")
+    check_one_structure([one.name for one in structures], labels)
     mask = np.zeros(scan.voxels.shape, np.uint8)
-    notes += strays
-    for number in dict.fromkeys(number for number, _ in drawn):
-        contours = [contour for owner, contour in drawn if owner == number]
-        notes += _add(mask, contours, scan, quoted(names[number]))
-    uids = {uid for _, contour in drawn if (uid := _uid(contour))}
+    for structure in structures:
+        notes += structure.notes
+        notes += _add(mask, structure.contours, scan, quoted(structure.name))
+    uids = {uid for one in structures for contour in one.contours if (uid := _uid(contour))}
     return Annotation(None, mask, (*notes, *other_series_notes(uids, scan)))
 
 
-def _points_only(roi: Any) -> str:
-    """What a structure of nothing but points is: an isocentre, for example."""
-    return "a structure of points" if all(map(_without_area, roi.ContourSequence)) else ""
+class _Structure(NamedTuple):
+    """The contours of a structure that enclose something, and a warning about others."""
+
+    name: str
+    contours: list[Any]
+    notes: list[Problem]
 
 
-def _without_area(contour: Any) -> str:
+def _structure(name: str, contours: Sequence[Any]) -> _Structure:
+    """Raises StrayError for a structure of nothing but points: an isocentre, for example."""
+    title = quoted(name)
+    kept, notes = without_strays(
+        lambda contour: _with_area(contour, f"a contour of {title}"),
+        contours,
+        of=f"contours of {title}",
+    )
+    return _Structure(name, kept, notes)
+
+
+def _with_area(contour: Any, name: str) -> Any:
+    """The contour; StrayError for a point or a line."""
     points = np.array(contour.ContourData or [], float).reshape(-1, 3)
-    if contour.get("ContourGeometricType", "") == "POINT" or len(points) == 1:
-        return "a point"
-    return "a line" if encloses_nothing(points) else ""
+    if contour.get("ContourGeometricType", "") == "POINT":
+        raise StrayError("point", _wrong_type("POINT"))
+    check_points(points, name)
+    if np.isfinite(points).all() and np.linalg.matrix_rank(points - points[0]) < 2:
+        raise no_area(name)
+    return contour
 
 
 def _uid(contour: Any) -> str:
@@ -97,19 +112,34 @@ def _add(mask: np.ndarray, contours: Any, scan: Scan, name: str) -> list[Problem
         parts, warnings = repair_outline(rings, height, width, place)
         stack[number] |= fill_parts(parts, height, width)
         notes += warnings
-    return notes
+    return [*notes, *_gaps(sorted(slices), name)]
+
+
+def _gaps(numbers: list[int], name: str) -> list[Problem]:
+    """A warning where contours lie on every second slice, say: nobody drew those between them."""
+    if len(numbers) < FEWEST_APART or np.diff(numbers).min() < 2:
+        return []
+    return [
+        warning(
+            "contour_gaps",
+            f"structure {name} has contours on {len(numbers)} of the slices {numbers[0]} to "
+            f"{numbers[-1]}, no two of them neighbours",
+            "contours on every slice of the tumour",
+            "the slices between them count as background; fill them in the program that drew them",
+        )
+    ]
+
+
+def _wrong_type(kind: str) -> DataError:
+    hint = "list the structure's name as background in source.labels"
+    return error("shape_type", f"contour of type {quoted(kind)}", "CLOSED_PLANAR", hint)
 
 
 def _points(contour: Any, scan: Scan) -> np.ndarray:
     """The contour in voxel indices (n, 3)."""
     kind = contour.get("ContourGeometricType", "")
     if kind not in CLOSED:
-        raise error(
-            "shape_type",
-            f"contour of type {quoted(kind)}",
-            "CLOSED_PLANAR",
-            "list the structure's name as background in source.labels",
-        )
+        raise _wrong_type(kind)
     points = np.array(contour.ContourData, float).reshape(-1, 3)
     if not len(points) or not np.isfinite(points).all() or np.abs(points).max() > 1e6:
         raise error(

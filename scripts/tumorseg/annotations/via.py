@@ -11,7 +11,14 @@ import numpy as np
 
 from tumorseg.core.problems import error, quoted
 from tumorseg.imaging.scans import Scan
-from tumorseg.outlines.drawings import Annotation, annotation_of, ellipse, is_tumour, rectangle
+from tumorseg.outlines.drawings import (
+    Annotation,
+    annotation_of,
+    ellipse,
+    is_tumour_by_any,
+    rectangle,
+    wrong_shape,
+)
 from tumorseg.outlines.image_keys import ImageIndex, ImageKey
 from tumorseg.outlines.json_files import find_image
 from tumorseg.outlines.references import id_value, unlisted
@@ -35,9 +42,9 @@ def read(path: Path, scan: Scan, *, key: ImageKey, labels: dict[str, str] | None
     image, notes = find_image(path, key, _images)
     regions = image["regions"]
     regions = regions.values() if isinstance(regions, dict) else regions
-    tumours = [region for region in regions if is_tumour(_names(region), labels)]
-    outlines = ([_ring(region["shape_attributes"]) - 0.5] for region in tumours)
-    return annotation_of(outlines, scan, notes=notes)
+    tumours = [region for region in regions if is_tumour_by_any(_names(region), labels)]
+    shapes = [region["shape_attributes"] for region in tumours]
+    return annotation_of(shapes, lambda shape: [_ring(shape) - 0.5], scan, notes=notes)
 
 
 def _images(content: dict[str, Any]) -> ImageIndex:
@@ -111,9 +118,4 @@ def _ring(shape: dict[str, Any]) -> np.ndarray:
     if kind == "ellipse":
         size = shape["rx"], shape["ry"]
         return ellipse(shape["cx"], shape["cy"], *size, shape.get("theta", 0.0))
-    raise error(
-        "shape_type",
-        f"region of type {quoted(kind)}",
-        "polygon, rect, circle or ellipse",
-        "draw it as a polygon, or list its label as background in source.labels",
-    )
+    raise wrong_shape(f"region of type {quoted(kind)}", "polygon, rect, circle or ellipse")

@@ -63,7 +63,7 @@ def near_duplicates(slices: pd.DataFrame, fingerprints: np.ndarray) -> list[Prob
                 "bits differ)",
                 "different pictures for different patients",
                 "name the same patient for both, or remove one",
-            ).at(second["file"], int(second["row"]), second.get("source_case", ""))
+            ).at(second["file"], int(second["row"]), second["source_case"])
         )
     if len(pairs) > PAIRS_SHOWN:
         warnings.append(
@@ -150,7 +150,7 @@ def _tumours_stripped(slices: pd.DataFrame, method: str, accepted: bool) -> list
                 "tumour",
                 f"at most {1 - KEPT_SHARE:.0%}",
                 "look at the outline in this slice, or use another skull_strip.method",
-            ).at(row.file, int(row.row))
+            ).at(row.file, int(row.row), row.source_case)
             for row in worst.itertuples()
         ),
     ]

@@ -1,28 +1,22 @@
-"""Reads a data source once; keeps a small record of each slice, and all problems."""
+"""Reads a data source once; keeps a small record of each slice, no image, and all problems."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from tumorseg.checking import near_duplicates
-from tumorseg.checking.burned_in import has_letters
-from tumorseg.core.cases import Case, Entry
+from tumorseg.checking.slice_record import SliceRecord, slice_record
+from tumorseg.core.cases import Case, Entry, flat
 from tumorseg.core.problems import Problem, each_once, warning
-from tumorseg.data import cohort, reading
+from tumorseg.data import reading
 from tumorseg.data.cohort import Cohort
 from tumorseg.data.settings import SourceSettings
-from tumorseg.data.storing import mask_of
-from tumorseg.imaging import skull_strip, strip_harm
 
-HEAD_GRID_PX = 128  # the head is searched in a copy of this size, which takes a tenth of the time
 TINY_PX = 10  # a tumour of fewer pixels is hardly more than its border
 FLAT_SHARE = 0.01  # a picture is empty if fewer pixels differ from its most frequent value
-OUTSIDE_SHARE = 0.5  # warn if more of the tumour lies outside the head
-RIM, DEEP = 0.05, 0.15  # depth below the skin in head diameters
-_SAMPLE_PX = 1 << 16
+IN_AIR = 0.5  # warn if more of the tumour lies in air
 
 
 class Checked(NamedTuple):
@@ -36,94 +30,6 @@ class Checked(NamedTuple):
     slices: pd.DataFrame
     fingerprints: np.ndarray
     problems: list[Problem]
-
-
-class SliceRecord(TypedDict):
-    """What the checks need of a slice.
-
-    low, middle, high: quantiles .01, .5 and .99 of the measured values. other_share: share of
-    pixels that differ from the most frequent value. lowest_share: share of pixels with the lowest
-    value. outside_share: the tumour's share outside the head's convex hull, NaN without a tumour.
-    rim_share: share of pixels in the outer 5 % of the head that are brighter than its inside, large
-    where there is a scalp (measured: bench/check.py), NaN where no head is detected. lettered:
-    whether a row of letters is visible beside the head. digest: of the pixels, empty for a blank
-    image. kept, kept_by_head: of strip_harm.kept_shares.
-    """
-
-    case: str
-    patient: str
-    plane: str
-    file: str
-    row: int
-    height_px: int
-    width_px: int
-    bits: int
-    pixel_height_mm: float
-    pixel_width_mm: float
-    low: float
-    middle: float
-    high: float
-    other_share: float
-    lowest_share: float
-    tumour_px: int
-    tumour_share: float
-    at_border: bool
-    outside_share: float
-    rim_share: float
-    lettered: bool
-    digest: str
-    kept: float
-    kept_by_head: float
-
-
-def slice_record(case: Case, row: int = 0, method: str = "none") -> SliceRecord:
-    """Measures a slice. row: in its table, 0 without one; method: of skull stripping."""
-    image, mask = case.image, mask_of(case) > 0
-    height, width = image.shape
-    # Every n-th pixel is enough for quantiles; an odd step reaches all columns.
-    sample = image.ravel()[:: max(1, image.size // _SAMPLE_PX) | 1]
-    low, middle, high = case.offset + case.scale * np.quantile(sample, (0.01, 0.5, 0.99))
-    outside, rim = head_shares(image, mask)
-    kept, kept_by_head = strip_harm.kept_shares(image, mask, method)
-    edges = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
-    return {
-        "case": case.case,
-        "patient": case.patient,
-        "plane": case.plane,
-        "file": case.origin,
-        "row": row,
-        "height_px": height,
-        "width_px": width,
-        "bits": 8 * image.itemsize,
-        "pixel_height_mm": case.spacing_mm[0],
-        "pixel_width_mm": case.spacing_mm[1],
-        "low": low,
-        "middle": middle,
-        "high": high,
-        "other_share": 1 - np.bincount(image.ravel()).max() / image.size,
-        "lowest_share": float((image == image.min()).mean()),
-        "tumour_px": int(mask.sum()),
-        "tumour_share": float(mask.mean()),
-        "at_border": bool(edges),
-        "outside_share": outside,
-        "rim_share": rim,
-        "lettered": has_letters(image),
-        "digest": "" if image.min() == image.max() else cohort.pixel_digest(image),
-        "kept": kept,
-        "kept_by_head": kept_by_head,
-    }
-
-
-def head_shares(image: np.ndarray, mask: np.ndarray | None = None) -> tuple[float, float]:
-    """outside_share and rim_share of a slice (see SliceRecord); NaN where unknown."""
-    small, depth = skull_strip.head_depth(image, HEAD_GRID_PX)
-    deep, rim = small[depth > DEEP], small[(depth > 0) & (depth <= RIM)]
-    bright = float((rim > np.median(deep)).mean()) if deep.size and rim.size else np.nan
-    if mask is None or not mask.any() or not deep.size:
-        return np.nan, bright
-    size = small.shape[1], small.shape[0]
-    tumour = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return float(tumour[depth == 0].sum() / tumour.sum()), bright
 
 
 def slice_problems(row: SliceRecord) -> list[Problem]:
@@ -166,12 +72,12 @@ def slice_problems(row: SliceRecord) -> list[Problem]:
                 "check that picture and annotation belong together and nothing is cut off",
             )
         )
-    if row["outside_share"] > OUTSIDE_SHARE:
+    if row["air_share"] > IN_AIR:
         warnings.append(
             warning(
                 "tumour_in_air",
-                f"{case}: {row['outside_share']:.0%} of the tumour lies outside the head",
-                "a tumour inside the head",
+                f"{case}: {row['air_share']:.0%} of the tumour lies in the air around the head",
+                "a tumour inside the head, or another organ",
                 "check that the annotation is not shifted, rotated, or of another picture",
             )
         )
@@ -195,7 +101,7 @@ def read_all(
     cores: int = 1,
     method: str = "none",
 ) -> Checked:
-    """Reads every entry of a source once; keeps no image.
+    """Reads every entry of a source once; of a volume, the slice with the largest tumour counts.
 
     Args:
         source: the config's `source`.
@@ -210,18 +116,16 @@ def read_all(
     places: list[tuple[int, str]] = []  # number of the entry, the case's name in the source
     fingerprints: list[np.ndarray] = []
     problems: list[Problem] = []
-    cohort = Cohort()
+    cohort = Cohort(source.get("patients_similar") == "accept")
     for item in reading.read(source, data_dir, seed, cores):
         problems += item.problems
         row = item.entry.row if item.entry else 0
         if item.entry:
             entries.append(item.entry)
         cohort.expect(item)
-        for case in item.cases:
+        for case in map(flat, item.cases):
             record = slice_record(case, row, method)
-            new = cohort.add_slice(
-                case.case, case.patient, record["digest"], case.spacing_mm, record["tumour_px"] > 0
-            )
+            new = cohort.add_slice(case, record["digest"], record["tumour_px"] > 0)
             name = item.entry.case if item.entry else case.case
             new = [*slice_problems(record), *new]
             problems += [problem.at(case.origin, row, name) for problem in new]

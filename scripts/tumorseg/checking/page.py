@@ -1,7 +1,7 @@
 """Writes the page of a data check: problems, the cohort in numbers, and outlines to inspect."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -11,17 +11,15 @@ import seaborn as sns
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
+from tumorseg.checking.outline_sheet import outline_sheet
 from tumorseg.checking.taking_out import to_exclude
 from tumorseg.core.cases import PLANES, Case
 from tumorseg.core.files import write_text
-from tumorseg.data.storing import mask_of
-from tumorseg.reporting.figure_style import TRUTH, style
-from tumorseg.reporting.page_parts import contour_path, picture_url
+from tumorseg.reporting.figure_style import style
 from tumorseg.reporting.table_pages import FILTER, STYLE, table_element
 
 SHOWN = 300  # rows per code on the page; check.tsv has all
 SHEET = 60  # cases on the contact sheet
-THUMB_PX, THUMB_QUALITY = 256, 70
 FIELDS = ["severity", "code", "file", "row", "value", "expected", "hint"]
 COLUMNS = [*FIELDS, "case"]  # of check.tsv
 
@@ -34,6 +32,7 @@ def write_page(
     names: list[str],
     sheet: Iterable[Case],
     excluded: Iterable[str] = (),
+    classes: Sequence[str] = ("tumour",),
 ) -> None:
     """Writes the page as one self-contained file.
 
@@ -45,6 +44,7 @@ def write_page(
         names: the cases on the contact sheet, in their order.
         sheet: these cases, in any order.
         excluded: the cases that source.exclude takes out already.
+        classes: the classes' names, the primary one first, for cases that are volumes.
     """
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -56,16 +56,12 @@ def write_page(
         to_exclude(problems, list(excluded)),
     ]
     if len(slices):
-        cards = {case.case: _card(case) for case in sheet}
-        cards_in_order = "".join(cards[name] for name in names)
         parts += [
             "<h2>The cohort</h2>",
             f'<div class="scroll">{_planes(slices)}</div>',
             _histograms(slices),
             "<h2>Outlines</h2>",
-            f"<p>Up to {SHEET} slices: in each plane evenly spaced from the smallest tumour to the "
-            "largest. Check that the line follows the border of the tumour.</p>",
-            f'<div class="sheet">{cards_in_order}</div>',
+            outline_sheet(names, sheet, classes, SHEET),
         ]
     style = STYLE + Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     script = FILTER + Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
@@ -207,20 +203,3 @@ def _histogram(
         axes.set_xticks(np.log10(ticks), [f"{n:,}" for n in ticks])
         axes.set_xlim(edges[0], edges[-1])
     axes.locator_params(axis="y", integer=True, nbins=4)
-
-
-def _card(case: Case) -> str:
-    """A slice with its outline."""
-    height, width = case.image.shape
-    mask = mask_of(case)
-    low, high = np.quantile(case.image, (0.01, 0.998))
-    grey = np.clip((case.image - low) * (255 / max(high - low, 1)), 0, 255).astype(np.uint8)
-    lines = [case.case, f"patient {case.patient}", f"{case.plane}, {mask.sum():,} px"]
-    text = "".join(f"<span>{escape(line)}</span>" for line in lines)
-    outline = contour_path(mask)
-    return (
-        f'<figure><svg viewBox="-.5 -.5 {width} {height}"><image x="-.5" y="-.5" width="{width}" '
-        f'height="{height}" href="{picture_url(grey, THUMB_PX, THUMB_QUALITY)}"/>'
-        f'<path class="casing" d="{outline}"/><path d="{outline}" stroke="{TRUTH}"/></svg>'
-        f"<figcaption>{text}</figcaption></figure>"
-    )

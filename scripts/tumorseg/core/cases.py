@@ -1,6 +1,6 @@
 """An entry (what a data source names) and a case (the annotated slice it becomes)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +33,13 @@ class Channel(NamedTuple):
     scale: float = 1.0
 
 
+class Drawn(NamedTuple):
+    """What was drawn of one class; exactly one is None. As in Case."""
+
+    parts: tuple[Part, ...] | None
+    mask: np.ndarray | None
+
+
 @dataclass(frozen=True)
 class Entry:
     """One image and its annotation as the source names them; neither has been read yet.
@@ -49,10 +56,14 @@ class Entry:
         key: the image's path, by which an annotation file that covers many images is searched.
         among: the keys of all images that have the same annotation file.
         labels: label -> tumour or background; None to use the configured labels.
+        class_labels: the same for each configured class, where the source must translate its
+            labels; else empty.
         faults: what the source found wrong with it. The files of an entry with faults are not
             read; `image` is the data folder where none is named.
-        channel: which channel of a colour picture or 4-D volume to read, from 0; None where there
-            is only one.
+        channel: which of several channels (sequences) is read, from 0; None where there is only
+            one.
+        channel_inside: whether the image file holds all channels (a colour picture, a 4-D volume),
+            or this one alone (nnU-Net's files).
         further: the images of the other channels, in the order of source.channels.
     """
 
@@ -69,7 +80,9 @@ class Entry:
     key: str = ""
     among: frozenset[str] = field(default=frozenset(), repr=False)
     labels: dict[str, str] | None = None
+    class_labels: tuple[dict[str, str], ...] = ()
     channel: int | None = None
+    channel_inside: bool = True
     further: tuple[ImageFile, ...] = ()
     faults: tuple[Problem, ...] = ()
 
@@ -84,20 +97,30 @@ class Entry:
 
 @dataclass(frozen=True)
 class Case:
-    """One slice and its annotation, as the comparison uses them.
+    """One slice or volume and its annotation, as the comparison uses them.
 
-    Exactly one of `parts` and `mask` is None.
+    A volume is the stack of its display slices, (depth, height, width), as imaging/planes.py cuts
+    them. Exactly one of `parts` and `mask` is None. With several classes these are the primary
+    one's.
 
     Attributes:
-        image: (height, width) uint8 or uint16 of the first channel; the measured value is offset +
-            scale * pixel.
-        further: the other channels, of the same height and width.
-        parts: the tumour's outlines, where it was drawn as polygons.
-        mask: (height, width) uint8 0/1, where it was not.
-        spacing_mm: height and width of a pixel; NaN where unknown.
+        plane: of the slice, or of the slices that a volume is a stack of.
+        image: (height, width) or (depth, height, width), uint8 or uint16, of the first channel; the
+            measured value is offset + scale * pixel.
+        further: the other channels, of the same shape.
+        parts: the tumour's outlines, where it was drawn as polygons; only of a slice.
+        mask: uint8 0/1 of the image's shape, where it was not.
+        other_classes: what was drawn of the classes after the primary one.
+        spacing_mm: sides of a pixel or voxel in the order of the image's axes; NaN where unknown.
         origin: file and row, for messages.
         true_brain: the known brain mask, if there is one.
         tumour_type: names a subgroup of the results; empty where unknown.
+        labels: uint8 of the image's shape, the annotation's integers, where it has several; 0 is
+            background.
+        affine: (4, 4), a volume's indices (depth, height, width) to RAS mm.
+        channel: which of the image's several channels it shows; None where there is only one, and
+            where the case has several itself.
+        study: a digest of the DICOM study's UID; empty where there is none.
     """
 
     case: str
@@ -106,13 +129,45 @@ class Case:
     image: np.ndarray
     parts: tuple[Part, ...] | None
     mask: np.ndarray | None
-    spacing_mm: tuple[float, float]
+    spacing_mm: tuple[float, ...]
     origin: str
     offset: float = 0.0
     scale: float = 1.0
     true_brain: np.ndarray | None = None
     tumour_type: str = ""
     further: tuple[Channel, ...] = ()
+    other_classes: tuple[Drawn, ...] = ()
+    labels: np.ndarray | None = None
+    affine: np.ndarray | None = None
+    channel: int | None = None
+    study: str = ""
+
+
+def largest_slice(mask: np.ndarray) -> int:
+    """The slice of a mask (depth, height, width) with most of it; the middle one where empty."""
+    sizes = np.count_nonzero(mask, axis=(1, 2))
+    return int(sizes.argmax()) if sizes.any() else len(mask) // 2
+
+
+def flat(case: Case) -> Case:
+    """The case itself, or of a volume the slice with the largest tumour, to look at."""
+    if case.image.ndim == 2:
+        return case
+    assert case.mask is not None  # volumes have masks
+    n = largest_slice(case.mask)
+    return replace(
+        case,
+        image=case.image[n],
+        mask=case.mask[n],
+        spacing_mm=case.spacing_mm[1:],
+        true_brain=None if case.true_brain is None else case.true_brain[n],
+        further=tuple(channel._replace(image=channel.image[n]) for channel in case.further),
+        other_classes=tuple(
+            Drawn(None, d.mask[n]) for d in case.other_classes if d.mask is not None
+        ),
+        labels=None,
+        affine=None,
+    )
 
 
 def patients_needed(count: int) -> int:

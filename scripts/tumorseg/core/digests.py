@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from tumorseg.core.two_files import others_of
+
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal digits."""
@@ -16,12 +18,12 @@ def files_digest(paths: Iterable[Path], folder: str | Path) -> str:
     """A digest of names, sizes and modification times; a folder in `paths` stands for its files.
 
     Names are taken relative to `folder`, so moving all data together changes nothing. A missing
-    file is recorded as missing. A header's pixels in a second file belong to it.
+    file is recorded as missing. An image in two files counts with both.
     """
     digest = hashlib.sha256()
     root = Path(folder).expanduser()
     for path in paths:
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path, *_pixels_beside(path)]:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path, *others_of(path)]:
             try:
                 state = file.stat()
             except (OSError, ValueError):
@@ -30,11 +32,3 @@ def files_digest(paths: Iterable[Path], folder: str | Path) -> str:
                 size_and_time = (state.st_size, state.st_mtime_ns) if state else "missing"
                 digest.update(f"{os.path.relpath(file, root)} {size_and_time}\n".encode())
     return digest.hexdigest()[:16]
-
-
-def _pixels_beside(path: Path) -> list[Path]:
-    """The other files of an image in two files: MetaImage, NRRD and NIfTI pairs."""
-    others = {".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz"), ".hdr": (".img",)}
-    others[".img"] = (".hdr",)
-    beside = (path.with_suffix(suffix) for suffix in others.get(path.suffix.lower(), ()))
-    return [other for other in beside if other.is_file()]

@@ -1,4 +1,7 @@
-"""Reads and writes slices as greyscale PNG, JPEG or TIFF, 8 or 16 bit; no value is changed."""
+"""Reads and writes the project's own images: slices as greyscale PNG, volumes as NIfTI.
+
+8 or 16 bit; no value is changed. Reads JPEG and TIFF too.
+"""
 
 from pathlib import Path
 
@@ -9,6 +12,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_bytes
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+VOLUME = ".nii.gz"
 _END_MARKS = {".png": b"IEND", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}
 # Silences OpenCV's lines about a damaged file; our own error replaces them.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -19,13 +23,68 @@ def of_channel(folder: str | Path, position: int) -> Path:
     return Path(folder) if position == 1 else Path(folder) / f"channel-{position}"
 
 
+def of_class(folder: str | Path, position: int) -> Path:
+    """Where a folder of masks or probabilities keeps a class: the first in the folder itself."""
+    return Path(folder) if position == 1 else Path(folder) / f"class-{position}"
+
+
+def case_file(folder: str | Path, case: str) -> Path:
+    """Where a folder keeps the image or mask of a case: a slice's PNG, or a volume's NIfTI."""
+    volume = Path(folder) / f"{case}{VOLUME}"
+    return volume if volume.is_file() else Path(folder) / f"{case}.png"
+
+
+def write_case(
+    folder: str | Path,
+    case: str,
+    image: np.ndarray,
+    affine: np.ndarray | None = None,
+    step: float = 1.0,
+) -> Path:
+    """Writes the image of a case, uint8 or uint16, and returns its file.
+
+    image: (height, width), or (depth, height, width) with its affine to RAS+ millimetres, which
+    other programs show as value * step.
+    """
+    path = Path(folder) / f"{case}.png"
+    if image.ndim == 2:
+        write_png(path, image)
+        return path
+    from tumorseg.core import volumes  # loads nibabel, which only volumes need
+
+    path = Path(folder) / f"{case}{VOLUME}"
+    volumes.write_volume(path, image, affine, step)
+    return path
+
+
+def write_case_mask(
+    folder: str | Path, case: str, mask: np.ndarray, affine: np.ndarray | None = None
+) -> Path:
+    """Writes the 0/1 mask of a case, as `write_case` does: 0 and 255 in PNG, 0 and 1 in NIfTI."""
+    shown = 255 if mask.ndim == 2 else 1
+    return write_case(folder, case, (mask > 0).astype(np.uint8) * shown, affine)
+
+
+def affine_of(path: str | Path) -> np.ndarray | None:
+    """The affine of a stored volume; None for a slice."""
+    if not str(path).endswith(VOLUME):
+        return None
+    from tumorseg.core import volumes
+
+    return volumes.read_affine(path)
+
+
 def read_image(path: str | Path) -> np.ndarray:
-    """One slice as a (height, width) array in the file's own type, uint8 or uint16.
+    """A slice (height, width) or volume in the file's own type, uint8 or uint16.
 
     A colour file with three equal channels becomes grey. Raises UserError for a missing,
     unreadable, truncated or truly coloured file.
     """
     path = Path(path)
+    if path.name.endswith(VOLUME):
+        from tumorseg.core import volumes
+
+        return volumes.read_volume(path)[0]
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UserError(f"{path}: unknown image type, expected one of {' '.join(SUFFIXES)}")

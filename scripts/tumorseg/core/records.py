@@ -9,11 +9,19 @@ CHANGES_NO_RESULT = True  # types only (workflow/code_digest.py)
 
 
 class NetworkSettings(TypedDict):
-    """Which network is trained, and its size; `parameters` is known once it is built."""
+    """Which network is trained, its size and its outputs; `parameters` is known once it is built.
+
+    patch: (height, width) or (depth, height, width), instead of size_px. levels: poolings, at most.
+    classes: their number, 1 where absent; exclusive: whether a pixel has one of them at most.
+    """
 
     name: str
     size_px: int
     base_width: int
+    patch: NotRequired[list[int]]
+    levels: NotRequired[int]
+    classes: NotRequired[int]
+    exclusive: NotRequired[bool]
     parameters: NotRequired[int]
 
 
@@ -28,8 +36,23 @@ class TrainingSettings(TypedDict):
     weight_decay: float
     weight_average: float
     augmentation: float
-    keep_best: bool
-    mirrored: bool
+    keep_best: bool | Literal["iou", "dice", "loss"]
+    mirrored: bool | Literal["all"]
+    optimizer: NotRequired[Literal["adam", "sgd"]]
+    plateau_factor: NotRequired[float]
+    plateau_patience: NotRequired[int]
+    steps: NotRequired[int]
+    deep_supervision: NotRequired[bool]
+
+
+class VolumeSettings(TypedDict):
+    """The key `volumes` of a recipe (imaging.volume_input.VolumePreparation)."""
+
+    crop: Literal["none", "head", "nonzero"]
+    spacing_mm: NotRequired[list[float]]
+    order: Literal["linear", "cubic"]
+    counted: Literal["nonzero", "head", "all"]
+    intensities: list[Any]
 
 
 class RecipeSettings(TypedDict):
@@ -41,6 +64,7 @@ class RecipeSettings(TypedDict):
 
     preparation: Literal["paper", "robust"]
     inputs: NotRequired[list[str | int]]
+    volumes: NotRequired[VolumeSettings]
     channels: int
     network: dict[str, Any]
     training: TrainingSettings
@@ -64,7 +88,7 @@ class Search(TypedDict):
     epochs_searched: bool
     epochs: int
     trials: int
-    keep_best: bool
+    keep_best: bool | Literal["iou", "dice", "loss"]
 
 
 class TuningResult(TypedDict, total=False):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tumorseg.core.names import comparable
 from tumorseg.core.problems import DataError, Problem, error, warning
 
 LARGEST = 2**28  # bytes; millions of rows fit, so a larger file is not a table
@@ -33,7 +34,7 @@ class UserTable(NamedTuple):
     notes: list[Problem]
 
     def places(self, name: str) -> list[int]:
-        """The positions of a column: of the exact name, else of one that differs in capitals."""
+        """The positions of a column: of the exact name, else of one that is the same name."""
         exact = [place for place, title in enumerate(self.header) if title == name]
         like = [place for place, title in enumerate(self.header) if _plain(title) == _plain(name)]
         return exact or like
@@ -86,7 +87,7 @@ def decimal_commas(values: Iterable[str]) -> bool:
 
 
 def _plain(title: str) -> str:
-    return "_".join(title.casefold().split())
+    return "_".join(comparable(title).split())
 
 
 def _unreadable(reason: str) -> DataError:

@@ -1,6 +1,6 @@
 """Reads and writes the project's own volumes: compressed NIfTI, in the axis order of their case.
 
-Users' files are read by formats/nifti.py; images.py is the same for slices.
+Users' files are read by formats/nifti.py; images.py chooses between slices and volumes.
 """
 
 import zlib
@@ -44,3 +44,8 @@ def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(
             f"{path}: volume is truncated or damaged; delete it and run again"
         ) from None
+
+
+def read_affine(path: str | Path) -> np.ndarray:
+    """The affine of a stored volume, to RAS+ mm; reads no voxel."""
+    return nib.load(path).affine

@@ -1,10 +1,11 @@
 """Errors visible only across cases (duplicate pixels, too few tumours); they stop a run."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 
-from tumorseg.core.cases import patients_needed, tumours_needed
+from tumorseg.core.cases import Case, patients_needed, tumours_needed
 from tumorseg.core.names import comparable
 from tumorseg.core.problems import Problem, warning
 from tumorseg.data.reading import ReadEntry
@@ -13,14 +14,19 @@ MIXED = 1.25  # warn where pixel sizes differ by more than this factor
 
 
 class Cohort:
-    """Collects what was read, entry by entry; keeps a digest of each image, not the image."""
+    """Collects what was read, entry by entry; keeps a digest of each image, not the image.
 
-    def __init__(self) -> None:
+    accepted: whether the user says that patients who seem to be one person are not.
+    """
+
+    def __init__(self, accepted: bool = False) -> None:
+        self.accepted = accepted
         self.patients: set[str] = set()
         self.with_tumour: set[str] = set()  # patients
         self.has_errors = False
         self.names: set[str] = set()
         self.owners: dict[str, tuple[str, str]] = {}  # pixel digest -> patient and first case
+        self.studies: dict[str, dict[str, str]] = {}  # DICOM study -> patient -> first case
         self.spacings: list[tuple[float, float]] = []
 
     def add(self, item: ReadEntry) -> list[Problem]:
@@ -32,7 +38,7 @@ class Cohort:
             blank = case.image.min() == case.image.max()
             pixels = "" if blank else pixel_digest(case.image)
             tumour = bool(case.parts) if case.mask is None else bool(case.mask.any())
-            new = self.add_slice(case.case, case.patient, pixels, case.spacing_mm, tumour)
+            new = self.add_slice(case, pixels, tumour)
             name = item.entry.case if item.entry else case.case
             problems += [problem.at(case.origin, row, name) for problem in new]
         return problems
@@ -44,19 +50,18 @@ class Cohort:
             self.patients |= {item.entry.patient} if item.entry else set()
             self.with_tumour |= {item.entry.patient} if item.entry else set()
 
-    def add_slice(
-        self, case: str, patient: str, pixels: str, spacing_mm: tuple[float, float], tumour: bool
-    ) -> list[Problem]:
+    def add_slice(self, slice_: Case, pixels: str, tumour: bool) -> list[Problem]:
         """Adds one slice; returns its problems.
 
-        An error: its name was used before, or another patient has the same pixels. A warning: the
-        same patient has the same pixels. pixels: the image's digest; empty for a blank image,
-        because all blank images are alike. tumour: whether the slice has one.
+        An error: its name was used before, or another patient has the same pixels or the same DICOM
+        study. A warning: the same patient has the same pixels. pixels: the image's digest; empty
+        for a blank image, because all blank images are alike. tumour: whether the slice has one.
         """
+        case, patient = slice_.case, slice_.patient
         self.patients.add(patient)
         self.with_tumour |= {patient} if tumour else set()
-        self.spacings.append(spacing_mm)
-        problems = []
+        self.spacings.append(slice_.spacing_mm)
+        problems = self._study_problems(slice_)
         # A slice of a volume may get the same name as a picture.
         if comparable(case) in self.names:
             value, hint = f"the name {case!r} is used by two cases", "rename one of them"
@@ -73,6 +78,26 @@ class Cohort:
             expected = "different images for different patients"
             problems.append(Problem("patient_shared_image", value, expected, hint))
         return problems
+
+    def _study_problems(self, slice_: Case) -> list[Problem]:
+        """A study is one examination of one person; said once for each further patient."""
+        if not slice_.study:
+            return []
+        cases = self.studies.setdefault(slice_.study, {})
+        known = slice_.patient in cases
+        cases.setdefault(slice_.patient, slice_.case)
+        if known or len(cases) == 1:
+            return []
+        patient, case = next(iter(cases.items()))
+        problem = Problem(
+            "patient_shared_study",
+            f"case {slice_.case} of patient {slice_.patient} is of the same DICOM study as case "
+            f"{case} of patient {patient}",
+            "one patient for each study, or a person's slices may be in different folds",
+            "name the same patient for both; if an archive gave different persons one study, set "
+            "source.patients_similar: accept",
+        )
+        return [replace(problem, severity="warning") if self.accepted else problem]
 
     def final_problems(self, fold_count: int, source_name: str) -> list[Problem]:
         """Problems of the data set, once all is read: too few patients or tumours, mixed pixels."""

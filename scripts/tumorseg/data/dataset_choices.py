@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import chain
 
+from tumorseg.core.names import Names
 from tumorseg.core.problems import DataError, error, quoted, warning
 
 IGNORE = "ignore"  # nnU-Net's name for pixels that are left out of training and evaluation
@@ -44,7 +45,8 @@ def channel(
         value = f"channel {first} of {len(channels)} is read, because source.sequence is not set"
         return first, [DataError(warning("sequence_default", value, f"one of {known}", hint))]
     wanted = str(sequence)
-    fitting = [number for number, name in channels.items() if name.casefold() == wanted.casefold()]
+    same = Names(channels.values()).find(wanted)
+    fitting = [number for number, name in channels.items() if name in same]
     if not fitting and wanted.isdecimal() and int(wanted) in channels:
         fitting = [int(wanted)]
     if len(fitting) == 1:
@@ -86,10 +88,49 @@ def meanings(
             problems.append(error("label_unknown", value, f"each of {_listed(names)}", hint))
     if ignored and not ignored <= set(decided):
         decided |= dict.fromkeys(ignored, "background")
-        value = f"label {IGNORE} counts as background"
-        hint = "nnU-Net leaves its pixels out; here they are trained and measured as background"
-        problems.append(DataError(warning("label_ignore", value, "annotated pixels", hint)))
+        problems.append(_ignored())
     return {str(number): to for number, to in sorted(decided.items())}, problems
+
+
+def of_classes(
+    labels: dict[str, tuple[int, ...]], classes: dict[str, list[str]], backgrounds: dict[str, str]
+) -> tuple[tuple[dict[str, str], ...], list[DataError]]:
+    """For each class, number of a label -> tumour (it is of the class) or background; and problems.
+
+    labels: name -> numbers, of dataset.json. classes: name -> labels or regions, by name or number.
+    backgrounds: the labels of no class -> background, likewise.
+    """
+    wanted = [*(label for of_class in classes.values() for label in of_class), *backgrounds]
+    unknown = [n for n in dict.fromkeys(wanted) if n not in labels and not n.isdecimal()]
+    if unknown:
+        expected = f"labels of dataset.json: {_listed(labels)}"
+        value, hint = f"classes name {_listed(unknown)}", "correct `classes` or source.labels"
+        return (), [error("label_not_in_dataset", value, expected, hint)]
+    numbers = {name: labels[name] if name in labels else (int(name),) for name in wanted}
+    ignored, problems = set(labels.get(IGNORE, ())), []
+    known = set(chain(*numbers.values()))
+    every = set(chain(*labels.values())) - {0}
+    if missing := every - known - ignored:
+        names = [name for name, own in labels.items() if set(own) & missing]
+        value = f"label {_listed(names)} of dataset.json is in no class"
+        hint = "name it in a class, or as background in source.labels"
+        problems.append(error("label_unknown", value, f"each of {_listed(labels)}", hint))
+    if ignored - known:
+        problems.append(_ignored())
+    meanings = tuple(
+        {
+            str(n): "tumour" if n in set(chain(*(numbers[name] for name in own))) else "background"
+            for n in sorted(every | known)
+        }
+        for own in classes.values()
+    )
+    return meanings, problems
+
+
+def _ignored() -> DataError:
+    value = f"label {IGNORE} counts as background"
+    hint = "nnU-Net leaves its pixels out; here they are trained and measured as background"
+    return DataError(warning("label_ignore", value, "annotated pixels", hint))
 
 
 def _chosen(

@@ -119,7 +119,8 @@ def _by_paths(
             continue
         value, expected = f"case {case} has {len(images)} images", f"channel {last} as well"
         hint = "add the image to `dataset` in dataset.json, or remove the case"
-        yield error("image_missing", value, expected, hint, str(folder / dataset_json.NAME))
+        missed = error("image_missing", value, expected, hint)
+        yield missed.at(str(folder / dataset_json.NAME), case=case)
 
 
 def _folder(path: Path, ending: str | None) -> Folder:

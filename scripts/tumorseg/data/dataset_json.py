@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tumorseg.core.problems import DataError, error
+from tumorseg.core import json_text
+from tumorseg.core.problems import DataError, error, quoted
 
 NAME = "dataset.json"
 MAX_BYTES = 2**26
@@ -90,13 +91,16 @@ def _content(path: Path) -> dict[str, Any]:
         if size > MAX_BYTES:
             fault = f"a file of {size} bytes"
             raise error("dataset_json", fault, f"at most {MAX_BYTES} bytes", hint, str(path))
-        content = json.loads(path.read_bytes())
+        content = json_text.loads(path.read_bytes())
     except OSError:
         hint = "check its permissions"
         raise error("dataset_json", "cannot be read", "a readable file", hint, str(path)) from None
     except json.JSONDecodeError as wrong:
         fault = f"not JSON from line {wrong.lineno}, column {wrong.colno}" if size else "empty"
         raise error("dataset_json", fault, expected, hint, str(path)) from None
+    except json_text.RepeatedKeyError as wrong:
+        fault, hint = f"the key {quoted(wrong.key)} twice in one object", "keep the right one"
+        raise error("dataset_json", fault, "each key once", hint, str(path)) from None
     except (ValueError, RecursionError):
         raise error("dataset_json", "not JSON", expected, hint, str(path)) from None
     if not isinstance(content, dict):

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from tumorseg.core.cases import PLANES, Entry
+from tumorseg.core.names import same_names
 from tumorseg.core.problems import Problem, warning
 from tumorseg.core.spelling import missing, spelling, without_final_letter
 
@@ -38,18 +39,21 @@ def entry_problems(entry: Entry, folder: Path) -> Iterator[Problem]:
         yield from path_problems(what, path, folder)
 
 
-def unknown_names(excluded: Iterable[str], known: Iterable[str]) -> list[Problem]:
-    """An error for each name in source.exclude that is no case, with the cases most like it."""
-    known = list(known)
+def unclear_names(excluded: dict[str, list[str]], cases: Iterable[str]) -> list[Problem]:
+    """An error for each name in source.exclude that is no case, with the cases most like it.
+
+    excluded: the name -> the cases that it can mean: none or several. cases: all.
+    """
+    cases = list(cases)
     problems = []
-    for name in excluded:
-        if name not in known:
-            alike = [case for case in known if spelling(case) == spelling(name)]
-            near = ", ".join(map(repr, (alike or get_close_matches(name, known, 3))[:3]))
-            expected = f"a case, for instance {near}" if near else "the name of a case"
-            hint = "write the name as your data give it, a number in quotes, or leave it out"
-            value = f"source.exclude names {name!r}, which is no case"
-            problems.append(Problem("exclude_unknown", value, expected, hint))
+    for name, same in excluded.items():
+        alike = same or [case for case in cases if spelling(case) == spelling(name)]
+        near = ", ".join(map(repr, (alike or get_close_matches(name, cases, 3))[:3]))
+        expected = f"a case, for instance {near}" if near else "the name of a case"
+        hint = "write the name as your data give it, a number in quotes, or leave it out"
+        what = f"could be any of {len(same)} cases" if same else "is no case"
+        value = f"source.exclude names {name!r}, which {what}"
+        problems.append(Problem("exclude_unknown", value, expected, hint))
     return problems
 
 
@@ -65,7 +69,9 @@ def path_problems(what: str, path: Path, folder: Path) -> Iterator[Problem]:
         links = [child for child in children if child.is_symlink()]
         targets = [target, *(link.resolve(strict=True) for link in links)]
     except (OSError, ValueError, RuntimeError):
-        hint = "correct the name (capitals count) or add the file"
+        hint = "correct the name or add the file"
+        if len(same := same_names(path)) > 1:
+            hint = f"write one of {', '.join(map(repr, same))}, exactly"
         yield Problem(f"{what}_missing", f"no file {path}", f"the {what} of the case", hint)
         return
     if not (target.is_file() or target.is_dir()):  # reading a pipe or device would never end

@@ -1,5 +1,6 @@
 """Lists what a data source names: valid entries, those with faults, and those taken out."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 from tumorseg.core import registry
 from tumorseg.core.cases import Entry
 from tumorseg.core.errors import UserError
-from tumorseg.core.names import comparable
+from tumorseg.core.names import Names, comparable
 from tumorseg.core.problems import DataError, Problem
 from tumorseg.data import entry_checks
 from tumorseg.data.settings import SourceSettings
@@ -37,9 +38,22 @@ def module_and_options(source: SourceSettings) -> tuple[ModuleType, dict[str, An
     return registry.entry("sources", options.pop("kind")), options
 
 
-def excluded_names(source: SourceSettings) -> dict[str, str]:
-    """The form in which names are compared -> the name in source.exclude."""
-    return {comparable(str(name)): str(name) for name in source.get("exclude", [])}
+def excluded_names(source: SourceSettings) -> list[str]:
+    """The names in source.exclude, each once."""
+    return list(dict.fromkeys(str(name) for name in source.get("exclude", [])))
+
+
+def taken_out(source: SourceSettings, cases: Iterable[str]) -> tuple[set[str], list[Problem]]:
+    """The cases that source.exclude takes out, and an error for each name that is no single case.
+
+    cases: the names of all cases.
+    """
+    cases = list(cases)
+    known = Names(cases)
+    found = {name: known.find(name) for name in excluded_names(source)}
+    out = {same[0] for same in found.values() if len(same) == 1}
+    unclear = {name: same for name, same in found.items() if len(same) != 1}
+    return out, entry_checks.unclear_names(unclear, cases)
 
 
 def listed(source: SourceSettings, data_dir: str) -> Listing:
@@ -52,42 +66,39 @@ def listed(source: SourceSettings, data_dir: str) -> Listing:
     if hasattr(module, "cases"):
         return found
     folder = Path(data_dir).expanduser().resolve()
-    out = excluded_names(source)
+    items, stop = _items(module, data_dir, options)
+    cases = [name for name in map(_case_of, items) if name]
+    out, wrong = taken_out(source, cases)
     first_of_name: dict[str, Entry] = {}
-    known: dict[str, str] = {}  # as compared -> as given, of all cases
-    try:
-        for item in module.entries(data_dir=data_dir, **options):
-            case = item.problem.case if isinstance(item, DataError) else item.case
-            name = comparable(case)
-            known |= {name: case} if case else {}
-            if isinstance(item, DataError):
-                found.problems.extend([item.problem] if name not in out else [])
-                continue
-            if name in out:
-                found.excluded.append(item)
-                continue
-            new = list(item.faults)
-            codes = {fault.code for fault in new}
-            new += [
-                problem
-                for problem in entry_checks.entry_problems(item, folder)
-                if problem.code not in codes
-            ]
-            if first_of_name.setdefault(name, item) is not item:
-                new.append(entry_checks.repeated_case(item, first_of_name[name]))
-            if new:
-                placed = [problem.at(item.origin, item.row, item.case) for problem in new]
-                found.faulty.append((item, placed))
-            else:
-                found.entries.append(item)
-    except UserError as stop:
+    for item in items:
+        if isinstance(item, DataError):
+            found.problems.extend([item.problem] if _case_of(item) not in out else [])
+            continue
+        if item.case in out:
+            found.excluded.append(item)
+            continue
+        new = list(item.faults)
+        codes = {fault.code for fault in new}
+        new += [
+            problem
+            for problem in entry_checks.entry_problems(item, folder)
+            if problem.code not in codes
+        ]
+        first = first_of_name.setdefault(comparable(item.case), item)
+        if first is not item:
+            new.append(entry_checks.repeated_case(item, first))
+        if new:
+            placed = [problem.at(item.origin, item.row, item.case) for problem in new]
+            found.faulty.append((item, placed))
+        else:
+            found.entries.append(item)
+    if stop:
         return Listing([], [], [], [*found.problems, problem_of(stop)])
     found.entries.sort(key=lambda entry: entry.case)
-    if not known and not found.problems:
+    if not cases and not found.problems:
         hint = "see docs/own-data.md"
         found.problems.append(Problem("source_empty", "no case", "at least one", hint, data_dir))
-    wrong = [given for name, given in out.items() if name not in known]
-    found.problems.extend(entry_checks.unknown_names(wrong, known.values()))
+    found.problems.extend(wrong)
     everyone = [*found.entries, *(entry for entry, _ in found.faulty)]
     everyone.sort(key=lambda entry: entry.row)  # stable: a table's order, else by name
     found.entries[:] = _with_neighbours(found.entries, [*everyone, *found.excluded])
@@ -95,6 +106,23 @@ def listed(source: SourceSettings, data_dir: str) -> Listing:
     found.problems.extend(entry_checks.similar_patients(everyone, accepted))
     found.problems.extend(entry_checks.similar_types(everyone))
     return found
+
+
+def _items(
+    module: ModuleType, data_dir: str, options: dict[str, Any]
+) -> tuple[list[Entry | DataError], UserError | None]:
+    """What a source lists, and the error that ended the list before its end."""
+    items: list[Entry | DataError] = []
+    try:
+        for item in module.entries(data_dir=data_dir, **options):
+            items.append(item)
+    except UserError as stop:
+        return items, stop
+    return items, None
+
+
+def _case_of(item: Entry | DataError) -> str:
+    return item.problem.case if isinstance(item, DataError) else item.case
 
 
 def _with_neighbours(entries: list[Entry], everyone: list[Entry]) -> list[Entry]:

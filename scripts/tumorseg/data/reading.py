@@ -9,16 +9,11 @@ import numpy as np
 
 from tumorseg.core.cases import Case, Entry
 from tumorseg.core.errors import UserError
-from tumorseg.core.names import comparable
 from tumorseg.core.parallel import by_threads
 from tumorseg.core.problems import Problem
 from tumorseg.data import entry_checks, slicing
-from tumorseg.data.listing import (
-    excluded_names,
-    listed,
-    module_and_options,
-    problem_of,
-)
+from tumorseg.data.classes import class_meanings, with_classes
+from tumorseg.data.listing import listed, module_and_options, problem_of, taken_out
 from tumorseg.data.settings import SliceSettings, SourceSettings
 from tumorseg.imaging import channels, scans, turned
 from tumorseg.imaging.scans import Scan
@@ -60,15 +55,12 @@ def read(source: SourceSettings, data_dir: str, seed: int, cores: int = 1) -> It
 
 def _made(cases: Iterable[Case], source: SourceSettings) -> Iterator[ReadEntry]:
     """The cases that a source makes, without those in source.exclude."""
-    out = excluded_names(source)
-    known = []
+    names = []
     for case in cases:
-        known.append(case.case)
-        if comparable(case.case) not in out:
-            yield ReadEntry(None, [case], [])
-    present = set(map(comparable, known))
-    wrong = [given for name, given in out.items() if name not in present]
-    yield ReadEntry(None, [], entry_checks.unknown_names(wrong, known))
+        names.append(case.case)
+        if not taken_out(source, [case.case])[0]:
+            yield ReadEntry(None, [with_classes(case, source.get("classes", {}))], [])
+    yield ReadEntry(None, [], taken_out(source, names)[1])
 
 
 def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:
@@ -79,7 +71,7 @@ def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:
     problems: list[Problem] = []
     drawn = entry.annotation or entry.image
     try:
-        scan = scans.read(entry.image, entry.channel)
+        scan = scans.read(entry.image, entry.channel if entry.channel_inside else None)
     except UserError as stop:
         first = _placed(problem_of(stop), entry, entry.image)
         return [], [first, *_errors_of_annotation(entry, settings)]
@@ -89,18 +81,19 @@ def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:
     if len(further) < len(entry.further):
         return [], [*problems, *_errors_of_annotation(entry, settings)]
     try:
-        annotation = _annotation(entry, scan, settings.get("labels"))
-        problems += [_placed(note, entry, drawn) for note in annotation.notes]
+        annotation, *others = _annotations(entry, scan, settings)
+        notes = dict.fromkeys(note for one in (annotation, *others) for note in one.notes)
+        problems += [_placed(note, entry, drawn) for note in notes]
         if annotation.parts is not None:
             problems += [_placed(n, entry, entry.image) for n in turned.outline_notes(scan)]
         if annotation.affine is not None:
             scan = replace(scan, affine=annotation.affine)
-        cases, notes = slicing.cases(entry, scan, annotation, settings, further)
+        cases, remarks = slicing.cases(entry, scan, (annotation, *others), settings, further)
     except UserError as stop:
         first = _placed(problem_of(stop), entry, drawn)
         others = _errors_of_planes(entry, scan, settings)
         return [], [*problems, first, *(other for other in others if other.code != first.code)]
-    return cases, [*problems, *(_placed(note, entry, entry.image) for note in notes)]
+    return cases, [*problems, *(_placed(note, entry, entry.image) for note in remarks)]
 
 
 def _further(entry: Entry, first: Scan) -> tuple[list[Scan], list[Problem]]:
@@ -126,10 +119,11 @@ def _errors_of_annotation(entry: Entry, settings: SliceSettings) -> list[Problem
         form = any_form.detect(entry.annotation) if entry.form == any_form.AUTO else entry.form
         if form == "mask":
             found = scans.read_labels(entry.annotation)
-            if found.values.ndim == 2 or found.affine is not None:
-                voxels = np.zeros(found.values.shape, np.uint8)
+            shape = found.values.shape[: -1 if found.segments else None]  # without layers
+            if len(shape) == 2 or found.affine is not None:
+                voxels = np.zeros(shape, np.uint8)
                 scan = Scan(entry.image, voxels, affine=found.affine)
-                _annotation(entry, scan, settings.get("labels"))
+                _annotations(entry, scan, settings)
     except UserError as stop:
         return [_placed(problem_of(stop), entry, entry.annotation)]
     return []
@@ -139,7 +133,7 @@ def _errors_of_planes(entry: Entry, scan: Scan, settings: SliceSettings) -> list
     """What is wrong with the planes of an entry whose annotation cannot be used."""
     nothing = Annotation(None, np.zeros(scan.voxels.shape, np.uint8))
     try:
-        slicing.cases(replace(entry, annotation=None), scan, nothing, settings)
+        slicing.cases(replace(entry, annotation=None), scan, (nothing,), settings)
     except UserError as stop:
         return [_placed(problem_of(stop), entry, entry.image)]
     return []
@@ -175,12 +169,21 @@ def _errors_of_faulty(
     ]
 
 
-def _annotation(entry: Entry, scan: Scan, labels: dict[str, str] | None) -> Annotation:
+def _annotations(entry: Entry, scan: Scan, settings: SliceSettings) -> list[Annotation]:
+    """What was drawn of each class, the primary one first."""
+    meanings = _meanings(entry, settings)
     if entry.annotation is None:
-        return Annotation(None, np.zeros(scan.voxels.shape, np.uint8))
-    labels = entry.labels if entry.labels is not None else labels
+        return [Annotation(None, np.zeros(scan.voxels.shape, np.uint8)) for _ in meanings]
     key = ImageKey(entry.key or entry.image.name, entry.among)
-    return any_form.read(entry.annotation, entry.form, scan, key, labels)
+    return [any_form.read(entry.annotation, entry.form, scan, key, labels) for labels in meanings]
+
+
+def _meanings(entry: Entry, settings: SliceSettings) -> list[dict[str, str] | None]:
+    """For each class, which labels count as it (tumour) and which do not (background)."""
+    if "classes" in settings:
+        own = list(entry.class_labels)
+        return [*(own or class_meanings(settings["classes"], settings.get("labels", {})))]
+    return [entry.labels if entry.labels is not None else settings.get("labels")]
 
 
 def _placed(problem: Problem, entry: Entry, path: Path) -> Problem:

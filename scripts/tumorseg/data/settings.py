@@ -6,13 +6,18 @@ CHANGES_NO_RESULT = True  # types only (workflow/code_digest.py)
 
 
 class SliceSettings(TypedDict, total=False):
-    """What counts as tumour, and which slices of a volume become cases."""
+    """What counts as tumour, and which slices of a volume become cases.
+
+    classes: the config's `classes`, the primary one first; absent where there is one without name.
+    """
 
     labels: dict[str, str]
+    classes: dict[str, list[str]]
     planes: list[str]
     slices: Literal["tumour", "all", "largest"]
     slices_per_volume: int
     negatives: bool
+    dimensions: Literal[2, 3]
 
 
 class SourceSettings(SliceSettings, total=False):

@@ -133,8 +133,11 @@ def _empty(folder: Path) -> None:
 
 
 def junk_is_ignored(source: SourceCopy) -> None:
-    """Files left behind by operating systems and people change nothing."""
+    """Files and folders left behind by operating systems and people change nothing."""
     before = _names(source.entries()), source.files()
+    for folder in filter(Path.is_dir, sorted(source.folder.rglob("*"))):
+        of_a_mac = source.folder / "__MACOSX" / folder.relative_to(source.folder)
+        of_a_mac.mkdir(parents=True, exist_ok=True)
     for folder in [source.folder, *filter(Path.is_dir, sorted(source.folder.rglob("*")))]:
         for name in JUNK:
             (folder / name).parent.mkdir(exist_ok=True)
@@ -166,7 +169,8 @@ def a_missing_file_is_a_problem_in_its_place(source: SourceCopy) -> None:
         problems = [item.problem for item in listed if isinstance(item, DataError)]
         one_file = first.image == first.annotation
         _require(len(problems) == (0 if one_file else 1), f"without {path.name}: {problems}")
-        _require(all(problem.code and problem.file for problem in problems), f"{problems}")
+        named = all(p.code and p.file and p.case == first.case for p in problems)
+        _require(named, f"a problem without code, file or case: {problems}")
 
 
 def a_damaged_file_is_a_problem_in_its_place(source: SourceCopy) -> None:
@@ -179,6 +183,7 @@ def a_damaged_file_is_a_problem_in_its_place(source: SourceCopy) -> None:
             problems = source.problems()
             _require(len(problems) == 1, f"{path.name} damaged: {problems}")
             _require(problems[0].file == str(path), f"{path.name} damaged: {problems[0].line()}")
+            _require(problems[0].case == first.case, f"{path.name} damaged: no case is named")
         path.write_bytes(complete)
 
 

@@ -55,8 +55,12 @@ def patient_of(name: str, pattern: re.Pattern) -> str:
 
 
 def folders(folder: Path, pattern: str, depth: int = 3) -> Iterator[Path]:
-    """Folders below `folder` whose full name matches, sorted; does not search inside a match."""
-    for path in sorted(Path(item.path) for item in os.scandir(folder) if item.is_dir()):
+    """Folders below `folder` whose full name matches, sorted; does not search inside a match.
+
+    Skips hidden ones, and __MACOSX, which a zip made on a Mac holds for each of its folders.
+    """
+    inside = [Path(item.path) for item in os.scandir(folder) if item.is_dir()]
+    for path in sorted(path for path in inside if not path.name.startswith((".", "__MACOSX"))):
         if re.fullmatch(pattern, path.name):
             yield path
         elif depth > 1:
@@ -66,7 +70,7 @@ def folders(folder: Path, pattern: str, depth: int = 3) -> Iterator[Path]:
 def files_below(folder: Path, pattern: str) -> Iterator[Path]:
     """Files below `folder` whose full name matches, sorted; skips hidden folders."""
     for place, below, names in os.walk(folder):
-        below[:] = sorted(name for name in below if not name.startswith("."))
+        below[:] = sorted(name for name in below if not name.startswith((".", "__MACOSX")))
         yield from (Path(place, name) for name in sorted(names) if re.fullmatch(pattern, name))
 
 

@@ -60,7 +60,8 @@ def measured(
     truth: np.ndarray,
     quantised: np.ndarray,
     *,
-    spacing_mm: tuple[float, float],
+    prediction: np.ndarray | None = None,
+    spacing_mm: tuple[float, ...],
     threshold: float,
     tolerances_px: Iterable[float],
 ) -> dict[str, object]:
@@ -69,7 +70,9 @@ def measured(
     Args:
         truth: mask; non-zero is tumour.
         quantised: uint16 probabilities of the mask's shape, value / 65535.
-        spacing_mm: height and width of a pixel, NaN where unknown.
+        prediction: the predicted mask, where it is not what `threshold` makes of `quantised`.
+        spacing_mm: height and width of a pixel, before them the depth of a voxel; NaN where
+            unknown.
         threshold: a pixel is predicted as tumour if its probability is above it.
         tolerances_px: tolerances of the normalised surface Dice.
 
@@ -78,7 +81,7 @@ def measured(
         prediction contains none of its pixels; area_difference is (predicted - true) / true area,
         signed; brier is the mean of (probability - truth)^2 over all pixels (Brier 1950).
     """
-    prediction = foreground(quantised, threshold)
+    prediction = foreground(quantised, threshold) if prediction is None else prediction
     tolerances = list(tolerances_px)
     counts = count(truth, prediction)
     in_px = surface_distances(truth, prediction, 1.0, tolerances)

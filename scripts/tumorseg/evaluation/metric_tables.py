@@ -13,10 +13,14 @@ from tumorseg.evaluation.probabilities import STORED_ONE
 from tumorseg.metrics import METRICS
 
 
-def spacings(cases: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Case -> height and width of a pixel in mm, from cases.tsv; NaN where unknown."""
-    columns = cases["case"], cases["pixel_height_mm"], cases["pixel_width_mm"]
-    return {case: (float(high), float(wide)) for case, high, wide in zip(*columns, strict=True)}
+def spacings(cases: pd.DataFrame) -> dict[str, tuple[float, ...]]:
+    """Case -> height and width of a pixel in mm, from cases.tsv; NaN where unknown.
+
+    Of a volume: depth, height and width of a voxel.
+    """
+    sides = ("pixel_depth_mm", "pixel_height_mm", "pixel_width_mm")
+    table = cases.set_index("case")[[side for side in sides if side in cases]].astype(float)
+    return {case: tuple(row) for case, row in zip(table.index, table.to_numpy(), strict=True)}
 
 
 def read_all(paths: list[str], suffix: str) -> pd.DataFrame:

@@ -1,14 +1,14 @@
 """Measures the stored predictions of one training: metrics, counts by threshold, reliability."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from tumorseg.core.images import read_mask
+from tumorseg.core.images import case_file, of_class, read_mask
 from tumorseg.evaluation import probabilities
 from tumorseg.evaluation.case_metrics import (
     BINS,
@@ -18,6 +18,7 @@ from tumorseg.evaluation.case_metrics import (
     reliability,
     reliability_table,
 )
+from tumorseg.evaluation.classes import likeliest, mean_of_classes, summed_curves
 
 FAILED = "FAILED"  # the file that a failed training leaves in its prediction folder
 
@@ -25,11 +26,13 @@ FAILED = "FAILED"  # the file that a failed training leaves in its prediction fo
 class TrainingMetrics(NamedTuple):
     """Results of one training.
 
-    rows: a metrics row for each test case; curves: for each test and validation case the counts at
-    every threshold; bins: the reliability table of the test cases.
+    rows: a metrics row for each test case, of the primary class or of the mean over all.
+    class_rows: one for each test case and class, where there are several. curves: for each test and
+    validation case the counts at every threshold. bins: the reliability table of the test cases.
     """
 
     rows: list[dict[str, object]]
+    class_rows: list[dict[str, object]]
     curves: list[pd.DataFrame]
     bins: pd.DataFrame
 
@@ -38,15 +41,22 @@ class TrainingMetrics(NamedTuple):
 class Measurement:
     """What all trainings are measured with.
 
-    folds: fold, role, case, patient, plane; masks_dir: native masks, <case>.png; spacing_mm: case
-    -> height and width of a pixel; a pixel is tumour if its probability is above threshold.
+    folds: fold, role, case, patient, plane; masks_dir: native masks; spacing_mm: case -> height and
+    width of a pixel (before them the depth of a voxel); a pixel is tumour if its probability is
+    above threshold.
+    classes: their names in the order in which they are stored; empty for one. exclusive: whether a
+    pixel is predicted as the class that is likeliest instead. mean: whether the mean over the
+    classes is asked about, not the first.
     """
 
     folds: pd.DataFrame
     masks_dir: Path
-    spacing_mm: dict[str, tuple[float, float]]
+    spacing_mm: dict[str, tuple[float, ...]]
     threshold: float
     tolerances_px: list[float]
+    classes: Sequence[str] = ()
+    exclusive: bool = False
+    mean: bool = False
 
     def of_training(self, folder: Path) -> TrainingMetrics:
         """Results of the training whose predictions are in `folder`, seed-<seed>/fold-<fold>.
@@ -60,33 +70,61 @@ class Measurement:
         failure = folder / FAILED
         if failure.exists():
             print(f"{folder}: not measured, training failed: {failure.read_text().strip()}")
-        rows, curves, totals = [], [], np.zeros((BINS, 3))
+        rows, class_rows, curves, totals = [], [], [], np.zeros((BINS, 3))
         for case in self._cases(training["fold"]):
-            truth = read_mask(self.masks_dir / f"{case.case}.png")
-            row = training | {"case": case.case, "patient": case.patient, "plane": case.plane}
-            is_test = case.role == "test"
+            names = training | {"case": case.case, "patient": case.patient}
+            truths = self._masks(case.case)
             if failure.exists():
-                rows += [row | failed(truth, self.tolerances_px)] if is_test else []
+                results = [failed(truth, self.tolerances_px) for truth in truths]
+            else:
+                place = folder if case.role == "test" else folder / "validation"
+                maps = self._maps(place, case.case, truths[0].shape)
+                counts = list(map(counts_by_threshold, truths, maps))
+                curve = self._of_question(counts, summed_curves)
+                curves.append(curve.assign(**names, role=case.role))
+            if case.role != "test":
                 continue
-            name = f"{case.case}.png" if is_test else f"validation/{case.case}.png"
-            quantised = probabilities.read(folder / name, truth.shape)
-            names = training | {"role": case.role, "case": case.case, "patient": case.patient}
-            curves.append(counts_by_threshold(truth, quantised).assign(**names))
-            if is_test:
-                rows.append(row | self._metrics(truth, quantised, case.case))
-                totals += reliability(truth, quantised)
-        return TrainingMetrics(rows, curves, reliability_table(totals).assign(**training))
+            names |= {"plane": case.plane}
+            if not failure.exists():
+                results = self._metrics(truths, maps, case.case)
+                totals += self._of_question(list(map(reliability, truths, maps)), sum)
+            rows.append(names | self._of_question(results, mean_of_classes))
+            named = zip(self.classes, results, strict=bool(self.classes))
+            class_rows += [names | {"class": name} | result for name, result in named]
+        bins = reliability_table(totals).assign(**training)
+        return TrainingMetrics(rows, class_rows, curves, bins)
+
+    def _of_question(self, by_class: list, of_all: Callable[[list], Any]) -> Any:
+        """The primary class's result, or what `of_all` makes of all where the mean is asked."""
+        return of_all(by_class) if self.mean else by_class[0]
+
+    def _positions(self) -> range:
+        return range(1, max(1, len(self.classes)) + 1)
+
+    def _masks(self, case: str) -> list[np.ndarray]:
+        return [read_mask(case_file(of_class(self.masks_dir, n), case)) for n in self._positions()]
+
+    def _maps(self, folder: Path, case: str, shape: tuple[int, ...]) -> list[np.ndarray]:
+        places = (case_file(of_class(folder, n), case) for n in self._positions())
+        return [probabilities.read(place, shape) for place in places]
 
     def _cases(self, fold: int) -> Iterator:
         """The test and validation cases of a fold, in this order."""
         of_fold = self.folds[(self.folds["fold"] == fold) & (self.folds["role"] != "train")]
         return of_fold.sort_values("role", kind="stable").itertuples()
 
-    def _metrics(self, truth: np.ndarray, quantised: np.ndarray, case: str) -> dict[str, object]:
-        return measured(
-            truth,
-            quantised,
-            spacing_mm=self.spacing_mm[case],
-            threshold=self.threshold,
-            tolerances_px=self.tolerances_px,
-        )
+    def _metrics(
+        self, truths: list[np.ndarray], maps: list[np.ndarray], case: str
+    ) -> list[dict[str, object]]:
+        predictions = likeliest(maps) if self.exclusive else [None] * len(maps)
+        return [
+            measured(
+                truth,
+                quantised,
+                prediction=prediction,
+                spacing_mm=self.spacing_mm[case],
+                threshold=self.threshold,
+                tolerances_px=self.tolerances_px,
+            )
+            for truth, quantised, prediction in zip(truths, maps, predictions, strict=True)
+        ]

@@ -3,6 +3,7 @@
 No text of a header is passed on except SOP instance UIDs, because texts can name people.
 """
 
+import hashlib
 from collections import Counter
 from pathlib import Path
 
@@ -27,6 +28,12 @@ def kind(head: bytes, path: Path) -> str:
     has_first_tag = head[:2] in (b"\x02\0", b"\x08\0") and head[3:4] == b"\0"
     has_suffix = path.suffix.lower() in (*KINDS["DICOM"], "") or path.suffix[1:].isdigit()
     return "DICOM" if head[128:132] == b"DICM" or (has_first_tag and has_suffix) else ""
+
+
+def is_dicom(file: Path) -> bool:
+    """Whether a file is DICOM by its first bytes."""
+    with file.open("rb") as opened:
+        return bool(kind(opened.read(132), file))
 
 
 def read(path: Path, *, labels: bool) -> RawImage:
@@ -93,17 +100,19 @@ def read(path: Path, *, labels: bool) -> RawImage:
         tuple(frame.uid for frame in frames),
         inverted,
         tuple(notes),
+        study=_study(first),
     )
 
 
 def _folder(folder: Path, notes: list[Problem]) -> dict[Path, pydicom.Dataset]:
-    """The headers of a folder's images; a warning about its other files is added to notes."""
+    """The headers of a folder's images; a warning about its other files is added to notes.
+
+    Hidden files, which Macs add to every folder, are passed over.
+    """
     headers, others = {}, 0
     for file in sorted(folder.iterdir()):
-        if file.is_file():
-            with file.open("rb") as opened:
-                is_dicom = kind(opened.read(132), file)
-            header = _header(file) if is_dicom else None
+        if file.is_file() and not file.name.startswith("."):
+            header = _header(file) if is_dicom(file) else None
             if header is not None and "Rows" in header and not _is_segmentation(header):
                 headers[file] = header
             else:
@@ -134,6 +143,12 @@ def _header(file: Path) -> pydicom.Dataset:
         raise
     except Exception:  # damaged bytes can make pydicom raise anything
         raise name_file(file, unreadable("DICOM")) from None
+
+
+def _study(header: pydicom.Dataset) -> str:
+    """A digest of the study's UID, by which slices of one person are recognised."""
+    uid = str(header.get("StudyInstanceUID") or "")
+    return hashlib.sha256(uid.encode()).hexdigest()[:16] if uid else ""
 
 
 def _is_segmentation(header: pydicom.Dataset) -> bool:

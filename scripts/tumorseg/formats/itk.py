@@ -13,6 +13,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from tumorseg.core.problems import Problem, error, quoted, warning
 from tumorseg.core.quiet import silent_stderr
+from tumorseg.imaging.grids import Stated
 from tumorseg.imaging.planes import LPS_TO_RAS_AFFINE
 from tumorseg.imaging.raw import (
     RawImage,
@@ -30,6 +31,7 @@ _SYNONYMS = (
     ("Origin", "Offset", "Position"),
     ("ElementSpacing", "ElementSize"),
 )
+_ORIGINS = {"origin", "offset", "position", "space origin"}
 _PATIENT_SPACES = {"left-posterior-superior", "left-anterior-superior", "right-anterior-superior"}
 _PATIENT_SPACES |= {"lps", "las", "ras"}
 _UNITS = {"m": 1000.0, "cm": 10.0, "um": 0.001, "\u00b5m": 0.001, "microns": 0.001}
@@ -90,8 +92,11 @@ def _read(path: Path, name: str, labels: bool) -> RawImage:
     notes = _metaimage_notes(fields) if name == "MetaImage" else []
     if name == "NRRD":
         affine[:3] *= _unit_mm(fields)
-    if not _has_orientation(fields, name):
+    has_orientation = _has_orientation(fields, name)
+    if not has_orientation:
         notes.append(orientation_warning("Left-Posterior-Superior"))
+    affine = LPS_TO_RAS_AFFINE @ affine
+    assumed = not (has_orientation and _ORIGINS & set(fields))
     values = sitk.GetArrayFromImage(image).T
     if segments:  # (layer, i, j, k) where there are several
         values = np.moveaxis(values.reshape((layers, *shape), order="F"), 0, -1)
@@ -100,8 +105,9 @@ def _read(path: Path, name: str, labels: bool) -> RawImage:
         values = values.reshape(shape, order="F")
     return RawImage(
         values,
-        LPS_TO_RAS_AFFINE @ affine,
+        affine,
         notes=tuple(notes),
+        affines=(Stated(affine, (), assumed),),
         segments=segments,
     )
 

@@ -6,7 +6,6 @@ image, tumorMask, tumorBorder, PID and label (1 meningioma, 2 glioma, 3 pituitar
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -19,21 +18,6 @@ KINDS = {"MATLAB 7.3": (".mat",)}
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _OLD = b"MATLAB 5.0 MAT-file"
 TYPES = {1: "meningioma", 2: "glioma", 3: "pituitary"}
-
-
-@dataclass(frozen=True)
-class CjData:
-    """One file of the set.
-
-    image, mask: (height, width). border: (n, 2) of x, y as stored (1-based, as in MATLAB). patient:
-    the identifier.
-    """
-
-    image: np.ndarray
-    mask: np.ndarray
-    border: np.ndarray
-    patient: str
-    tumour_type: str
 
 
 def kind(head: bytes, path: Path) -> str:
@@ -63,17 +47,6 @@ def _patient_and_type(group: h5py.Group) -> tuple[str, str]:
     if patient.dtype.kind not in "u" or not 0 < len(patient) <= 64:
         raise _unexpected("its PID is not text")
     return "".join(chr(code) for code in patient), TYPES[int(label[0])]
-
-
-def read_cjdata(path: Path) -> CjData:
-    """Reads a whole file of the set. Raises DataError for missing or unexpected contents."""
-    with _cjdata(path) as group:
-        image, mask = (_array(group, name, upright=True) for name in ("image", "tumorMask"))
-        border = _array(group, "tumorBorder").ravel().astype(float)
-        patient, tumour_type = _patient_and_type(group)
-    if mask.shape != image.shape or len(border) % 2:
-        raise _unexpected("its mask and border do not fit its image")
-    return CjData(image, mask, border.reshape(-1, 2), patient, tumour_type)
 
 
 def _unexpected(reason: str) -> DataError:

@@ -1,4 +1,4 @@
-"""Reads PNG, JPEG and TIFF pictures with one grey value per pixel; values stay as stored."""
+"""Reads PNG, JPEG and TIFF pictures with one grey value per pixel, and TIFF stacks, as stored."""
 
 import io
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from tumorseg.core.problems import error
 from tumorseg.core.quiet import silent_stderr
+from tumorseg.imaging import pages
 from tumorseg.imaging.double_tiff import double_tiff
 from tumorseg.imaging.raw import (
     MAX_PIXELS,
@@ -34,6 +35,7 @@ _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339  # tag
 # JPEG stores colour at lower precision: channels of a grey picture may differ by this much. In a
 GREY_LEVELS, DARK = 3, 32  # dark picture, however, (1, 0, 0) and (2, 0, 0) are labels.
 COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "L", "LA", "1")  # of Pillow
+Values = Callable[[Image.Image, int, dict], np.ndarray]  # of a page, its bits per value, its tags
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
@@ -45,9 +47,9 @@ def kind(head: bytes, path: Path) -> str:
 def read(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
     """The picture (height, width), turned upright by its EXIF orientation, with stored values.
 
-    labels: a colour palette gives its indices instead of an error. channel: 0, 1 or 2 reads the
-    red, green or blue of an 8-bit picture as an image by itself. Pixel sizes in the file (dpi)
-    describe printing and are ignored.
+    A TIFF stack: (page, height, width). labels: a colour palette gives its indices instead of an
+    error. channel: 0, 1 or 2 reads the red, green or blue of an 8-bit picture as an image by
+    itself. Pixel sizes in the file (dpi) describe printing and are ignored.
     """
     content = path.read_bytes()
 
@@ -56,7 +58,7 @@ def read(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
             return _channel(opened, bits, channel)
         return _numbers(opened, content, bits, tags, labels)
 
-    array, turn = _decoded(content, values, doubles=channel is None)
+    array, turn = _decoded(content, values, plain=channel is None)
     return RawImage(array, turn=turn)
 
 
@@ -64,26 +66,25 @@ def read_colours(path: Path) -> tuple[np.ndarray, int] | None:
     """The colours (height, width, 4) uint8 of a picture: red, green, blue, opacity; and its turn.
 
     Upright, by the EXIF orientation that is returned. None for another file and for colours that
-    are neither RGB nor a palette.
+    are neither RGB of 8 bit nor a palette.
     """
     content = path.read_bytes() if path.is_file() else b""
     if not kind(content, path):
         return None
 
-    def colours(opened: Image.Image, *_: object) -> np.ndarray:
-        return np.asarray(opened.convert("RGBA") if opened.mode in COLOUR_MODES else [[]])
+    def colours(opened: Image.Image, bits: int, _: dict) -> np.ndarray:
+        known = opened.mode in COLOUR_MODES and bits <= 8  # 16 bits would lose their low byte
+        return np.asarray(opened.convert("RGBA") if known else [[]])
 
-    rgba, turn = _decoded(content, colours, doubles=False)
+    rgba, turn = _decoded(content, colours, plain=False)
     return (rgba, turn) if rgba.size else None
 
 
-def _decoded(
-    content: bytes, values: Callable[[Image.Image, int, dict], np.ndarray], *, doubles: bool
-) -> tuple[np.ndarray, int]:
+def _decoded(content: bytes, values: Values, *, plain: bool) -> tuple[np.ndarray, int]:
     """The upright picture's values, and the EXIF orientation by which they were turned.
 
-    values: makes them from the loaded image, its bits per value and its tags. doubles: whether a
-    TIFF of 64-bit floats is read as well.
+    values: makes them from the loaded page, its bits per value and its tags. plain: they are the
+    numbers as stored, so that a TIFF may also hold 64-bit floats or several slices.
     """
     name = kind(content, Path())
     if _ENDS.get(name, b"") not in content[-4096:]:
@@ -92,44 +93,42 @@ def _decoded(
     quiet = silent_stderr() if name == "TIFF" else nullcontext()
     try:
         with quiet, Image.open(io.BytesIO(content), formats=tuple(KINDS)) as picture:
-            check_size((picture.height, picture.width), 4)
-            _check_single(picture)
-            bits = _bits(picture, content)
-            turn = picture.getexif().get(_ORIENTATION, 1)
-            tags = dict(getattr(picture, "tag_v2", {}))
-            picture.load()
-            array = values(picture, bits, tags)
+            count = pages.count(picture, several=plain)
+            check_size((count, picture.height, picture.width), 4)
+            stack = []
+            for number in range(count):
+                picture.seek(number)
+                turn, array = _page(picture, content, values)
+                stack.append(array)
     except Image.DecompressionBombError:
         raise too_large(f"a {name} with more pixels than allowed") from None
     except UnidentifiedImageError:
-        if name == "TIFF" and doubles and len(content) >= 256:
+        if name == "TIFF" and plain and len(content) >= 256:
             return double_tiff(content), 1  # Pillow knows no 64-bit numbers
         raise (truncated if len(content) < 256 else unreadable)(name) from None
     except (OSError, SyntaxError, EOFError):
         raise truncated(name) from None
+    if len(stack) > 1:
+        pages.refuse_unlike(stack)
+        return np.stack(stack), 1
     if name != "TIFF":  # Pillow and OpenCV turn TIFF themselves
         array = upright(array, turn)
     return np.ascontiguousarray(array), turn if turn in range(1, 9) else 1
+
+
+def _page(picture: Image.Image, content: bytes, values: Values) -> tuple[int, np.ndarray]:
+    """The EXIF orientation of the page at which a picture is, and its values."""
+    check_size((picture.height, picture.width), 4)
+    bits, tags = _bits(picture, content), dict(getattr(picture, "tag_v2", {}))
+    turn = picture.getexif().get(_ORIENTATION, 1)
+    picture.load()
+    return turn, values(picture, bits, tags)
 
 
 def _channel(picture: Image.Image, bits: int, channel: int) -> np.ndarray:
     if picture.mode != "RGB" or bits != 8 or channel > 2:
         raise missing_channel(f"a picture of mode {picture.mode} and {bits} bit", channel)
     return np.asarray(picture)[..., channel]
-
-
-def _check_single(picture: Image.Image) -> None:
-    try:
-        picture.seek(1)
-    except EOFError:
-        picture.seek(0)
-        return
-    raise error(
-        "image_pages",
-        f"{picture.format} with several pages",
-        "one picture per file",
-        "save each page as a separate file, or the stack as NIfTI",
-    )
 
 
 def _bits(picture: Image.Image, content: bytes) -> int:
@@ -165,6 +164,8 @@ def _numbers(
     if mode in ("P", "PA"):
         return _grey(np.asarray(picture.convert("RGB")))
     if bits == 16 and len(picture.getbands()) > 1:  # Pillow would reduce these to 8 bit
+        if picture.tell():  # OpenCV decodes the first page
+            raise unreadable("TIFF")
         with silent_stderr() if picture.format != "TIFF" else nullcontext():
             decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
         if decoded is None or decoded.shape[:2] != (picture.height, picture.width):

@@ -38,6 +38,8 @@ def decode(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
     path = Path(path)
     try:
         if path.is_dir():
+            if channel is not None:
+                raise missing_channel("a folder of DICOM slices", channel)
             return _read_safely(registry.entry("formats", "dicom").read, path, "DICOM", labels)
         head = _head(path)
     except OSError as problem:
@@ -65,6 +67,8 @@ def decode(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
             else "no known image format"
         )
         hint = "export it again, or convert it to PNG (a slice) or NIfTI (a volume)"
+        if suffix == ".img":
+            hint = "copy the header of the same name, .hdr, beside it, or convert the pair to .nii"
         raise error("image_type", value, READABLE, hint)
     kind, read = detected
     if channel is not None:

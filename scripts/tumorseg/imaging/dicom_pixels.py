@@ -20,7 +20,10 @@ _FRAME_STARTS = {0xF7, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of JP
 
 
 def open_dataset(file: Path, *, pixels: bool) -> pydicom.Dataset:
-    """A DICOM file, with or without its pixels; raises UserError where it unpacks to too much."""
+    """A DICOM file, with or without its pixels; raises UserError where it unpacks to too much.
+
+    Some planning systems write files without the mark: these are read as if they had it.
+    """
     with file.open("rb") as opened:
         has_mark = opened.read(132)[128:] == b"DICM"
     if has_mark:

@@ -28,7 +28,7 @@ def pixel_size_notes(headers: Iterable[pydicom.Dataset]) -> list[Problem]:
     """A warning where PixelSpacing, which counts, differs from the detector's pixel size."""
     for header in headers:
         both = [header.get(name) for name in ("PixelSpacing", "ImagerPixelSpacing")]
-        if any(one is None or len(one) != 2 for one in both):
+        if any(np.size(one) != 2 for one in both):  # of no use: absent, or a single number
             continue
         own, detector = (np.array([float(side) for side in one]) for one in both)
         if (np.abs(own - detector) > TOLERANCE * own).any():

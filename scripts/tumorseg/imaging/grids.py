@@ -1,6 +1,6 @@
 """Which grids of an image and its labels agree, where a header states its orientation twice."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -15,19 +15,21 @@ TOLERANCE = 0.1  # voxels by which two grids that count as one may differ at any
 class Stated:
     """An affine (4, 4) to RAS+ mm that a header states, and the fields that state it.
 
-    fields: empty for a format that states only one.
+    fields: empty for a format that states only one. assumed: the header states no orientation, or
+    no place, so the affine only says how the axes are taken.
     """
 
     affine: np.ndarray
     fields: tuple[str, ...] = ()
+    assumed: bool = False
 
 
 @dataclass(frozen=True)
 class Match:
     """How labels lie on an image: turned by axes and signs, then placed at `start`.
 
-    fits: whether they may. cropped: they cover a part of the image only. apart: voxels between
-    their corners and the image's voxels.
+    fits: whether they may. resized: they cover a part of the image only, or more than the image.
+    apart: voxels between their corners and the image's voxels.
     """
 
     image: Stated
@@ -36,7 +38,7 @@ class Match:
     signs: tuple[int, ...]
     start: tuple[int, ...]
     fits: bool
-    cropped: bool
+    resized: bool
     apart: float
 
 
@@ -92,10 +94,10 @@ def match(
 ) -> Match:
     """How labels lie on an image, by the affines under which both grids agree.
 
-    A match of the whole grid counts before one of a part, then one of the same field (sform with
-    sform) before others, then the order in which the headers' affines are given. Raises DataError
-    where no affines agree (grid_mismatch) and where different ones agree in different ways
-    (affine_ambiguous).
+    A match of the whole grid counts before one of another size, then one of the same field (sform
+    with sform) before others, then the order in which the headers' affines are given. Raises
+    DataError where no affines agree (grid_mismatch) and where different ones agree in different
+    ways (affine_ambiguous).
     """
     tried = [_match(i, image_shape, s, label_shape) for i, s in product(image, labels)]
     good = [one for one in tried if one.fits]
@@ -123,7 +125,7 @@ def _fields(one: Match) -> str:
 
 def _rank(one: Match) -> tuple[bool, bool]:
     fields = one.image.fields, one.labels.fields
-    return one.cropped, all(fields) and not set(fields[0]) & set(fields[1])
+    return one.resized, all(fields) and not set(fields[0]) & set(fields[1])
 
 
 def _match(
@@ -139,38 +141,65 @@ def _match(
     first[axes] = np.where(signs < 0, last[axes], 0)  # the label voxel that comes first when turned
     size = np.array(label_shape)[axes]
     place = to_image[:3, :3] @ first + to_image[:3, 3]
-    cropped = tuple(size) != tuple(shape)
-    start = np.rint(place).astype(int) if cropped else np.zeros(3, int)
+    resized = tuple(size) != tuple(shape)
+    start = np.rint(place).astype(int) if resized else np.zeros(3, int)
     exact = np.zeros((4, 4))
     exact[np.arange(3), axes] = signs
     exact[3, 3] = 1
     exact[:3, 3] = np.where(signs < 0, last[axes], 0) + start
     off = (to_image - exact) @ corners(label_shape).T
     apart = float(np.abs(off).max())
-    if cropped:  # voxels of the same size and direction, all of them inside the image
+    if resized:  # voxels of the same size and direction, at a place that both headers state
         stretch = np.abs(off[:3] - (place - start)[:, None]).max()
-        inside = (start >= 0).all() and (start + size <= shape).all()
-        fits = bool(stretch <= TOLERANCE and inside)
+        fits = bool(stretch <= TOLERANCE and _nested(start, size, np.array(shape)))
     else:
         fits = apart <= TOLERANCE
     turn = tuple(axes.tolist()), tuple(signs.tolist()), tuple(start.tolist())
-    return Match(image, labels, *turn, fits, cropped, apart)
+    match = Match(image, labels, *turn, fits, resized, apart)
+    return replace(match, fits=fits and (not resized or _says_where(match)))
+
+
+def _says_where(how: Match) -> bool:
+    """Whether both headers state the grids' places. An identity is what programs write for none."""
+    return not (how.image.assumed or how.labels.assumed or _is_identity(how.labels.affine))
+
+
+def _nested(start: np.ndarray, size: np.ndarray, shape: np.ndarray) -> bool:
+    """Whether, along each axis, one of two grids contains the other.
+
+    Not so where labels have several slices and the image one: the slices may be channels.
+    """
+    inside = (start >= 0) & (start + size <= shape)
+    around = (start <= 0) & (start + size >= shape) & (shape > 1)
+    return bool((inside | around).all())
+
+
+def _is_identity(affine: np.ndarray) -> bool:
+    return bool(np.allclose(np.abs(affine), np.eye(4)))
 
 
 def place(values: np.ndarray, how: Match, shape: tuple[int, ...]) -> np.ndarray:
-    """The labels in the image's axis order and shape; 0 where they do not reach."""
+    """The labels in the image's axis order and shape; 0 where they do not reach, cut beyond it."""
     turned = np.transpose(values, how.axes)[tuple(slice(None, None, sign) for sign in how.signs)]
-    if not how.cropped:
+    if not how.resized:
         return np.ascontiguousarray(turned)
+    spans = [
+        (max(s, 0), max(-s, 0), min(s + n, side) - max(s, 0))
+        for s, n, side in zip(how.start, turned.shape, shape, strict=True)
+    ]
     placed = np.zeros(shape, values.dtype)
-    placed[tuple(slice(s, s + n) for s, n in zip(how.start, turned.shape, strict=True))] = turned
+    there = turned[tuple(slice(first, first + count) for _, first, count in spans)]
+    placed[tuple(slice(first, first + count) for first, _, count in spans)] = there
     return placed
 
 
-def match_notes(how: Match, shapes: tuple[tuple[int, ...], ...], count: int) -> list[Problem]:
+def match_notes(
+    how: Match, shapes: tuple[tuple[int, ...], ...], count: int, lost: int
+) -> list[Problem]:
     """Warnings about labels that were placed: by which affine, and on which part of the image.
 
-    shapes: of the labels and of the image. count: of the affines that both headers state.
+    shapes: of the labels and of the image. count: of the affines that both headers state. lost:
+    labelled voxels outside the image.
     """
     notes = []
     if count > 2:
@@ -183,19 +212,19 @@ def match_notes(how: Match, shapes: tuple[tuple[int, ...], ...], count: int) -> 
                 f"the image's {fields[1]} counts for both; look at the outlines of the check",
             )
         )
-    if how.cropped:
+    if how.resized:
         sizes = [" x ".join(map(str, shape)) for shape in shapes]
+        value, expected = f"labels of {sizes[0]} on an image of {sizes[1]}", "the same grid"
         how_far = "by whole voxels"
         if how.apart > TOLERANCE:
             how_far = f"to the nearest voxel, up to {how.apart:.2g} voxels away"
-        notes.append(
-            warning(
-                "labels_cropped",
-                f"labels of {sizes[0]} on an image of {sizes[1]}",
-                "the same grid",
-                f"they were placed by their origin, {how_far}; the rest counts as background",
-            )
-        )
+        hint = f"they were placed by their origin, {how_far}; "
+        if any(shapes[0][axis] > side for axis, side in zip(how.axes, shapes[1], strict=True)):
+            hint += f"{lost} labelled voxels outside the image were cut off"
+            notes.append(warning("labels_larger", value, expected, hint))
+        else:
+            hint += "the rest counts as background"
+            notes.append(warning("labels_cropped", value, expected, hint))
     return notes
 
 
@@ -208,12 +237,11 @@ def mismatch(labels: tuple[int, ...], image: tuple[int, ...], apart: str, hint: 
 
 def _mismatch(labels: tuple[int, ...], image: tuple[int, ...], how: Match) -> DataError:
     hint = "resample the labels onto the image, nearest neighbour"
+    if labels != image and not _says_where(how):
+        hint = "a header does not say where it lies: save both with the same geometry"
     if labels == image:
-        hint = (
-            "if they were drawn on this image, copy its header to them; otherwise resample them "
-            "onto the image, nearest neighbour"
-        )
-        if np.allclose(np.abs(how.labels.affine), np.eye(4)):
+        hint = f"if they were drawn on this image, copy its header to them; otherwise {hint}"
+        if _is_identity(how.labels.affine):
             hint = (
                 "their header states no geometry (an identity affine), but the array fits: copy "
                 "the image's header to them"

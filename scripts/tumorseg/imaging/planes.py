@@ -47,6 +47,20 @@ def cut(array: np.ndarray, affine: np.ndarray, plane: str) -> np.ndarray:
     return np.transpose(array, (*axes, *range(3, array.ndim)))[steps]
 
 
+def stack_affine(affine: np.ndarray, plane: str, shape: tuple[int, ...]) -> np.ndarray:
+    """(4, 4) from (slice, row, column) of a volume as `cut` returns it to RAS+ millimetres.
+
+    affine, shape: of the volume (i, j, k).
+    """
+    axes, steps = view(affine, plane)
+    to_volume = np.zeros((4, 4))
+    to_volume[3, 3] = 1
+    for place, (axis, step) in enumerate(zip(axes, steps, strict=True)):
+        to_volume[axis, place] = step.step
+        to_volume[axis, 3] = shape[axis] - 1 if step.step < 0 else 0
+    return affine @ to_volume
+
+
 def reassemble(
     stack: np.ndarray, affine: np.ndarray, plane: str, shape: tuple[int, ...]
 ) -> np.ndarray:

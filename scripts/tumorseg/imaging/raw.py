@@ -39,6 +39,7 @@ class RawImage:
     affines: tuple[Stated, ...] = ()
     segments: tuple[Segment, ...] = ()
     turn: int = 1
+    study: str = ""
 
 
 def upright(array: np.ndarray, turn: int) -> np.ndarray:
@@ -128,7 +129,7 @@ def to_three_axes(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return first, second, third
 
 
-def orientation_warning(axes: str = "Right-Anterior-Superior") -> Problem:
+def orientation_warning(axes: str) -> Problem:
     """The warning for a volume without an orientation in its header; axes: what is assumed."""
     return warning(
         "affine_missing",

@@ -1,13 +1,12 @@
-"""Reads a user's images and label images, and puts labels on an image's grid."""
+"""Reads a user's images and label images in any format."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from tumorseg.core.cases import PLANES
 from tumorseg.core.problems import Problem, error, warning
-from tumorseg.imaging import grids
 from tumorseg.imaging.any_format import decode
 from tumorseg.imaging.grids import Stated
 from tumorseg.imaging.padding import undeclared
@@ -22,16 +21,18 @@ class Scan:
     """One picture or volume that has been read; the measured value is offset + scale * voxel.
 
     Attributes:
-        voxels: uint8 or uint16; (height, width) of a picture, or (i, j, k) of a volume in the
-            file's order (a DICOM series: slice, row, column).
-        affine: (4, 4) from (i, j, k) to RAS+ millimetres; None for a picture.
+        voxels: uint8 or uint16; (height, width) of a picture, (page, height, width) of a stack of
+            pictures, or (i, j, k) of a volume in the file's order (a DICOM series: slice, row,
+            column).
+        affine: (4, 4) from (i, j, k) to RAS+ millimetres; None for a picture or stack.
         spacing_mm: (height, width) of a picture's pixel, NaN where unknown; a volume's spacing is
             in its affine.
         uids: the DICOM SOP instance UID of each slice along the first axis.
         notes: warnings from reading the file.
-        affines: every affine that the header states, the one that counts first; empty where it is
-            `affine` alone.
+        affines: every affine that the header states, the one that counts first, or the one that is
+            assumed; empty where it is `affine` alone.
         turn: the EXIF orientation by which a picture was turned upright; 1 for none.
+        study: a digest of the DICOM study's UID; empty where there is none.
     """
 
     path: Path
@@ -44,13 +45,14 @@ class Scan:
     notes: tuple[Problem, ...] = ()
     affines: tuple[Stated, ...] = ()
     turn: int = 1
+    study: str = ""
 
 
 @dataclass(frozen=True)
 class Labels:
     """A label picture or volume: whole numbers in the file's order, and its affine (or None).
 
-    affines, turn: as in Scan. segments: as in RawImage; where there are any, the last axis of
+    affines, turn, uids: as in Scan. segments: as in RawImage; where there are any, the last axis of
     values is their layer.
     """
 
@@ -60,27 +62,16 @@ class Labels:
     affines: tuple[Stated, ...] = ()
     segments: tuple[Segment, ...] = ()
     turn: int = 1
-
-
-@dataclass(frozen=True)
-class Placed:
-    """Labels in a scan's axis order and shape.
-
-    affine: the scan's affine that they fit, where its header states several; else None.
-    """
-
-    values: np.ndarray
-    affine: np.ndarray | None = None
-    notes: tuple[Problem, ...] = ()
+    uids: tuple[str, ...] = ()
 
 
 def read(path: Path, channel: int | None = None) -> Scan:
     """Reads a picture, a volume or a folder with a DICOM series (conversions: docs/formats.md).
 
-    Pictures of unsigned 8 or 16 bit keep their values; all others, and volumes, are scaled linearly
-    so that the image's range becomes 0..65535. channel: which one to read, from 0, where a
-    picture's colours or a volume's fourth axis hold different images. Raises DataError for a file
-    that cannot be used.
+    Pictures of unsigned 8 or 16 bit keep their values (padding apart); all others, and volumes, are
+    scaled linearly so that the image's range becomes 0..65535. channel: which one to read, from 0,
+    where a picture's colours or a volume's fourth axis hold different images. Raises DataError for
+    a file that cannot be used.
     """
     raw = decode(path, labels=False, channel=channel)
     voxels, offset, scale, notes = raw.values, 0.0, 1.0, list(raw.notes)
@@ -88,6 +79,8 @@ def read(path: Path, channel: int | None = None) -> Scan:
         _check_finite(voxels)
         measured = undeclared(voxels, notes, inverted=raw.inverted)
         voxels, offset, scale = _to_uint16(measured, raw.inverted)
+    elif voxels.dtype == np.uint16:
+        voxels = undeclared(voxels, notes, low_end=False)
     if raw.affine is not None:
         notes += oblique_notes(raw.affine)
     return Scan(
@@ -101,6 +94,7 @@ def read(path: Path, channel: int | None = None) -> Scan:
         tuple(notes),
         raw.affines,
         raw.turn,
+        raw.study,
     )
 
 
@@ -129,7 +123,7 @@ def read_labels(path: Path) -> Labels:
             notes = (*notes, warning("label_rounded", value, "whole numbers", hint))
         values = whole.astype(np.int32)
     values = np.ascontiguousarray(values)
-    return Labels(values, raw.affine, notes, raw.affines, raw.segments, raw.turn)
+    return Labels(values, raw.affine, notes, raw.affines, raw.segments, raw.turn, raw.uids)
 
 
 def _check_finite(values: np.ndarray) -> None:
@@ -198,40 +192,3 @@ def planes_of(scan: Scan) -> tuple[str, ...]:
     if cut(scan.voxels, scan.affine, acquired).shape[0] == 1:
         return (acquired,)
     return (acquired, *(plane for plane in PLANES if plane != acquired))
-
-
-def labels_on_grid_of(labels: Labels, scan: Scan) -> np.ndarray:
-    """The labels in the scan's axis order and shape; DataError where they do not fit (`placed`)."""
-    return placed(labels, scan).values
-
-
-def placed(labels: Labels, scan: Scan) -> Placed:
-    """The labels on the scan's grid.
-
-    Volumes may differ by mirrored and exchanged axes, and labels may cover a part of the scan;
-    their corners must agree to a tenth of a voxel (a part: to the nearest voxel). Where a header
-    states several affines, those count under which both grids agree. A label picture fits a
-    picture, or a single DICOM slice, of its size. Raises DataError (grid_mismatch,
-    affine_ambiguous) otherwise.
-    """
-    values, shape = labels.values, scan.voxels.shape
-    if labels.segments:
-        layers = [
-            placed(replace(labels, values=values[..., layer], segments=()), scan)
-            for layer in range(values.shape[-1])
-        ]
-        return replace(layers[0], values=np.stack([one.values for one in layers], axis=-1))
-    if labels.affine is None or scan.affine is None:
-        flat = values.shape[-2:] if values.ndim == 2 or values.shape[0] == 1 else None
-        if flat != shape[-2:] or (len(shape) == 3 and (shape[0] != 1 or not scan.uids)):
-            hint = "resample the labels onto the image, nearest neighbour"
-            raise grids.mismatch(values.shape, shape, "", hint)
-        return Placed(values.reshape(shape))
-    theirs, ours = (
-        labels.affines or (Stated(labels.affine),),
-        scan.affines or (Stated(scan.affine),),
-    )
-    how = grids.match(theirs, values.shape, ours, shape)
-    notes = grids.match_notes(how, (values.shape, shape), len(theirs) + len(ours))
-    affine = how.image.affine if len(ours) > 1 else None
-    return Placed(grids.place(values, how, shape), affine, tuple(notes))

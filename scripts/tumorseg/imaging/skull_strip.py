@@ -34,11 +34,14 @@ sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # slices, not pixels, run
 def brain_mask(image: np.ndarray, method: str) -> np.ndarray:
     """The pixels that a method considers brain, as a (height, width) bool array.
 
-    image: one slice, (height, width), of any integer or float type. A constant picture gives an
-    empty mask. Raises UserError for an unknown method.
+    image: one slice, (height, width), of any integer or float type, or a volume, whose slices are
+    treated one by one. A constant picture gives an empty mask. Raises UserError for an unknown
+    method.
     """
     if method not in METHODS:
         raise UserError(f"skull stripping: no method {method!r}; there are: {', '.join(METHODS)}")
+    if image.ndim == 3:
+        return np.stack([brain_mask(picture, method) for picture in image])
     if image.ndim != 2:
         raise UserError(f"skull stripping: picture of shape {image.shape}, expected a 2-D slice")
     if method == "none":

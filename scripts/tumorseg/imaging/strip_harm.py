@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tumorseg.core.images import read_image, read_mask
+from tumorseg.core.images import case_file, read_image, read_mask
 from tumorseg.core.parallel import by_processes
 from tumorseg.core.problems import DataError, Problem, warning
 from tumorseg.imaging.kept_share import KEPT_SHARE
@@ -77,7 +77,7 @@ def stop_if_harmful(
     """
 
     def path(kind: str, case: str) -> Path:
-        return Path(folders[f"{kind}_dir"]) / f"{case}.png"
+        return case_file(folders[f"{kind}_dir"], case)
 
     def in_use(case: str) -> float:
         return kept(read_mask(path("masks", case)) > 0, read_mask(path("brain", case)) > 0)

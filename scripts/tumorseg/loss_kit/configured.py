@@ -11,6 +11,15 @@ from tumorseg.loss_kit import constants as kinds
 # A job gets what is read here as parameters, and itself only refuses (workflow/code_digest.py).
 CHANGES_NO_RESULT = True
 
+FORMS = ("binary", "overlapping", "exclusive")
+EXCLUSIVE_ONLY = ("background", "class_sum")  # constants without an effect in the other forms
+
+
+def check_form(form: str) -> None:
+    """Raises UserError for a form that is none of FORMS (keras_loss.CaseLoss explains them)."""
+    if form not in FORMS:
+        raise UserError(f"losses: no form {form!r}; there are: {', '.join(FORMS)}")
+
 
 def _loss_text(name: str) -> ast.Module:
     """The syntax tree of a loss's file; importing it would start Keras."""
@@ -47,8 +56,11 @@ def same_training_as(name: str) -> str:
     return name
 
 
-def check_constants(name: str, constants: dict[str, Any]) -> None:
-    """Raises UserError for a constant that the loss does not have or that is out of range."""
+def check_constants(name: str, constants: dict[str, Any], numbers: int | None = None) -> None:
+    """Raises UserError for a constant that the loss does not have or that is out of range.
+
+    numbers: how many a list must have; None accepts any.
+    """
     known = loss_constants(name)
     for constant, value in constants.items():
         if constant not in known:
@@ -58,14 +70,28 @@ def check_constants(name: str, constants: dict[str, Any]) -> None:
         complaint = allowed.complaint(value) if allowed else None
         if complaint:
             raise UserError(f"loss {name}: {constant} {complaint}")
+        if numbers is not None and isinstance(value, list | tuple) and len(value) != numbers:
+            raise UserError(f"loss {name}: {constant} needs {numbers} numbers, not {len(value)}")
 
 
-def configured_losses(losses: dict[str, dict | None]) -> dict[str, tuple[str, dict[str, Any]]]:
+def class_numbers(form: str, classes: int) -> int:
+    """How many numbers a constant given as a list has: the background's in front, if there is one.
+
+    >>> class_numbers("binary", 1), class_numbers("overlapping", 3), class_numbers("exclusive", 3)
+    (2, 3, 4)
+    """
+    return classes + (form != "overlapping")
+
+
+def configured_losses(
+    losses: dict[str, dict | None], form: str = "binary", classes: int = 1
+) -> dict[str, tuple[str, dict[str, Any]]]:
     """The config's losses: name -> (file in losses/, constants).
 
-    A name is a loss of the folder or, with the key `loss`, a variant of one.
-    Raises UserError for an unknown loss, a wrong constant, and two names that give the same
-    training: it would count twice in every ranking.
+    A name is a loss of the folder or, with the key `loss`, a variant of one. form, classes: what
+    the networks predict.
+    Raises UserError for an unknown loss, a wrong constant, one without an effect in this form, and
+    two names that give the same training: it would count twice in every ranking.
 
     >>> configured_losses({"bce": {}, "mild": {"loss": "focal", "gamma": 1}})
     {'bce': ('bce', {}), 'mild': ('focal', {'gamma': 1})}
@@ -75,9 +101,12 @@ def configured_losses(losses: dict[str, dict | None]) -> dict[str, tuple[str, di
     for name, given in losses.items():
         constants = dict(sorted((given or {}).items()))
         function = constants.pop("loss", name)
-        check_constants(function, constants)
+        check_constants(function, constants, class_numbers(form, classes))
         if "from_logits" in constants:
             raise UserError(f"loss {name}: remove 'from_logits'; the networks return probabilities")
+        for constant in EXCLUSIVE_ONLY if form != "exclusive" else ():
+            if constant in constants:
+                raise UserError(f"loss {name}: remove {constant!r}; only exclusive classes have it")
         defaults = _default_constants(function)
         changed = {k: v for k, v in constants.items() if k not in defaults or v != defaults[k]}
         training = f"{same_training_as(function)} {changed}"

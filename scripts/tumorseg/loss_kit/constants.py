@@ -49,6 +49,7 @@ ClassShare = Annotated[float | Sequence[float], Range(0, 1, classes=True)]
 Focus = Annotated[float, Range(0, 10)]  # an exponent
 Root = Annotated[float, Range(0.1, 10)]  # the inverse of an exponent
 Weight = Annotated[float, Range(0, 1e6)]
+ClassWeight = Annotated[float | Sequence[float], Range(0, 1e6, classes=True)]
 Switch = Annotated[bool, OnOff()]
 
 

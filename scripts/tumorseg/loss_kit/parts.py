@@ -1,4 +1,4 @@
-"""The parts of losses: input checks, logarithms, powers and sums over a case. keras.ops only.
+"""The parts of losses: logarithms, powers, sums over a case and over classes. keras.ops only.
 
 y is the truth, p the probability of the same shape (batch, ..., channels): one channel is binary
 (sigmoid), several are classes (one-hot, softmax; class 0 is the background).
@@ -13,23 +13,30 @@ import numpy as np
 from keras import KerasTensor, backend, ops
 
 from tumorseg.loss_kit.constants import kind
+from tumorseg.loss_kit.input_checks import check_number_type, check_shapes, check_values
 
 EPSILON = 1e-7  # below it logarithms and roots continue as straight lines
 INFINITY = float("inf")
 SMOOTH = 1e-6  # keeps the index of an empty mask defined
 
 
-def case_loss(function: Callable | None = None, *, targets: int = 0) -> Callable:
-    """Decorator: adds input checks to a function of (y, p, constants) with one value per case.
+def case_loss(
+    function: Callable | None = None, *, targets: int = 0, one_hot: bool = False
+) -> Callable:
+    """Decorator: adds input checks and several classes to a function of (y, p, constants).
 
-    Checks constants (against the range of their type), number types and shapes in every call, and
-    values (NaN, labels other than 0 and 1, probabilities outside [0, 1]) in eager calls; a wrong
-    one raises ValueError, or TypeError where it is not made of numbers. Computes in float32, or in
-    float64 where p is float64.
-    targets: the number of channels of y_true in addition to those of y_pred.
+    The function gives one value per case. Checks constants (against the range of their type),
+    number types and shapes in every call, and values (NaN, labels other than 0 and 1,
+    probabilities outside [0, 1]) in eager calls; a wrong one raises ValueError, or TypeError where
+    it is not made of numbers. Computes in float32, or in float64 where p is float64.
+    targets: the number of channels of y_true for each class in addition to its mask; they follow
+        the masks of all classes: mask 0, mask 1, ..., addition 0, addition 1, ...
+    one_hot: whether the function itself computes several classes. Otherwise it is the formula of
+        one class, and of several each is compared with all others: the result is their mean, or
+        what the function's constants `background` and `class_sum` say (over_classes).
     """
     if function is None:
-        return lambda decorated: case_loss(decorated, targets=targets)
+        return lambda decorated: case_loss(decorated, targets=targets, one_hot=one_hot)
     signature = inspect.signature(function)
     name = function.__name__
 
@@ -41,16 +48,24 @@ def case_loss(function: Callable | None = None, *, targets: int = 0) -> Callable
             complaint = allowed.complaint(value) if allowed else None
             if complaint:
                 raise ValueError(f"{name}: {constant} {complaint}")
-        _check_number_type(name, "y_true", y_true)
-        _check_number_type(name, "y_pred", y_pred)
+        check_number_type(name, "y_true", y_true)
+        check_number_type(name, "y_pred", y_pred)
         given = backend.standardize_dtype(getattr(y_pred, "dtype", "float32"))
         dtype = "float64" if given == "float64" else "float32"
         p = ops.convert_to_tensor(y_pred, dtype=given)
         p = _widened(p) if given == "float16" else ops.cast(p, dtype)
         y = ops.cast(ops.convert_to_tensor(y_true, dtype=dtype), dtype)
-        _check_shapes(name, y.shape, p.shape, targets)
-        _check_values(name, y, p, targets, bound.arguments.get("from_logits", False))
-        return function(y, p, *positional, **constants)
+        check_shapes(name, y.shape, p.shape, targets)
+        check_values(name, y, p, bound.arguments.get("from_logits", False))
+        if one_hot or p.shape[-1] == 1:
+            return function(y, p, *positional, **constants)
+        bound.apply_defaults()
+        settings = dict(list(bound.arguments.items())[2:])
+        if settings.get("from_logits"):
+            p, settings["from_logits"] = probability(p, True), False
+        values = [function(*pair, **settings) for pair in each_class(y, p)]
+        flags = settings.get("background", True), settings.get("class_sum", False)
+        return over_classes(ops.stack(values, axis=1), *flags)
 
     return loss
 
@@ -64,63 +79,6 @@ def _widened(p: KerasTensor) -> tuple[KerasTensor, Callable]:
         return ops.cast(ops.clip(incoming, -65504.0, 65504.0), "float16")
 
     return ops.cast(p, "float32"), gradient
-
-
-def _check_number_type(name: str, which: str, values: Any) -> None:
-    """Raises TypeError for words, objects and complex numbers."""
-    given = getattr(values, "dtype", None) or np.asarray(values).dtype
-    try:
-        kind = backend.standardize_dtype(given)
-    except ValueError:
-        kind = ""
-    if not kind.startswith(("float", "bfloat", "int", "uint", "bool")):
-        raise TypeError(f"{name}: {which} must hold real numbers, not {given}")
-
-
-def _check_shapes(name: str, y: Sequence, p: Sequence, targets: int) -> None:
-    expected = (*p[:-1], None if p[-1] is None else p[-1] + targets)
-    same = len(y) == len(p) >= 3 and all(
-        None in pair or pair[0] == pair[1] for pair in zip(y, expected, strict=True)
-    )
-    if not same:
-        more = f" with {targets} more channel(s)" if targets else ""
-        raise ValueError(
-            f"{name}: y_pred must be (batch, ..., channels) and y_true of its shape{more}; "
-            f"they are {tuple(p)} and {tuple(y)}"
-        )
-    if 0 in p[1:]:
-        raise ValueError(f"{name}: y_pred has no pixel; its shape is {tuple(p)}")
-
-
-def _value(tensor: Any) -> np.ndarray | None:
-    """The values of an eager tensor; None while a graph is traced."""
-    if isinstance(tensor, KerasTensor):
-        return None
-    try:
-        return np.asarray(ops.convert_to_numpy(tensor))
-    except (NotImplementedError, TypeError, AttributeError):
-        return None
-
-
-def _check_values(name: str, y: Any, p: Any, targets: int, from_logits: bool) -> None:
-    truth, prediction = _value(y), _value(p)
-    if truth is None or prediction is None:
-        return
-    if not (np.isfinite(truth).all() and np.isfinite(prediction).all()):
-        raise ValueError(f"{name}: y_true or y_pred contains NaN or infinity")
-    labels = truth[..., : truth.shape[-1] - targets]
-    wrong = labels[(labels != 0) & (labels != 1)]
-    if wrong.size:
-        raise ValueError(
-            f"{name}: y_true must contain only 0 and 1, it contains {wrong[0]:g}"
-            + ("; divide a 0/255 mask by 255" if labels.max() == 255 else "")
-        )
-    if labels.shape[-1] > 1 and not (labels.sum(-1) == 1).all():
-        raise ValueError(f"{name}: y_true of several classes must be one-hot: one 1 per pixel")
-    low, high = (prediction.min(), prediction.max()) if prediction.size else (0, 0)
-    if not from_logits and not (low >= 0 and high <= 1):
-        bad = low if low < 0 else high
-        raise ValueError(f"{name}: y_pred must lie in [0, 1], it contains {bad:g}")
 
 
 def safe_log(x: KerasTensor) -> KerasTensor:
@@ -185,6 +143,11 @@ def class_weight(y: KerasTensor, weights: Any) -> KerasTensor:
     return weights * ops.sum(y, axis=-1, keepdims=True)
 
 
+def foreground(y: KerasTensor) -> KerasTensor:
+    """Where any class but the background is, (batch, ..., 1)."""
+    return y if y.shape[-1] == 1 else 1.0 - y[..., :1]
+
+
 def foreground_weight(y: KerasTensor, weight: float) -> KerasTensor:
     """Each pixel's weight, (batch, ..., 1): `weight` on all but class 0, which has 1 - `weight`."""
     others = y.shape[-1] - 1
@@ -197,8 +160,16 @@ def case_mean(values: KerasTensor) -> KerasTensor:
 
 
 def case_sum(values: KerasTensor) -> KerasTensor:
-    """(batch, ..., channels) to (batch, channels): the sum over a case's pixels."""
-    return ops.sum(values, axis=list(range(1, len(values.shape) - 1)))
+    """(batch, ..., channels) to (batch, channels): the sum over a case's pixels.
+
+    Of several channels axis by axis: in one go TensorFlow adds a million pixels one after another,
+    which costs float32 two of its seven digits.
+    """
+    if values.shape[-1] == 1:
+        return ops.sum(values, axis=list(range(1, len(values.shape) - 1)))
+    while len(values.shape) > 2:
+        values = ops.sum(values, axis=-2)
+    return values
 
 
 def tversky_gap(y: KerasTensor, p: KerasTensor, miss: float, false: float) -> KerasTensor:
@@ -218,3 +189,9 @@ def over_classes(values: KerasTensor, background: bool, class_sum: bool) -> Kera
     if values.shape[-1] > 1 and not background:
         values = values[:, 1:]
     return ops.sum(values, axis=1) if class_sum else ops.mean(values, axis=1)
+
+
+def each_class(y: Any, p: Any) -> list[tuple[Any, Any]]:
+    """The truth (batch, ..., 1 + targets) and prediction (batch, ..., 1) of each channel of p."""
+    channels = p.shape[-1]
+    return [(y[..., k::channels], p[..., k : k + 1]) for k in range(channels)]

@@ -16,6 +16,8 @@ def afl_balanced(
     class_balance: Switch = True,
     volume: Switch = True,
     smoothness: Switch = True,
+    background: Switch = True,
+    class_sum: Switch = False,
     from_logits: Switch = False,
 ) -> KerasTensor:
     """mean[-alpha_t (1-p_t)^gamma ln p_t], alpha_t = background share where y = 1, else foreground.
@@ -24,11 +26,13 @@ def afl_balanced(
     three parts off this is bce.
 
     Args:
-        y_true: 0 and 1, (batch, ..., 1), 2-D or 3-D.
+        y_true: 0 and 1 (several classes: one-hot), (batch, ..., channels).
         y_pred: probabilities, or logits with from_logits, of the same shape.
         class_balance: whether alpha_t are these shares; otherwise 1.
         volume: as in afl_paper.
         smoothness: as in afl_paper.
+        background: as in afl_paper.
+        class_sum: as in afl_paper.
         from_logits: whether y_pred holds logits.
 
     Returns:

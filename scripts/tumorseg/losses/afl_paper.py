@@ -54,20 +54,25 @@ def afl_paper(
     class_balance: Switch = True,
     volume: Switch = True,
     smoothness: Switch = True,
+    background: Switch = True,
+    class_sum: Switch = False,
     from_logits: Switch = False,
 ) -> KerasTensor:
-    """-alpha mean[(1-p_t)^gamma ln p_t], alpha and gamma from each case's mask; binary.
+    """-alpha mean[(1-p_t)^gamma ln p_t], alpha and gamma from each case's mask.
 
     With all three parts off this is bce. alpha weighs both classes alike, so it balances nothing.
     gamma is tiny (.0002 to .01 on real slices) and grows with the border's length: it lowers the
-    loss of jagged tumours, contrary to the paper's claim.
+    loss of jagged tumours, contrary to the paper's claim. The paper has one class only; of several
+    each is compared with all others, with its own alpha and gamma.
 
     Args:
-        y_true: 0 and 1, (batch, ..., 1), 2-D or 3-D.
+        y_true: 0 and 1 (several classes: one-hot), (batch, ..., channels).
         y_pred: probabilities, or logits with from_logits, of the same shape.
         class_balance: whether alpha is the background's share of the pixels; otherwise 1.
         volume: whether gamma includes the foreground's share.
         smoothness: whether gamma includes the mean gradient magnitude of the mask.
+        background: several classes: whether class 0 counts.
+        class_sum: several classes: whether they are summed instead of averaged.
         from_logits: whether y_pred holds logits.
 
     Returns:

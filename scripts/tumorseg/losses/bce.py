@@ -6,7 +6,7 @@ from tumorseg.loss_kit.constants import Switch
 from tumorseg.loss_kit.parts import case_loss, case_mean, true_class_and_log
 
 
-@case_loss
+@case_loss(one_hot=True)
 def bce(y_true: KerasTensor, y_pred: KerasTensor, from_logits: Switch = False) -> KerasTensor:
     """-ln p_t, averaged over each case's pixels; p_t is the probability of the true class.
 

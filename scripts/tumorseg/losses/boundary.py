@@ -4,33 +4,46 @@ import numpy as np
 from keras import KerasTensor
 from scipy.ndimage import distance_transform_edt
 
-from tumorseg.loss_kit.constants import Weight
+from tumorseg.loss_kit.constants import Switch, Weight
 from tumorseg.loss_kit.parts import case_loss, case_mean
 from tumorseg.losses.dice import dice
 
 
 def targets(masks: np.ndarray) -> np.ndarray:
-    """Masks (n, ..., 1) to the y_true of this loss, (n, ..., 2): each mask and its distances."""
+    """Masks (n, ..., 1) to the y_true of this loss, (n, ..., 2): each mask and its distances.
+
+    Of several classes this is done for each, the background included.
+    """
     distances = [signed_distance(mask[..., 0])[..., None] for mask in masks]
     return np.concatenate([masks, np.stack(distances)], axis=-1).astype(np.float32)
 
 
 @case_loss(targets=1)
-def boundary(y_true: KerasTensor, y_pred: KerasTensor, weight: Weight = 0.01) -> KerasTensor:
+def boundary(
+    y_true: KerasTensor,
+    y_pred: KerasTensor,
+    weight: Weight = 0.01,
+    background: Switch = True,
+    class_sum: Switch = False,
+) -> KerasTensor:
     """dice + w mean(p sd), sd the signed distance to the true border in px; may be negative.
 
-    sd is negative inside the tumour. w stays the same during the training.
+    sd is negative inside the tumour. w stays the same during the training. Several classes: each
+    against all others.
 
     Args:
         y_true: (batch, ..., 2), 2-D or 3-D: the mask of 0 and 1, and sd; targets() makes it of
-            masks.
-        y_pred: probabilities, (batch, ..., 1).
+            masks. Several classes: first all masks (one-hot), then all sd.
+        y_pred: probabilities, (batch, ..., 1); several classes: one channel each.
         weight: w.
+        background: several classes: whether class 0 counts.
+        class_sum: several classes: whether they are summed instead of averaged.
 
     Returns:
         One value per case, (batch,).
 
-    Source: Kervadec et al. 2019, eq. 5, with the Dice loss as its regional part.
+    Source: Kervadec et al. 2019, eq. 5, with the Dice loss as its regional part; several classes as
+    in their code (SurfaceLoss), whose `idc` lists the classes that count.
 
     Example, one case of four pixels:
 

@@ -13,7 +13,7 @@ from tumorseg.loss_kit.parts import (
 from tumorseg.losses.dice import dice
 
 
-@case_loss
+@case_loss(one_hot=True)
 def combo(
     y_true: KerasTensor,
     y_pred: KerasTensor,

@@ -9,7 +9,7 @@ from tumorseg.losses.dice_ce import dice_ce
 SAME_TRAINING_AS = "dice_ce"
 
 
-@case_loss
+@case_loss(one_hot=True)
 def combo_simple(
     y_true: KerasTensor,
     y_pred: KerasTensor,

@@ -8,7 +8,7 @@ from tumorseg.loss_kit.constants import Focus, Share, Switch
 from tumorseg.loss_kit.parts import case_loss, over_classes, safe_power, tversky_gap
 
 
-@case_loss
+@case_loss(one_hot=True)
 def cosine_tversky(
     y_true: KerasTensor,
     y_pred: KerasTensor,

@@ -6,7 +6,7 @@ from tumorseg.loss_kit.constants import Switch
 from tumorseg.loss_kit.parts import case_loss, over_classes, tversky_gap
 
 
-@case_loss
+@case_loss(one_hot=True)
 def dice(
     y_true: KerasTensor, y_pred: KerasTensor, background: Switch = True, class_sum: Switch = False
 ) -> KerasTensor:

@@ -8,7 +8,7 @@ from tumorseg.losses.bce import bce
 from tumorseg.losses.dice import dice
 
 
-@case_loss
+@case_loss(one_hot=True)
 def dice_ce(
     y_true: KerasTensor,
     y_pred: KerasTensor,

@@ -8,7 +8,7 @@ from tumorseg.losses.dice import dice
 from tumorseg.losses.focal import focal
 
 
-@case_loss
+@case_loss(one_hot=True)
 def dice_focal(
     y_true: KerasTensor,
     y_pred: KerasTensor,

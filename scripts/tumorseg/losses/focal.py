@@ -12,7 +12,7 @@ from tumorseg.loss_kit.parts import (
 )
 
 
-@case_loss
+@case_loss(one_hot=True)
 def focal(
     y_true: KerasTensor,
     y_pred: KerasTensor,

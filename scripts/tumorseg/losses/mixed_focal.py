@@ -14,7 +14,7 @@ from tumorseg.loss_kit.parts import (
 from tumorseg.losses.focal_tversky import focal_tversky
 
 
-@case_loss
+@case_loss(one_hot=True)
 def mixed_focal(
     y_true: KerasTensor,
     y_pred: KerasTensor,

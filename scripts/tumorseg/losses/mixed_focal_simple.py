@@ -8,7 +8,7 @@ from tumorseg.losses.focal import focal
 from tumorseg.losses.focal_tversky import focal_tversky
 
 
-@case_loss
+@case_loss(one_hot=True)
 def mixed_focal_simple(
     y_true: KerasTensor,
     y_pred: KerasTensor,

@@ -6,7 +6,7 @@ from tumorseg.loss_kit.constants import Share, Switch
 from tumorseg.loss_kit.parts import case_loss, over_classes, tversky_gap
 
 
-@case_loss
+@case_loss(one_hot=True)
 def tversky(
     y_true: KerasTensor,
     y_pred: KerasTensor,

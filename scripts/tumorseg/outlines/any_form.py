@@ -1,5 +1,6 @@
 """Reads annotations of any format; the format is detected from the content."""
 
+import codecs
 import functools
 import zipfile
 from pathlib import Path
@@ -92,7 +93,9 @@ def detect(path: Path) -> str:
         return "imagej_roi"
     if start[128:132] == b"DICM" or start.startswith(b"\x08\x00"):  # no preamble: group 8
         return _dicom_form(path)
-    text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        start = start.decode("utf-16", errors="ignore").encode()
+    text = start.lstrip(codecs.BOM_UTF8 + b" \t\r\n")
     if text[:1] in (b"{", b"["):
         return _json_form(path)
     if b"<annotations" in text and text[:1] == b"<":

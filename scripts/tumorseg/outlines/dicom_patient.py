@@ -3,17 +3,15 @@
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from tumorseg.core.problems import DataError, Problem, error, quoted, warning
+from tumorseg.imaging.dicom_pixels import open_dataset
 from tumorseg.imaging.planes import LPS_TO_RAS
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.drawings import unknown_label
 from tumorseg.outlines.json_files import check_file_size, missing_file
 
-MAX_DEFLATE_RATIO = 1032  # zlib's highest compression; pydicom unpacks the whole file
 MAX_OFFSET_VOXELS = 0.25  # contours and frames farther from a slice were made on another grid
 
 
@@ -21,17 +19,8 @@ def open_dicom(path: Path, modality: str) -> Dataset:
     """The DICOM file; DataError where it is missing, too large or of another modality."""
     if not path.is_file():
         raise missing_file(path)
-    size = path.stat().st_size
-    check_file_size(size)
-    with path.open("rb") as file:
-        has_preamble = file.read(132)[128:] == b"DICM"
-    # Some planning systems write files without a preamble; `force` reads these.
-    if has_preamble:
-        syntax = pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID")
-        check_file_size(
-            size * MAX_DEFLATE_RATIO if syntax == DeflatedExplicitVRLittleEndian else size
-        )
-    content = pydicom.dcmread(path, force=True)
+    check_file_size(path.stat().st_size)
+    content = open_dataset(path, pixels=True)
     actual = content.get("Modality", "no modality")
     if actual != modality:
         hint = "set source.form to the file's format"

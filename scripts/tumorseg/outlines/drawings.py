@@ -3,10 +3,10 @@
 Malformed files can make these functions raise anything; outlines.any_form catches it in one place.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from tumorseg.core.cases import Part
 from tumorseg.core.problems import DataError, Problem, error, quoted
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.polygons import fill_parts
-from tumorseg.outlines.repair import repair_all
+from tumorseg.outlines.repair import repair_outline
+from tumorseg.outlines.strays import without_strays
 
+Drawn = TypeVar("Drawn")
 CIRCLE_ANGLES = np.arange(360) * np.pi / 180  # a circle drawn with them loses 5e-5 of its area
 
 
@@ -47,11 +49,27 @@ def is_tumour(names: Sequence[str], labels: dict[str, str] | None) -> bool:
     raise unknown_label(" or ".join(map(quoted, names)) or "none", labels)
 
 
+def is_tumour_by_any(names: Sequence[str], labels: dict[str, str] | None) -> bool:
+    """The same for an object with several labels; DataError where they contradict each other."""
+    known = [name for name in names if labels and name in labels]
+    if labels and len({labels[name] for name in known}) > 1:
+        value = f"one region with the labels {', '.join(map(quoted, known))}"
+        hint = "correct the region, or leave out of source.labels what does not decide"
+        raise error("label_twice", value, "labels of one meaning", hint)
+    return is_tumour(names, labels)
+
+
 def unknown_label(label: str, labels: dict[str, str] | None) -> DataError:
     """The error for labels that the map lacks, or for several labels without a map."""
     expected = f"one of {', '.join(map(quoted, labels))}" if labels else "a single label"
     hint = "list each in source.labels as tumour or background"
     return error("label_unknown", f"label {label}", expected, hint)
+
+
+def wrong_shape(shape: str, expected: str, label: str = "label") -> DataError:
+    """The error for something drawn that is no area; label: what source.labels would name."""
+    hint = f"draw it as a polygon, or list its {label} as background in source.labels"
+    return error("shape_type", shape, expected, hint)
 
 
 def drawing_size(scan: Scan) -> tuple[int, int]:
@@ -131,26 +149,36 @@ def ellipse(x: float, y: float, across: float, down: float, turn: float = 0.0) -
 
 
 def annotation_of(
-    outlines: Iterable[Sequence[Any]],
+    drawn: Iterable[Drawn],
+    rings_of: Callable[[Drawn], Sequence[Any]],
     scan: Scan,
-    masks: Iterable[np.ndarray] = (),
+    masks: Sequence[np.ndarray] = (),
     notes: Iterable[Problem] = (),
 ) -> Annotation:
-    """The annotation that unites outlines and masks, and the given warnings.
+    """The annotation that unites outlines and masks.
 
-    outlines: each a list of rings (n, 2) of x, y in pixels, open or closed, the first pixel's
-    centre at (0, 0); the rings of one outline combine by the even-odd rule. masks: (height, width).
-    Returns polygons for a picture without masks, otherwise a mask.
+    Args:
+        drawn: each outline, as the format has it.
+        rings_of: the rings (n, 2) of an outline: x, y in pixels, open or closed, the first pixel's
+            centre at (0, 0). They combine by the even-odd rule. May raise StrayError.
+        scan: the annotated image.
+        masks: (height, width) each.
+        notes: further warnings.
+
+    Returns:
+        Polygons for a picture without masks, otherwise a mask.
     """
     height, width = drawing_size(scan)
-    masks = list(masks)
-    drawn = [
-        (rings, height, width, f"outline {number}") for number, rings in enumerate(outlines, 1)
-    ]
-    repaired = repair_all(drawn, other=any(mask.any() for mask in masks))
-    parts: list[Part] = [part for valid_parts, _ in repaired for part in valid_parts]
-    notes = [*notes, *(note for _, warnings in repaired for note in warnings)]
+
+    def repaired(numbered: tuple[int, Drawn]) -> tuple[list[Part], list[Problem]]:
+        number, shape = numbered
+        return repair_outline(rings_of(shape), height, width, f"outline {number}")
+
+    painted = sum(bool(mask.any()) for mask in masks)
+    results, strays = without_strays(repaired, enumerate(drawn, 1), others=painted)
+    parts = [part for valid_parts, _ in results for part in valid_parts]
+    notes = (*notes, *strays, *(note for _, warnings in results for note in warnings))
     if scan.voxels.ndim == 2 and not masks:
-        return Annotation(tuple(parts), None, tuple(notes))
+        return Annotation(tuple(parts), None, notes)
     mask = reduce(np.bitwise_or, masks, fill_parts(parts, height, width))
-    return Annotation(None, mask.reshape(scan.voxels.shape), tuple(notes))
+    return Annotation(None, mask.reshape(scan.voxels.shape), notes)

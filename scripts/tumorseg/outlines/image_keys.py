@@ -1,12 +1,11 @@
 """Ties images to their annotations in a file that covers many, by path."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from tumorseg.core.names import comparable, parts, stem
 from tumorseg.core.problems import DataError, Problem, error, quoted, warning
 
 Value = TypeVar("Value")
@@ -65,10 +64,10 @@ class ImageIndex(Generic[Value]):
         if among not in self._tied:
             self._tied[among] = self._tie(among, warn=bool(key.among))
         tied, notes = self._tied[among]
-        parts = _parts(key.path)
-        if parts not in tied:
-            raise self._not_found(key.path, {_parts(other) for other in among})
-        return Found(self._values[tied[parts]], notes)
+        wanted = _parts(key.path)
+        if wanted not in tied:
+            raise self._not_found(key.path, among, set(tied.values()))
+        return Found(self._values[tied[wanted]], notes)
 
     def _tie(
         self, among: frozenset[str], *, warn: bool
@@ -93,31 +92,41 @@ class ImageIndex(Generic[Value]):
             )
         return tied, tuple(replace(note, whole_file=True) for note in notes)
 
-    def _not_found(self, path: str, keys: Collection[Parts]) -> DataError:
-        key = _parts(path)
-        same = [name for name in self._parts if name[-1] == key[-1]]
-        same = same or [name for name in self._parts if _stem(name) == _stem(key)]
-        fitting = [name for name in same if _fits(name, key)]
-        if not (fitting or _before(self._parts, 1) & _before(keys, 1)):
+    def _not_found(self, path: str, among: Collection[str], taken: Collection[int]) -> DataError:
+        """The error for an image that is tied to nothing; taken: the numbers of those that are."""
+        key, keys = _plain(_parts(path)), [_plain(_parts(other)) for other in among]
+        names = [_plain(name) for name in self._parts]
+        same = [number for number, name in enumerate(names) if name[-1] == key[-1]]
+        same = same or [
+            number
+            for number, name in enumerate(names)
+            if _without_ending(name)[-1] == _without_ending(key)[-1]
+        ]
+        fitting = [number for number in same if _fits(names[number], key)]
+        if not (fitting or _before(names, 1) & _before(keys, 1)):
             fitting = same  # other folders than ours say nothing
         hint = "write each image's path below the folder of images into the annotation file"
         if len(fitting) > 1:
-            value = f"{len(fitting)} images called {quoted(key[-1])}"
+            value = f"{len(fitting)} images called {quoted(_parts(path)[-1])}"
             return error("key_ambiguous", value, "one", f"give them different names, or {hint}")
-        rivals = sum(_fits(fitting[0], other) for other in keys) if fitting else 0
-        if rivals > 1 and fitting[0][1:] == key[-1:]:
-            value = f"image {quoted(_text(fitting[0]))} could be any of {rivals} images of the data"
+        rivals = sum(_fits(names[fitting[0]], other) for other in keys) if fitting else 0
+        if rivals > 1 and fitting[0] not in taken and names[fitting[0]][1:] == key[-1:]:
+            name = quoted(self._text(fitting[0]))
+            value = f"image {name} could be any of {rivals} images of the data"
             return error("key_ambiguous", value, "one", hint)
-        named = same or (self._parts if len(self._parts) == 1 else [])
-        other = f", only {quoted(_text(named[0]))}" if named else ""
+        named = same or ([0] if len(names) == 1 else [])
+        other = f", only {quoted(self._text(named[0]))}" if named else ""
         if len(named) > 1:
             other = f", only {len(named)} of that file name in other folders"
         return error(
             "key_missing",
-            f"no image {quoted(path)} among {len(self._names)}{other}",
+            f"no image {quoted(path)} among {len(names)}{other}",
             "the image's name in the annotation file",
             "annotate it, or correct the key",
         )
+
+    def _text(self, number: int) -> str:
+        return "/".join(self._parts[number][1:])
 
 
 def tie(names: Sequence[Parts], keys: Collection[Parts]) -> dict[Parts, int]:
@@ -125,26 +134,28 @@ def tie(names: Sequence[Parts], keys: Collection[Parts]) -> dict[Parts, int]:
 
     Paths are compared from their ends, the longest common ending first: the whole path, then the
     folders above the file name, then the file name alone, and if nothing fits, the file name
-    without its ending. An ending decides only where exactly one name and one key have it, and only
-    if the folders before it do not contradict it: a folder that names and keys both use there
-    (a patient, say) must be the same.
+    without its ending; all this first as they are written, then in the form of `core.names`. An
+    ending decides only where exactly one name and one key have it, and only if the folders before
+    it do not contradict it: a folder that names and keys both use there (a patient, say) must be
+    the same.
     """
     tied: dict[Parts, int] = {}
     taken: set[int] = set()
     longest = max(map(len, [*names, *keys]), default=0)
-    for spelled in (lambda parts: parts, _without_suffix):
-        theirs, ours = [spelled(name) for name in names], {key: spelled(key) for key in keys}
+    plain_names, plain_keys = list(map(_plain, names)), {key: _plain(key) for key in keys}
+    for form in (_as_written, _without_ending, _plain, _plain_without_ending):
+        theirs, ours = list(map(form, names)), {key: form(key) for key in keys}
         for length in range(longest, 0, -1):
             name_counts = Counter(name[-length:] for name in theirs if len(name) >= length)
             key_counts = Counter(key[-length:] for key in ours.values() if len(key) >= length)
-            shared = _before(theirs, length) & _before(ours.values(), length)
+            shared = _before(plain_names, length) & _before(plain_keys.values(), length)
             numbers = {name[-length:]: number for number, name in enumerate(theirs)}
-            for key, parts in ours.items():
-                end = parts[-length:]
+            for key, spelled in ours.items():
+                end = spelled[-length:]
                 if key in tied or name_counts[end] != 1 or key_counts[end] != 1:
                     continue
                 number = numbers[end]
-                contradicts = shared and not _fits(theirs[number], parts)
+                contradicts = shared and not _fits(plain_names[number], plain_keys[key])
                 if number not in taken and not contradicts:
                     tied[key] = number
                     taken.add(number)
@@ -157,26 +168,27 @@ def _before(paths: Iterable[Parts], length: int) -> set[str]:
 
 
 def _fits(name: Parts, key: Parts) -> bool:
-    """Whether one path is the end of the other; a file name's suffix may differ."""
+    """Whether one path, in plain form, is the end of the other; a file's ending may differ."""
     depth = min(len(name), len(key)) - 1
-    one, other = _without_suffix(name), _without_suffix(key)
+    one, other = _without_ending(name), _without_ending(key)
     return one[-depth:] == other[-depth:]
 
 
 def _parts(path: str) -> Parts:
-    """The parts of a path with either slash, in one Unicode form."""
-    text = unicodedata.normalize("NFC", path).replace("\\", "/")
-    inside = [part for part in text.split("/") if part not in ("", ".")]
-    return (ROOT, *inside) if inside else (ROOT, "")
+    return (ROOT, *(parts(path) or [""]))
 
 
-def _text(parts: Parts) -> str:
-    return "/".join(parts[1:])
+def _as_written(path: Parts) -> Parts:
+    return path
 
 
-def _stem(parts: Parts) -> str:
-    return PurePosixPath(parts[-1]).stem
+def _without_ending(path: Parts) -> Parts:
+    return (*path[:-1], stem(path[-1]))
 
 
-def _without_suffix(parts: Parts) -> Parts:
-    return (*parts[:-1], _stem(parts))
+def _plain(path: Parts) -> Parts:
+    return tuple(map(comparable, path))
+
+
+def _plain_without_ending(path: Parts) -> Parts:
+    return _plain(_without_ending(path))

@@ -6,7 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tumorseg.core.problems import DataError, error
+from tumorseg.core import json_text
+from tumorseg.core.problems import DataError, error, quoted
 from tumorseg.outlines.image_keys import Found, ImageIndex, ImageKey
 
 MAX_FILE_BYTES = 2**30
@@ -42,9 +43,13 @@ def _loaded(path: Path, parse: Callable[[bytes], Any], state: tuple[int, int]) -
 
 def _json(content: bytes) -> Any:
     try:
-        return json.loads(content)
+        return json_text.loads(content)
     except json.JSONDecodeError as wrong:
         fault = f"not JSON: wrong at line {wrong.lineno}, column {wrong.colno}"
+    except json_text.RepeatedKeyError as wrong:
+        value = f"the key {quoted(wrong.key)} twice in one object"
+        hint = "keep the right one, or export the file again: programs read only one of them"
+        raise error("key_repeated", value, "each key once", hint) from None
     except UnicodeDecodeError:
         fault = "not JSON: text that is not UTF-8"
     except RecursionError:

@@ -10,36 +10,13 @@ from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from tumorseg.core.cases import Part
-from tumorseg.core.problems import DataError, Problem, error, warning
+from tumorseg.core.problems import Problem, error, warning
+from tumorseg.outlines.strays import check_points, no_area, without_strays
 
 MAX_POINTS = 100_000  # of one ring
 MAX_COORDINATE_PX = 1e6  # no image is that large, and doubles still resolve a millionth of a pixel
+NOTHING_PX = 1e-9  # GEOS cannot compute with 1e-227 beside 1
 MAX_CROSSINGS = 50_000  # of one ring; resolving more takes minutes
-
-
-class _StrayError(DataError):
-    """A click or a line that encloses nothing: it may be left out beside others."""
-
-
-def repair_all(
-    outlines: Sequence[tuple[Sequence[Any], int, int, str]], *, other: bool = False
-) -> list[tuple[list[Part], list[Problem]]]:
-    """`repair_outline` of each of an annotation's outlines, which are given as its arguments.
-
-    Outlines that enclose nothing are left out with a warning. Raises DataError where none is left,
-    unless there is something `other` beside them.
-    """
-    results: list[tuple[list[Part], list[Problem]]] = []
-    strays = []
-    for outline in outlines:
-        try:
-            results.append(repair_outline(*outline))
-        except _StrayError as stray:
-            strays.append(stray)
-            results.append(([], [_left_out(stray)]))
-    if strays and not (other or any(parts for parts, _ in results)):
-        raise strays[0]
-    return results
 
 
 def repair_outline(
@@ -47,27 +24,28 @@ def repair_outline(
 ) -> tuple[list[Part], list[Problem]]:
     """One outline as valid polygons inside the image's outer pixel borders, and warnings.
 
-    Where the outline crosses itself, the even-odd rule decides (shapely's make_valid by linework).
-    A ring that encloses nothing is left out with a warning. Raises DataError for an impossible
-    ring and for an outline without area inside the image.
+    Where the outline crosses itself, or its rings overlap in part, the even-odd rule decides
+    (shapely's make_valid by linework). A ring that is there twice counts once. A ring that encloses
+    nothing is left out with a warning. Raises StrayError for an outline that encloses nothing, and
+    DataError for an impossible ring and for an outline outside the image.
     """
-    shapes, strays = [], []
-    for ring in rings:
-        try:
-            shapes.append(Polygon(_ring(ring, name)))
-        except _StrayError as stray:
-            strays.append(stray)
-    if strays and not shapes:
-        raise strays[0]
+    drawn, notes = without_strays(
+        lambda ring: Polygon(_ring(ring, name)), rings, of=f"rings of {name}"
+    )
+    shapes: list[BaseGeometry] = list(drawn)
     crossed = False
-    if not shapely.is_valid(shapes).all():
-        for shape in shapes:
+    if not shapely.is_valid(drawn).all():
+        for shape in drawn:
             _check_tangle(shape, name)
-        drawn = shapes
         shapes = [MultiPolygon(_areas(shapely.make_valid(shape))) for shape in drawn]
         crossed = any(map(_crosses_itself, drawn, shapes))
-    notes = [_left_out(stray) for stray in strays]
-    if crossed:
+    once, overlapping = _compared(shapes)
+    if len(once) < len(shapes):
+        number = len(shapes) - len(once)
+        hint = "each counts once; look at it"
+        value = f"{number} rings of {name} are there twice"
+        notes.append(warning("polygon_self_crossing", value, "each ring once", hint))
+    if crossed or overlapping:
         notes.append(
             warning(
                 "polygon_self_crossing",
@@ -76,10 +54,9 @@ def repair_outline(
                 "areas enclosed an odd number of times count as tumour; look at it",
             )
         )
-    union = reduce(shapely.symmetric_difference, shapes)
+    union = reduce(shapely.symmetric_difference, once)
     if not union.area > 0:
-        fault = error("polygon_no_area", f"{name} encloses nothing", "an area", "draw it again")
-        raise _StrayError(fault.problem)
+        raise no_area(name)
     left, top, right, bottom = union.bounds
     if left < -0.5 or top < -0.5 or right > width - 0.5 or bottom > height - 0.5:
         inside = shapely.intersection(union, shapely.box(-0.5, -0.5, width - 0.5, height - 0.5))
@@ -105,18 +82,14 @@ def repair_outline(
 
 def _ring(points: Any, name: str) -> np.ndarray:
     ring = np.asarray(points, float)
-    pairs = ring.ndim == 2 and ring.shape[1] == 2
-    if pairs and not np.isfinite(ring).all():
+    ring = ring if ring.size else np.empty((0, 2))
+    if ring.ndim != 2 or ring.shape[1] != 2:
+        fault = f"{name} is not a list of points of x and y"
+        raise error("polygon_few_points", fault, "at least three of them", "draw it again")
+    if not np.isfinite(ring).all():
         fault = f"{name} has a coordinate that is not a number"
         raise error("polygon_not_finite", fault, "numbers", "draw it again or remove it")
-    if not pairs or len(np.unique(ring, axis=0)) < 3:
-        few = error(
-            "polygon_few_points",
-            f"{name} has {len(ring)} points" if ring.ndim else f"{name} has no points",
-            "at least three different points of x and y",
-            "draw it again or remove it",
-        )
-        raise _StrayError(few.problem) if pairs or not ring.size else few
+    check_points(ring, name)
     if len(ring) > MAX_POINTS or np.abs(ring).max() > MAX_COORDINATE_PX:
         raise error(
             "polygon_absurd",
@@ -124,13 +97,18 @@ def _ring(points: Any, name: str) -> np.ndarray:
             f"at most {MAX_POINTS} points, none farther than {MAX_COORDINATE_PX:g} pixels",
             "draw it again",
         )
-    return ring
+    return np.where(np.abs(ring) < NOTHING_PX, 0.0, ring)
 
 
-def _left_out(stray: DataError) -> Problem:
-    problem = stray.problem
-    hint = "left out; look at it"
-    return warning("polygon_stray", problem.value, problem.expected, hint)
+def _compared(shapes: list[BaseGeometry]) -> tuple[list[BaseGeometry], bool]:
+    """The valid shapes without repeated ones, and whether any two of them overlap in part."""
+    if len(shapes) < 2:
+        return shapes, False
+    tree = shapely.STRtree(shapes)
+    covers = set(zip(*tree.query(shapes, predicate="covers").tolist(), strict=True))
+    again = {later for first, later in covers if first < later and (later, first) in covers}
+    once = [shape for number, shape in enumerate(shapes) if number not in again]
+    return once, tree.query(shapes, predicate="overlaps").size > 0
 
 
 def _check_tangle(shape: Polygon, name: str) -> None:

@@ -35,7 +35,7 @@ class Noise:
             [17, 29, 7], np.float32
         )
         stride = 4 if wavelength_mm > 20 else 2 if wavelength_mm > 8 else 1
-        return _sample(self.field, index, "grid-wrap", stride)
+        return sample(self.field, index, "grid-wrap", stride)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Template:
     def at(self, name: str, points: np.ndarray) -> np.ndarray:
         """A volume at points (..., 3) in mm; outside, the value of the nearest edge (the spine)."""
         step = HULL_STEP_MM if name in ("hull", "crown") else 1
-        return _sample(getattr(self, name), (points - ORIGIN_MM) / step, "nearest", step)
+        return sample(getattr(self, name), (points - ORIGIN_MM) / step, "nearest", step)
 
 
 @cache
@@ -86,7 +86,11 @@ def _hull_distance(brain: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(distance[(slice(margin, -margin),) * 3])
 
 
-def _sample(volume: np.ndarray, index: np.ndarray, mode: str, stride: int) -> np.ndarray:
+def sample(
+    volume: np.ndarray, index: np.ndarray, mode: str = "nearest", stride: int = 1
+) -> np.ndarray:
+    """A volume at fractional indices (..., 3), linearly; on a plane at every `stride`-th only."""
+
     def read(indices: np.ndarray) -> np.ndarray:
         at = np.moveaxis(indices, -1, 0)
         return ndimage.map_coordinates(volume, at, order=1, mode=mode, output=np.float32)
@@ -105,6 +109,15 @@ def _coarsely(
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = points.shape[1::-1]
     return cv2.warpAffine(values, shrink, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def rician(signal: np.ndarray, speckle: np.ndarray) -> np.ndarray:
+    """Adds Rician noise: the magnitude of a complex signal with normal noise in both parts.
+
+    speckle: (2, *shape) normal noise, for the real and the imaginary part.
+    """
+    real, imaginary = speckle
+    return np.hypot(signal + real, imaginary).astype(np.float32)
 
 
 def inside(points: np.ndarray, ellipsoids: tuple) -> np.ndarray:

@@ -7,14 +7,20 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from tumorseg.phantom.fields import Noise, template
-from tumorseg.phantom.head import Tissue, paint, soft
+from tumorseg.phantom.head import Brightness, Picture, soft
+from tumorseg.phantom.shape import magnified
 
 # Contrast of enhancing tumour to white matter, range over patients; 0.0 is invisible.
 TUMOUR_CONTRAST = (0.15, 0.75)
 OEDEMA = 0.22  # the unannotated rim around a tumour is darker than brain by at most this share
-ROUGHNESS = {"ring": 0.15, "solid": 0.14, "dural": 0.08}  # of the border, in radii
+ROUGHNESS = {"ring": 0.15, "solid": 0.14, "dural": 0.08, "diffuse": 0.24}  # of borders, in radii
 # Range of radii in mm for each kind of tumour.
-KINDS = {"ring": (13.0, 30.0), "solid": (12.0, 25.0), "dural": (18.0, 33.0)}
+RADII = {
+    "ring": (13.0, 30.0),
+    "solid": (12.0, 25.0),
+    "dural": (18.0, 33.0),
+    "diffuse": (15.0, 26.0),
+}
 MASS_EFFECT = 0.3  # near its middle a tumour displaces brain by this share of the distance
 TEXTURE = {"ring": 0.10, "solid": 0.10, "dural": 0.035}  # unevenness of the enhancing part
 VERTEX_PX = 10  # distance between two vertices of an outline
@@ -44,9 +50,14 @@ class Tumour:
         return 1 - np.sqrt(np.einsum("...i,...i", scaled, scaled)) + ROUGHNESS[self.kind] * rough
 
 
-def grow(rng: np.random.Generator, kind: str) -> Tumour:
-    """A random tumour of one of the KINDS, in the brain or on its surface."""
-    radius = np.exp(rng.uniform(*np.log(KINDS[kind])))
+def grow(
+    rng: np.random.Generator, kind: str, radii_mm: tuple[float, float] | None = None
+) -> Tumour:
+    """A random tumour of one of the kinds, in the brain or on its surface.
+
+    radii_mm: the range of its mean radius; without it that of RADII.
+    """
+    radius = np.exp(rng.uniform(*np.log(radii_mm or RADII[kind])))
     radii = radius * rng.uniform(0.8, 1.2, 3)
     axes = Rotation.random(rng=rng).as_matrix()
     if kind == "dural":
@@ -87,50 +98,54 @@ def _place(
 
 def squeeze(points: np.ndarray, hull: np.ndarray, tumour: Tumour) -> np.ndarray:
     """The points of the healthy brain that a growing tumour has moved to `points`, in mm."""
-    away = points - tumour.centre
-    radius = tumour.radii.mean()
-    distance = np.sqrt(np.einsum("...i,...i", away, away)) / radius
-    depth = np.clip(-hull / 20, 0, 1)  # the skull does not move
-    return points - away * (MASS_EFFECT * depth * np.exp(-((distance / 1.5) ** 2)))[..., None]
+    return magnified(points, hull, tumour.centre, tumour.radii.mean(), MASS_EFFECT)
 
 
 def draw_tumour(
-    canvas: np.ndarray,
+    picture: Picture,
     points: np.ndarray,
     hull: np.ndarray,
     tumour: Tumour,
-    tissue: Tissue,
+    csf_mm: float,
+    matter: np.ndarray,
     noise: Noise,
 ) -> np.ndarray:
     """Paints a tumour with its oedema.
 
     Args:
-        canvas: the image (height, width), changed in place.
+        picture: the head, changed in place.
         points: (height, width, 3) in MNI mm.
         hull: the template's `hull` at the points, (height, width) in mm.
         tumour: the tumour to paint.
-        tissue: the patient's intensities.
+        csf_mm: depth of the brain below the skull.
+        matter: the share of each pixel that is brain but no CSF, (height, width).
         noise: the patient's noise field.
 
     Returns:
         Depth inside the tumour in mm, (height, width), negative outside.
     """
     radius = tumour.radii.mean()
-    inner = tissue.csf_mm - hull  # depth below the skull, in mm
+    inner = csf_mm - hull  # depth below the skull, in mm
     level = np.minimum(tumour.level(points, noise) * radius, inner)
     fine, coarse = noise(points, 4, 12), noise(points, 12, 13)
 
     reach = tumour.oedema_mm * (1 + 0.5 * coarse)
-    swollen = soft(level + reach, 6) * soft(inner - tissue.csf_mm, 3)
-    canvas *= 1 - OEDEMA * swollen * np.clip(canvas / tissue.white, 0, 1)
+    swollen = soft(level + reach, 6) * soft(inner - csf_mm, 3)
+    for tissue, image in picture.drawn:
+        if tissue.oedema is None:
+            image *= 1 - OEDEMA * swollen * np.clip(image / tissue.white, 0, 1)
+        else:
+            image += (tissue.oedema - image) * (swollen * matter)
 
-    bright = tissue.white * (1 + tumour.contrast)
-    flesh = bright * (1 + 0.03 * fine + TEXTURE[tumour.kind] * coarse)
-    if tumour.kind == "ring":
-        rim = tumour.rim * radius * (1 + 0.45 * coarse)
-        core = tissue.white * (0.5 + 0.07 * coarse)
-        flesh += (core - flesh) * soft(level - rim, 2.5)
-    paint(canvas, flesh, soft(level, tumour.edge_mm))
+    def flesh(tissue: Brightness) -> np.ndarray:
+        value = tissue.tumour * (1 + 0.03 * fine + TEXTURE[tumour.kind] * coarse)
+        if tumour.kind == "ring":
+            rim = tumour.rim * radius * (1 + 0.45 * coarse)
+            core = tissue.white * (tissue.core + 0.07 * coarse)
+            value += (core - value) * soft(level - rim, 2.5)
+        return value
+
+    picture.paint(flesh, soft(level, tumour.edge_mm))
     return level
 
 

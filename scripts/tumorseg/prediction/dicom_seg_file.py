@@ -1,15 +1,20 @@
 """Writes a mask as DICOM-SEG that refers to the images it was predicted from."""
 
+import re
+import warnings
 from pathlib import Path
 
 import highdicom
 import numpy as np
 import pydicom
+from pydicom.datadict import tag_for_keyword
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tumorseg import __version__
 from tumorseg.core.files import write_atomically
+from tumorseg.formats import dicom
+from tumorseg.imaging.dicom_pixels import open_dataset
 from tumorseg.imaging.planes import LPS_TO_RAS
 from tumorseg.imaging.scans import Scan
 
@@ -21,19 +26,37 @@ MAY_BE_EMPTY = (
 
 
 def sources(scan: Scan) -> list[pydicom.Dataset]:
-    """The headers of a scan's DICOM files in the order of its slices."""
+    """The headers of a scan's DICOM files in the order of its slices.
+
+    Raises ValueError for a slice that has no UID.
+    """
     path = Path(scan.path)
     headers: dict[str, pydicom.Dataset] = {}
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if file.is_file():
-            header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+        if file.is_file() and dicom.is_dicom(file):
+            header = open_dataset(file, pixels=False)
             headers[str(header.get("SOPInstanceUID", ""))] = header
+    if "" in scan.uids:
+        raise ValueError("a slice has no SOP instance UID")
     images = [headers[uid] for uid in dict.fromkeys(scan.uids)]
     for image in images:
         for name in MAY_BE_EMPTY:
             if name not in image:
                 setattr(image, name, "")
     return images
+
+
+def reason_of(fault: Exception) -> str:
+    """Why a segmentation could not be written, without values of a header, which can name people.
+
+    Of what a library quotes, only names of DICOM elements stay.
+    """
+    text = (str(fault).strip().splitlines() or ["no reason given"])[0]
+
+    def known(match: re.Match) -> str:
+        return match[0] if tag_for_keyword(match[2]) or match[2] == "Dataset" else "a value"
+
+    return re.sub(r"""(["'])(.*?)\1""", known, text)
 
 
 def _in_frames_order(mask: np.ndarray, scan: Scan, image: pydicom.Dataset) -> np.ndarray:
@@ -58,6 +81,12 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
     Patient and study are copied from the images, so that viewers show both together. Raises the
     errors of highdicom if a header lacks what the standard requires.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote names of patients
+        _write(path, scan, mask)
+
+
+def _write(path: Path, scan: Scan, mask: np.ndarray) -> None:
     images = sources(scan)
     if len(images) == 1 and len(mask) > 1:
         mask = _in_frames_order(mask, scan, images[0])
@@ -87,6 +116,7 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
         device_serial_number="none",
         series_description="Tumour, predicted: research use, not for diagnosis",
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        omit_empty_frames=bool(mask.any()),
+        # GDCM, and so ITK, takes the frames as evenly spaced: all are written, also empty ones.
+        omit_empty_frames=False,
     )
     write_atomically(path, lambda new: segmentation.save_as(new, enforce_file_format=True))

@@ -1,11 +1,11 @@
 """Writes a prediction in the geometry and, where possible, the file format of its image.
 
-Pictures get PNG and LabelMe files; NIfTI, MHA and NRRD files of the same format with the same
-header; DICOM gets a DICOM-SEG of the mask and a NIfTI file of the probability. Masks hold 0 and 1
-(PNG: 0 and 255), probabilities 0 to 1 (PNG: 16 bit, value / 65535).
+Pictures get PNG and LabelMe files, stacks of pictures ImageJ's TIFF; NIfTI, MHA and NRRD files of
+the same format with the same header; DICOM gets a DICOM-SEG of the mask and a NIfTI file of the
+probability. Masks hold 0 and 1 (pictures: 0 and 255), probabilities 0 to 1 (pictures: 16 bit,
+value / 65535).
 """
 
-import gzip
 import json
 import os
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import PIL.Image
 import SimpleITK as sitk  # noqa: N813 - the library's customary name
 
 from tumorseg.core.files import write_atomically, write_text
@@ -21,7 +22,7 @@ from tumorseg.core.problems import Problem, warning
 from tumorseg.evaluation.probabilities import as_fraction
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.contours import labelme_content
-from tumorseg.prediction.dicom_seg_file import write_segmentation
+from tumorseg.prediction.dicom_seg_file import reason_of, write_segmentation
 
 Writer = Callable[[Path, np.ndarray], None]
 LABELME_OPENS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -39,8 +40,13 @@ def write(
     base.parent.mkdir(parents=True, exist_ok=True)
     if scan.uids:
         return _write_dicom(base, scan, mask, quantised)
-    if scan.affine is None:
+    if scan.voxels.ndim == 2:
         return _write_picture(base, scan, mask, quantised), []
+    if scan.affine is None:
+        files = [_beside(base, "_mask.tif"), _beside(base, "_probability.tif")]
+        for path, stack in zip(files, (mask * np.uint8(255), quantised), strict=True):
+            _write_stack(path, stack)
+        return files, []
     suffix, write_volume = _volume_writer(scan)
     return _write_volumes(base, suffix, write_volume, mask, quantised), []
 
@@ -56,6 +62,16 @@ def _write_picture(base: Path, scan: Scan, mask: np.ndarray, quantised: np.ndarr
             files[-1], json.dumps(labelme_content(mask, Path(picture).as_posix()), indent=1) + "\n"
         )
     return files
+
+
+def _write_stack(path: Path, stack: np.ndarray) -> None:
+    """A stack (page, height, width) uint8 or uint16 as a TIFF of ImageJ."""
+    first, *others = (PIL.Image.fromarray(page) for page in np.ascontiguousarray(stack))
+    text = f"ImageJ=1.53t\nimages={len(stack)}\nslices={len(stack)}\n"
+    tags = {"save_all": True, "append_images": others, "description": text}
+    write_atomically(
+        path, lambda place: first.save(place, "TIFF", compression="tiff_adobe_deflate", **tags)
+    )
 
 
 def _write_volumes(
@@ -87,10 +103,9 @@ def _write_dicom(
     try:
         write_segmentation(segmentation, scan, mask.reshape(-1, *mask.shape[-2:]))
     except Exception as reason:  # highdicom requires more of a header than reading the image does
-        text = (str(reason).strip().splitlines() or ["no reason given"])[0]
         problem = warning(
             "dicom_seg",
-            f"no DICOM-SEG can be written for this image ({text})",
+            f"no DICOM-SEG can be written for this image ({reason_of(reason)})",
             "a header with patient, study and the position of every slice",
             "the mask is written as NIfTI or PNG instead",
             str(scan.path),
@@ -121,8 +136,8 @@ def _volume_writer(scan: Scan) -> tuple[str, Writer]:
         if suffix:
             return suffix, _itk_writer(scan.path)
         return ".nii.gz", _nifti_writer(nib.load(scan.path), scan)
-    except (RuntimeError, OSError, nib.filebasedimages.ImageFileError, gzip.BadGzipFile):
-        return ".nii.gz", _nifti_writer(None, scan)  # the suffix does not match the content
+    except Exception:  # another suffix than the content's, or a header that was repaired
+        return ".nii.gz", _nifti_writer(None, scan)
 
 
 def _nifti_writer(like: nib.filebasedimages.FileBasedImage | None, scan: Scan) -> Writer:

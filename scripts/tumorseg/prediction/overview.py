@@ -44,8 +44,8 @@ def thumbnail(stack: np.ndarray, mask: np.ndarray) -> Thumbnail:
     }
 
 
-def model_lines(facts: ModelFacts, left_out: str) -> list[str]:
-    """The page's sentences about the model. left_out: a sentence about ignored files, or empty."""
+def model_lines(facts: ModelFacts) -> list[str]:
+    """The page's sentences about the model."""
     dice = facts.get("test_dice", {})
     return [
         f"{len(facts['members'])} networks of the experiment {facts['experiment']} (loss "
@@ -55,7 +55,6 @@ def model_lines(facts: ModelFacts, left_out: str) -> list[str]:
         f"A pixel is predicted as tumour if the networks' mean probability is above "
         f"{facts['threshold']}. This is the mean of the thresholds that the networks' validation "
         f"patients chose; the experiment's fixed threshold was {facts.get('threshold_fixed')}.",
-        *([left_out] if left_out else []),
     ]
 
 

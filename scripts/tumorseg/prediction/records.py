@@ -39,7 +39,8 @@ class Member(TypedDict):
 class ModelFacts(TypedDict):
     """model.yaml: what was trained, on what, and how it predicts.
 
-    threshold: mean of the members' own thresholds. planes: number of cases by plane. test_dice:
+    threshold: mean of the members' own thresholds. planes: number of cases by plane. channel: which
+    of an image's several channels all cases show, from 0; absent where images had one. test_dice:
     mean, low and high. Predicting does not need the keys that may be absent.
     """
 
@@ -51,6 +52,7 @@ class ModelFacts(TypedDict):
     threshold: float
     threshold_fixed: NotRequired[float]
     planes: dict[str, int]
+    channel: NotRequired[int]
     patients: NotRequired[int]
     cases: NotRequired[int]
     test_dice: NotRequired[dict[str, float]]
@@ -92,11 +94,11 @@ class Thumbnail(TypedDict):
 class ImageRecord(TypedDict):
     """What is stored of an image after its prediction.
 
-    identity: of image, model and code, empty for a failed image; files: written ones, relative to
-    the folder of the predictions.
+    identity: of image, model and code, empty for a failed image; files: SHA-256 of the written ones
+    by path, relative to the folder of the predictions.
     """
 
     identity: str
-    files: list[str]
+    files: dict[str, str]
     row: ImageRow
     picture: Thumbnail | None

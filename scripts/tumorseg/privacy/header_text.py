@@ -1,7 +1,9 @@
 """Reads the texts in a source file beside its pixels: headers, EXIF, labels, comments."""
 
+import gzip
 import io
 import json
+import re
 from collections.abc import Iterator
 from contextlib import redirect_stderr, suppress
 from pathlib import Path
@@ -11,21 +13,23 @@ import h5py
 import nibabel
 import pydicom
 from PIL import ExifTags, Image
-from pydicom.errors import InvalidDicomError
 
 # DICOM value representations of text, dates and UIDs; code strings and numbers identify nobody.
 _TEXT = {"PN", "LO", "SH", "LT", "ST", "UT", "UC", "UI", "UR", "DA", "DT", "AE"}
 _STANDARD_UID = "1.2.840.10008."
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _NO_TEXT = ("exif", "icc_profile", "photoshop")
+_NIFTI_TEXT = ("descrip", "aux_file", "db_name", "intent_name")  # Analyze's come next
+_NIFTI_TEXT += ("patient_id", "generated", "scannum", "exp_date", "exp_time")
 _LONGEST = 1000  # characters; longer strings are encoded images
+_XML_TEXT = re.compile(r"""=\s*["']([^"']+)|>([^<>]+)<""")
 
 
 def header_texts(path: Path) -> Iterator[str]:
     """Yields every text in a file's header or in an annotation; stops where it cannot be read.
 
     DICOM: text, dates and UIDs except the standard's, also in sequences. Pictures: EXIF, text
-    chunks, comments. NIfTI, NRRD, MHA and MATLAB: header fields. JSON: all strings.
+    chunks, comments. NIfTI, NRRD, MHA and MATLAB: header fields. JSON and XML: all strings.
     """
     # Libraries raise different exceptions for a damaged file; the import has reported it already.
     with suppress(Exception), redirect_stderr(io.StringIO()):
@@ -33,12 +37,12 @@ def header_texts(path: Path) -> Iterator[str]:
         if name.endswith(_PICTURES):
             yield from _picture(path)
         elif name.endswith(".json"):
-            yield from _strings(json.loads(path.read_text(encoding="utf-8-sig")))
-        elif name.endswith((".nii", ".nii.gz")):
-            header = nibabel.load(path).header
-            if isinstance(header, nibabel.Nifti1Header):  # NIfTI-2 too
-                for field in ("descrip", "aux_file", "db_name", "intent_name"):
-                    yield bytes(header[field]).rstrip(b"\0").decode("latin-1")
+            yield from _strings(json.loads(path.read_bytes()))
+        elif name.endswith(".xml"):
+            for found in _XML_TEXT.findall(path.read_text(encoding="utf-8-sig")):
+                yield "".join(found).strip()
+        elif name.endswith((".nii", ".nii.gz", ".hdr")):
+            yield from _nifti(path)
         elif name.endswith((".mha", ".mhd", ".nrrd", ".nhdr")):
             head = path.read_bytes()[:20_000].split(b"\n\n")[0].split(b"ElementDataFile")[0]
             for line in head.decode("latin-1").splitlines():
@@ -47,21 +51,48 @@ def header_texts(path: Path) -> Iterator[str]:
             with h5py.File(path) as file:
                 values = file["cjdata/PID"][()].ravel()
             yield "".join(map(chr, values))
-        else:
-            with suppress(InvalidDicomError):
-                yield from _dicom(pydicom.dcmread(path, stop_before_pixels=True))
+        elif name.endswith(".img"):
+            yield from _nifti(path.with_suffix(".hdr"))
+        elif _is_dicom(path):
+            yield from _dicom(pydicom.dcmread(path, stop_before_pixels=True, force=True))
+
+
+def _nifti(path: Path) -> Iterator[str]:
+    """The fields of text of a NIfTI header, also of one that other programs refuse."""
+    opened = gzip.open if path.name.lower().endswith(".gz") else open
+    with opened(path, "rb") as file:
+        start = file.read(nibabel.Nifti2Header.sizeof_hdr)
+    second = start[4:6] in (b"n+", b"ni")
+    # Analyze 7.5 has other fields of text where NIfTI-1 has numbers; both are read.
+    kinds = [nibabel.Nifti2Header] if second else [nibabel.Nifti1Header, nibabel.AnalyzeHeader]
+    for kind in kinds:
+        header = kind(start[: kind.sizeof_hdr], check=False)
+        for field in set(_NIFTI_TEXT) & set(header.keys()):
+            yield header[field].tobytes().rstrip(b"\0").decode("latin-1")
+
+
+def _is_dicom(path: Path) -> bool:
+    """By its mark, or without one by its first tag, of group 2 or 8."""
+    with path.open("rb") as file:
+        head = file.read(132)
+    first_tag = head[:2] in (b"\x02\0", b"\x08\0") and head[3:4] == b"\0"
+    return head[128:] == b"DICM" or first_tag
 
 
 def _dicom(data: pydicom.Dataset) -> Iterator[str]:
-    for element in [*data.file_meta, *data] if hasattr(data, "file_meta") else data:
-        if element.VR == "SQ":
-            for item in element.value:
-                yield from _dicom(item)
-        elif element.VR in _TEXT and element.value:
-            several = element.VM > 1
-            for value in map(str, element.value if several else [element.value]):
-                if not value.startswith(_STANDARD_UID):
-                    yield value
+    for part in (getattr(data, "file_meta", {}), data):
+        for tag in list(part.keys()):
+            with suppress(Exception):  # one damaged element hides no other
+                yield from _texts_of(part[tag])
+
+
+def _texts_of(element: pydicom.DataElement) -> list[str]:
+    if element.VR == "SQ":
+        return [text for item in element.value for text in _dicom(item)]
+    if element.VR not in _TEXT or not element.value:
+        return []
+    values = map(str, element.value if element.VM > 1 else [element.value])
+    return [value for value in values if not value.startswith(_STANDARD_UID)]
 
 
 def _picture(path: Path) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Searches files that will be shared for identifiers: names of patients, files and people."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from tumorseg.core.names import folded
 from tumorseg.privacy.hidden_text import texts
 
 # Kinds of identifiers, by where they come from.
@@ -24,12 +24,11 @@ LONG_NUMBER = 8  # digits; longer than any count of pixels
 _WORD = re.compile(r"[^\W_]+")
 _STEP, _OVERLAP = 2**20, 1000  # characters searched at a time; the longest identifier
 _AROUND = 20  # characters around an identifier that decide whether it is a separate word
+_ENDINGS = {  # of files
+    *("png", "jpg", "jpeg", "tif", "tiff", "nii", "gz", "hdr", "img", "mha", "mhd", "raw", "zraw"),
+    *("nrrd", "nhdr", "mat", "dcm", "dicom", "ima", "json", "xml", "roi", "zip"),
+}
 _NAME_COLUMNS = ("case", "patient")
-
-
-def normal(text: str) -> str:
-    """A text in the form for comparison: one Unicode normalisation, no capitals."""
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
 
 
 def parts(value: str) -> set[str]:
@@ -37,7 +36,7 @@ def parts(value: str) -> set[str]:
 
     MUSTERMANN^ERIKA gives mustermann^erika, mustermann and erika.
     """
-    value = " ".join(normal(value).split())
+    value = " ".join(folded(value).split())
     words = re.split(r"[\s^=,;:/\\|()\"<>]+", value) if len(value) <= SHORT_TEXT else []
     return {value, *(word for word in words if len(word) >= SHORTEST)} - {""}
 
@@ -57,7 +56,7 @@ class Identifiers:
     def add(self, kind: str, values: Iterable[str]) -> None:
         """Adds identifiers of one kind; short ones and small numbers are not sought in all text."""
         for value in values:
-            value = normal(value).strip()
+            value = folded(value).strip()
             if not value or len(value) >= _OVERLAP:
                 continue
             letters = "".join(_WORD.findall(value))
@@ -71,23 +70,30 @@ class Identifiers:
 
     def drop(self, values: Iterable[str]) -> None:
         """Leaves out words that are part of the software or written on purpose."""
-        for value in map(normal, values):
+        for value in map(folded, values):
             for kinds in (self.sought, self.whole_values):
                 if value in kinds:
                     self.left_out[value] = kinds.pop(value)
 
-    def drop_inside(self, names: Iterable[str]) -> None:
-        """Leaves out what occurs, in any spelling, in names that are written on purpose.
+    def drop_kept(self, kept: Iterable[Iterable[str]]) -> None:
+        """Leaves out what consists of words that are written on purpose, in any spelling.
 
-        A file's name counts without its suffix. The user, the machine and the key stay secret.
+        Order, separators and capitals of the words do not count, nor does a file's ending. The
+        user, the machine and the key stay secret.
+
+        kept: the names of each case that the results keep.
         """
-        text = "\n".join(f" {' '.join(_WORD.findall(normal(name)))} " for name in names)
-        inside = []
+        cases_with: dict[str, set[int]] = {}
+        for number, names in enumerate(kept):
+            for word in _WORD.findall(folded(" ".join(names))):
+                cases_with.setdefault(word, set()).add(number)
+        told = []
         for value, kind in (self.sought | self.whole_values).items():
-            words = " ".join(_WORD.findall(value.split(".")[0] if kind == FILE else value))
-            if words and kind not in PERSONAL and f" {words} " in text:
-                inside.append(value)
-        self.drop(inside)
+            words = set(_WORD.findall(value)) - _ENDINGS
+            cases = sorted((cases_with.get(word, set()) for word in words), key=len)
+            if cases and kind not in PERSONAL and set.intersection(*cases):
+                told.append(value)
+        self.drop(told)
 
     def counts(self) -> pd.DataFrame:
         """One row per kind: how many are sought in all text, only as whole values, not at all."""
@@ -118,7 +124,7 @@ class Seeker:
 
     def in_text(self, text: str, shortest: int = 0) -> set[str]:
         """The identifiers of at least `shortest` characters that occur in a text as whole words."""
-        text = normal(text)
+        text = folded(text)
         hits: set[str] = set()
         for start in range(0, len(text), _STEP):
             piece = text[max(0, start - _OVERLAP) : start + _STEP]
@@ -141,7 +147,7 @@ class Seeker:
     def in_file(self, path: Path, name: str) -> set[str]:
         """The identifiers in a file or in `name`, its path as others see it."""
         hits = self.in_content(path.read_bytes()) | self.in_text(name)
-        values = {normal(part) for part in [*Path(name).parts, path.name.split(".")[0]]}
+        values = {folded(part) for part in [*Path(name).parts, path.name.split(".")[0]]}
         if path.suffix in (".tsv", ".csv"):
             values |= _values(path)
         return hits | (values & self.identifiers.whole_values.keys())
@@ -187,4 +193,4 @@ def _values(path: Path) -> set[str]:
         table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
     except (ValueError, pd.errors.ParserError):
         return set()
-    return {normal(value) for name in _NAME_COLUMNS if name in table for value in table[name]}
+    return {folded(value) for name in _NAME_COLUMNS if name in table for value in table[name]}

@@ -85,9 +85,10 @@ def _key_path(key_file: str, local_root: Path) -> Path:
     return Path(key_file).expanduser() if key_file else local_root / KEY_FILE
 
 
-def key_text(names: str, key_file: str, local_root: Path) -> str:
-    """The text of the key file without spaces; empty where names are kept or there is no file."""
-    path = _key_path(key_file, local_root)
-    if names == "keep" or not path.is_file():
+def key_text(key_file: str, local_root: Path) -> str:
+    """The text of the key file without spaces; empty where there is none that can be read."""
+    try:
+        text = _key_path(key_file, local_root).read_text(encoding="ascii", errors="replace")
+    except OSError:
         return ""
-    return re.sub(r"\s", "", path.read_text(encoding="ascii", errors="replace"))
+    return re.sub(r"\s", "", text)

@@ -33,12 +33,12 @@ def gather(
     gathered = of_machine()
     gathered.add(identifiers.KEY, [key])
     root = Path(data_dir).expanduser()
-    kept: set[str] = set()
+    kept: set[tuple[str, str]] = set()
     paths = set(files)
     for entry in entries:
         paths |= {path for _, path in entry.files}
         if keep:
-            kept |= {entry.patient, entry.case}
+            kept.add((entry.patient, entry.case))
         else:
             gathered.add(identifiers.PATIENT, identifiers.parts(entry.patient))
             gathered.add(identifiers.CASE, [entry.case, entry.key])
@@ -51,18 +51,18 @@ def gather(
         for file in _members(path):
             stems = {file.stem, file.name.split(".")[0]}
             gathered.add(identifiers.FILE, [file.name, *stems])
-            if path.name in kept:
-                kept |= {file.name, *stems}
             for text in header_texts(file):
                 gathered.add(identifiers.HEADER, identifiers.parts(text))
-    gathered.drop_inside(kept)
+    gathered.drop_kept(kept)
     return gathered
 
 
 def of_machine() -> Identifiers:
     """The user and the machine. They come first, because an identifier has its first kind."""
-    found = Identifiers()
-    found.add(identifiers.USER, [getpass.getuser(), Path.home().name])
+    found, home = Identifiers(), Path.home()
+    found.add(identifiers.USER, [getpass.getuser(), home.name])
+    if len(home.parts) > 2:  # /root is nobody's, and every PDF contains it
+        found.add(identifiers.USER, [str(home)])
     found.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
     return found
 

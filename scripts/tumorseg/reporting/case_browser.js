@@ -1,5 +1,5 @@
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
-const { setups, metrics, truth } = read("facts");
+const { setups, metrics, truth, classes = [] } = read("facts");
 const cases = read("cases");
 const byId = (id) => document.getElementById(id);
 const NAMESPACE = document.querySelector("svg").namespaceURI;
@@ -238,13 +238,68 @@ function map(item, prediction, index) {
   return element("figure", { class: "map" }, caption, picture);
 }
 
+// ---- the planes of a volume: colours are classes, the dashed lines are one set-up's
+
+let dashed = Math.max(0, setups.findIndex(({ shown }) => shown));
+const ofClasses = element("div", { class: "classes" });
+
+function plane(item) {
+  // Earlier classes are thicker: they are seen where the borders of two classes agree.
+  const thick = (index) => 1.8 + 1.2 * Math.min(2, classes.length - 1 - index);
+  const of = (paths, name, width, attributes = {}) => (paths ?? []).map((path, index) =>
+    outline(path, { class: `${name} class-${index}`, style: `stroke-width:${width(index)}`,
+      stroke: name === "casing" ? "#fff" : classes[index].colour, ...attributes }));
+  const lines = [...of(item.truth, "casing", (index) => thick(index) + 1.6),
+    ...of(item.truth, "truth", thick),
+    ...of(item.drawn[dashed], "dashed", () => 1.5, { "stroke-dasharray": "4 3" })];
+  const [, , width, height] = item.box;
+  const picture = view(item, item.image, lines, item.label);
+  return { width, height, figure: element("figure", {}, picture, element("figcaption", {}, item.label)) };
+}
+
+function volume(item) {
+  const [axial, coronal, sagittal] = item.planes.map(plane);
+  const drawn = [coronal, sagittal, axial].filter(Boolean); // as the volume's own page has them
+  const widths = drawn.slice(0, 2).map(({ width }) => `minmax(0, ${width}fr)`).join(" ");
+  const isFile = /^(file|https?):$/.test(location.protocol); // and not a frame of the report
+  const link = isFile ? element("a", { href: item.viewer, target: "_blank" }, "Look through the volume")
+    : `To look through the volume, open ${item.viewer}, beside the page of all cases.`;
+  const about = element("div", {}, ofClasses, element("p", {}, item.viewer ? link : ""));
+  return element("div", { class: "planes", style: `grid-template-columns: ${widths}` },
+    ...drawn.map(({ figure }) => figure), about);
+}
+
+if (classes.length) {
+  const choice = element("select", { id: "dashed" });
+  setups.forEach(({ name }, index) => choice.append(element("option", { value: index }, name)));
+  choice.value = dashed;
+  choice.addEventListener("change", () => {
+    dashed = Number(choice.value);
+    open(current);
+    choice.focus();
+  });
+  const shown = classes.map(({ name, colour }, index) => {
+    byId("style").sheet.insertRule(`.hide-class-${index} .class-${index} { display: none }`);
+    const box = element("input", { type: "checkbox", "data-class": index });
+    box.checked = true;
+    box.addEventListener("change", () =>
+      document.body.classList.toggle(`hide-class-${index}`, !box.checked));
+    const dot = element("i", { style: `background:${colour}` });
+    return element("label", {}, box, dot, name);
+  });
+  ofClasses.append(element("fieldset", {}, element("legend", {}, "Classes"), ...shown),
+    element("label", {}, "Dashed lines ", choice),
+    element("p", { class: "hint" }, "Lines with a white border are the ground truth."));
+}
+
 function open(item) {
   current = item;
   const order = table.rows({ order: "applied", search: "applied" }).data().toArray();
   const about = `patient ${item.patient}, ${item.plane}, fold ${item.fold}; ` +
     `${order.indexOf(item) + 1} of ${order.length}`;
   byId("large-title").replaceChildren(`Case ${item.case} `, element("small", {}, about));
-  byId("picture").replaceChildren(view(item, item.image, strokes(item), `case ${item.case}`));
+  byId("picture").replaceChildren(
+    item.planes ? volume(item) : view(item, item.image, strokes(item), `case ${item.case}`));
   byId("numbers").replaceChildren(tableOf(item));
   byId("maps").replaceChildren(...item.drawn.map((prediction, index) => map(item, prediction, index)));
   if (byId("large").open) return;
@@ -261,8 +316,8 @@ function step(by) {
 byId("previous").addEventListener("click", () => step(-1));
 byId("next").addEventListener("click", () => step(1));
 byId("close").addEventListener("click", () => byId("large").close());
-byId("large").addEventListener("keydown", ({ key }) =>
-  step({ ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0));
+byId("large").addEventListener("keydown", ({ key, target }) =>
+  step(target.matches("select") ? 0 : { ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0));
 byId("large").addEventListener("click", (event) => {
   if (event.target === byId("large")) byId("large").close();
 });

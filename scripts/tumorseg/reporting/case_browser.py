@@ -3,7 +3,7 @@
 import base64
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from tumorseg.core.files import write_atomically
 from tumorseg.reporting.figure_style import TRUTH, palette
 from tumorseg.reporting.page_parts import contour_path, grey_limit, json_text, picture_url
 from tumorseg.reporting.shown_cases import ShownCase, head
+from tumorseg.reporting.three_planes import class_facts
 
 IMAGE_PX, IMAGE_QUALITY = 512, 80  # longest side, and quality of the WebP file
 MAP_PX, MAP_QUALITY = 256, 70
@@ -148,11 +149,11 @@ def numbers(lines: pd.DataFrame, means: pd.Series) -> dict[str, Any]:
     }
 
 
-def facts(lines: pd.DataFrame, reference_loss: str) -> dict[str, Any]:
-    """What holds for all cases: the set-ups with their colours, and the metrics.
+def facts(lines: pd.DataFrame, reference_loss: str, classes: Sequence[str] = ()) -> dict[str, Any]:
+    """What holds for all cases: the set-ups with their colours, the metrics, and any classes.
 
     `shown` tells which contours are visible at first: all of up to FEW set-ups, otherwise those
-    of the reference loss.
+    of the reference loss. classes: their names, the primary one first, where cases are volumes.
     """
     pairs = list(dict.fromkeys(zip(*map(lines.index.get_level_values, (0, 1)), strict=True)))
     recipes = list(dict.fromkeys(recipe for recipe, _ in pairs))
@@ -167,7 +168,8 @@ def facts(lines: pd.DataFrame, reference_loss: str) -> dict[str, Any]:
         for recipe, loss in pairs
     ]
     metrics = [{"label": item.label, "low": item.low} for item in shown_metrics(lines)]
-    return {"setups": setups, "metrics": metrics, "truth": TRUTH}
+    of_volumes = {"classes": class_facts(classes)} if classes else {}
+    return {"setups": setups, "metrics": metrics, "truth": TRUTH, **of_volumes}
 
 
 def _viridis() -> dict[str, str]:

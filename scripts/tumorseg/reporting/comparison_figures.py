@@ -161,10 +161,12 @@ def ranking_figure(ranking: pd.DataFrame, question: Question, losses: list[str])
     return figure
 
 
-def subgroup_figure(subgroups: pd.DataFrame, question: Question, losses: list[str]) -> Figure:
+def subgroup_figure(
+    subgroups: pd.DataFrame, recipe: str, losses: list[str], title: str = ""
+) -> Figure:
     """Patient-mean Dice by subgroup with intervals, one panel per grouping (2024 paper, Fig. 3)."""
-    title = f"Dice by subgroup (recipe {question.recipe})"
-    shown = subgroups[subgroups["recipe"] == question.recipe].dropna(subset=["dice"])
+    title = title or f"Dice by subgroup (recipe {recipe})"
+    shown = subgroups[subgroups["recipe"] == recipe].dropna(subset=["dice"])
     if shown.empty:
         return empty_figure(title, "no subgroup has a defined Dice")
     style()

@@ -17,11 +17,11 @@ from tumorseg.reporting.figure_style import WIDTH_IN, palette, style, titled
 
 
 class Layer(NamedTuple):
-    """What the figure shows of a layer; `shape` is (height, width, channels) of its output."""
+    """What the figure shows of a layer; `shape` is (spatial..., channels) of its output."""
 
     name: str
     kind: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     parameters: int
     sources: tuple[str, ...]
 
@@ -35,11 +35,14 @@ class Block(NamedTuple):
 
 
 ARROWS = {
-    "MaxPooling2D": "max-pooling",
-    "Conv2DTranspose": "transposed convolution",
-    "UpSampling2D": "upsampling",
-    "Concatenate": "skip, concatenated",
-}
+    f"{kind}{dimensions}D{end}": name
+    for kind, end, name in (
+        ("MaxPooling", "", "max-pooling"),
+        ("Conv", "Transpose", "transposed convolution"),
+        ("UpSampling", "", "upsampling"),
+    )
+    for dimensions in (2, 3)
+} | {"Concatenate": "skip, concatenated"}
 STRAIGHT = "next"
 SKIP = ARROWS["Concatenate"]
 
@@ -71,9 +74,8 @@ def blocks(layers: list[Layer]) -> list[Block]:
 
 
 def _text(block: Block) -> str:
-    height, width, channels = block.layers[-1].shape
     convolutions = sum(layer.kind.startswith("Conv") for layer in block.layers)
-    lines = [block.name, f"{height} x {width} x {channels}"]
+    lines = [block.name, " x ".join(map(str, block.layers[-1].shape))]
     if convolutions:
         lines.append(f"{convolutions} conv" + ("s" if convolutions > 1 else ""))
     parameters = sum(layer.parameters for layer in block.layers)
@@ -85,7 +87,8 @@ def _box(axes: Axes, block: Block, x: float, y: float, colour: tuple) -> tuple[f
 
     Width grows with the number of channels, height with the resolution.
     """
-    height, _, channels = block.layers[-1].shape
+    *sides, channels = block.layers[-1].shape
+    height = max(sides)
     wide, high = 0.16 + 0.05 * math.log2(max(1, channels)), 0.1 + 0.07 * math.log2(height)
     axes.add_patch(Rectangle((x - wide / 2, y - high / 2), wide, high, fc=colour, ec="0.2", lw=0.8))
     axes.text(x, y - high / 2 - 0.05, _text(block), ha="center", va="top", fontsize=6.8)
@@ -119,8 +122,9 @@ def draw(layers: list[Layer], title: str, total: int) -> Figure:
     """
     style()
     boxes = blocks(layers)
-    top = max(block.layers[-1].shape[0] for block in boxes)
-    depth = {block.name: math.log2(top / block.layers[-1].shape[0]) for block in boxes}
+    finest = {block.name: max(block.layers[-1].shape[:-1]) for block in boxes}
+    top = max(finest.values())
+    depth = {name: math.log2(top / side) for name, side in finest.items()}
     place = {b.name: (0.86 * i, -1.42 * depth[b.name]) for i, b in enumerate(boxes)}
     kinds = [STRAIGHT, *dict.fromkeys(ARROWS.values())]
     colours = palette(kinds)
@@ -151,10 +155,11 @@ def draw(layers: list[Layer], title: str, total: int) -> Figure:
     last = max(x for x, _ in place.values())
     axes.set(xlim=(-0.55, last + 0.55), ylim=(-1.42 * max(depth.values()) - 0.95, 0.55))
     axes.axis("off")
-    height, width, channels = boxes[0].layers[0].shape
+    shape = boxes[0].layers[0].shape
+    sides = "depth x height x width" if len(shape) == 4 else "height x width"
     subtitle = (
-        f"{total:,} parameters, {len(layers)} layers; input {height} x {width} x {channels}; "
-        "below each block: height x width x channels of its output"
+        f"{total:,} parameters, {len(layers)} layers; input {' x '.join(map(str, shape))}; "
+        f"below each block: {sides} x channels of its output"
     )
     titled(figure, title, subtitle)
     return figure

@@ -1,11 +1,12 @@
 """Chooses the cases that figures show, and the part of each slice that is shown."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from tumorseg.core.cases import PLANES
+from tumorseg.core.cases import PLANES, largest_slice
 from tumorseg.imaging.boxes import head_box
 
 
@@ -17,6 +18,14 @@ class ShownCase(NamedTuple):
     stripped: np.ndarray
     brain: np.ndarray
     mask: np.ndarray
+
+
+def flat(mask: np.ndarray, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Arrays of a case as slices: as they are, or of a volume the slice with most of the mask."""
+    if mask.ndim == 2:
+        return arrays
+    number = largest_slice(mask)
+    return tuple(array[number] for array in arrays)
 
 
 class ShownPrediction(NamedTuple):
@@ -69,3 +78,18 @@ def cut_to_head(case: ShownCase) -> ShownCase:
     """The case with all its arrays cut to the head."""
     box = head(case)
     return ShownCase(case.label, *(array[box] for array in case[1:]))
+
+
+def first_folders(predictions: list[str]) -> dict[tuple[str, str, int], Path]:
+    """The first seed's folder of each (recipe, loss, fold).
+
+    Folders are <recipe>/<loss>/fold-<k> or <recipe>/<loss>/seed-<s>/fold-<k>, lowest seed first.
+    """
+    folders: dict[tuple[str, str, int], Path] = {}
+    for folder in map(Path, predictions):
+        loss = folder.parent
+        if loss.name.startswith("seed-"):
+            loss = loss.parent
+        fold = int(folder.name.removeprefix("fold-"))
+        folders.setdefault((loss.parent.name, loss.name, fold), folder)
+    return folders

@@ -10,6 +10,7 @@ from typing import Any
 
 from tumorseg.core import user_tables
 from tumorseg.core.cases import Entry, ImageFile
+from tumorseg.core.names import Names
 from tumorseg.core.problems import DataError, error
 from tumorseg.data import source_files
 
@@ -82,7 +83,8 @@ def _subjects(
 
 def _grade_and_patient(subject: Path, mapping: dict[str, dict[str, str]]) -> tuple[str, str]:
     """The grade (hgg, lgg or empty) and the patient of a subject's folder."""
-    row = mapping.get(subject.name, {})
+    same = Names(mapping).find(subject.name)
+    row = mapping[same[0]] if len(same) == 1 else {}
     earlier = row.get(ID_2019) or ""
     name = earlier if re.fullmatch(SUBJECT, earlier) else subject.name
     grade = row.get("Grade") or subject.parent.name

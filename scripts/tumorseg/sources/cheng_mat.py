@@ -81,12 +81,12 @@ def _slices(folder: Path, planes: dict[str, str], plane: str) -> Iterator[Entry 
         slice_plane = planes.get(case, plane)
         if not slice_plane:
             value = f"planes.tsv has no plane for slice {case}"
-            yield error("plane_missing", value, *PLANE_HINT, str(path))
+            yield error("plane_missing", value, *PLANE_HINT).at(str(path), case=case)
             continue
         try:
             pid, tumour_type, shape = _facts(path)
         except DataError as damaged:
-            yield damaged
+            yield damaged.at(str(path), case=case)
             continue
         yield Entry(
             case=case,
@@ -104,10 +104,10 @@ def _slices(folder: Path, planes: dict[str, str], plane: str) -> Iterator[Entry 
 def _facts(path: Path) -> tuple[str, str, tuple[int, ...]]:
     try:
         return mat.read_metadata(path)
-    except DataError as reason:
-        raise reason.at(str(path)) from None
+    except DataError:
+        raise
     except Exception:  # h5py raises many kinds of exceptions for damaged files
-        raise truncated("MATLAB 7.3").at(str(path)) from None
+        raise truncated("MATLAB 7.3") from None
 
 
 def _planes(folder: Path) -> dict[str, str]:
@@ -129,5 +129,8 @@ def _planes(folder: Path) -> dict[str, str]:
             hint = "correct it"
             wrong = error("plane_unknown", f"plane {plane!r}", f"one of {', '.join(PLANES)}", hint)
             raise wrong.at(str(path), row.number)
-        planes[case] = plane
+        if planes.setdefault(case, plane) != plane:
+            value, expected = f"case {case!r} is {planes[case]} and {plane}", "one plane for each"
+            twice = error("case_repeated", value, expected, "remove one of its rows")
+            raise twice.at(str(path), row.number)
     return planes

@@ -12,20 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from tumorseg.core.cases import Entry, ImageFile
-from tumorseg.core.names import comparable
+from tumorseg.core.names import Names, as_stored, stem
 from tumorseg.core.problems import DataError, error, warning
+from tumorseg.core.two_files import is_second
 from tumorseg.data import source_files
 
 DICOM = (".dcm", ".dicom", ".ima")
 SUFFIXES = (
     *(".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".mha", ".mhd", ".nrrd"),
-    *(".mat", *DICOM),
+    *(".nhdr", ".hdr", ".img", ".mat", *DICOM),
 )
-KINDS = " ".join(SUFFIXES)
-DATA = (".raw", ".zraw")  # pixels that belong to a header file beside them
 Cases = list[tuple[str, tuple[Path, ...]]]  # name below the folder, images by channel
 # What programs and people append to an image's name to name its annotation.
-MASK_ENDING = re.compile(r"[-_. ](masks?|seg|segmentation|labels?)$")
+MASK_ENDING = re.compile(r"[-_. ](masks?|seg|segmentation|labels?) *$", re.IGNORECASE)
 
 
 def entries(
@@ -42,7 +41,8 @@ def entries(
 ) -> Iterator[Entry | DataError]:
     """Every image below data_dir/images, by name; a DataError for each one without annotation.
 
-    A sub-folder with DICOM files is one series, unless masks has a sub-folder of the same name.
+    A sub-folder with DICOM files is one series, unless masks is another folder and has a sub-folder
+    of the same name.
     Warnings, also yielded as DataErrors, name the files that are ignored.
 
     Args:
@@ -61,7 +61,7 @@ def entries(
     """
     root = Path(data_dir).expanduser()
     pattern = source_files.pattern_of_patients(patient_pattern)
-    folder, masks_folder = root / images, root / masks
+    folder, masks_folder = as_stored(root, images), as_stored(root, masks)
     image_paths, ignored = _images(folder, masks_folder)
     together = folder.resolve() == masks_folder.resolve() and not annotation_file
     others: list[Path] = []
@@ -89,9 +89,9 @@ def entries(
             yield wrong.at(str(path), case=case)
         try:
             annotation = (
-                root / annotation_file
+                as_stored(root, annotation_file)
                 if annotation_file
-                else _the_only(annotations.get(comparable(name), []), masks_folder / name)
+                else _the_only(annotations.get(name, []), masks_folder / name)
             )
         except DataError as wrong:
             yield wrong.at(str(path), case=case)
@@ -111,7 +111,8 @@ def entries(
     if not annotation_file:
         expected = "an image of the same name for each annotation"
         yield from _ignored("mask_without_image", masks_folder, unused, expected)
-    yield from _ignored("file_passed_over", folder, ignored, f"files of these kinds: {KINDS}")
+    expected = f"files of these kinds: {' '.join(SUFFIXES)}"
+    yield from _ignored("file_passed_over", folder, ignored, expected)
     expected = "names that end in one of source.channels, each channel of a case once"
     yield from _ignored("channel_unknown", folder, others, expected)
 
@@ -126,16 +127,13 @@ def files(
 ) -> list[Path]:
     """Both folders as a whole, because raw data beside a header file counts as well."""
     root = Path(data_dir).expanduser()
-    return [root / images, root / (annotation_file or masks)]
+    return [as_stored(root, images), as_stored(root, annotation_file or masks)]
 
 
 def _name(path: Path, folder: Path) -> str:
     """The path below the folder, without suffix."""
     name = path.relative_to(folder).as_posix()
-    suffix = next((end for end in SUFFIXES if name.lower().endswith(end)), path.suffix)
-    if path.is_dir() or suffix[1:].isdigit():  # DICOM files are often named 1.2.840.12
-        return name
-    return name[: len(name) - len(suffix)]
+    return name if path.is_dir() else stem(name)
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -144,8 +142,8 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _is_dicom(path: Path) -> bool:
-    """By suffix; if that is unknown, by the prefix after the preamble (DICOM PS3.10, 7.1)."""
-    if path.name.lower().endswith(SUFFIXES):
+    """By suffix; if that says nothing, by the prefix after the preamble (DICOM PS3.10, 7.1)."""
+    if path.name.lower().endswith(SUFFIXES) and path.suffix.lower() != ".img":
         return path.name.lower().endswith(DICOM)
     try:
         with path.open("rb") as file:
@@ -155,19 +153,23 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _images(folder: Path, masks_folder: Path) -> tuple[list[Path], list[Path]]:
-    """Image files and folders of DICOM series in the order of names, and all other files."""
+    """Image files and folders of DICOM series in the order of names, and all other files.
+
+    An image in two files, a header and its pixels, is its header.
+    """
     images: dict[Path, None] = {}
     others = []
     for path in _visible(folder):
-        if not path.is_file():
+        if not path.is_file() or is_second(path):
             continue
         if _is_dicom(path):
             inside = path.parent.relative_to(folder)
-            series = path.parent != folder and not (masks_folder / inside).is_dir()
+            masked = masks_folder / inside
+            series = path.parent != folder and (masked == path.parent or not masked.is_dir())
             images[path.parent if series else path] = None
         elif path.name.lower().endswith(SUFFIXES):
             images[path] = None
-        elif path.suffix.lower() not in DATA:
+        else:
             others.append(path)
     return list(images), others
 
@@ -179,19 +181,15 @@ def _ignored(code: str, folder: Path, paths: list[Path], expected: str) -> Itera
         yield DataError(warning(code, value, expected, hint, str(folder)))
 
 
-def _key(path: Path, folder: Path) -> str:
-    """The path below the folder, without suffix, as names are compared."""
-    return comparable(_name(path, folder))
-
-
 def _without_masks(paths: list[Path], folder: Path) -> list[Path]:
     """The images of a folder in which masks have the image's name and an ending: a.png, a_mask.png.
 
     A mask is what has such an ending and an image beside it.
     """
-    keys = {_key(path, folder) for path in paths}
-    shorter = {path: MASK_ENDING.sub("", _key(path, folder)) for path in paths}
-    return [p for p in paths if shorter[p] == _key(p, folder) or shorter[p] not in keys]
+    names = {path: _name(path, folder) for path in paths}
+    images = Names(names.values())
+    shorter = {path: MASK_ENDING.sub("", name) for path, name in names.items()}
+    return [p for p in paths if shorter[p] == names[p] or not images.find(shorter[p])]
 
 
 def _by_channel(paths: list[Path], folder: Path, channels: list[str]) -> tuple[Cases, list[Path]]:
@@ -204,12 +202,9 @@ def _by_channel(paths: list[Path], folder: Path, channels: list[str]) -> tuple[C
     for path in paths:
         name = _name(path, folder)
         ends = [c for c in channels if re.search(rf"[-_. /]{re.escape(c)}$", name, re.IGNORECASE)]
-        if not ends:
-            others.append(path)
-            continue
-        channel = max(ends, key=len)  # t1_ce before ce
-        of_case = found.setdefault(name[: -len(channel) - 1], {})
-        if of_case.setdefault(channel, path) is not path:
+        channel = max(ends, key=len, default="")  # t1_ce before ce
+        of_case = found.setdefault(name[: -len(channel) - 1], {}) if ends else {}
+        if not ends or of_case.setdefault(channel, path) is not path:
             others.append(path)
     cases = [
         (name, tuple(of_case.get(c, folder / f"{name}_{c}") for c in channels))
@@ -219,25 +214,28 @@ def _by_channel(paths: list[Path], folder: Path, channels: list[str]) -> tuple[C
 
 
 def _annotations(cases: Cases, masks_folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
-    """A case's name, as names are compared -> annotation files, and the files of no case.
+    """A case's name -> annotation files, and the files that belong to no case.
 
-    Without .raw and .zraw, which belong to a header file. The same name goes before a name with an
-    ending that says what the file is.
+    Without the pixels of a header file. The same name goes before a name with an ending that says
+    what the file is, and a name as it is written before another form of it.
     """
-    names = {comparable(name) for name, _ in cases}
-    images = {path for _, paths in cases for path in paths}
-    annotations: dict[str, list[Path]] = {}
+    images = Names(name for name, _ in cases)
+    themselves = {path for _, paths in cases for path in paths}
+    as_written: dict[str, list[Path]] = {}
+    alike: dict[str, list[Path]] = {}
     unused = []
     for path in _visible(masks_folder):
-        if not path.is_file() or path.suffix.lower() in DATA or path in images:
+        if not path.is_file() or is_second(path) or {path, path.parent} & themselves:
             continue
-        key = _key(path, masks_folder)
-        shorter = MASK_ENDING.sub("", key)
-        if key in names or shorter in names:
-            annotations.setdefault(key if key in names else shorter, []).append(path)
-        else:
-            unused.append(path)
-    return annotations, unused
+        name = _name(path, masks_folder)
+        shorter = MASK_ENDING.sub("", name)
+        owners = images.find(name) or images.find(shorter)
+        for owner in owners:
+            found = as_written if owner in (name, shorter) else alike
+            found.setdefault(owner, []).append(path)
+        unused += [] if owners else [path]
+    unused += [path for owner in alike.keys() & as_written.keys() for path in alike[owner]]
+    return alike | as_written, unused
 
 
 def _the_only(paths: list[Path], name: Path) -> Path:

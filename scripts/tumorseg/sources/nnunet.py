@@ -21,6 +21,7 @@ def entries(
     sequence: str | int | None = None,
     channels: list[str | int] | None = None,
     labels: dict[str, str] | None = None,
+    classes: dict[str, list[str]] | None = None,
     patient_pattern: str | None = None,
     plane: str = "",
     **_: Any,
@@ -33,6 +34,7 @@ def entries(
             first.
         channels: several channels instead, each by its name or number.
         labels: name or number of a label -> tumour or background; without it all labels are tumour.
+        classes: the config's `classes`: name -> labels or regions, by name or number.
         patient_pattern: regular expression whose first group, searched in the case's name, is the
             patient; without it every case is a patient.
         plane: the plane of all pictures.
@@ -44,12 +46,19 @@ def entries(
     pattern = source_files.pattern_of_patients(patient_pattern) if patient_pattern else None
     info, problems = dataset_json.read(folder)
     numbers, of_channel = dataset_choices.channels_to_read(info.channels, sequence, channels)
-    meanings, of_labels = dataset_choices.meanings(info.labels, labels if info.labels else None)
+    by_class: tuple[dict[str, str], ...] = ()
+    if classes and info.labels:
+        meanings = None
+        by_class, of_labels = dataset_choices.of_classes(info.labels, classes, labels or {})
+    else:
+        given = labels if info.labels else None
+        meanings, of_labels = dataset_choices.meanings(info.labels, given)
     problems = [*problems, *of_channel, *of_labels]
     yield from (problem.at(str(folder / dataset_json.NAME)) for problem in problems)
     usable = all(problem.problem.severity != "error" for problem in problems)
+    several = numbers[0] if len(info.channels) > 1 and len(numbers) == 1 else None
     found = (
-        item if isinstance(item, DataError) else _entry(item, meanings, plane)
+        item if isinstance(item, DataError) else _entry(item, several, meanings, by_class, plane)
         for item in dataset_files.case_files(folder, info, numbers or [0])
     )
     for item in source_files.with_missing_files(found, folder, dataset_files.LAYOUT):
@@ -80,19 +89,28 @@ def _with_patient(entry: Entry, pattern: re.Pattern) -> Entry | DataError:
     try:
         return replace(entry, patient=source_files.patient_of(entry.case, pattern))
     except DataError as wrong:
-        return wrong.at(entry.origin)
+        return wrong.at(entry.origin, case=entry.case)
 
 
-def _entry(files: dataset_files.CaseFiles, labels: dict[str, str], plane: str) -> Entry:
+def _entry(
+    files: dataset_files.CaseFiles,
+    channel: int | None,
+    labels: dict[str, str] | None,
+    by_class: tuple[dict[str, str], ...],
+    plane: str,
+) -> Entry:
+    first, *further = files.images
     return Entry(
         case=files.case,
         patient=files.case,
-        image=files.images[0].path,
+        image=first.path,
         annotation=files.label,
-        origin=str(files.images[0].path),
+        origin=str(first.path),
         form="mask",
         plane=plane,
         labels=labels,
-        channel=files.images[0].inner,
-        further=files.images[1:],
+        class_labels=by_class,
+        channel=channel if first.inner is None else first.inner,
+        channel_inside=first.inner is not None,
+        further=tuple(further),
     )

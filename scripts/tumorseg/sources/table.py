@@ -7,7 +7,7 @@ from typing import Any
 
 from tumorseg.core import user_tables
 from tumorseg.core.cases import Entry, ImageFile
-from tumorseg.core.names import as_stored
+from tumorseg.core.names import as_stored, comparable
 from tumorseg.core.problems import DataError, Problem, error
 from tumorseg.core.spelling import missing
 from tumorseg.core.user_tables import Row, UserTable
@@ -44,7 +44,7 @@ def entries(
         DataError: the table cannot be read at all.
     """
     folder = Path(data_dir).expanduser()
-    path = folder / table
+    path = as_stored(folder, table)
     without = ("annotation",) if annotation_file else ()
     given, names = _table(path, columns or {}, without, channels or [])
     yield from map(DataError, given.notes)
@@ -72,11 +72,9 @@ def files(
 ) -> list[Path]:
     """The table and the files it names, as far as it can be read; folders are DICOM series."""
     folder = Path(data_dir).expanduser()
-    paths = [folder / table]
-    if annotation_file:
-        paths.append(folder / annotation_file)
+    paths = [as_stored(folder, name) for name in (table, annotation_file) if name]
     try:
-        given, names = _table(folder / table, columns or {}, NEEDED, channels or [])
+        given, names = _table(paths[0], columns or {}, NEEDED, channels or [])
     except DataError:  # the import reports it
         return paths
     for row in given.rows:
@@ -157,6 +155,7 @@ def _entry(
     annotation = tried(_annotation, folder, drawn, shared, otherwise=None)
     text = known.get("spacing_mm", "nan")
     spacing_mm = tried(_spacing, text, commas, otherwise=(math.nan, math.nan))
+    form = known.get("form", form)
     return Entry(
         case=row["case"],
         patient=row["patient"],
@@ -164,7 +163,7 @@ def _entry(
         annotation=annotation,
         origin=where[0],
         row=where[1],
-        form=known.get("form", form),
+        form=form,
         plane=known.get("plane", ""),
         spacing_mm=spacing_mm,
         tumour_type=known.get("tumour_type", ""),
@@ -183,7 +182,7 @@ def _odd_characters(row: dict[str, str]) -> Iterable[Problem]:
 
 
 def _annotation(folder: Path, text: str, shared: Path | None) -> Path | None:
-    if text.casefold() == NEGATIVE:
+    if comparable(text) == NEGATIVE:
         return None
     return shared or _inside(folder, text, "annotation")
 
@@ -200,9 +199,6 @@ def _inside(folder: Path, text: str, what: str = "annotation") -> Path:
     if ".." in windows.parts or text[0] == "~":
         hint = "copy the file into the folder"
         raise error("path_outside", f"path {text}", "a path inside the data folder", hint)
-    if "\\" in text and not (folder / text).exists():
-        hint = "write / between folders"
-        raise error(f"{what}_missing", f"path {text}", "folders separated by /", hint)
     return as_stored(folder, text)
 
 

@@ -49,7 +49,7 @@ def answer(
     first = order.iloc[0]
     best = first["loss"]
     if first["mean"] > 0:
-        sentences = [_lead(first, len(order)), *_differences(contrasts, question, best)]
+        sentences = [_lead(first, len(order), question), *_differences(contrasts, question, best)]
     else:
         no_tumour = f"**No loss found any tumour** with recipe {recipe}"
         sentences = [f"{no_tumour}: every patient-mean Dice is 0."]
@@ -57,6 +57,7 @@ def answer(
     sentences += [
         _primary(contrasts[contrasts["role"] == PRIMARY], reference),
         _not_different(contrasts, recipe, best),
+        _classes(tables.get("classes"), recipe, best),
         _other_recipes(tables["recipes"], recipe, best),
         _missed(cases, recipe, best, reference),
         _cost(cost, recipe, best, reference),
@@ -66,9 +67,10 @@ def answer(
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _lead(first: pd.Series, losses: int) -> str:
+def _lead(first: pd.Series, losses: int, question: Question) -> str:
+    of = f" ({question.of})" if question.of else ""
     return (
-        f"**{first['loss']}** reached the highest patient-mean Dice of {losses} "
+        f"**{first['loss']}** reached the highest patient-mean Dice{of} of {losses} "
         f"{'losses' if losses > 1 else 'loss'} with recipe {first['recipe']}: "
         f"{percent(first['mean'])} (95 % interval {percent(first['low'])} to "
         f"{percent(first['high'])}; {first['patients']} patients)."
@@ -139,6 +141,19 @@ def _not_different(contrasts: pd.DataFrame, recipe: str, best: str) -> str:
         f"Not significantly different from {best} (exploratory, Holm's correction over all pairs): "
         f"{listed(names)}."
     )
+
+
+def _classes(classes: pd.DataFrame | None, recipe: str, best: str) -> str:
+    """The best loss's Dice of each class."""
+    if classes is None:
+        return ""
+    rows = classes[(classes["recipe"] == recipe) & (classes["loss"] == best)]
+    dices = [
+        f"{row.name_} {percent(row.dice)} ({percent(row.low)} to {percent(row.high)}; "
+        f"{row.missed} of {row.cases_with} missed)"
+        for row in rows.rename(columns={"class": "name_"}).itertuples()
+    ]
+    return f"By class, {best} (exploratory): {listed(dices)}."
 
 
 def _other_recipes(recipes: pd.DataFrame, recipe: str, best: str) -> str:

@@ -32,12 +32,16 @@ SEEDS_FOR_A_LOSS = 3  # with fewer, the results are about the trained models onl
 
 
 class Question(NamedTuple):
-    """What the study asks, fixed in the config before anything is trained."""
+    """What the study asks, fixed in the config before anything is trained.
+
+    of: what is segmented, in words; empty where there is one class without a name.
+    """
 
     recipe: str
     reference: str
     resamples: int
     seed: int
+    of: str = ""
 
 
 def patient_scores(cases: pd.DataFrame, name: str = "dice") -> pd.DataFrame:

@@ -13,6 +13,7 @@ from tumorseg.core.records import NetworkSettings
 GFLOP_128_16 = 4.52  # one training image through the U-Net, base width 16, 128x128: measured
 SHARE_OF_PEAK = 0.36  # speed of a training / of a single-precision matrix product: measured
 STEP_S, START_S = 0.02, 10  # time of a step and of a training apart from arithmetic: measured
+VOXEL = 1.25  # time of a voxel of a 3-D network / of a pixel of a 2-D one: measured, 1.03 to 1.44
 PARAMETERS_16 = 487_881  # of the U-Net with base width 16
 STATE_COPIES = 5  # of the parameters: network, two of Adam, average, weights of the best epoch
 REPORT_MB = 30  # tables, figures and report of a small experiment
@@ -33,8 +34,10 @@ def matrix_speed() -> float:
 
 
 def image_cost(network: NetworkSettings) -> float:
-    """Arithmetic of one image, as a multiple of that of base width 16 at 128 x 128."""
-    return (network["size_px"] / 128) ** 2 * (network["base_width"] / 16) ** 2
+    """Arithmetic of one image or patch, as a multiple of that of base width 16 at 128 x 128."""
+    sides = network.get("patch") or [network["size_px"]] * 2
+    share = math.prod(sides) / 128**2 * (VOXEL if len(sides) == 3 else 1.0)
+    return share * (network["base_width"] / 16) ** 2
 
 
 def expected_seconds(
@@ -74,9 +77,10 @@ def disk_mb(
     """
     at_once = min(trainings, max(1, (os.cpu_count() or 1) // threads))
     weights = 4 * PARAMETERS_16 * (network["base_width"] / 16) ** 2
-    pixels = (cases["height_px"] * cases["width_px"]).set_axis(cases["case"])
+    depth = cases.get("depth_px", 1)
+    pixels = (cases["height_px"] * cases["width_px"] * depth).set_axis(cases["case"])
     predicted = folds.loc[folds["role"] != "train", "case"].map(pixels).sum()
-    packed = 5 * len(cases) * network["size_px"] ** 2
+    packed = 5 * (pixels.sum() if "patch" in network else len(cases) * network["size_px"] ** 2)
     of_trainings = (trainings + at_once * STATE_COPIES) * weights
     predictions = 2 * predicted * trainings / folds["fold"].nunique()
     return math.ceil((packed + of_trainings + predictions) / 1e6)
@@ -94,10 +98,12 @@ def disk_line(needed_mb: float, folder: str) -> str:
     return f"WARNING {room}: the disk may become full; free some, or use fewer losses or seeds"
 
 
-def advised_epochs(cases: float, batch_size: int) -> int:
+def advised_epochs(cases: float, batch_size: int, steps: int = 0) -> int:
     """The fewest epochs with which a training on so many cases is expected to converge.
+
+    steps: those of an epoch, where it is not a pass through the cases.
 
     >>> advised_epochs(cases=215, batch_size=4)
     56
     """
-    return math.ceil(CONVERGED_STEPS / max(1, math.ceil(cases / batch_size)))
+    return math.ceil(CONVERGED_STEPS / (steps or max(1, math.ceil(cases / batch_size))))

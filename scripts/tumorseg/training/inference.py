@@ -30,6 +30,25 @@ def predict(
     return total / (1 + len(views))
 
 
+def predict_whole(
+    model: keras.Model,
+    images: np.ndarray,
+    batch_size: int,
+    mirrored: Mirrored = False,
+    overlap: float = 0.5,
+) -> np.ndarray:
+    """Probabilities (n, spatial..., outputs) of images of any size: at once, or patch by patch.
+
+    A network that takes whole images predicts them as `predict` does, in batches; otherwise each
+    image is predicted by `predict_by_windows` in patches of the network's size.
+    """
+    patch = tuple(model.input_shape[1:-1])
+    if images.shape[1:-1] == patch:
+        return predict(model, images, batch_size, mirrored)
+    options = patch, batch_size, mirrored, overlap
+    return np.stack([predict_by_windows(model, image, *options) for image in images])
+
+
 def predict_by_windows(
     model: keras.Model,
     image: np.ndarray,

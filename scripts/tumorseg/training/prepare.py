@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorseg.core import device
-from tumorseg.training.cases import cases_of_fold
+from tumorseg.training.fold_cases import cases_of_fold
 from tumorseg.training.identity import content_digest
 from tumorseg.training.job import TrainingJob
-from tumorseg.training.model import build_network
+from tumorseg.training.model import build_network, form_of
 from tumorseg.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -27,15 +27,19 @@ def prepare(job: TrainingJob) -> "Training":
         precision=job.precision,
     )
     from tumorseg.loss_kit.keras_loss import CaseLoss  # Keras must start after the device
+    from tumorseg.training.deep_supervision import deeply_supervised
     from tumorseg.training.loop import Training
 
+    plan = Plan(**job.settings["training"], seed=job.random_seed)
     with machine.scope():
         model = build_network(job.network, job.settings)
+        trained = deeply_supervised(model, job.network["name"]) if plan.deep_supervision else None
     training, validation = cases_of_fold(job)
-    loss = CaseLoss.fitted(job.loss["function"], job.loss["constants"], training.each_mask())
-    plan = Plan(**job.settings["training"], seed=job.random_seed)
+    name, constants = job.loss["function"], job.loss["constants"]
+    loss = CaseLoss.fitted(name, constants, training.each_mask(), form_of(job.network))
     cases = training.digest(), validation.digest()
     digest = content_digest(job.result_settings(), machine.description(), cases)
     state = Path(job.state_dir) / f"{digest}.npz"
     state.parent.mkdir(parents=True, exist_ok=True)
-    return Training(model, loss, plan, training, validation, machine=machine, state=state)
+    parts = model, loss, plan, training, validation
+    return Training(*parts, machine=machine, state=state, trained=trained)

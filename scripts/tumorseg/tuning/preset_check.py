@@ -10,7 +10,7 @@ from tumorseg.tuning.search_space import dimensions, has_values
 
 # Part of the protocol: how epochs are chosen and predictions made.
 NOT_TUNED = ("keep_best", "mirrored")
-WHOLE_NUMBERS = ("epochs", "batch_size")
+WHOLE_NUMBERS = ("epochs", "batch_size", "steps", "plateau_patience")
 
 
 def check(

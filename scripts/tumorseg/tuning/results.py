@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tumorseg.core.records import Search, TuningResult
+from tumorseg.training.plan import kept_epoch
 from tumorseg.tuning.search_space import split_values
 
 LEAST_IOU = 0.01  # a grid point below has learned nothing and cannot win
@@ -39,18 +40,18 @@ def values_text(chosen: dict[str, Any]) -> str:
 def grid_table(trials: list[TrialRecord], search: Search) -> pd.DataFrame:
     """One row per grid point (trial x number of epochs): trial, values, val_iou, status.
 
-    val_iou is the score of a training of that many epochs: with keep_best the best up to there,
-    otherwise the value there; NaN where the trial did not get that far.
+    val_iou is the score of a training of that many epochs: that of the epoch which it would keep;
+    NaN where the trial did not get that far.
     """
     lines = []
     for number, trial in enumerate(trials, start=1):
-        ious = [row["val_iou"] for row in trial.history]
         scored = [trial.chosen["epochs"]] if "epochs" in trial.chosen else search["scored_epochs"]
         for epochs in scored:
-            reached = len(ious) >= epochs
+            reached = len(trial.history) >= epochs
             value, status = np.nan, trial.status
             if reached:
-                value = max(ious[:epochs]) if search["keep_best"] else ious[epochs - 1]
+                kept = kept_epoch(trial.history[:epochs], search["keep_best"])
+                value = trial.history[kept]["val_iou"]
                 status = "ok" if value >= LEAST_IOU else "nothing learned"
             line = {"trial": number, **trial.chosen, "epochs": epochs, "val_iou": value}
             lines.append(line | {"status": status, "failure": "" if reached else trial.failure})

@@ -10,6 +10,7 @@ from tumorseg.core.files import write_text
 from tumorseg.core.records import Search
 from tumorseg.training.identity import content_digest
 from tumorseg.training.job import TrainingJob
+from tumorseg.training.plan import kept_epoch
 from tumorseg.training.prepare import prepare
 from tumorseg.tuning.search_space import rounded, split_values
 
@@ -82,9 +83,8 @@ class Trial(tune.Trainable):
             write_text(self.record, json.dumps(self.rows))
             if training.state is not None:
                 training.state.unlink(missing_ok=True)
-        score = max(r["val_iou"] for r in self.rows[: self.reported])
-        if not (self.search["keep_best"] or self.search["epochs_searched"]):
-            score = row["val_iou"]
+        keep_best = self.search["keep_best"] or self.search["epochs_searched"]
+        score = self.rows[kept_epoch(self.rows[: self.reported], keep_best)]["val_iou"]
         return row | {"score": score, "failure": "", "done": last}
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:

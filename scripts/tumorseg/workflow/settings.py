@@ -14,7 +14,8 @@ from snakemake.utils import validate
 from tumorseg.core.errors import UserError
 from tumorseg.core.records import RecipeSettings, Search
 from tumorseg.loss_kit.configured import configured_losses
-from tumorseg.tuning import preset_check, search_space
+from tumorseg.tuning import search_space
+from tumorseg.workflow import config_checks
 
 # Keys whose values may name files, folders or people: the report shows "(local)" instead.
 LOCAL_KEYS = ("data_dir", "images", "model")
@@ -29,7 +30,6 @@ LOCAL_SOURCE_KEYS = (
 )
 LOCAL_IDENTIFIER_KEYS = ("key_file",)
 DOWNLOADING_SOURCES = ("cheng_mat",)
-ONE_CHANNEL_SOURCES = ("phantom", "cheng_mat", "kits19")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,53 @@ class Experiment:
     folds: list[int]
     seeds: list[int]
     scopes: list[str]
+
+    @property
+    def not_exported(self) -> str:
+        """What of this experiment an exported model cannot do yet, in words; empty for nothing."""
+        found = {"volumes": self.volumes, "several channels": self.channels}
+        found |= {"several classes": self.classes}
+        return ", ".join(name for name, present in found.items() if present)
+
+    @property
+    def volumes(self) -> bool:
+        """Whether cases are volumes."""
+        return self.config["source"].get("dimensions", 2) == 3
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, the primary one first; empty where there is one, unnamed."""
+        names, primary = list(self.config.get("classes", {})), self.config["primary_class"]
+        return sorted(names, key=lambda name: name != primary) if len(names) > 1 else []
+
+    @property
+    def primary_class(self) -> str:
+        """The class that the question is about, or mean; empty where there is one, unnamed."""
+        return self.config["primary_class"] or next(iter(self.classes), "")
+
+    @property
+    def asked_about(self) -> str:
+        """What the question is about, in words; empty where there is one class without a name."""
+        if self.primary_class == "mean":
+            return f"mean over {', '.join(self.classes)}"
+        return self.primary_class
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The config's `source`, with `classes` by which annotations are read."""
+        classes = self.config.get("classes", {})
+        if not classes:
+            return self.config["source"]
+        ordered = {name: classes[name] for name in self.classes or classes}
+        return self.config["source"] | {"classes": ordered}
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """The config's `network`, with the number of classes where there are several."""
+        if not self.classes:
+            return self.config["network"]
+        exclusive = not self.config["overlapping"]
+        return self.config["network"] | {"classes": len(self.classes), "exclusive": exclusive}
 
     @property
     def channels(self) -> list[str]:
@@ -122,7 +169,7 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
     unknown losses, recipes and presets, constants and searched values out of range, a missing
     reference loss or data folder.
     """
-    _name_labels(config)
+    config_checks.name_labels(config)
     try:
         validate(config, schema_file)
     except Exception as error:  # jsonschema's message spans pages; the user needs one line
@@ -134,7 +181,7 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         raise UserError(f"config: {error}") from None
     recipes = list(config["use_recipes"])
     for name in recipes:
-        _check_known("use_recipes", name, config["recipes"])
+        config_checks.check_known("use_recipes", name, config["recipes"])
     if config["reference_loss"] not in losses:
         raise UserError(
             f"config: reference_loss: {config['reference_loss']!r} is not among losses: "
@@ -144,8 +191,10 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         raise UserError(
             "config: data_dir: say where the data are, for instance --config data_dir=<folder>"
         )
-    _check_channels(config)
-    _check_tuning(config["tuning"], losses, schema)
+    config_checks.check_channels(config)
+    config_checks.check_classes(config)
+    config_checks.check_volumes(config)
+    config_checks.check_tuning(config["tuning"], losses, schema)
     folds = list(range(1, config["folds"]["count"] + 1))
     first = config["seed"]
     scopes = {"none": [], "shared": ["shared"], "nested": [f"fold-{fold}" for fold in folds]}
@@ -157,80 +206,6 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         seeds=list(range(first, first + config["training"]["seeds"])),
         scopes=scopes[config["tuning"]["scope"]],
     )
-
-
-def _check_channels(config: dict[str, Any]) -> None:
-    """Checks source.channels and the recipes' inputs; sets the recipes' number of channels.
-
-    Raises UserError for channels that the source cannot have, and for inputs that are no channel.
-    """
-    source = config["source"]
-    channels = [str(name) for name in source.get("channels", [])]  # YAML reads 0 as a number
-    if channels:
-        source["channels"] = channels
-    if channels and source["kind"] in ONE_CHANNEL_SOURCES:
-        raise UserError(
-            f"config: source.channels: {source['kind']} has one channel; remove source.channels"
-        )
-    if channels and "sequence" in source:
-        raise UserError("config: source.sequence: source.channels names the channels; remove one")
-    for name in config["use_recipes"]:
-        recipe = config["recipes"][name]
-        inputs = [str(name) for name in recipe.get("inputs", channels)]
-        if "inputs" in recipe:
-            recipe["inputs"] = inputs
-        for chosen in inputs:
-            if chosen not in channels:
-                known = ", ".join(map(str, channels)) or "none"
-                raise UserError(
-                    f"config: recipes.{name}.inputs: no {chosen!r} in source.channels ({known})"
-                )
-        if len(inputs) > 1:
-            recipe["channels"] = len(inputs)
-
-
-def _name_labels(config: dict[str, Any]) -> None:
-    """Makes the keys of source.labels text: YAML reads 255 without quotes as a number.
-
-    Raises UserError for what YAML reads as neither text nor number (yes, null), and for a label
-    that is written twice.
-    """
-    source = config.get("source")
-    if not isinstance(source, dict) or not isinstance(labels := source.get("labels"), dict):
-        return
-    named: dict[str, Any] = {}
-    for label, meaning in labels.items():
-        text = str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
-        if isinstance(label, bool) or not isinstance(label, str | int | float):
-            raise UserError(
-                f"config: source.labels: YAML reads one label as {text}; write it in quotes, as "
-                'in the file: "yes", "true", "null"'
-            )
-        if text in named:
-            raise UserError(f"config: source.labels: {text!r} is listed twice; remove one")
-        named[text] = meaning
-    source["labels"] = named
-
-
-def _check_known(key: str, name: str, known: dict[str, Any]) -> None:
-    if name not in known:
-        raise UserError(f"config: {key}: no {name!r}; there are: {', '.join(known)}")
-
-
-def _check_tuning(
-    tuning: dict[str, Any],
-    losses: dict[str, tuple[str, dict[str, Any]]],
-    schema: dict[str, Any],
-) -> None:
-    _check_known("tuning.preset", tuning["preset"], tuning["presets"])
-    if tuning["scope"] == "none":
-        return
-    recipe = schema["properties"]["recipes"]["additionalProperties"]["properties"]
-    training_keys = recipe["training"]["properties"]
-    where = f"config: tuning.presets.{tuning['preset']}"
-    preset = tuning["presets"][tuning["preset"]]
-    for name, (function, _) in losses.items():
-        preset_check.check(preset, name, function, training_keys, where)
 
 
 def _schema_error(error: BaseException) -> str:

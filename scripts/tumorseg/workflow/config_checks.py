@@ -1,0 +1,143 @@
+"""Checks of the config that its schema cannot make; each error is one line that names the key."""
+
+from typing import Any
+
+from tumorseg.core.errors import UserError
+from tumorseg.phantom.contrast import PULSES
+from tumorseg.tuning import preset_check
+
+PHANTOM_LABELS = ("1", "2", "4")  # core without enhancement, oedema, enhancing
+ONE_CHANNEL_SOURCES = ("cheng_mat", "kits19")
+
+
+def check_channels(config: dict[str, Any]) -> None:
+    """Checks source.channels and the recipes' inputs; sets the recipes' number of channels.
+
+    Raises UserError for channels that the source cannot have, and for inputs that are no channel.
+    """
+    source = config["source"]
+    channels = [str(name) for name in source.get("channels", [])]  # YAML reads 0 as a number
+    if channels:
+        source["channels"] = channels
+    if channels and source["kind"] in ONE_CHANNEL_SOURCES:
+        raise UserError(
+            f"config: source.channels: {source['kind']} has one channel; remove source.channels"
+        )
+    for name in channels if source["kind"] == "phantom" else ():
+        check_known("source.channels", name, PULSES)
+    if channels and "sequence" in source:
+        raise UserError("config: source.sequence: source.channels names the channels; remove one")
+    for name in config["use_recipes"]:
+        recipe = config["recipes"][name]
+        inputs = [str(name) for name in recipe.get("inputs", channels)]
+        if "inputs" in recipe:
+            recipe["inputs"] = inputs
+        for chosen in inputs:
+            if chosen not in channels:
+                known = ", ".join(map(str, channels)) or "none"
+                raise UserError(
+                    f"config: recipes.{name}.inputs: no {chosen!r} in source.channels ({known})"
+                )
+        if len(inputs) > 1:
+            recipe["channels"] = len(inputs)
+
+
+def check_classes(config: dict[str, Any]) -> None:
+    """Checks `classes` and what belongs to it; makes labels text, as source.labels' are.
+
+    Raises UserError for classes that share a label without overlapping, for an unknown primary
+    class, and for source.labels that contradict the classes.
+    """
+    classes = config.get("classes", {})
+    for name, labels in classes.items():
+        classes[name] = list(map(str, labels))
+    primary = config["primary_class"]
+    if primary and primary not in (*classes, "mean" if classes else ""):
+        known = ", ".join((*classes, "mean")) if classes else "there are none"
+        raise UserError(f"config: primary_class: no {primary!r} in classes ({known})")
+    labels = [label for of_class in classes.values() for label in of_class]
+    repeated = next((label for label in labels if labels.count(label) > 1), None)
+    if repeated is not None and not config["overlapping"]:
+        raise UserError(
+            f"config: classes: label {repeated} is in several classes; set overlapping: true, or "
+            "let each label be of one class"
+        )
+    if classes and config["source"]["kind"] == "phantom":
+        if config["source"].get("dimensions", 2) == 2:
+            raise UserError("config: classes: the phantom's slices have one class; remove it")
+        for label in labels:
+            check_known("classes", label, dict.fromkeys(PHANTOM_LABELS))
+    for label, meaning in config["source"].get("labels", {}).items():
+        if classes and (meaning != "background" or label in labels):
+            raise UserError(
+                f"config: source.labels: {label} is {meaning}; with `classes` it may only name "
+                "labels of no class as background"
+            )
+
+
+def check_volumes(config: dict[str, Any]) -> None:
+    """Raises UserError where dimensions, patch and tuning do not fit one another."""
+    source, patch = config["source"], config["network"].get("patch")
+    volumes = source.get("dimensions", 2) == 3
+    if volumes and (patch is None or len(patch) != 3):
+        raise UserError(
+            "config: network.patch: volumes (source.dimensions: 3) are trained in patches; give "
+            "their depth, height and width in voxels, such as [32, 64, 64]"
+        )
+    if not volumes and patch is not None:
+        raise UserError(
+            "config: network.patch: slices are trained whole, at network.size_px; remove it, or "
+            "set source.dimensions: 3"
+        )
+    for name in config["use_recipes"] if volumes else ():
+        if "volumes" not in config["recipes"][name]:
+            raise UserError(
+                f"config: recipes.{name}.volumes: say how volumes are prepared, such as "
+                "{crop: nonzero, intensities: [zscore]}"
+            )
+
+
+def name_labels(config: dict[str, Any]) -> None:
+    """Makes the keys of source.labels text: YAML reads 255 without quotes as a number.
+
+    Raises UserError for what YAML reads as neither text nor number (yes, null), and for a label
+    that is written twice.
+    """
+    source = config.get("source")
+    if not isinstance(source, dict) or not isinstance(labels := source.get("labels"), dict):
+        return
+    named: dict[str, Any] = {}
+    for label, meaning in labels.items():
+        text = str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+        if isinstance(label, bool) or not isinstance(label, str | int | float):
+            raise UserError(
+                f"config: source.labels: YAML reads one label as {text}; write it in quotes, as "
+                'in the file: "yes", "true", "null"'
+            )
+        if text in named:
+            raise UserError(f"config: source.labels: {text!r} is listed twice; remove one")
+        named[text] = meaning
+    source["labels"] = named
+
+
+def check_known(key: str, name: str, known: dict[str, Any]) -> None:
+    """Raises UserError where the key names something that the config does not define."""
+    if name not in known:
+        raise UserError(f"config: {key}: no {name!r}; there are: {', '.join(known)}")
+
+
+def check_tuning(
+    tuning: dict[str, Any],
+    losses: dict[str, tuple[str, dict[str, Any]]],
+    schema: dict[str, Any],
+) -> None:
+    """Raises UserError for an unknown preset, or one that fits a loss's settings badly."""
+    check_known("tuning.preset", tuning["preset"], tuning["presets"])
+    if tuning["scope"] == "none":
+        return
+    recipe = schema["properties"]["recipes"]["additionalProperties"]["properties"]
+    training_keys = recipe["training"]["properties"]
+    where = f"config: tuning.presets.{tuning['preset']}"
+    preset = tuning["presets"][tuning["preset"]]
+    for name, (function, _) in losses.items():
+        preset_check.check(preset, name, function, training_keys, where)

@@ -1,0 +1,129 @@
+"""Several channels and classes, as slices and as volumes, from the source to the report."""
+
+import json
+from pathlib import Path
+
+import cv2
+import nibabel as nib
+import numpy as np
+import pytest
+from project_copy import ProjectCopy, copy_project
+
+from tumorseg.core.files import read_table
+
+pytestmark = pytest.mark.slow
+
+SLICES = """\
+experiment: slices
+source: {kind: nnunet, plane: axial, channels: [t1ce, flair]}
+classes: {core: [core], rim: [2]}
+primary_class: mean
+identifiers: {names: keep}
+skull_strip: {method: none, compare: [none]}
+folds: {count: 2}
+network: {size_px: 32, base_width: 4}
+use_recipes: [robust, flair]
+recipes:
+  robust: {training: {epochs: 2}}
+  flair:
+    preparation: robust
+    inputs: [flair]
+    channels: 1
+    network: {dropout: 0, normalisation: true, foreground_prior: 0.1}
+    training:
+      epochs: 2
+      batch_size: 4
+      learning_rate: 0.001
+      schedule: constant
+      warmup_epochs: 1
+      weight_decay: 0
+      weight_average: 0
+      augmentation: 1
+      keep_best: true
+      mirrored: true
+tuning: {scope: none}
+"""
+VOLUMES = """\
+experiment: volumes
+source: {patients: 8, voxel_mm: 6}
+network: {patch: [16, 24, 16], base_width: 4}
+recipes: {robust: {training: {epochs: 1, steps: 2}}}
+"""
+
+
+def write_nnunet(folder: Path) -> None:
+    """Eight pictures of two channels with a core in a rim."""
+    rows, columns = np.mgrid[:48, :56]
+    for part in ("imagesTr", "labelsTr"):
+        (folder / part).mkdir(parents=True)
+    for number in range(8):
+        random = np.random.default_rng(number)
+        far = np.hypot(rows - random.uniform(18, 30), columns - random.uniform(20, 36))
+        labels = np.where(far < 4, 1, np.where(far < 8, 2, 0)).astype(np.uint8)
+        for channel, values in enumerate(([90, 180, 220], [90, 140, 230])):
+            image = np.array(values)[labels] + random.normal(0, 12, labels.shape)
+            name = f"imagesTr/case{number}_{channel:04d}.png"
+            assert cv2.imwrite(str(folder / name), image.clip(0, 255).astype(np.uint8))
+        assert cv2.imwrite(str(folder / f"labelsTr/case{number}.png"), labels)
+    about = {
+        "channel_names": {"0": "t1ce", "1": "flair"},
+        "labels": {"background": 0, "core": 1, "rim": 2},
+        "numTraining": 8,
+        "file_ending": ".png",
+    }
+    (folder / "dataset.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> ProjectCopy:
+    return copy_project(tmp_path_factory.mktemp("classes"))
+
+
+def test_slices_of_several_channels_and_exclusive_classes_run_to_their_report(project, tmp_path):
+    write_nnunet(tmp_path / "data")
+    project.write("slices.yaml", SLICES)
+    given = ["--config", f"data_dir={tmp_path / 'data'}"]
+    done = project.run("--cores", "2", "all", *given, configfile="slices.yaml")
+    assert done.returncode == 0, done.stdout[-6000:]
+    results = project.folder / "results/slices"
+    packed = np.load(results / "pack/robust/images.npy")
+    assert packed.shape == (8, 32, 32, 2)
+    alone = np.load(results / "pack/flair/images.npy")
+    np.testing.assert_array_equal(alone, packed[..., 1:])
+    assert np.load(results / "pack/robust/targets.npy").shape == (8, 32, 32, 2)
+    classes = read_table(results / "tables/classes.tsv")
+    assert list(dict.fromkeys(classes["class"])) == ["core", "rim"]
+    assert set(classes["recipe"]) == {"robust", "flair"}
+    assert set(read_table(results / "tables/recipes.tsv")["against"]) == {"robust"}
+    rows = read_table(results / "metrics/robust/bce.classes.tsv")
+    mean = rows.groupby("case")["dice"].mean()
+    primary = read_table(results / "metrics/robust/bce.tsv").set_index("case")["dice"]
+    np.testing.assert_allclose(primary[mean.index], mean, equal_nan=True)
+    answer = (results / "answer.rst").read_text(encoding="utf-8")
+    assert "mean over core, rim" in answer or "No loss found any tumour" in answer
+    done = project.run("--cores", "2", "predict", *given, "images=x", configfile="slices.yaml")
+    assert done.returncode != 0 and "Traceback" not in done.stdout
+    assert "this has several channels, several classes" in done.stdout
+
+
+def test_volumes_run_to_their_report_and_keep_their_geometry(project):
+    project.write("volumes.yaml", VOLUMES)
+    command = project.command("--cores", "2", "all", configfile="experiments/volumes.yaml")
+    done = project.execute([*command, "volumes.yaml"])
+    assert done.returncode == 0, done.stdout[-6000:]
+    results = project.folder / "results/volumes"
+    cases = read_table(results / "cases.tsv")
+    folds = read_table(results / "folds.tsv").query("role == 'test'").set_index("case")["fold"]
+    for row in cases.itertuples():
+        image = nib.load(results / row.image)
+        assert image.shape == (row.depth_px, row.height_px, row.width_px)
+        np.testing.assert_allclose(np.linalg.norm(image.affine[:3, :3], axis=0), 6)
+        place = results / f"predictions/robust/bce/seed-1/fold-{folds[row.case]}"
+        for folder in (place, place / "class-2", place / "class-3"):
+            found = nib.load(folder / f"{row.case}.nii.gz")
+            assert found.shape == image.shape
+            np.testing.assert_allclose(found.affine, image.affine)
+        page = (results / f"figures/volumes/{row.case}.html").read_text(encoding="utf-8")
+        assert row.case in page and "enhancing" in page
+    classes = read_table(results / "tables/classes.tsv")
+    assert list(dict.fromkeys(classes["class"])) == ["whole", "core", "enhancing"]
