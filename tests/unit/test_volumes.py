@@ -13,7 +13,7 @@ from tumorseg.core.images import (
     write_case,
     write_case_mask,
 )
-from tumorseg.core.volumes import read_volume, write_volume
+from tumorseg.core.volumes import read_affine, read_volume, write_volume
 from tumorseg.evaluation import probabilities
 from tumorseg.evaluation.probabilities import STORED_ONE, quantised
 from tumorseg.imaging import planes
@@ -93,6 +93,8 @@ def test_a_volume_that_cannot_be_used_is_one_line(tmp_path):
     path = tmp_path / "a.nii.gz"
     with pytest.raises(UserError, match=r"a\.nii\.gz: no such volume"):
         probabilities.read(path)
+    with pytest.raises(UserError, match=r"a\.nii\.gz: no such volume"):
+        read_affine(path)
     written(tmp_path, made(), "a")
     with pytest.raises(UserError, match=r"uint16 of \(9, 10, 5\), expected uint16 of \(9, 10, 6"):
         probabilities.read(path, (9, 10, 6))
@@ -101,6 +103,9 @@ def test_a_volume_that_cannot_be_used_is_one_line(tmp_path):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"a\.nii\.gz: volume is truncated or damaged"):
             probabilities.read(path)
+    path.write_bytes(whole[:40])
+    with pytest.raises(UserError, match=r"a\.nii\.gz: volume is truncated or damaged"):
+        read_affine(path)
     write_volume(path, np.zeros((9, 10, 5), np.uint8), AFFINE)
     with pytest.raises(UserError, match=r"uint8 of .*; delete the folder and run the prediction"):
         probabilities.read(path)
