@@ -1,5 +1,7 @@
 """Stored volumes: exact, compressed, in their case's geometry, never half written."""
 
+import gzip
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -103,9 +105,13 @@ def test_a_volume_that_cannot_be_used_is_one_line(tmp_path):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"a\.nii\.gz: volume is truncated or damaged"):
             probabilities.read(path)
-    path.write_bytes(whole[:40])
-    with pytest.raises(UserError, match=r"a\.nii\.gz: volume is truncated or damaged"):
-        read_affine(path)
+    header = bytearray(gzip.decompress(whole))
+    header[70:72] = b"\xff\x7f"  # a type of number that there is not
+    for content in (whole[:40], gzip.compress(header)):
+        path.write_bytes(content)
+        for read in (read_affine, probabilities.read):
+            with pytest.raises(UserError, match=r"a\.nii\.gz: volume is truncated or damaged"):
+                read(path)
     write_volume(path, np.zeros((9, 10, 5), np.uint8), AFFINE)
     with pytest.raises(UserError, match=r"uint8 of .*; delete the folder and run the prediction"):
         probabilities.read(path)

@@ -7,12 +7,18 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_atomically
+
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, zlib.error),
+    *(nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError),
+)
 
 
 def write_volume(
@@ -36,7 +42,7 @@ def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     Raises UserError for a missing, damaged or unreadable file.
     """
     with _readable(path):
-        image = nib.load(path)
+        image: Any = nib.load(path)
         return np.asarray(image.dataobj.get_unscaled()), image.affine
 
 
@@ -46,7 +52,8 @@ def read_affine(path: str | Path) -> np.ndarray:
     Raises UserError for a missing file or a damaged header.
     """
     with _readable(path):
-        return nib.load(path).affine
+        image: Any = nib.load(path)
+        return image.affine
 
 
 @contextmanager
@@ -56,6 +63,6 @@ def _readable(path: str | Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise UserError(f"{path}: no such volume") from None
-    except (OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError):
+    except _DAMAGED:
         text = f"{path}: volume is truncated or damaged; delete it and run the same command again"
         raise UserError(text) from None
