@@ -52,6 +52,7 @@ def write_case(
         return path
     from tumorseg.core import volumes  # loads nibabel, which only volumes need
 
+    assert affine is not None  # for the type checker: a volume has one
     path = Path(folder) / f"{case}{VOLUME}"
     volumes.write_volume(path, image, affine, step)
     return path

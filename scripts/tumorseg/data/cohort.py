@@ -27,7 +27,7 @@ class Cohort:
         self.names: set[str] = set()
         self.owners: dict[str, tuple[str, str]] = {}  # pixel digest -> patient and first case
         self.studies: dict[str, dict[str, str]] = {}  # DICOM study -> patient -> first case
-        self.spacings: list[tuple[float, float]] = []
+        self.spacings: list[tuple[float, ...]] = []
 
     def add(self, item: ReadEntry) -> list[Problem]:
         """Adds the cases of an entry; returns what `add_slice` finds in them."""

@@ -16,8 +16,10 @@ def channels_to_read(
 
     channels: number -> name, of dataset.json. The numbers are empty where a name fits none.
     """
-    numbers, problems = [], []
-    for wanted in several or [sequence]:
+    numbers: list[int] = []
+    problems: list[DataError] = []
+    chosen: list[str | int | None] = [*several] if several else [sequence]
+    for wanted in chosen:
         number, new = channel(channels, wanted)
         problems += new
         numbers += [] if number is None else [number]

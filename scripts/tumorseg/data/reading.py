@@ -91,8 +91,8 @@ def cases_of(entry: Entry, settings: SliceSettings) -> CasesAndProblems:
         cases, remarks = slicing.cases(entry, scan, (annotation, *others), settings, further)
     except UserError as stop:
         first = _placed(problem_of(stop), entry, drawn)
-        others = _errors_of_planes(entry, scan, settings)
-        return [], [*problems, first, *(other for other in others if other.code != first.code)]
+        further_errors = _errors_of_planes(entry, scan, settings)
+        return [], [*problems, first, *(e for e in further_errors if e.code != first.code)]
     return cases, [*problems, *(_placed(note, entry, entry.image) for note in remarks)]
 
 

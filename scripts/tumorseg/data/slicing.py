@@ -111,7 +111,7 @@ def _volume(
         raise error("affine_missing", value, "a volume with an affine", hint, str(entry.image))
 
     def stack(voxels: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(planes.cut(voxels, scan.affine, plane))
+        return np.ascontiguousarray(_stack(scan, voxels, plane))
 
     annotations = [Annotation(None, stack(mask)) for mask in masks]
     affine = planes.stack_affine(scan.affine, plane, scan.voxels.shape)

@@ -31,14 +31,15 @@ def read(file: ImageFile, first: Scan) -> Scan:
                 "export all channels of the case from the same slice, without cropping",
             )
         return scan
-    ours, theirs = (one.affines or (Stated(one.affine),) for one in (first, scan))
+    ours = first.affines or (Stated(first.affine),)
+    theirs = scan.affines or (Stated(scan.affine),)
     try:
         how = grids.match(theirs, scan.voxels.shape, ours, first.voxels.shape)
     except DataError as stop:
         if stop.problem.code != "grid_mismatch":
             raise
         return _resampled(scan, first)
-    if how.cropped:
+    if how.resized:
         return _resampled(scan, first)
     return replace(scan, voxels=grids.place(scan.voxels, how, first.voxels.shape))
 

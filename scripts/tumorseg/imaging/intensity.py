@@ -56,7 +56,7 @@ def prepared(
         counted = np.ones(values.shape, bool)
     for name, numbers in map(_parsed, steps):
         if name == "clip":
-            numbers = sorted((number - offset) / scale for number in numbers)
+            numbers = tuple(sorted((number - offset) / scale for number in numbers))
             name = "limit"
         values = STEPS[name](values, counted, *numbers).astype(np.float32, copy=False)
     return values

@@ -11,7 +11,8 @@ def brain_area(image: np.ndarray) -> int:
     """
     if image.ndim == 3:
         return sum(map(brain_area, image))
-    scaled = cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    scaled = cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX)  # type: ignore[call-overload]
+    scaled = scaled.astype(np.uint8)
     blurred = cv2.GaussianBlur(scaled, (5, 5), 0)
     _, bright = cv2.threshold(blurred, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

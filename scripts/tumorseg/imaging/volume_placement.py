@@ -90,7 +90,7 @@ class VolumePlacement:
         if exclusive:
             if masks.sum(axis=-1, dtype=np.uint8).max(initial=0) > 1:
                 raise ValueError("exclusive classes overlap; expected one class a voxel")
-            winner = np.argmax([*shares, 1 - sum(shares)], axis=0)
+            winner = np.argmax(np.stack([*shares, 1 - np.sum(shares, axis=0)]), axis=0)
             inside = [winner == number for number in range(classes)]
         else:
             inside = [share >= 0.5 for share in shares]

@@ -49,7 +49,7 @@ def read_colours(rgba: np.ndarray, known: Iterable[str] = ()) -> ColourMask:
     packed = rgba[..., :3].astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
     colours = np.unique(packed[painted])
     if by_alpha:
-        _check_hidden(packed, painted)
+        _check_hidden(packed, np.asarray(painted))
     if len(colours) == 0:
         return ColourMask(np.zeros(alpha.shape, np.int32), [], by_alpha)
     if by_alpha and len(colours) == 1:

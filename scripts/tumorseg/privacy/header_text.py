@@ -19,8 +19,8 @@ _TEXT = {"PN", "LO", "SH", "LT", "ST", "UT", "UC", "UI", "UR", "DA", "DT", "AE"}
 _STANDARD_UID = "1.2.840.10008."
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _NO_TEXT = ("exif", "icc_profile", "photoshop")
-_NIFTI_TEXT = ("descrip", "aux_file", "db_name", "intent_name")  # Analyze's come next
-_NIFTI_TEXT += ("patient_id", "generated", "scannum", "exp_date", "exp_time")
+_NIFTI_TEXT = {"descrip", "aux_file", "db_name", "intent_name"}
+_NIFTI_TEXT |= {"patient_id", "generated", "scannum", "exp_date", "exp_time"}  # Analyze's
 _LONGEST = 1000  # characters; longer strings are encoded images
 _XML_TEXT = re.compile(r"""=\s*["']([^"']+)|>([^<>]+)<""")
 
@@ -67,7 +67,7 @@ def _nifti(path: Path) -> Iterator[str]:
     kinds = [nibabel.Nifti2Header] if second else [nibabel.Nifti1Header, nibabel.AnalyzeHeader]
     for kind in kinds:
         header = kind(start[: kind.sizeof_hdr], check=False)
-        for field in set(_NIFTI_TEXT) & set(header.keys()):
+        for field in _NIFTI_TEXT & set(header.keys()):
             yield header[field].tobytes().rstrip(b"\0").decode("latin-1")
 
 

@@ -120,7 +120,7 @@ def _planes(folder: Path) -> dict[str, str]:
     if any(len(place) != 1 for place in places):
         value = f"columns {', '.join(table.header)}"
         raise error("table_columns", value, "case and plane", "rename the columns", str(path))
-    planes = {}
+    planes: dict[str, str] = {}
     for row in table.rows:
         if wrong := table.wrong_length(row):
             raise wrong.at(str(path), row.number)

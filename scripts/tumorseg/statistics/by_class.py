@@ -48,5 +48,5 @@ def _difference(
     if loss == question.reference or pair[1] not in scores:
         return dict.fromkeys(names, math.nan)
     found = contrast(scores, *pair, question)
-    values = (found[name] for name in ("mean_difference", "low", "high", "p"))
-    return dict(zip(names, values, strict=True))
+    values = [found[name] for name in ("mean_difference", "low", "high", "p")]
+    return dict(zip(names, map(float, values), strict=True))  # type: ignore[arg-type]

@@ -38,8 +38,10 @@ def cases_of_fold(job: TrainingJob) -> tuple[Cases, Cases] | tuple[Patches, Patc
         return training, validation
     images = np.load(job.images_file, mmap_mode="r")
     masks = np.load(job.targets_file, mmap_mode="r")
-    training, validation = (Cases(images, masks, own, channels) for own in rows)
-    return training, validation
+    return (
+        Cases(images, masks, rows[0], channels),
+        Cases(images, masks, rows[1], channels),
+    )
 
 
 def _middle_spacing(places: pd.DataFrame) -> tuple[float, ...]:

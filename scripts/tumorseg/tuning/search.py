@@ -9,7 +9,7 @@ from typing import Any
 from tumorseg.core.disk import DiskError
 from tumorseg.core.errors import UserError
 from tumorseg.core.records import Search
-from tumorseg.training.cases import cases_of_fold
+from tumorseg.training.fold_cases import cases_of_fold
 from tumorseg.training.identity import content_digest
 from tumorseg.training.job import TrainingJob
 from tumorseg.tuning.ray_session import session

@@ -103,7 +103,7 @@ class Experiment:
     def inputs(self, recipe: str) -> list[int]:
         """The positions, from 1, of the channels that the recipe's network sees."""
         chosen = self.recipe(recipe).get("inputs", self.channels)
-        return [self.channels.index(name) + 1 for name in chosen] or [1]
+        return [self.channels.index(str(name)) + 1 for name in chosen] or [1]
 
     @property
     def downloads(self) -> bool:
