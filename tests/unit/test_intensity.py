@@ -49,7 +49,7 @@ def test_statistics_are_those_of_the_voxels_that_count_and_all_voxels_change(hea
     before = values.copy()
     scored = prepared(values, inside, ["zscore"])
     of_head = values[inside].astype(float)
-    np.testing.assert_allclose(scored, (values - of_head.mean()) / of_head.std(), rtol=1e-4)
+    np.testing.assert_allclose(scored, (values - of_head.mean()) / of_head.std(), atol=1e-5)
     np.testing.assert_array_equal(values, before)
     assert scored.dtype == np.float32
     scaled = prepared(values, inside, [{"minmax": [-1, 1]}])
@@ -85,7 +85,7 @@ def test_the_recipe_of_slices_can_be_asked_for_in_words():
 
 def shaded(shape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Two tissues under a smooth field; the field; where the head is."""
-    grid = np.indices(shape) / np.array(shape).reshape(-1, *[1] * len(shape)) - 0.5
+    grid = (np.indices(shape) + 0.5) / np.array(shape).reshape(-1, *[1] * len(shape)) - 0.5
     inside = (grid**2).sum(axis=0) < 0.24
     field = np.exp(0.8 * grid[-1] + 0.4 * grid[-2])
     random = np.random.default_rng(5)
@@ -174,7 +174,7 @@ def test_voxels_next_to_the_head_do_not_count_after_cubic_resampling(head):
     packed, _ = volume_input(image, [Channel(image)], finer, (3, 1, 1))
     inside = np.zeros(packed.shape[:3], bool)
     inside[3:15, 8:52, 6:34] = True
-    assert packed[inside].mean() == pytest.approx(0, abs=1e-3)
+    assert packed[inside].mean() == pytest.approx(0, abs=0.01)  # its corners do not count either
 
 
 def test_permuted_channels_permute_the_input_and_each_has_its_steps_and_units(head):

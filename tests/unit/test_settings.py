@@ -44,6 +44,11 @@ BAD = {
         "skull_strip: {method: knife}",
         "config: skull_strip.method: 'knife' is not one of",
     ),
+    "unknown intensity step": (
+        "source: {dimensions: 3}\nnetwork: {patch: [32, 32, 32]}\nuse_recipes: [robust]\n"
+        "recipes: {robust: {volumes: {intensities: [z-score]}}}",
+        "config: recipes.robust.volumes.intensities: unknown intensity step 'z-score'; expected",
+    ),
     "unknown preset": (
         "tuning: {preset: best}",
         "config: tuning.preset: no 'best'; there are: paper, robust",

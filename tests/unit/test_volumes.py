@@ -1,5 +1,7 @@
 """Stored volumes: exact, compressed, in their case's geometry, never half written."""
 
+import gzip
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from tumorseg.core.images import (
     write_case,
     write_case_mask,
 )
-from tumorseg.core.volumes import read_volume, write_volume
+from tumorseg.core.volumes import read_affine, read_volume, write_volume
 from tumorseg.evaluation import probabilities
 from tumorseg.evaluation.probabilities import STORED_ONE, quantised
 from tumorseg.imaging import planes
@@ -93,6 +95,8 @@ def test_a_volume_that_cannot_be_used_is_one_line(tmp_path):
     path = tmp_path / "a.nii.gz"
     with pytest.raises(UserError, match=r"a\.nii\.gz: no such volume"):
         probabilities.read(path)
+    with pytest.raises(UserError, match=r"a\.nii\.gz: no such volume"):
+        read_affine(path)
     written(tmp_path, made(), "a")
     with pytest.raises(UserError, match=r"uint16 of \(9, 10, 5\), expected uint16 of \(9, 10, 6"):
         probabilities.read(path, (9, 10, 6))
@@ -101,6 +105,13 @@ def test_a_volume_that_cannot_be_used_is_one_line(tmp_path):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"a\.nii\.gz: volume is truncated or damaged"):
             probabilities.read(path)
+    header = bytearray(gzip.decompress(whole))
+    header[70:72] = b"\xff\x7f"  # a type of number that there is not
+    for content in (whole[:40], gzip.compress(header)):
+        path.write_bytes(content)
+        for read in (read_affine, probabilities.read):
+            with pytest.raises(UserError, match=r"a\.nii\.gz: volume is truncated or damaged"):
+                read(path)
     write_volume(path, np.zeros((9, 10, 5), np.uint8), AFFINE)
     with pytest.raises(UserError, match=r"uint8 of .*; delete the folder and run the prediction"):
         probabilities.read(path)

@@ -66,15 +66,13 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("reporting/volume_cases.py reporting/volume_viewer.*", NOTHING),
     ("data/source_check.py data/source_files.py data/downloads.py ../download.py", NOTHING),
     ("data/dataset_json.py data/dataset_choices.py data/dataset_files.py", NOTHING),
-    # Volumes: no rule prepares, predicts or measures them yet.
-    ("imaging/volume_*.py imaging/intensity.py", NOTHING),
-    ("core/volumes.py evaluation/volume_probabilities.py", NOTHING),
+    ("imaging/volume_input.py imaging/intensity.py", NOTHING),
     ("sources/phantom.py phantom/*", DATA),
     ("sources/*", NOTHING),
     # From a source's files to masks and folds.
     ("core/errors.py core/disk.py core/files.py core/places.py core/registry.py", EVERYTHING),
     ("core/cases.py core/images.py core/names.py core/parallel.py core/problems.py", DATA),
-    ("core/spelling.py", DATA),
+    ("core/spelling.py core/volumes.py", DATA),
     (
         "core/user_tables.py",
         ("compare", "show_data", "show_results", "show_recipe *", "predict", *DESCRIBED),
@@ -91,6 +89,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("imaging/skull_strip.py ../skull_strip.py", STRIPPED),
     ("imaging/boxes.py", ("show_data", *PACKED)),
     ("imaging/placement.py", PACKED),
+    ("imaging/volume_placement.py training/packed_cases.py", PREDICTED),
     ("imaging/* formats/* annotations/* ../import_cases.py", DATA),
     ("outlines/contours.py", ("predict",)),
     ("outlines/*", DATA),

@@ -4,6 +4,8 @@ Users' files are read by formats/nifti.py; images.py chooses between slices and 
 """
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,10 @@ import numpy as np
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_atomically
 
-SUFFIX = ".nii.gz"
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, zlib.error),
+    *(nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError),
+)
 
 
 def write_volume(
@@ -36,18 +41,28 @@ def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
     Raises UserError for a missing, damaged or unreadable file.
     """
-    try:
+    with _readable(path):
         image: Any = nib.load(path)
         return np.asarray(image.dataobj.get_unscaled()), image.affine
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such volume") from None
-    except (OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError):
-        raise UserError(
-            f"{path}: volume is truncated or damaged; delete it and run again"
-        ) from None
 
 
 def read_affine(path: str | Path) -> np.ndarray:
-    """The affine of a stored volume, to RAS+ mm; reads no voxel."""
-    image: Any = nib.load(path)
-    return image.affine
+    """The affine of a stored volume, to RAS+ mm; reads no voxel.
+
+    Raises UserError for a missing file or a damaged header.
+    """
+    with _readable(path):
+        image: Any = nib.load(path)
+        return image.affine
+
+
+@contextmanager
+def _readable(path: str | Path) -> Iterator[None]:
+    """Turns the errors of a file that cannot be read into a UserError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such volume") from None
+    except _DAMAGED:
+        text = f"{path}: volume is truncated or damaged; delete it and run the same command again"
+        raise UserError(text) from None

@@ -76,7 +76,7 @@ def check_classes(config: dict[str, Any]) -> None:
 
 
 def check_volumes(config: dict[str, Any]) -> None:
-    """Raises UserError where dimensions, patch and tuning do not fit one another."""
+    """Raises UserError where dimensions, patch and intensity steps do not fit one another."""
     source, patch = config["source"], config["network"].get("patch")
     volumes = source.get("dimensions", 2) == 3
     if volumes and (patch is None or len(patch) != 3):
@@ -90,11 +90,19 @@ def check_volumes(config: dict[str, Any]) -> None:
             "set source.dimensions: 3"
         )
     for name in config["use_recipes"] if volumes else ():
-        if "volumes" not in config["recipes"][name]:
+        recipe = config["recipes"][name]
+        if "volumes" not in recipe:
             raise UserError(
                 f"config: recipes.{name}.volumes: say how volumes are prepared, such as "
                 "{crop: nonzero, intensities: [zscore]}"
             )
+        from tumorseg.imaging.intensity import check_steps  # loads SimpleITK; slices need none
+
+        try:
+            check_steps(recipe["volumes"]["intensities"])
+        except UserError as error:
+            key = f"recipes.{name}.volumes.intensities"
+            raise UserError(f"config: {key}: {error}") from None
 
 
 def name_labels(config: dict[str, Any]) -> None:
