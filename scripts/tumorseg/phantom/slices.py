@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from tumorseg.phantom.contrast import SEQUENCES, signals
+from tumorseg.phantom.contrast import HEALTHY, SEQUENCES, signals
 from tumorseg.phantom.fields import Noise, rician, template
 from tumorseg.phantom.head import Brightness, Layers, draw_brain, draw_head
 from tumorseg.phantom.shape import Shape, random_turn
@@ -122,13 +122,7 @@ def _brightness(sequence: str, rng: np.random.Generator) -> Brightness:
     white = WHITE[sequence] * rng.uniform(0.9, 1.1)
     level = {name: white * signal for name, signal in signals(sequence, rng).items()}
     return Brightness(
-        white=white,
-        grey=level["grey"],
-        csf=level["csf"],
-        fat=level["fat"],
-        muscle=level["muscle"],
-        vessel=level["vessel"],
-        gland=level["gland"],
+        **{name: level[name] for name in HEALTHY},
         dura=level["muscle"],
         eye=level["csf"],
         bone=10,
