@@ -73,9 +73,10 @@ def main(
                 for (recipe, loss, _), fold in of_case["fold"].items()
             }
             drawn = ((name, one.masks) for name, one in found.items() if one)
-            write_viewer(place, case, image, sides, truth, drawn, classes)
+            plane = of_case["plane"].iloc[0]
+            write_viewer(place, case, image, sides, truth, drawn, classes, plane)
             viewer = f"{place.parent.name}/{place.name}"
-            view = case_view(image, sides, truth, found.values(), viewer)
+            view = case_view(image, sides, truth, found.values(), viewer, plane)
             yield {"case": case} | case_browser.numbers(of_case, mean) | view
 
     facts = case_browser.facts(lines, reference_loss, classes)

@@ -49,3 +49,11 @@ def test_a_volume_is_drawn_in_three_planes_with_every_class_and_a_legend():
     boxes = re.findall(r'viewBox="-.5 -.5 (\d+) (\d+)"', sheet)
     ratios = [int(width) / int(height) for width, height in boxes]
     np.testing.assert_allclose(ratios, [40 / 30, 40 / 32, 30 / 32], rtol=0.02)
+
+
+def test_a_stack_of_coronal_slices_is_drawn_like_the_same_stack_of_axial_ones():
+    case = volume_case(classes=1)
+    image, mask = (each[::-1].swapaxes(0, 1) for each in (case.image, case.mask))
+    turned = replace(case, plane="coronal", image=image, mask=mask, spacing_mm=(1.0, 4.0, 1.0))
+    sheets = [outline_sheet(["v"], [each], ("tumour",), 60) for each in (case, turned)]
+    assert sheets[0] == sheets[1]

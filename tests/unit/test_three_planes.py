@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from tumorseg.imaging.planes import cut
+from tumorseg.imaging.planes import cut, spacing_in, view
 from tumorseg.reporting import three_planes
 from tumorseg.reporting.three_planes import COLOURS, MOST_PX
 
@@ -47,6 +47,25 @@ def test_slices_are_those_that_dicom_displays_in_every_orientation(order):
     at = (1, 2, 3)
     for drawn, stack, place in zip(three_planes.slices(stacks[0], at), stacks, at, strict=True):
         np.testing.assert_array_equal(drawn, stack[place])
+
+
+@pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_stack_of_any_plane_is_turned_into_axial_slices(order, plane):
+    affine = nib.affines.from_matvec((np.eye(3)[list(order)] * [2, -3, 4]).T, [3, 4, 5])
+    volume = np.random.default_rng(0).normal(size=(5, 6, 7, 2))
+    stacks = [
+        np.stack([cut(part, affine, of) for part in np.moveaxis(volume, -1, 0)], axis=-1)
+        for of in (plane, "axial")
+    ]
+    np.testing.assert_array_equal(three_planes.to_axial(stacks[0], plane), stacks[1])
+    sides = [(of_slices(affine, of), *spacing_in(affine, of)) for of in (plane, "axial")]
+    assert three_planes.sides_to_axial(sides[0], plane) == sides[1]
+
+
+def of_slices(affine, plane):
+    """The distance of a plane's slices, mm."""
+    return float(np.linalg.norm(affine[:3, :3], axis=0)[view(affine, plane)[0][0]])
 
 
 def test_the_planes_cut_the_largest_part_and_not_the_brightest_or_the_first():

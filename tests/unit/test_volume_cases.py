@@ -70,6 +70,18 @@ def test_a_volume_has_three_planes_with_the_outlines_of_every_class_and_set_up()
     np.testing.assert_allclose(high / wide[0], [4 / 3, 1, 1], rtol=0.01)
 
 
+def test_a_stack_of_sagittal_slices_gives_the_pictures_of_the_same_volume():
+    """Sagittal slices run from Right to Left, their rows from Superior to Inferior."""
+    image, masks = volume()
+    moved = np.roll(masks, (2, 3), axis=(1, 2))
+    turned = [np.moveaxis(each[::-1], 2, 0) for each in (image, masks, moved, 0.9 * moved[..., 0])]
+    one = VolumePrediction(turned[3], turned[2])
+    sides = (1, 3, 1)
+    assert view() == case_view(
+        turned[0], sides, turned[1], [one, None], "volumes/a.html", "sagittal"
+    )
+
+
 def test_the_table_shows_the_axial_plane_and_the_primary_class_as_of_a_slice():
     shown = view()
     assert set(case_browser.pictures(np.zeros((9, 9), np.uint8), np.zeros((9, 9)), [])) < set(shown)

@@ -117,6 +117,15 @@ def test_a_block_becomes_its_mean_and_keeps_each_class_that_is_in_it(grey, sides
         np.testing.assert_array_equal(kept[place], masks[block].max(axis=(0, 1, 2)))
 
 
+def test_a_stack_of_coronal_slices_gives_the_page_of_the_same_volume(tmp_path):
+    """Coronal slices run from Anterior to Posterior, their rows from Superior to Inferior."""
+    image, masks = volume()
+    turned = {"image": image[::-1].swapaxes(0, 1), "truth": masks[::-1].swapaxes(0, 1)}
+    turned |= {"predictions": [("bce", np.roll(turned["truth"], 2, axis=2))]}
+    text = written(tmp_path / "a.html", plane="coronal", spacing_mm=(1.0, 2.0, 1.0), **turned)
+    assert text == written(tmp_path / "b.html")
+
+
 def test_predictions_are_read_one_by_one(tmp_path):
     given = []
 

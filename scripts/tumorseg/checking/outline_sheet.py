@@ -52,15 +52,17 @@ def _section(most: int, order: str, legend: str, cards: str) -> str:
 
 def _card(case: Case, colours: list[str]) -> str:
     """A slice with its outline, or three planes of a volume with the outlines of its classes."""
-    mask = mask_of(case)
     if case.image.ndim == 3:
         shape = case.image.shape
         masks = np.stack([filled(drawn, shape) for drawn in every_class(case)], axis=-1)
-        planes = three_planes.planes(masks[..., 0], case.spacing_mm)
-        views = three_planes.views(case.image, masks, planes)
+        image, masks = (three_planes.to_axial(stack, case.plane) for stack in (case.image, masks))
+        sides = three_planes.sides_to_axial(case.spacing_mm, case.plane)
+        planes = three_planes.planes(masks[..., 0], sides)
+        views = three_planes.views(image, masks, planes)
         drawn = "".join(_plane(view, colours) for view in views)
         size = f"{masks[..., 0].sum():,} voxels"
         return f'<figure class="volume"><div>{drawn}</div>{_caption(case, size)}</figure>'
+    mask = mask_of(case)
     low, high = np.quantile(case.image, (0.01, 0.998))
     grey = np.clip((case.image - low) * (255 / max(high - low, 1)), 0, 255).astype(np.uint8)
     drawn = _picture(grey, [contour_path(mask)], [TRUTH])

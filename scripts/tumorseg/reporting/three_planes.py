@@ -1,8 +1,9 @@
 """Three planes through the largest part of a volume's tumour, with the outlines of every class.
 
 Volumes are (depth, height, width): axial slices from Inferior to Superior, rows to Posterior,
-columns to the patient's Left, as `imaging.planes.cut` gives them. Masks have one channel a class
-more, the primary class first. Coronal and sagittal slices are shown as DICOM shows them.
+columns to the patient's Left, as `imaging.planes.cut` gives them; `to_axial` turns stacks of other
+planes. Masks have one channel a class more, the primary class first. Coronal and sagittal slices
+are shown as DICOM shows them.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from tumorseg.core.cases import PLANES
+from tumorseg.imaging.planes import DISPLAY
 from tumorseg.reporting.page_parts import contour_path
 
 LONGEST_PX = 512  # outlines are at least this fine along the volume's longest side
@@ -54,6 +56,28 @@ def class_facts(names: Sequence[str]) -> list[dict[str, str]]:
     return [
         {"name": name, "colour": COLOURS[index % len(COLOURS)]} for index, name in enumerate(names)
     ]
+
+
+def to_axial(stack: np.ndarray, plane: str) -> np.ndarray:
+    """A stack of slices of any plane, as `imaging.planes.cut` gives it, as one of axial slices.
+
+    Nothing is copied. stack: may have further axes behind its three.
+    """
+    order = _axial_order(plane)
+    turns = [DISPLAY[plane][axis][1] for axis in order]
+    steps = (slice(None, None, a * b) for a, (_, b) in zip(turns, DISPLAY["axial"], strict=True))
+    return np.transpose(stack, (*order, *range(3, stack.ndim)))[tuple(steps)]
+
+
+def sides_to_axial(spacing_mm: Sequence[float], plane: str) -> tuple[float, ...]:
+    """The spacing of a stack of a plane's slices, in the order of axial slices."""
+    return tuple(spacing_mm[axis] for axis in _axial_order(plane))
+
+
+def _axial_order(plane: str) -> list[int]:
+    """Which axes of a stack of a plane's slices are depth, height and width of axial ones."""
+    axes = [axis for axis, _ in DISPLAY[plane]]
+    return [axes.index(axis) for axis, _ in DISPLAY["axial"]]
 
 
 def largest_part(mask: np.ndarray) -> np.ndarray:

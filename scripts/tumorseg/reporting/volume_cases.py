@@ -8,7 +8,7 @@ import numpy as np
 from tumorseg.reporting import three_planes
 from tumorseg.reporting.case_browser import IMAGE_PX, IMAGE_QUALITY, SetUpPrediction, pictures
 from tumorseg.reporting.page_parts import picture_url
-from tumorseg.reporting.three_planes import squared
+from tumorseg.reporting.three_planes import squared, to_axial
 
 
 class VolumePrediction(NamedTuple):
@@ -28,6 +28,7 @@ def case_view(
     truth: np.ndarray,
     predictions: Iterable[VolumePrediction | None],
     viewer: str = "",
+    plane: str = "axial",
 ) -> dict[str, Any]:
     """A volume's pictures: those of `pictures` for its axial plane and primary class, and `planes`.
 
@@ -41,8 +42,10 @@ def case_view(
         predictions: one per set-up, None where its training failed; taken one by one, so that a
             generator can read them.
         viewer: where the volume's own page is, relative to this page; empty where there is none.
+        plane: of the slices of which all these volumes are stacks.
     """
-    planes = three_planes.planes(truth[..., 0], spacing_mm)
+    image, truth = to_axial(image, plane), to_axial(truth, plane)
+    planes = three_planes.planes(truth[..., 0], three_planes.sides_to_axial(spacing_mm, plane))
     at, size = planes.at[0], planes.sizes[0]
     flat: list[SetUpPrediction | None] = []
     drawn: list[list[list[str]] | None] = []
@@ -51,10 +54,14 @@ def case_view(
             flat.append(None)
             drawn.append(None)
             continue
-        probability = squared(prediction.probability[at].astype(np.float32), size, smooth=True)
-        mask = squared(prediction.masks[at, ..., 0].astype(np.uint8), size)
+        masks, probability = (
+            to_axial(prediction.masks, plane),
+            to_axial(prediction.probability, plane),
+        )
+        probability = squared(probability[at].astype(np.float32), size, smooth=True)
+        mask = squared(masks[at, ..., 0].astype(np.uint8), size)
         flat.append(SetUpPrediction(probability, mask > 0))
-        drawn.append(three_planes.outlines(prediction.masks, planes))
+        drawn.append(three_planes.outlines(masks, planes))
     views = three_planes.views(image, truth, planes)
     axial = squared(views[0].grey, size, smooth=True)
     return {

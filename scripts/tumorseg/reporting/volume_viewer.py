@@ -15,7 +15,13 @@ import numpy as np
 from tumorseg.core.files import write_text
 from tumorseg.reporting import three_planes
 from tumorseg.reporting.page_parts import json_text
-from tumorseg.reporting.three_planes import class_facts, grey_range, known_spacing, to_grey
+from tumorseg.reporting.three_planes import (
+    class_facts,
+    grey_range,
+    known_spacing,
+    to_axial,
+    to_grey,
+)
 
 MOST_VOXELS = 10_000_000  # a volume of BraTS has 8.9 million
 KEPT_RANGE = (0.0, 0.9995)  # quantiles between which the 256 grey values lie
@@ -84,6 +90,7 @@ def write_viewer(
     truth: np.ndarray,
     predictions: Iterable[tuple[str, np.ndarray]],
     classes: Sequence[str],
+    plane: str = "axial",
     most_voxels: int = MOST_VOXELS,
 ) -> None:
     """Writes one self-contained file with the volume, its ground truth and its predictions.
@@ -96,23 +103,26 @@ def write_viewer(
         truth: (depth, height, width, classes) 0/1, the primary class first.
         predictions: name and masks, as truth; taken one by one, so that a generator can read them.
         classes: the classes' names.
+        plane: of the slices of which all these volumes are stacks.
         most_voxels: a larger volume is reduced, and the page says so.
 
     Raises:
         ValueError: masks of another shape than the image and the classes give.
     """
-    spacing = known_spacing(spacing_mm)
+    image = to_axial(image, plane)
+    spacing = known_spacing(three_planes.sides_to_axial(spacing_mm, plane))
     sides = block_sides(image.shape, spacing, most_voxels)
     limits = grey_range(image, KEPT_RANGE)
     grey = mean_of_blocks(np.stack([to_grey(part, limits) for part in image]), sides)
     names, overlays = [], []
     for name, masks in chain([("ground truth", truth)], predictions):
+        masks = to_axial(masks, plane)
         if masks.shape != (*image.shape, len(classes)):
             wanted = (*image.shape, len(classes))
             raise ValueError(f"{title}, {name}: masks of {masks.shape}, expected {wanted}")
         names.append(name)
         overlays.append(_packed(_bits(masks, sides)))
-    planes = three_planes.planes(truth[..., 0], spacing)
+    planes = three_planes.planes(to_axial(truth, plane)[..., 0], spacing)
     window = to_grey(np.array(grey_range(image)), limits)
     facts: dict[str, Any] = {
         "shape": grey.shape,
