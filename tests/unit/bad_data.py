@@ -1476,15 +1476,20 @@ def one_study(data: Data) -> None:
     data.dicom(4, {"PixelData": np.roll(image.pixel_array, (40, 50), (0, 1)).tobytes()})
 
 
-@bad("slices of one DICOM study in two patients", "patient_shared_study", also=DICOM_SLICE)
+@bad(
+    "slices of one DICOM study in two patients",
+    "patient_shared_study",
+    "warning",
+    also=DICOM_SLICE,
+)
 def _(data: Data) -> None:
     one_study(data)
 
 
 @bad(
     "slices of one DICOM study in two patients, with source.patients_similar: accept",
-    "patient_shared_study",
-    "warning",
+    "",
+    "",
     also=DICOM_SLICE,
 )
 def _(data: Data) -> None:

@@ -21,9 +21,10 @@ FOLDERS = "bench|docs|envs|experiments|profiles|report|rules|scripts|tests"
 WRITTEN_BY_READERS = {
     "experiments/mine.yaml",
     "experiments/table.yaml",
-    "experiments/volumes.yaml",
+    "experiments/slices.yaml",
     "experiments/sequences.yaml",
     "experiments/regions.yaml",
+    "experiments/whole.yaml",
     "scripts/tumorseg/losses/log_cosh_dice.py",
 }
 OLD_NAMES = "CHANGELOG.md"  # lists modules under the names that they had

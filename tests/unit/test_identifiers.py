@@ -63,7 +63,7 @@ def zipped(content: bytes, name: str = "a/b.txt") -> bytes:
 def hdf5(where: str) -> bytes:
     file = io.BytesIO()
     with h5py.File(file, "w") as store:
-        store.create_dataset("w", data=np.random.default_rng(2).folded(size=4000), dtype="f4")
+        store.create_dataset("w", data=np.random.default_rng(2).normal(size=4000), dtype="f4")
         if where == "attribute":
             store["w"].attrs["from"] = NAME
         elif where == "name":
@@ -137,7 +137,7 @@ CLEAN = {
     "svg": figure("svg", "SMITHY"),
     "pdf": figure("pdf", "0012"),
     "hdf5": hdf5("nowhere"),
-    "npy": npy(np.random.default_rng(3).folded(size=3000)),
+    "npy": npy(np.random.default_rng(3).normal(size=3000)),
     "empty": b"",
     "broken zip": zipped(b"abc" * 100)[:60],
     "broken gzip": gzip.compress(b"abc" * 100)[:20],

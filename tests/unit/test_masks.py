@@ -255,7 +255,7 @@ def test_a_label_painted_faintly_is_not_lost_beside_another(tmp_path):
     with pytest.raises(UserError, match=r"a mask of 2 strengths.*label_unknown"):
         read(stored(tmp_path, pixels), labels)
     pixels[80:90, 10:30] = (*GREEN, 255)
-    pixels[..., 3] = cv2.GaussianBlur(pixels[..., 3], (0, 0), 0.8)
+    pixels[..., 3] = cv2.GaussianBlur(pixels[..., 3].astype(np.uint8), (0, 0), 0.8)
     with pytest.raises(UserError, match=r"label '#00a000'.*label_unknown"):
         read(stored(tmp_path, pixels), labels)
 

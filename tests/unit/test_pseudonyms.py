@@ -210,7 +210,7 @@ def test_cases_tsv_has_spacing_and_the_scale_of_measured_values(tmp_path):
     assert list(cases) == [
         *("case", "patient", "plane", "image", "annotation", "height_px", "width_px"),
         *("pixel_height_mm", "pixel_width_mm", "intensity_offset", "intensity_scale"),
-        *("true_brain", "tumour_type"),
+        *("true_brain", "tumour_type", "channel"),
     ]
     assert (cases["pixel_height_mm"] == 0.5).all()
     assert (cases["pixel_width_mm"] == 0.75).all()

@@ -62,7 +62,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("loss_kit/input_checks.py loss_kit/check*.py", NOTHING),
     ("tuning/preset_check.py workflow/*.py ../audit_table.py privacy/kept_names.py", NOTHING),
     ("checking/* ../check.py ../show_classes.py", NOTHING),
-    ("../show_volumes.py ../pack_volumes.py statistics/by_class.py", NOTHING),
+    ("../show_volumes.py ../pack_volumes.py", NOTHING),
     ("reporting/volume_cases.py reporting/volume_viewer.*", NOTHING),
     ("data/source_check.py data/source_files.py data/downloads.py ../download.py", NOTHING),
     ("data/dataset_json.py data/dataset_choices.py data/dataset_files.py", NOTHING),

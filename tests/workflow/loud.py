@@ -68,7 +68,8 @@ def _jpeg(path: Path, image: np.ndarray) -> None:
 def _dicom(path: Path, image: np.ndarray) -> None:
     data = pydicom.Dataset()
     data.SOPClassUID, data.SOPInstanceUID = MRImageStorage, f"{UID}.{path.stem.split('_')[-1]}"
-    data.StudyInstanceUID = data.SeriesInstanceUID = data.FrameOfReferenceUID = UID
+    data.SeriesInstanceUID = data.FrameOfReferenceUID = UID
+    data.StudyInstanceUID = f"{UID}.1{path.parent.name[-2:]}"  # a study is of one patient
     data.Modality, data.PatientName, data.PatientID = "MR", LOUD["dicomname"], LOUD["dicomid"]
     data.PatientBirthDate, data.InstitutionName = BORN, LOUD["institution"]
     data.ReferringPhysicianName, data.StudyDescription = LOUD["physician"], LOUD["study"]

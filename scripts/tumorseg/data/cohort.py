@@ -1,7 +1,6 @@
 """Errors visible only across cases (duplicate pixels, too few tumours); they stop a run."""
 
 import hashlib
-from dataclasses import replace
 
 import numpy as np
 
@@ -80,8 +79,11 @@ class Cohort:
         return problems
 
     def _study_problems(self, slice_: Case) -> list[Problem]:
-        """A study is one examination of one person; said once for each further patient."""
-        if not slice_.study:
+        """A study is one examination of one person; a warning for each further patient.
+
+        No error, because some archives give one study to all that they made anonymous together.
+        """
+        if not slice_.study or self.accepted:
             return []
         cases = self.studies.setdefault(slice_.study, {})
         known = slice_.patient in cases
@@ -89,7 +91,7 @@ class Cohort:
         if known or len(cases) == 1:
             return []
         patient, case = next(iter(cases.items()))
-        problem = Problem(
+        found = warning(
             "patient_shared_study",
             f"case {slice_.case} of patient {slice_.patient} is of the same DICOM study as case "
             f"{case} of patient {patient}",
@@ -97,7 +99,7 @@ class Cohort:
             "name the same patient for both; if an archive gave different persons one study, set "
             "source.patients_similar: accept",
         )
-        return [replace(problem, severity="warning") if self.accepted else problem]
+        return [found]
 
     def final_problems(self, fold_count: int, source_name: str) -> list[Problem]:
         """Problems of the data set, once all is read: too few patients or tumours, mixed pixels."""

@@ -65,7 +65,7 @@ def volumes(
     for number in range(1, patients + 1):
         healthy = negatives and number % NEGATIVE_EVERY == 0
         kind = "" if healthy else lesions.KINDS[number % len(lesions.KINDS)]
-        yield _volume(seed, number, kind, sequences, voxel_mm)
+        yield _volume(seed, number, kind, sequences, float(voxel_mm))
 
 
 def _volume(

@@ -48,4 +48,4 @@ def deeply_supervised(model: keras.Model, network: str) -> keras.Model:
     It shares the model's variables. A model of two levels has no further outputs and is returned.
     """
     further = entry("networks", network).deep_outputs(model)
-    return DeeplySupervised(model.inputs, [*model.outputs, *further]) if further else model
+    return DeeplySupervised(model.input, [*model.outputs, *further]) if further else model
