@@ -46,7 +46,8 @@ def predict_whole(
     if images.shape[1:-1] == patch:
         return predict(model, images, batch_size, mirrored)
     options = patch, batch_size, mirrored, overlap
-    return np.stack([predict_by_windows(model, image, *options) for image in images])
+    found = [predict_by_windows(model, image, *options) for image in images]
+    return np.stack(found) if len(found) > 1 else found[0][None]  # one volume is not copied
 
 
 def predict_by_windows(
