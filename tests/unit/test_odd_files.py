@@ -46,7 +46,7 @@ EXPECTED: dict[str, dict[str, int]] = {
     "29_labelme_other_imagePath": {"warning annotation_other_image": 8},
     "30_table_trailing_rows": {},
     "31_table_blank_lines": {},
-    "32_ct_padding_value": {},
+    "32_ct_padding_value": {"warning patient_shared_study": 7},
     "33_label_identity_affine": {"error grid_mismatch": 8},
     "35_segnrrd_layers": {},
     "36_mask_rgb_red": {"warning mask_colour": 8},
