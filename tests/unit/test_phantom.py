@@ -8,6 +8,7 @@ import pytest
 from scipy import ndimage
 
 from tumorseg.core.errors import UserError
+from tumorseg.data import reading
 from tumorseg.outlines.polygons import fill_parts
 from tumorseg.phantom.slices import FIELD_MM, SLICES, slices
 from tumorseg.sources import phantom
@@ -209,6 +210,16 @@ def test_a_channel_is_the_same_whichever_others_are_drawn(sequences):
             assert alone.case == case.case
             for first, second in zip(alone.parts, case.parts, strict=True):
                 np.testing.assert_array_equal(first[0], second[0])
+
+
+def test_the_import_reads_the_channels_that_the_config_names():
+    source = {"kind": "phantom", "patients": 7, "channels": ["flair", "t1ce"], **SMALL}
+    items = reading.read(source, "", 3)
+    case = next(items).cases[0]
+    expected = next(phantom.cases(seed=3, **source))
+    np.testing.assert_array_equal(case.image, expected.image)
+    np.testing.assert_array_equal(case.further[0].image, expected.further[0].image)
+    assert (case.image != case.further[0].image).any()
 
 
 def images(case):

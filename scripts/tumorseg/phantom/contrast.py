@@ -1,11 +1,10 @@
 """How bright each tissue is in each MRI sequence, by the signal equations of its pulses.
 
 Density, T1 and T2 of healthy tissue are those of BrainWeb at 1.5 T (Collins et al., IEEE Trans Med
-Imaging 1998;17:463-468; its table of tissue parameters). Those of a tumour's parts are ours, in
-the wide ranges that reviews report (Bottomley et al., Med Phys 1987;14:1-37). They are chosen so
-that the parts look as the annotators of BraTS describe them (Menze et al., IEEE Trans Med Imaging
-2015;34:1993-2024): oedema bright in T2 and FLAIR, enhancing tumour brighter in T1-CE than in T1 and
-than white matter, necrosis dark in T1-CE, both bright in T2.
+Imaging 1998;17:463-468; its table of tissue parameters). Those of a tumour's parts are ours,
+not measured: chosen so that the parts look as the annotators of BraTS describe them (Menze et al.,
+IEEE Trans Med Imaging 2015;34:1993-2024): oedema bright in T2 and FLAIR, enhancing tumour brighter
+in T1-CE than in T1 and than white matter, necrosis dark in T1-CE, both bright in T2.
 """
 
 from math import exp
