@@ -339,6 +339,7 @@ def test_lgg_reads_the_configured_sequence(tmp_path, sequence, channel):
     (case,), problems = reading.cases_of(entry, {"negatives": True})
     expected = layouts.values(1, (32, 32, 3))[..., channel] % 256
     assert np.array_equal(case.image, expected)
+    assert case.channel == channel
     assert not problems
 
 

@@ -124,4 +124,7 @@ def _native_maps(
         maps = members.probabilities(np.stack([square for square, _ in pairs]))
         for index, (_, place) in enumerate(pairs):
             natives = [place.back(square) for square in maps[:, index]]
-            yield np.asarray(natives).sum(axis=0, dtype=np.float64), natives
+            total = np.zeros(natives[0].shape)
+            for native in natives:
+                total += native
+            yield total, natives
