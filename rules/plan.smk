@@ -76,5 +76,7 @@ rule show_losses:
     params:
         code=all_losses_code,
         losses=EXPERIMENT.losses,
+        form=EXPERIMENT.form,
+        classes=max(1, len(CLASSES)),
     script:
         "../scripts/show_losses.py"

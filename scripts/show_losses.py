@@ -7,14 +7,18 @@ from tumorseg.core import device
 from tumorseg.reporting.figure_style import save_svg
 
 
-def main(*, losses_svg: str, losses: dict[str, list[Any]]) -> None:
-    """Draws every loss of the experiment. losses: name -> [function, constants]."""
+def main(*, losses_svg: str, losses: dict[str, list[Any]], form: str, classes: int) -> None:
+    """Draws every loss of the experiment.
+
+    losses: name -> [function, constants]; form, classes: what the networks predict.
+    """
     device.start(wanted="cpu", threads=1, seed=0)
     from tumorseg.reporting.loss_figures import (
         loss_figure,  # Keras may only start after the device is set up
     )
 
-    save_svg(loss_figure({name: tuple(given) for name, given in losses.items()}), losses_svg)
+    given = {name: tuple(settings) for name, settings in losses.items()}
+    save_svg(loss_figure(given, form, classes), losses_svg)
 
 
 if "snakemake" in globals():

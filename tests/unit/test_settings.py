@@ -165,6 +165,49 @@ def test_a_variant_of_a_loss_keeps_its_name_its_file_and_its_constants():
     assert experiment.losses["strong"] == ("focal", {"alpha": 0.6, "gamma": 3})
 
 
+CLASSES = """
+data_dir: x
+source: {kind: nnunet}
+classes: {core: [1], rim: [2]}
+overlapping: %s
+primary_class: %s
+losses: {bce: {}, %s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("overlapping", "primary", "given", "alpha"),
+    [
+        ("false", "core", [0.1, 0.2, 0.3], [0.1, 0.2, 0.3]),
+        ("false", "rim", [0.1, 0.2, 0.3], [0.1, 0.3, 0.2]),  # the networks' first class is rim
+        ("false", "mean", [0.1, 0.2, 0.3], [0.1, 0.2, 0.3]),
+        ("true", "rim", [0.2, 0.3], [0.3, 0.2]),
+        ("true", "rim", 0.2, 0.2),
+    ],
+)
+def test_class_weights_follow_the_classes_of_the_config(overlapping, primary, given, alpha):
+    experiment = load(CLASSES % (overlapping, primary, f"focal: {{alpha: {given}}}"))
+    assert experiment.losses["focal"][1]["alpha"] == alpha
+
+
+def test_exclusive_classes_have_losses_without_the_background():
+    experiment = load(CLASSES % ("false", "core", "dice: {background: false}"))
+    assert experiment.losses["dice"] == ("dice", {"background": False})
+
+
+@pytest.mark.parametrize(
+    ("overlapping", "given", "complaint"),
+    [
+        ("true", "dice: {background: false}", "loss dice: remove 'background'"),
+        ("true", "focal: {alpha: [0.1, 0.2, 0.3]}", "loss focal: alpha needs 2 numbers, not 3"),
+        ("false", "focal: {alpha: [0.1, 0.2]}", "loss focal: alpha needs 3 numbers, not 2"),
+    ],
+)
+def test_constants_that_do_not_fit_the_classes_are_one_line(overlapping, given, complaint):
+    with pytest.raises(UserError, match=f"^config: {complaint}"):
+        load(CLASSES % (overlapping, "core", given))
+
+
 @pytest.mark.parametrize(
     ("scope", "scopes", "of_fold_2"),
     [

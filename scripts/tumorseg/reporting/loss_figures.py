@@ -8,7 +8,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from tumorseg.core.backend import value_and_gradient
-from tumorseg.loss_kit.keras_loss import CaseLoss
+from tumorseg.loss_kit.keras_loss import CaseLoss, with_background
 from tumorseg.reporting.figure_style import LEGEND, WIDTH_IN, palette, style, titled
 
 SIDE, TUMOUR = 20, 5  # a synthetic case of 20 x 20 pixels with a tumour of 5 x 4 pixels (5 %)
@@ -24,20 +24,33 @@ class Curve:
     slope: np.ndarray
 
 
-def curve(name: str, function: str, constants: dict[str, Any], points: int = 99) -> Curve:
+def curve(
+    name: str,
+    function: str,
+    constants: dict[str, Any],
+    form: str = "binary",
+    classes: int = 1,
+    points: int = 99,
+) -> Curve:
     """The loss of a synthetic case in which every pixel gives its true class probability p_t.
 
-    The slope is d loss / d p_t, with p_t changing in all pixels at once.
+    form, classes: keras_loss.CaseLoss. The classes share the tumour; the others of exclusive
+    classes share 1 - p_t. The slope is d loss / d p_t, with p_t changing in all pixels at once.
     """
     p_t = np.linspace(0.01, 0.99, points)
-    masks = np.zeros((points, SIDE, SIDE, 1), np.float32)
-    masks[:, 8 : 8 + TUMOUR, 8:12] = 1
-    loss = CaseLoss.fitted(function, constants, masks)
-    truth = loss.targets(masks)
+    masks = np.zeros((points, SIDE, SIDE, classes), np.float32)
+    rows, columns = np.mgrid[8 : 8 + TUMOUR, 8:12].reshape(2, -1)
+    masks[:, rows, columns, np.arange(rows.size) * classes // rows.size] = 1
+    loss = CaseLoss.fitted(function, constants, masks, form)
+    certain, others = masks, 1
+    if form == "exclusive":
+        certain, others = with_background(masks), classes
     level = p_t[:, None, None, None]
-    p = (masks * level + (1 - masks) * (1 - level)).astype(np.float32)
+    p = (certain * level + (1 - certain) * (1 - level) / others).astype(np.float32)
+    truth = loss.targets(masks)
     value, slope = value_and_gradient(lambda x: loss.call(truth, x), p)
-    return Curve(name, p_t, value, (slope * (2 * masks - 1)).sum((1, 2, 3)))
+    of_level = certain - (1 - certain) / others  # d p / d p_t
+    return Curve(name, p_t, value, (slope * of_level).sum((1, 2, 3)))
 
 
 FAMILIES = {
@@ -48,15 +61,19 @@ FAMILIES = {
 }
 
 
-def loss_figure(losses: dict[str, tuple[str, dict[str, Any]]]) -> Figure:
+def loss_figure(
+    losses: dict[str, tuple[str, dict[str, Any]]], form: str = "binary", classes: int = 1
+) -> Figure:
     """The experiment's losses in the first column, then the effect of gamma in four families.
 
     Upper row: value; lower row: minus the slope. losses: name -> (function, constants), as in the
-    config.
+    config; form, classes: those of the experiment. The families have one class.
     """
     style()
     columns = {
-        "this experiment": [curve(name, *settings) for name, settings in losses.items()],
+        "this experiment": [
+            curve(name, *settings, form, classes) for name, settings in losses.items()
+        ],
         **{
             title: [curve(f"{key} {x:.3g}", function, {key: x}) for x in values]
             for title, (function, key, values) in FAMILIES.items()

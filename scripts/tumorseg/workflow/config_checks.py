@@ -3,6 +3,7 @@
 from typing import Any
 
 from tumorseg.core.errors import UserError
+from tumorseg.loss_kit.configured import configured_losses
 from tumorseg.phantom.contrast import PULSES
 from tumorseg.tuning import preset_check
 
@@ -73,6 +74,33 @@ def check_classes(config: dict[str, Any]) -> None:
                 f"config: source.labels: {label} is {meaning}; with `classes` it may only name "
                 "labels of no class as background"
             )
+
+
+def checked_losses(
+    config: dict[str, Any], form: str, classes: list[str]
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The losses: name -> (file in losses/, constants).
+
+    A list's numbers follow `classes` of the config; here they follow the networks' channels.
+    form: keras_loss.CaseLoss; classes: in the channels' order, empty for one.
+    Raises UserError for unknown losses, constants out of range, and a reference that is none.
+    """
+    try:
+        losses = configured_losses(config["losses"], form, max(1, len(classes)))
+    except UserError as error:
+        raise UserError(f"config: {error}") from None
+    if config["reference_loss"] not in losses:
+        raise UserError(
+            f"config: reference_loss: {config['reference_loss']!r} is not among losses: "
+            + ", ".join(losses)
+        )
+    places = [list(config["classes"]).index(name) for name in classes]
+    for _, constants in losses.values() if classes else ():
+        for name, value in constants.items():
+            if isinstance(value, list):
+                background, own = value[: -len(classes)], value[-len(classes) :]
+                constants[name] = background + [own[place] for place in places]
+    return losses
 
 
 def check_volumes(config: dict[str, Any]) -> None:

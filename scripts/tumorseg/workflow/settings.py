@@ -4,7 +4,7 @@ rules/common.smk calls `load`, and tests do so without running a workflow. Whate
 wrongly raises UserError with one line that names the key.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from snakemake.utils import validate
 
 from tumorseg.core.errors import UserError
 from tumorseg.core.records import RecipeSettings, Search
-from tumorseg.loss_kit.configured import configured_losses
+from tumorseg.training.model import form_of
 from tumorseg.tuning import search_space
 from tumorseg.workflow import config_checks
 
@@ -93,6 +93,11 @@ class Experiment:
             return self.config["network"]
         exclusive = not self.config["overlapping"]
         return self.config["network"] | {"classes": len(self.classes), "exclusive": exclusive}
+
+    @property
+    def form(self) -> str:
+        """In which form losses see the classes (loss_kit/keras_loss.py)."""
+        return form_of(self.network)
 
     @property
     def channels(self) -> list[str]:
@@ -175,18 +180,9 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
     except Exception as error:  # jsonschema's message spans pages; the user needs one line
         raise UserError(_schema_error(error)) from None
     schema = yaml.safe_load(Path(schema_file).read_text(encoding="utf-8"))
-    try:
-        losses = configured_losses(config["losses"])
-    except UserError as error:
-        raise UserError(f"config: {error}") from None
     recipes = list(config["use_recipes"])
     for name in recipes:
         config_checks.check_known("use_recipes", name, config["recipes"])
-    if config["reference_loss"] not in losses:
-        raise UserError(
-            f"config: reference_loss: {config['reference_loss']!r} is not among losses: "
-            + ", ".join(losses)
-        )
     if config["source"]["kind"] != "phantom" and not config["data_dir"]:
         raise UserError(
             "config: data_dir: say where the data are, for instance --config data_dir=<folder>"
@@ -194,18 +190,20 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
     config_checks.check_channels(config)
     config_checks.check_classes(config)
     config_checks.check_volumes(config)
-    config_checks.check_tuning(config["tuning"], losses, schema)
     folds = list(range(1, config["folds"]["count"] + 1))
     first = config["seed"]
     scopes = {"none": [], "shared": ["shared"], "nested": [f"fold-{fold}" for fold in folds]}
-    return Experiment(
+    experiment = Experiment(
         config=config,
-        losses=losses,
+        losses={},
         recipes=recipes,
         folds=folds,
         seeds=list(range(first, first + config["training"]["seeds"])),
         scopes=scopes[config["tuning"]["scope"]],
     )
+    losses = config_checks.checked_losses(config, experiment.form, experiment.classes)
+    config_checks.check_tuning(config["tuning"], losses, schema)
+    return replace(experiment, losses=losses)
 
 
 def _schema_error(error: BaseException) -> str:
