@@ -1,5 +1,6 @@
 """The network of a recipe, and images with the number of channels that it takes."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
     return np.ascontiguousarray(np.repeat(images, channels, axis=-1))
 
 
-def form_of(network: NetworkSettings) -> str:
+def form_of(network: Mapping[str, object]) -> str:
     """In which form losses see the classes: binary, exclusive or overlapping (keras_loss.CaseLoss).
 
     A network without `classes` has one.
