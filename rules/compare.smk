@@ -66,6 +66,7 @@ rule show_cases:
         cases_dir=f"{RESULTS}/cases",
         masks_dir=f"{RESULTS}/masks",
     output:
+        # A page to look through each volume, opened from the page of all cases.
         **({"volumes_dir": directory(f"{RESULTS}/figures/volumes")} if VOLUMES else {}),
         page=shown(
             "figures/cases.html",
@@ -74,7 +75,6 @@ rule show_cases:
             caption="case_browser",
             subcategory="Cases",
         ),
-        # A page to look through each volume, opened from the page above.
     log:
         f"{LOGS}/show_cases.log",
     benchmark:
