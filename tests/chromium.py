@@ -1,10 +1,14 @@
 """Pages in a headless Chromium, for the tests of the case browser and of the report."""
 
+import base64
+import json
 import re
 import shutil
 from contextlib import contextmanager
 
 import pytest
+
+from tumorseg.reporting.large_pages import with_large_pages
 
 
 @contextmanager
@@ -32,3 +36,15 @@ def browser(path, width=1280):
         tab.goto(f"file://{path}")
         yield tab
         window.close()
+
+
+def report_with(page, path):
+    """Writes a report to `path` that holds a page of over 2 MB, as Snakemake's holds it."""
+    content = page.read_bytes() + b"<!--" + b" " * 3_000_000 + b"-->"
+    result = {"data_uri": f"data:text/html;base64,{base64.b64encode(content).decode()}"}
+    report = (
+        f'<script id="results">var results = {json.dumps({"cases.html": result})};</script>'
+        '<script id="categories"></script><iframe></iframe>'
+        '<script>document.querySelector("iframe").src = results["cases.html"].data_uri;</script>'
+    )
+    path.write_text(with_large_pages(report), encoding="utf-8")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from chromium import browser
+from chromium import browser, report_with
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -422,15 +422,8 @@ def test_nothing_is_wider_than_the_window(made, width):
 
 def test_a_page_above_2_mb_opens_in_the_report(tmp_path, made):
     """As a data URL, which Snakemake's report holds, Chromium would block it."""
-    content = made.read_bytes() + b"<!--" + b" " * 3_000_000 + b"-->"
-    result = {"data_uri": f"data:text/html;base64,{base64.b64encode(content).decode()}"}
-    report = (
-        f'<script id="results">var results = {json.dumps({"cases.html": result})};</script>'
-        '<script id="categories"></script><iframe></iframe>'
-        '<script>document.querySelector("iframe").src = results["cases.html"].data_uri;</script>'
-    )
     path = tmp_path / "report.html"
-    path.write_text(with_large_pages(report), encoding="utf-8")
+    report_with(made, path)
     with browser(path) as tab:
         frame = tab.frame_locator("iframe")
         frame.locator("tbody td.picture button").first.press("Enter")

@@ -8,9 +8,9 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from packed_files import pack_in
 from scan_files import slice_of
 
-import pack
 import skull_strip
 from tumorseg.core.cases import Case, Channel, ImageFile
 from tumorseg.core.files import read_table, write_table
@@ -336,17 +336,7 @@ def stored(tmp_path):
 
 
 def packed(folder: Path, *inputs: int, preparation: str = "robust") -> tuple[np.ndarray, str]:
-    pack.main(
-        cases_table=str(folder / "cases.tsv"),
-        stripped_dir=str(folder / "stripped"),
-        masks_dir=str(folder / "masks"),
-        images_file=str(folder / "images.npy"),
-        targets_file=str(folder / "targets.npy"),
-        placement_table=str(folder / "placement.tsv"),
-        size_px=32,
-        preparation=preparation,
-        inputs=list(inputs),
-    )
+    pack_in(folder, preparation=preparation, inputs=list(inputs))
     assert np.load(folder / "targets.npy").shape == (3, 32, 32, 1)
     return np.load(folder / "images.npy"), (folder / "placement.tsv").read_text()
 

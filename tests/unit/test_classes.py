@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packed_files import pack_in
 from scipy import stats
 
 import measure
-import pack
 import rasterize
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import of_class, read_mask, write_mask, write_png
@@ -160,19 +160,7 @@ def test_masks_of_every_class_are_stored_and_the_table_measures_the_primary_one(
 @pytest.mark.parametrize("overlapping", [True, False])
 def test_targets_have_a_channel_for_each_class(stored, overlapping):
     folder, cases = stored
-    pack.main(
-        cases_table=str(folder / "cases.tsv"),
-        stripped_dir=str(folder / "cases"),
-        masks_dir=str(folder / "masks"),
-        images_file=str(folder / "images.npy"),
-        targets_file=str(folder / "targets.npy"),
-        placement_table=str(folder / "placement.tsv"),
-        size_px=32,
-        preparation="robust",
-        inputs=[1],
-        classes=3,
-        overlapping=overlapping,
-    )
+    pack_in(folder, "cases", classes=3, overlapping=overlapping)
     targets = np.load(folder / "targets.npy")
     assert targets.shape == (len(cases), 32, 32, 3)
     if overlapping:

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packed_files import pack_in
 
-import pack
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import write_mask, write_png
@@ -208,17 +208,7 @@ def store(folder, images, masks):
 
 
 def packed(folder, preparation, size_px=32):
-    pack.main(
-        cases_table=str(folder / "cases.tsv"),
-        stripped_dir=str(folder / "stripped"),
-        masks_dir=str(folder / "masks"),
-        images_file=str(folder / "images.npy"),
-        targets_file=str(folder / "targets.npy"),
-        placement_table=str(folder / "placement.tsv"),
-        size_px=size_px,
-        preparation=preparation,
-        inputs=[1],
-    )
+    pack_in(folder, preparation=preparation, size_px=size_px)
     images = np.load(folder / "images.npy", allow_pickle=False)
     targets = np.load(folder / "targets.npy", allow_pickle=False)
     return images, targets, read_table(folder / "placement.tsv")

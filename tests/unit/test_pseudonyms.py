@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packed_files import pack_in
 
 import import_cases
-import pack
 import rasterize
 import split
 from tumorseg.core.digests import files_digest
@@ -86,17 +86,7 @@ def onward(out: Path) -> None:
         validation_share=0.2,
         seed=1,
     )
-    pack.main(
-        cases_table=str(out / "cases.tsv"),
-        stripped_dir=str(out / "cases"),
-        masks_dir=str(out / "masks"),
-        images_file=str(out / "images.npy"),
-        targets_file=str(out / "targets.npy"),
-        placement_table=str(out / "placement.tsv"),
-        size_px=32,
-        preparation="robust",
-        inputs=[1],
-    )
+    pack_in(out, "cases")
 
 
 def made_up_scores(out: Path) -> pd.DataFrame:

@@ -1,15 +1,11 @@
 """Promises of a volume in the case browser: three planes, all classes, and the way to its page."""
 
-import base64
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
-from chromium import browser
+from chromium import browser, report_with
 
 from tumorseg.reporting import case_browser
-from tumorseg.reporting.large_pages import with_large_pages
 from tumorseg.reporting.three_planes import COLOURS
 from tumorseg.reporting.volume_cases import VolumePrediction, case_view
 
@@ -122,15 +118,8 @@ def test_the_volume_is_a_link_beside_the_page_and_a_sentence_in_the_report(tmp_p
     with browser(page) as tab:
         tab.locator("tbody td.picture").click()
         assert tab.locator("#picture a").get_attribute("href") == "volumes/a.html"
-    content = base64.b64encode(page.read_bytes() + b"<!--" + b" " * 2_000_000 + b"-->").decode()
-    result = json.dumps({"cases.html": {"data_uri": f"data:text/html;base64,{content}"}})
-    report = (
-        f'<script id="results">var results = {result};</script>'
-        '<script id="categories"></script><iframe></iframe>'
-        '<script>document.querySelector("iframe").src = results["cases.html"].data_uri;</script>'
-    )
     path = tmp_path / "report.html"
-    path.write_text(with_large_pages(report), encoding="utf-8")
+    report_with(page, path)
     with browser(path) as tab:
         frame = tab.frame_locator("iframe")
         frame.locator("tbody td.picture").click()
