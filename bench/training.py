@@ -159,7 +159,7 @@ def show(title: str, rates: dict[str, list[float]]) -> None:
 
 def main() -> None:
     sys.path.insert(0, str(SCRIPTS))
-    from tumorseg.core.device import cpu_precision
+    from tumorseg.core.device import SHORT_PAYS, cpu_precision
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--torch-python", default="")
@@ -173,7 +173,7 @@ def main() -> None:
         print(json.dumps(KINDS[kind](threads, normalisation, precision)))
         return
     kinds = [kind for kind in KINDS if kind != "PyTorch" or options.torch_python]
-    print(f"{processor()}; auto precision here: {cpu_precision()}")
+    print(f"{processor()}; auto precision here: {cpu_precision(SHORT_PAYS)}")
     for precision in options.precisions:
         for processes, threads in ((1, options.threads), (options.threads, 1)):
             for normalisation in (False, True):

@@ -21,7 +21,7 @@ def main(
     network: NetworkSettings,
     threads: int,
 ) -> None:
-    """Writes plan.tsv (per recipe: trainings, epochs, images, minutes, memory, disk); prints it.
+    """Writes plan.tsv (per recipe: trainings, epochs, steps, minutes, memory, disk); prints it.
 
     Minutes are for this machine's CPU at its measured speed; a GPU or TPU takes far less.
 
@@ -44,12 +44,12 @@ def main(
             scopes * sum(planned_epochs(search, horizon) for search in tuned)
             for horizon in (True, False)
         )
-        batch, steps = (recipe["training"].get(key, 0) for key in ("batch_size", "steps"))
-        in_epoch = steps * batch or training_cases / count  # images that one training sees
-        images = int(in_epoch * (count * epochs * len(losses) * len(seeds) + tuning_epochs))
+        steps = budget.steps_of_an_epoch(training_cases / count, recipe["training"], network)
+        steps_in_all = steps * (count * epochs * len(losses) * len(seeds) + tuning_epochs)
+        images = steps_in_all * recipe["training"]["batch_size"]
         trainings = count * len(losses) * len(seeds)
         starts = trainings + scopes * len(tuned)
-        seconds = budget.expected_seconds(images, images / batch, starts, size, speed, threads)
+        seconds = budget.expected_seconds(images, steps_in_all, starts, size, speed, threads)
         rows.append(
             {
                 "recipe": name,
@@ -58,12 +58,13 @@ def main(
                 "folds": count,
                 "trainings": trainings,
                 "epochs": epochs,
-                "advised_epochs": budget.advised_epochs(training_cases / count, batch, steps),
+                "steps": steps,
+                "advised_epochs": budget.advised_epochs(steps),
                 "tuning_epochs": tuning_epochs,
                 "tuning_epochs_without_horizon": without_horizon,
                 "images_passed": images,
                 "estimated_min": round(seconds / 60, 1),
-                "memory_mb_a_training": round(1100 + 60 * batch * size),
+                "memory_mb_a_training": round(1100 + 60 * recipe["training"]["batch_size"] * size),
                 "disk_mb": budget.disk_mb(cases, folds, network, trainings, threads),
             }
         )
@@ -73,9 +74,9 @@ def main(
     for row in table.itertuples():
         print(
             f"  {row.recipe}: {row.trainings} trainings ({row.losses} losses x {row.seeds} seed(s) "
-            f"x {row.folds} folds), {row.epochs} epochs each, {row.tuning_epochs} epochs of tuning"
-            f", about {row.estimated_min:.0f} min on this CPU ({threads} thread(s) per training), "
-            f"{row.memory_mb_a_training} MB per training"
+            f"x {row.folds} folds), {row.epochs} epochs of {row.steps} steps each, "
+            f"{row.tuning_epochs} epochs of tuning, about {row.estimated_min:.0f} min on this CPU "
+            f"({threads} thread(s) per training), {row.memory_mb_a_training} MB per training"
         )
         if row.tuning_epochs_without_horizon < row.tuning_epochs:
             print(
@@ -85,9 +86,9 @@ def main(
             )
         if row.epochs < row.advised_epochs:
             print(
-                f"WARNING {row.recipe}: {row.epochs} epochs are too few to converge with "
-                f"{training_cases / count:.0f} training cases in a fold; expected at least "
-                f"{row.advised_epochs}; raise recipes.{row.recipe}.training.epochs"
+                f"WARNING {row.recipe}: {row.epochs} epochs of {row.steps} steps are too few to "
+                f"converge; expected at least {row.advised_epochs}; raise "
+                f"recipes.{row.recipe}.training.epochs or steps"
             )
     disk = budget.disk_line(table["disk_mb"].sum(), plan_table)
     print(f"  in total about {table['estimated_min'].sum():.0f} min\n{disk}\n", flush=True)

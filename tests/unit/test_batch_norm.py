@@ -116,4 +116,9 @@ def test_the_layer_comes_back_from_its_configuration():
     ],
 )
 def test_bfloat16_is_chosen_on_processors_that_are_faster_in_it(cpuinfo, precision):
-    assert cpu_precision(cpuinfo) == precision
+    assert cpu_precision(16, cpuinfo) == precision
+
+
+def test_narrow_networks_stay_in_float32_whose_kernels_they_fill_better():
+    flags = "flags : avx512f amx_bf16 amx_tile"
+    assert [cpu_precision(width, flags) for width in (8, 16)] == ["float32", "bfloat16"]

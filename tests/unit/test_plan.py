@@ -52,7 +52,7 @@ def test_the_recipe_is_not_warned_about_at_the_number_of_cases_that_it_was_chose
     text, row = printed()
     assert "WARNING" not in text
     assert row["trainings"] == 3
-    assert row["images_passed"] == TRAINING_CASES * (3 * 60 + row["tuning_epochs"])
+    assert row["images_passed"] == 54 * 4 * (3 * 60 + row["tuning_epochs"])
 
 
 def test_an_image_costs_by_its_pixels_and_a_patch_by_its_voxels_which_cost_a_little_more():
@@ -61,7 +61,15 @@ def test_an_image_costs_by_its_pixels_and_a_patch_by_its_voxels_which_cost_a_lit
     assert budget.image_cost(network | {"base_width": 32}) == 4
     assert budget.image_cost(network | {"patch": [256, 64]}) == 1
     assert 1 < budget.image_cost(network | {"patch": [16, 32, 32]}) < 1.5
-    assert budget.advised_epochs(215, 4, steps=250) == 12
+
+
+def test_an_epoch_has_at_least_the_steps_of_the_recipe_and_exactly_these_with_patches():
+    pictures, patches = {"name": "unet", "size_px": 64}, {"name": "unet", "patch": [64, 64]}
+    recipe = {"batch_size": 4, "steps": 50}
+    assert [budget.steps_of_an_epoch(n, recipe, pictures) for n in (41, 215)] == [50, 54]
+    assert [budget.steps_of_an_epoch(n, recipe, patches) for n in (41, 215)] == [50, 50]
+    assert budget.steps_of_an_epoch(41, {"batch_size": 4}, patches) == 11
+    assert budget.advised_epochs(steps=250) == 12
 
 
 def test_too_few_epochs_are_warned_about_with_the_number_that_would_do(printed):

@@ -351,11 +351,20 @@ def test_sgd_is_that_of_nnu_net_and_its_rate_falls_with_the_power_of_nine_tenths
     assert [float(again(step)) for step in range(21)] == rates
 
 
-def test_steps_of_an_epoch_are_for_patches_and_refused_for_whole_pictures():
-    with pytest.raises(
-        UserError, match=r"training\.steps is 50, but whole pictures .* set it to 0"
-    ):
-        run(replace(PLAN, steps=50))
+def test_an_epoch_of_more_steps_than_a_pass_goes_on_with_the_next_pass():
+    images = np.arange(12, dtype=np.float32).reshape(12, 1, 1, 1)
+    cases, plan = Cases(images, images, np.arange(12)), replace(PLAN, augmentation=0)
+
+    def drawn(steps: int, epochs: int) -> list[list[int]]:
+        own = replace(plan, steps=steps)
+        batches = [batch for epoch in range(epochs) for batch in cases.drawn(own, epoch)]
+        return [images.astype(int).ravel().tolist() for images, _ in batches]
+
+    of_passes = drawn(0, 3)
+    assert drawn(4, 2) == of_passes[:8]
+    assert drawn(2, 3) == of_passes
+    for first in (0, 3, 6):
+        assert sorted(np.concatenate(of_passes[first : first + 3])) == list(range(12))
 
 
 def test_learning_rate_rises_over_the_warm_up_and_stays():

@@ -247,7 +247,14 @@ EDITS = [
         dry_run=True,
     ),
     # Recipes.
-    tiny("a recipe's epochs", "{epochs: 3}", "plan", *RECIPE, old="{epochs: 2}", dry_run=True),
+    tiny(
+        "a recipe's epochs",
+        "{epochs: 3, steps: 1}",
+        "plan",
+        *RECIPE,
+        old="{epochs: 2, steps: 1}",
+        dry_run=True,
+    ),
     tiny(
         "a recipe's learning rate",
         "{epochs: 1, learning_rate: 0.01}",

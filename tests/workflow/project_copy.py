@@ -17,7 +17,7 @@ folds: {count: 2}
 network: {size_px: 32, base_width: 4}
 use_recipes: [robust, paper]
 recipes:
-  robust: {training: {epochs: 2}}
+  robust: {training: {epochs: 2, steps: 1}}
   paper: {training: {epochs: 1}}
 tuning: {presets: {robust: {trials: 2, trial_epochs: 1}}}
 """

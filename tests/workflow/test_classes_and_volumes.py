@@ -24,7 +24,7 @@ folds: {count: 2}
 network: {size_px: 32, base_width: 4}
 use_recipes: [robust, flair]
 recipes:
-  robust: {training: {epochs: 2}}
+  robust: {training: {epochs: 2, steps: 1}}
   flair:
     preparation: robust
     inputs: [flair]

@@ -23,7 +23,10 @@ def longer(study, tmp_path) -> ProjectCopy:
     """A copy of the finished study whose recipe has so many epochs that a kill comes in time."""
     project = ProjectCopy(copytree(study.folder, tmp_path / "project"))
     text = (project.folder / "tiny.yaml").read_text(encoding="utf-8")
-    project.write("tiny.yaml", text.replace("{epochs: 2}", "{epochs: 40, weight_average: 0.9}"))
+    project.write(
+        "tiny.yaml",
+        text.replace("{epochs: 2, steps: 1}", "{epochs: 40, steps: 1, weight_average: 0.9}"),
+    )
     return project
 
 

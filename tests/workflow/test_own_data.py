@@ -25,7 +25,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTA
 SMALL = """\
 folds: {count: 2}
 tuning: {scope: none}
-recipes: {robust: {training: {epochs: 1}}}
+recipes: {robust: {training: {epochs: 1, steps: 1}}}
 skull_strip: {method: head, compare: [head, none]}
 """
 

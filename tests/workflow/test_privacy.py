@@ -21,7 +21,7 @@ source: {{kind: table, table: {loud.LOUD["table"]}.tsv, labels: {{{loud.LOUD["la
 folds: {{count: 2}}
 network: {{size_px: 32, base_width: 4}}
 losses: {{bce: {{}}, focal: {{}}}}
-recipes: {{robust: {{training: {{epochs: 1}}}}}}
+recipes: {{robust: {{training: {{epochs: 1, steps: 1}}}}}}
 tuning: {{scope: none}}
 """
 SOUGHT = [name.lower().encode() for name in loud.LOUD.values()]

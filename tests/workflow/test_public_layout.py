@@ -20,7 +20,7 @@ SMALL = """\
 folds: {count: 2}
 network: {size_px: 32, base_width: 4}
 tuning: {scope: none}
-recipes: {robust: {training: {epochs: 1}}}
+recipes: {robust: {training: {epochs: 1, steps: 1}}}
 skull_strip: {compare: [head, none]}
 """
 REAL = Path(os.environ.get("TUMORSEG_LGG", ROOT.parent / "shared/data/lgg"))

@@ -75,15 +75,22 @@ def fused_batch_norm(
 
 
 def fused_adam_step(
-    variable: Any, momentum: Any, velocity: Any, gradient: Any, *, rate: Any, step: Any, adam: Any
+    variable: Any,
+    momentum: Any,
+    velocity: Any,
+    gradient: Any,
+    *,
+    rate: Any,
+    powers: tuple[Any, Any],
+    adam: Any,
 ) -> bool:
     """One step of Adam on one variable, in one kernel that passes over the memory once.
 
     Args:
         variable: the backend's variable; momentum, velocity: Keras' variables of the optimizer.
         gradient: dense, of the same shape.
-        rate: the learning rate.
-        step: the number of this step, from 1.
+        rate: the learning rate, float32.
+        powers: beta_1 and beta_2 to the power of this step's number, from 1.
         adam: the optimizer, for beta_1, beta_2 and epsilon.
 
     Returns:
@@ -93,14 +100,13 @@ def fused_adam_step(
         return False
     import tensorflow as tf
 
-    step = tf.cast(step, tf.float32)
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle,
         m=momentum.value.handle,
         v=velocity.value.handle,
-        beta1_power=tf.pow(adam.beta_1, step),
-        beta2_power=tf.pow(adam.beta_2, step),
-        lr=tf.cast(rate, tf.float32),
+        beta1_power=powers[0],
+        beta2_power=powers[1],
+        lr=rate,
         beta1=adam.beta_1,
         beta2=adam.beta_2,
         epsilon=adam.epsilon,

@@ -18,6 +18,7 @@ from tumorseg.core.quiet import TENSORFLOW_START, without_lines
 
 # Keras' names: layers compute in the short type, variables stay float32.
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+SHORT_PAYS = 16  # channels from which on a CPU may be faster in bfloat16
 Batches = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
 
 
@@ -79,7 +80,9 @@ class Device:
         return {k: v for k, v in asdict(self).items() if k != "strategy"}
 
 
-def start(*, wanted: str, threads: int, seed: int, precision: str = "float32") -> Device:
+def start(
+    *, wanted: str, threads: int, seed: int, precision: str = "float32", width: int = SHORT_PAYS
+) -> Device:
     """Sets threads, determinism, seed and precision; call it before any network is built.
 
     Args:
@@ -89,6 +92,7 @@ def start(*, wanted: str, threads: int, seed: int, precision: str = "float32") -
         precision: auto, float32, bfloat16 or float16. auto takes what the hardware computes fast:
             bfloat16 on TPUs, GPUs of compute capability 8 or more and CPUs of `cpu_precision`;
             float16 on GPUs of compute capability 7; otherwise float32.
+        width: channels of the network's narrowest layer, which `cpu_precision` asks for.
     """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
@@ -106,6 +110,8 @@ def start(*, wanted: str, threads: int, seed: int, precision: str = "float32") -
     device = _tensorflow(wanted, threads) if backend == "tensorflow" else _other(wanted, backend)
     if precision != "auto":
         device = replace(device, precision=precision)
+    elif (device.kind, device.backend) == ("cpu", "tensorflow"):
+        device = replace(device, precision=cpu_precision(width))
     keras.config.set_dtype_policy(POLICIES[device.precision])
     keras.utils.set_random_seed(seed)
     return device
@@ -131,7 +137,7 @@ def _tensorflow(wanted: str, threads: int) -> Device:
     if not gpus:
         if wanted == "gpu":
             raise UserError("training.device is gpu, but there is none; set it to auto")
-        return Device("cpu", 1, cpu_precision(), "tensorflow")
+        return Device("cpu", 1, "float32", "tensorflow")
     tf.config.experimental.enable_op_determinism()  # a CPU is bit-identical without it
     oldest = min(
         tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))[0]
@@ -142,17 +148,20 @@ def _tensorflow(wanted: str, threads: int) -> Device:
     return Device("gpu", len(gpus), precision, "tensorflow", strategy)
 
 
-def cpu_precision(cpuinfo: str | None = None) -> str:
-    """bfloat16 on a CPU that is faster in it, else float32.
+def cpu_precision(width: int, cpuinfo: str | None = None) -> str:
+    """bfloat16 where the CPU is faster in it, else float32.
 
     Measured (bench/training.py), times float32: 2.0 with AMX; 1.7 with AVX-512 BF16 of AMD, but .65
-    with that of Intel without AMX; .1 without any. cpuinfo: the text of /proc/cpuinfo, None reads.
+    with that of Intel without AMX; .1 without any. These kernels take SHORT_PAYS channels at once:
+    AMD's reach .6 with a base width of 8 and .9 with 12.
+
+    width: channels of the narrowest layer; cpuinfo: the text of /proc/cpuinfo, None reads it.
     """
     if cpuinfo is None:
         cpuinfo = path.read_text("utf-8") if (path := Path("/proc/cpuinfo")).is_file() else ""
     words = set(cpuinfo.split())
     fast = "amx_bf16" in words or {"avx512_bf16", "AuthenticAMD"} <= words
-    return "bfloat16" if fast else "float32"
+    return "bfloat16" if fast and width >= SHORT_PAYS else "float32"
 
 
 def _other(wanted: str, backend: str) -> Device:

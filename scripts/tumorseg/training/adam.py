@@ -15,9 +15,19 @@ class FusedAdam(keras.optimizers.Adam):
     float32), Keras' own computation runs. Source: Kingma & Ba 2015, algorithm 1.
     """
 
+    def apply(self, *args: Any, **kwargs: Any) -> Any:
+        """One step on all variables."""
+        self._shared: tuple[Any, Any, Any] | None = None
+        return super().apply(*args, **kwargs)
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Moves one variable, and its two averages, along its gradient."""
         index = self._get_variable_index(variable)
+        if self._shared is None:  # what depends on the step alone is computed once for all
+            step = keras.ops.cast(self.iterations + 1, "float32")
+            powers = (keras.ops.power(beta, step) for beta in (self.beta_1, self.beta_2))
+            self._shared = keras.ops.cast(learning_rate, "float32"), *powers
+        rate, *powers = self._shared
         done = (
             not self.amsgrad
             and variable.dtype == "float32"
@@ -26,8 +36,8 @@ class FusedAdam(keras.optimizers.Adam):
                 self._momentums[index],
                 self._velocities[index],
                 gradient,
-                rate=learning_rate,
-                step=self.iterations + 1,
+                rate=rate,
+                powers=powers,
                 adam=self,
             )
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tumorseg.core import disk
-from tumorseg.core.records import NetworkSettings
+from tumorseg.core.records import NetworkSettings, TrainingSettings
 
 GFLOP_128_16 = 4.52  # one training image through the U-Net, base width 16, 128x128: measured
 SHARE_OF_PEAK = 0.36  # speed of a training / of a single-precision matrix product: measured
@@ -98,12 +98,19 @@ def disk_line(needed_mb: float, folder: str) -> str:
     return f"WARNING {room}: the disk may become full; free some, or use fewer losses or seeds"
 
 
-def advised_epochs(cases: float, batch_size: int, steps: int = 0) -> int:
-    """The fewest epochs with which a training on so many cases is expected to converge.
+def steps_of_an_epoch(cases: float, training: TrainingSettings, network: NetworkSettings) -> int:
+    """Batches in an epoch of a recipe's training: as `Cases.steps` and `Patches.steps` count them.
 
-    steps: those of an epoch, where it is not a pass through the cases.
+    cases: training cases of a fold, the mean over folds.
+    """
+    steps, of_a_pass = training.get("steps", 0), math.ceil(cases / training["batch_size"])
+    return max(1, steps or of_a_pass if "patch" in network else max(steps, of_a_pass))
 
-    >>> advised_epochs(cases=215, batch_size=4)
+
+def advised_epochs(steps: int) -> int:
+    """The fewest epochs of so many steps with which a training is expected to converge.
+
+    >>> advised_epochs(steps=54)
     56
     """
-    return math.ceil(CONVERGED_STEPS / (steps or max(1, math.ceil(cases / batch_size))))
+    return math.ceil(CONVERGED_STEPS / steps)

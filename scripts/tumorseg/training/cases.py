@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tumorseg.core.errors import UserError
 from tumorseg.training.augmentation import augment
 from tumorseg.training.model import with_channels
 from tumorseg.training.plan import Plan
@@ -35,21 +34,27 @@ class Cases:
         return with_channels(self.images[rows], self.channels), self.masks[rows]
 
     def steps(self, plan: Plan) -> int:
-        """The steps of an epoch, a pass through all cases; UserError where plan.steps is set."""
-        if plan.steps:
-            raise UserError(
-                f"training.steps is {plan.steps}, but whole pictures are trained in passes through "
-                "all cases; set it to 0, or train on patches"
-            )
+        """The steps of an epoch: those of a pass through all cases, at least plan.steps."""
+        return max(plan.steps, self._steps_of_a_pass(plan))
+
+    def _steps_of_a_pass(self, plan: Plan) -> int:
         return -(-len(self) // plan.batch_size)
 
     def drawn(self, plan: Plan, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The shuffled, augmented batches of one epoch; they depend on (seed, epoch) only."""
-        order = np.random.default_rng([plan.seed, epoch]).permutation(len(self))
-        for start in range(0, len(order), plan.batch_size):
+        """The augmented batches of one epoch; they depend on (seed, epoch) only.
+
+        Passes through all cases, each in an order of its own, follow one another; an epoch may end
+        within one and the next goes on there.
+        """
+        steps, of_a_pass = self.steps(plan), self._steps_of_a_pass(plan)
+        order = np.empty(0)
+        for step in range(epoch * steps, (epoch + 1) * steps):
+            passes, start = step // of_a_pass, step % of_a_pass * plan.batch_size
+            if not start or not len(order):
+                order = np.random.default_rng([plan.seed, passes]).permutation(len(self))
             images, masks = self.at(np.sort(order[start : start + plan.batch_size]))
             if plan.augmentation:
-                random = np.random.default_rng([plan.seed, epoch, start])
+                random = np.random.default_rng([plan.seed, passes, start])
                 pairs = [
                     augment(image, mask, plan.augmentation, random)
                     for image, mask in zip(images, masks, strict=True)

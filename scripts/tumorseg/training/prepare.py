@@ -25,6 +25,7 @@ def prepare(job: TrainingJob) -> "Training":
         threads=job.threads,
         seed=job.random_seed,
         precision=job.precision,
+        width=job.network["base_width"],
     )
     from tumorseg.loss_kit.keras_loss import CaseLoss  # Keras must start after the device
     from tumorseg.training.deep_supervision import deeply_supervised
