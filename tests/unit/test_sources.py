@@ -474,6 +474,28 @@ def test_brats_reports_a_damaged_table_of_names(tmp_path):
     assert module.files(data_dir=str(tmp_path)) == [table]
 
 
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ("\nHGG,NA,NA,NA,BraTS19_X_1,BraTS20_Training_001", "rows of 'BraTS20_Training_001' that"),
+        ("\nHGG,NA,NA,NA,NA,BraTS20_Training_355", ""),  # as it is there
+        ("Grade", "not a table of names"),  # a column's name twice
+    ],
+)
+def test_brats_takes_no_last_one_of_what_its_table_of_names_has_twice(tmp_path, change, message):
+    layouts.brats20(tmp_path)
+    table = tmp_path / "MICCAI_BraTS2020_TrainingData" / "name_mapping.csv"
+    text = table.read_text().rstrip()
+    text = text + change if "\n" in change else text.replace("TCGA_TCIA_subject_ID", change)
+    table.write_text(text)
+    module = registry.entry("sources", "brats")
+    if not message:
+        assert len(list(module.entries(data_dir=str(tmp_path)))) == 3
+        return
+    with pytest.raises(DataError, match=message):
+        list(module.entries(data_dir=str(tmp_path)))
+
+
 def test_brats_finds_a_patient_in_the_table_of_names_in_any_capitals(tmp_path):
     """Two scans of a patient could be in different folds, without a word."""
     layouts.brats20(tmp_path)

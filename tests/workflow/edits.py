@@ -125,7 +125,10 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("statistics/convergence.py ../check_convergence.py", (*CONVERGENCE, *ANSWER)),
     ("statistics/* ../analyse.py", ANSWER),
     ("audit/findings.py audit/rows.py ../compare.py", ("compare", *DESCRIBED)),
-    ("audit/*", ("compare", "show_data", "show_results", "show_recipe *", *DESCRIBED)),
+    (
+        "audit/* core/yaml_text.py",
+        ("compare", "show_data", "show_results", "show_recipe *", *DESCRIBED),
+    ),
     ("reporting/figure_style.py", FIGURES),
     ("reporting/table_pages.py", ("show_data", "show_tuning", *CONVERGENCE, *METRICS)),
     (

@@ -4,6 +4,7 @@ rules/common.smk calls `load`, and tests do so without running a workflow. Whate
 wrongly raises UserError with one line that names the key.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 from snakemake.utils import validate
 
+from tumorseg.core import yaml_text
 from tumorseg.core.errors import UserError
 from tumorseg.core.records import RecipeSettings, Search
 from tumorseg.training.model import form_of
@@ -165,6 +167,16 @@ def fold_of_scope(scope: str) -> int:
 def hidden(settings: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     """The settings with "(local)" in place of every value of these keys that is not empty."""
     return settings | {key: "(local)" for key in keys if settings.get(key)}
+
+
+def check_files(paths: Iterable[str | Path]) -> None:
+    """Raises UserError for a key that one of the config files has twice.
+
+    paths: the files that Snakemake has loaded.
+    """
+    here = Path.cwd()
+    for path in map(Path, dict.fromkeys(map(str, paths))):
+        yaml_text.check_keys(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def load(config: dict[str, Any], schema_file: str) -> Experiment:
