@@ -263,11 +263,20 @@ def _(data: Data) -> None:
     data.image(3, pixels)
 
 
-@bad("TIFF of two pages", "image_pages")
+@bad("TIFF of two pages of different sizes", "image_pages")
 def _(data: Data) -> None:
-    pages = [Image.fromarray(head(number)) for number in (3, 33)]
+    pages = [Image.fromarray(head(number)[:number]) for number in (96, 48)]
     pages[0].save(data.path("images/a03.tif"), save_all=True, append_images=pages[1:])
     data.set(3, image="images/a03.tif")
+
+
+@bad("TIFF stack that does not say what its pages are", "pages_assumed", "warning")
+def _(data: Data) -> None:
+    heads = [Image.fromarray(head(number)) for number in (3, 33)]
+    masks = [Image.fromarray(tumour(3) * factor) for factor in (255, 0)]
+    for name, (first, second) in (("images", heads), ("masks", masks)):
+        first.save(data.path(f"{name}/a03.tif"), save_all=True, append_images=[second])
+    data.set(3, image="images/a03.tif", annotation="masks/a03.tif")
 
 
 def stack(path: Path, pages: list[np.ndarray], text: str) -> None:
