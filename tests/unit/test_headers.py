@@ -389,7 +389,7 @@ def test_a_compressed_pair_is_refused_with_how_to_unpack_it(tmp_path, kind, pack
         path.unlink()
     for path in tmp_path.iterdir():
         for read in (scans.read, scans.read_labels):
-            with pytest.raises(DataError, match="compressed pair of header and pixels; .*gunzip"):
+            with pytest.raises(DataError, match=r"compressed pair of header and pixels; .*gunzip"):
                 read(path)
 
 
