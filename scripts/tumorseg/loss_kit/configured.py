@@ -56,10 +56,13 @@ def same_training_as(name: str) -> str:
     return name
 
 
-def check_constants(name: str, constants: dict[str, Any], numbers: int | None = None) -> None:
-    """Raises UserError for a constant that the loss does not have or that is out of range.
+def check_constants(
+    name: str, constants: dict[str, Any], numbers: int | None = None, form: str = "exclusive"
+) -> None:
+    """Raises UserError for a constant that the loss lacks, out of range, or without effect.
 
-    numbers: how many a list must have; None accepts any.
+    numbers: how many a list must have; None accepts any. form: of FORMS; exclusive classes have
+    every constant.
     """
     known = loss_constants(name)
     for constant, value in constants.items():
@@ -72,6 +75,8 @@ def check_constants(name: str, constants: dict[str, Any], numbers: int | None = 
             raise UserError(f"loss {name}: {constant} {complaint}")
         if numbers is not None and isinstance(value, list | tuple) and len(value) != numbers:
             raise UserError(f"loss {name}: {constant} needs {numbers} numbers, not {len(value)}")
+        if constant in EXCLUSIVE_ONLY and form != "exclusive":
+            raise UserError(f"loss {name}: remove {constant!r}; only exclusive classes have it")
 
 
 def class_numbers(form: str, classes: int) -> int:
@@ -101,12 +106,9 @@ def configured_losses(
     for name, given in losses.items():
         constants = dict(sorted((given or {}).items()))
         function = constants.pop("loss", name)
-        check_constants(function, constants, class_numbers(form, classes))
+        check_constants(function, constants, class_numbers(form, classes), form)
         if "from_logits" in constants:
             raise UserError(f"loss {name}: remove 'from_logits'; the networks return probabilities")
-        for constant in EXCLUSIVE_ONLY if form != "exclusive" else ():
-            if constant in constants:
-                raise UserError(f"loss {name}: remove {constant!r}; only exclusive classes have it")
         defaults = _default_constants(function)
         changed = {k: v for k, v in constants.items() if k not in defaults or v != defaults[k]}
         training = f"{same_training_as(function)} {changed}"

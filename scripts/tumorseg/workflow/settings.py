@@ -123,9 +123,8 @@ class Experiment:
 
     def search(self, recipe: str, loss: str) -> Search:
         """What is searched for a loss with a recipe."""
-        tuning = self.config["tuning"]
         function, _ = self.losses[loss]
-        preset = tuning["presets"][tuning["preset"]]
+        preset = config_checks.searched_preset(self.config, self.classes)
         return search_space.resolve(preset, loss, function, self.recipe(recipe)["training"])
 
     def searches(self) -> dict[str, dict[str, Search]]:
@@ -214,7 +213,8 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         scopes=scopes[config["tuning"]["scope"]],
     )
     losses = config_checks.checked_losses(config, experiment.form, experiment.classes)
-    config_checks.check_tuning(config["tuning"], losses, schema)
+    numbers = max(1, len(experiment.classes))
+    config_checks.check_tuning(config["tuning"], losses, schema, experiment.form, numbers)
     return replace(experiment, losses=losses)
 
 
