@@ -1,6 +1,7 @@
 """Reads and checks the losses of a config, with their constants, without starting Keras."""
 
 import ast
+from collections.abc import Iterable
 from typing import Any
 
 from tumorseg.core.errors import UserError
@@ -56,13 +57,10 @@ def same_training_as(name: str) -> str:
     return name
 
 
-def check_constants(
-    name: str, constants: dict[str, Any], numbers: int | None = None, form: str = "exclusive"
-) -> None:
-    """Raises UserError for a constant that the loss lacks, out of range, or without effect.
+def check_constants(name: str, constants: dict[str, Any], numbers: int | None = None) -> None:
+    """Raises UserError for a constant that the loss does not have or that is out of range.
 
-    numbers: how many a list must have; None accepts any. form: of FORMS; exclusive classes have
-    every constant.
+    numbers: how many a list must have; None accepts any.
     """
     known = loss_constants(name)
     for constant, value in constants.items():
@@ -75,7 +73,12 @@ def check_constants(
             raise UserError(f"loss {name}: {constant} {complaint}")
         if numbers is not None and isinstance(value, list | tuple) and len(value) != numbers:
             raise UserError(f"loss {name}: {constant} needs {numbers} numbers, not {len(value)}")
-        if constant in EXCLUSIVE_ONLY and form != "exclusive":
+
+
+def check_effect(name: str, constants: Iterable[str], form: str) -> None:
+    """Raises UserError for a constant that has no effect in this form; name: in the config."""
+    for constant in EXCLUSIVE_ONLY if form != "exclusive" else ():
+        if constant in constants:
             raise UserError(f"loss {name}: remove {constant!r}; only exclusive classes have it")
 
 
@@ -106,9 +109,10 @@ def configured_losses(
     for name, given in losses.items():
         constants = dict(sorted((given or {}).items()))
         function = constants.pop("loss", name)
-        check_constants(function, constants, class_numbers(form, classes), form)
+        check_constants(function, constants, class_numbers(form, classes))
         if "from_logits" in constants:
             raise UserError(f"loss {name}: remove 'from_logits'; the networks return probabilities")
+        check_effect(name, constants, form)
         defaults = _default_constants(function)
         changed = {k: v for k, v in constants.items() if k not in defaults or v != defaults[k]}
         training = f"{same_training_as(function)} {changed}"

@@ -79,6 +79,7 @@ def _check_constant(
 ) -> None:
     try:
         numbers = configured.class_numbers(form, classes)
-        configured.check_constants(function, constant, numbers, form)
+        configured.check_constants(function, constant, numbers)
+        configured.check_effect(function, constant, form)
     except UserError as error:
         raise UserError(f"{here}: {error}") from None
