@@ -49,7 +49,7 @@ def files(
     """All volumes to be read, and the table of names."""
     folder = Path(data_dir).expanduser()
     tables = source_files.files_below(folder, "name_mapping.csv")
-    return source_files.existing_files(_entries(folder, channels or [sequence], None), *tables)
+    return source_files.existing_files(_entries(folder, channels or [sequence], None), tables)
 
 
 def _entries(folder: Path, wanted: list[str], labels: dict[str, str] | None) -> Iterator[Entry]:
