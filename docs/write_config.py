@@ -11,8 +11,8 @@ HEAD = """\
 # Config: every key, with its default and allowed values
 
 Generated from `config.schema.yaml` and `config.yaml` by `make docs`: edit those files instead. A
-key that is not listed here, or a value that is not allowed, stops the run with one line. `<name>`
-stands for a name of your choice.
+key that is not listed here, one that is there twice, or a value that is not allowed, stops the run
+with one line. `<name>` stands for a name of your choice.
 
 Every experiment starts from `config.yaml`, whose values are the defaults below, and changes the
 keys that it names. Groups of keys are merged: losses that an experiment names are added to those of

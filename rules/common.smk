@@ -12,6 +12,7 @@ from tumorseg.workflow.code_digest import code_digest as code
 from tumorseg.workflow.job import print_errors
 
 try:
+    settings.check_files(workflow.configfiles)
     EXPERIMENT = settings.load(config, f"{workflow.basedir}/config.schema.yaml")
 except UserError as error:
     sys.exit(f"ERROR: {error}")  # so that this line is the last; an exception would add its own

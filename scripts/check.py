@@ -9,7 +9,7 @@ from tumorseg.checking import all_slices, each_slice
 from tumorseg.checking.page import COLUMNS, SHEET, write_page
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
-from tumorseg.core.problems import print_problems
+from tumorseg.core.problems import Problem, print_problems
 from tumorseg.data.listing import excluded_names
 from tumorseg.data.settings import SourceSettings
 from tumorseg.privacy.kept_names import kept_problems
@@ -56,7 +56,7 @@ def main(
     if names == "keep" and len(slices):
         problems += kept_problems([*slices["case"], *slices["patient"]])
     problems.sort(key=lambda problem: problem.severity != "error")  # stable
-    table = pd.DataFrame(map(asdict, problems), columns=COLUMNS)
+    table = pd.DataFrame(map(asdict, map(Problem.printable, problems)), columns=COLUMNS)
     local = local_only(folder)
     write_table(table, local / "check.tsv")
     chosen = chosen_cases(slices, SHEET) if len(slices) else []

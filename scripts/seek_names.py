@@ -51,11 +51,12 @@ def main(
     module = registry.entry("sources", options.pop("kind"))
     made = hasattr(module, "cases")  # the source makes its cases; there are no real patients
     found = listed(source, data_dir)
-    entries = [*found.entries, *found.excluded]
     files = [] if made else module.files(data_dir=data_dir, **options)
     local = local_only(local_dir)
     key = pseudonyms.key_text(key_file, local.parent)
-    sought = source_names.gather(entries, files, data_dir, keep=names == "keep", key=key)
+    sought = source_names.gather(
+        found.entries, files, data_dir, keep=names == "keep", key=key, excluded=found.excluded
+    )
     types = read_table(cases_table, ("tumour_type",))["tumour_type"].dropna().unique()
     source_names.drop_common(sought, [*own_names, *types])
 

@@ -263,11 +263,20 @@ def _(data: Data) -> None:
     data.image(3, pixels)
 
 
-@bad("TIFF of two pages", "image_pages")
+@bad("TIFF of two pages of different sizes", "image_pages")
 def _(data: Data) -> None:
-    pages = [Image.fromarray(head(number)) for number in (3, 33)]
+    pages = [Image.fromarray(head(number)[:number]) for number in (96, 48)]
     pages[0].save(data.path("images/a03.tif"), save_all=True, append_images=pages[1:])
     data.set(3, image="images/a03.tif")
+
+
+@bad("TIFF stack that does not say what its pages are", "pages_assumed", "warning")
+def _(data: Data) -> None:
+    heads = [Image.fromarray(head(number)) for number in (3, 33)]
+    masks = [Image.fromarray(tumour(3) * factor) for factor in (255, 0)]
+    for name, (first, second) in (("images", heads), ("masks", masks)):
+        first.save(data.path(f"{name}/a03.tif"), save_all=True, append_images=[second])
+    data.set(3, image="images/a03.tif", annotation="masks/a03.tif")
 
 
 def stack(path: Path, pages: list[np.ndarray], text: str) -> None:
@@ -970,7 +979,7 @@ def coco_of(data: Data, *names: str) -> dict:
     data.source["annotation_file"] = "drawn/all.json"
 
     def drawn(number: int) -> dict:
-        outline = np.ravel(square(40, 55)).tolist()
+        outline = np.ravel(square(40, 50 + number)).tolist()
         return {"id": number, "image_id": number, "category_id": 1, "segmentation": [outline]}
 
     return {
@@ -1065,7 +1074,7 @@ def _(data: Data) -> None:
 @good("COCO polygon as one flat list of numbers")
 def _(data: Data) -> None:
     coco = coco_of(data, *NAMES)
-    coco["annotations"][2]["segmentation"] = np.ravel(square(40, 55)).tolist()
+    coco["annotations"][2]["segmentation"] = np.ravel(square(40, 53)).tolist()
     data.annotate(1, coco, "drawn/all.json")
 
 
@@ -1418,7 +1427,7 @@ def _(data: Data) -> None:
     data.as_folder()
     data.source["masks"] = "images"
     for number in range(1, PATIENTS + 1):
-        data.labelme(number, square(40, 50))
+        data.labelme(number, square(40, 50 + number))
         name = f"a{number:02d}.json"
         data.path(f"drawn/{name}").rename(data.path(f"images/{name}"))
 
@@ -1620,6 +1629,21 @@ def _(data: Data) -> None:
         data.image(number, (brain * inside).astype(np.uint8))
 
 
+@bad("the mask is given as the image", "mask_in_image", "warning")
+def _(data: Data) -> None:
+    data.set(3, image="masks/a03.png")
+
+
+@bad("tumour painted into the image", "mask_in_image", "warning")
+def _(data: Data) -> None:
+    data.image(3, np.where(tumour(3) > 0, 255, head(3)).astype(np.uint8))
+
+
+@bad("one mask for the images of two patients", "mask_repeated", "warning")
+def _(data: Data) -> None:
+    data.set(4, annotation="masks/a03.png")
+
+
 def without_tumour(data: Data, patients: range) -> None:
     """Declares patients negative."""
     for number in patients:
@@ -1645,8 +1669,8 @@ def at_the_edge(data: Data, patients: int) -> None:
     """Gives patients a dark tumour at the brain's edge, which the method otsu takes for skull."""
     data.method = "otsu"
     rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
-    mask = np.hypot(rows - 0.28, columns) < 0.06
     for number in range(1, patients + 1):
+        mask = np.hypot(rows - 0.28, columns - 0.002 * number) < 0.06
         data.image(number, np.where(mask, 30, head(number)).astype(np.uint8))
         data.mask(number, mask * np.uint8(255))
 

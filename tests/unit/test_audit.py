@@ -453,6 +453,17 @@ tables:
             "loss\tdice\tf1\na\t0.8\t0.8\n",
             r"line 2: two columns have the quantity dice; keep one",
         ),
+        (
+            "t.tsv",
+            "loss\tdice\tdice\na\t0.8\t0.9\n",
+            r"t\.tsv: two columns are called 'dice'; keep one",
+        ),
+        ("t.tsv", "loss\tloss\tdice\na\tb\t0.9\n", r"two columns are called 'loss'"),
+        (
+            "t.yaml",
+            YAML.replace("    unit: f", "    averaging: pooled\n    unit: f"),
+            r"t\.yaml: the key tables\.averaging is there twice \(lines \d+ and \d+\)",
+        ),
         ("t.xlsx", "", r"t\.xlsx: expected a \.yaml, \.tsv or \.csv file"),
         ("t.yaml", "a: [", r"t\.yaml: not a YAML file"),
         ("t.yaml", YAML.replace("macro", "mean"), r"averaging: expected one of pooled, macro"),

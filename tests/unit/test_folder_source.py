@@ -1,7 +1,9 @@
 """The source `folder`: a folder of images, one of masks, and no table."""
 
 import json
+import os
 import shutil
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -12,7 +14,10 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from pydicom.data import get_testdata_file
 
+import check
 from tumorseg.checking import each_slice
+from tumorseg.core.digests import files_digest
+from tumorseg.core.errors import UserError
 from tumorseg.data import reading
 from tumorseg.sources import folder
 
@@ -385,3 +390,41 @@ def test_dicom_slices_named_img_are_a_series_as_before(data):
     options = {"data_dir": str(data), "patient_pattern": "^(...)"}
     images = [entry.image.name for entry in folder.entries(**options)]
     assert images == ["ann_1.png", "ann_2.png", "bob_1.png", "eve_1"]
+
+
+def test_a_sub_folder_that_cannot_be_listed_is_an_error(data, monkeypatch):
+    """A patient without permissions was left out without a word."""
+    draw(data / "images/cid/cid_1.png", 9)
+    listed = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "cid":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    (problem,) = read(data)[1]
+    assert problem.code == "folder_unreadable" and "images/cid: the folder" in problem.line()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems store names in Unicode")
+def test_a_file_name_of_another_encoding_is_one_line_and_the_page_is_written(data):
+    """As unpacked from a zip of Windows: the check ended with a UnicodeEncodeError."""
+    for name in ("images", "masks"):
+        (data / name / "bob_1.png").rename(data / name / os.fsdecode(b"M\xfcller_1.png"))
+    settings = {"kind": "folder", "patient_pattern": BY_NAME, "plane": "axial"}
+    assert files_digest(folder.files(data_dir=str(data)), data)
+    with pytest.raises(UserError, match="2 slices read"):
+        check.main(
+            source=settings,
+            data_dir=str(data),
+            seed=1,
+            fold_count=2,
+            strip_method="none",
+            accept_harm=False,
+            experiment="x",
+            folder=str(data / "local"),
+        )
+    text = (data / "local/check.tsv").read_text(encoding="utf-8")
+    assert "M?ller_1" in text and "case_name" in text
+    assert "M?ller_1" in (data / "local/check.html").read_text(encoding="utf-8")

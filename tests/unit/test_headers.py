@@ -379,6 +379,20 @@ def test_a_pair_without_one_of_its_files_is_rejected_and_a_cut_one_too(tmp_path)
     assert caught.value.problem.code == "image_type"
 
 
+@pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.AnalyzeImage])
+@pytest.mark.parametrize("packed", [[".img"], [".hdr", ".img"]])
+def test_a_compressed_pair_is_refused_with_how_to_unpack_it(tmp_path, kind, packed):
+    nib.save(kind(VOXELS, None), tmp_path / "a.img")
+    for ending in packed:
+        path = tmp_path / f"a{ending}"
+        (tmp_path / f"a{ending}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    for path in tmp_path.iterdir():
+        for read in (scans.read, scans.read_labels):
+            with pytest.raises(DataError, match=r"compressed pair of header and pixels; .*gunzip"):
+                read(path)
+
+
 @pytest.mark.parametrize("name", ["a.hdr", "a.img"])
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "f4", "f8"])

@@ -87,6 +87,16 @@ def test_labels_that_are_no_part_of_the_image_are_rejected(tmp_path, part, affin
     assert rejected(path, image(tmp_path)).code == "grid_mismatch"
 
 
+@pytest.mark.parametrize("axes", [(2, 1, 0), (1, 0, 2), (2, 0, 1)])
+def test_an_array_whose_axes_were_exchanged_is_no_part_of_the_image(tmp_path, axes):
+    """As Python's libraries return z, y, x: saved with the image's header it was cut to it."""
+    problem = rejected(
+        files.nifti(tmp_path / "a.nii", MASK.transpose(axes), AFFINE), image(tmp_path)
+    )
+    assert problem.code == "grid_mismatch"
+    assert "the array's axes may have another order than its header says" in problem.hint
+
+
 @pytest.mark.parametrize("more", [(3, 0, 0), (2, 5, 1)])
 def test_labels_larger_than_their_image_are_cut_to_it(tmp_path, more):
     """As where the image was cropped after it was annotated."""

@@ -212,7 +212,10 @@ ODD = {
     "channel_names": [None, {}, {"1": "T2"}, {"first": "T2"}, ["T2"], 3],
     "labels": [None, {}, {"background": 0}, {"PZ": "one"}, {"PZ": 1.5}, {"PZ": [1, None]}, [1]],
     "file_ending": [3, "nii.gz"],
-    "training": ["prostate", [{"image": "./imagesTr/a.nii.gz"}], [3]],
+    "training": [
+        *("prostate", [{"image": "./imagesTr/a.nii.gz"}], [3]),
+        [{"image": "a.nii", "label": "a.nii"}, {"image": "a.nii", "label": "b.nii"}],
+    ],
     "dataset": [[1], {"a": {"images": 3, "label": "x"}}, {"a": {"label": "x"}}],
     "numTraining": ["many", [2]],
 }

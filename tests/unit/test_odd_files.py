@@ -34,7 +34,7 @@ EXPECTED: dict[str, dict[str, int]] = {
     "16_labels_int_keys": {},
     "17_nifti_qfac_zero": {"warning header_repaired": 8},
     "18_nifti_vox_offset_zero": {"warning header_repaired": 8},
-    "20_labelme_rect4": {},
+    "20_labelme_rect4": {"warning mask_repeated": 1},  # made with one outline for all
     "21_labelme_beside_images": {},
     "22_names_nfd": {},
     "23_coco_stray_two_points": {"warning polygon_stray": 8},
@@ -43,7 +43,10 @@ EXPECTED: dict[str, dict[str, int]] = {
     "25_labelstudio_json": {"error key_missing": 7, "error rle_length": 1},
     "26_cvat_xml": {"error key_missing": 7, "warning plane_rare": 1, "warning tumour_in_air": 1},
     "27_coco_flat": {},
-    "29_labelme_other_imagePath": {"warning annotation_other_image": 8},
+    "29_labelme_other_imagePath": {
+        "warning annotation_other_image": 8,
+        "warning mask_repeated": 1,
+    },
     "30_table_trailing_rows": {},
     "31_table_blank_lines": {},
     "32_ct_padding_value": {"warning patient_shared_study": 7},

@@ -259,6 +259,17 @@ def test_a_stray_ring_of_an_outline_is_left_out():
     assert area(parts) == 36 and notes == ["polygon_stray"]
 
 
+@pytest.mark.parametrize(
+    "ring", [[(1, 1), (2, 2), (3, 3)], [(1, 1), (5, 1), (5, 5), (5, 1)], [(1, 1), (2, 2)], []]
+)
+def test_a_ring_on_a_line_is_left_out_with_the_same_warning_as_a_click(ring):
+    """Three points on one line were left out without a word."""
+    _, notes = repair_outline([SQUARE, ring], 20, 20, "outline 1")
+    (note,) = notes
+    assert note.code == "polygon_stray"
+    assert "1 of 2 rings of outline 1 enclose nothing: outline " in note.line()
+
+
 @pytest.mark.parametrize("wrong", [[(31, 1), (35, 1), (35, 5)], [(0, 0), (float("nan"), 0)]])
 def test_other_faults_beside_a_good_outline_stay_errors(wrong):
     with pytest.raises(UserError, match=r"polygon_outside|polygon_not_finite"):

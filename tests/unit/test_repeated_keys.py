@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorseg.core import json_text
+from tumorseg.core import json_text, yaml_text
+from tumorseg.core.errors import UserError
 from tumorseg.core.problems import DataError
 from tumorseg.data import dataset_json
 from tumorseg.imaging.scans import Scan
@@ -44,6 +45,41 @@ def test_a_label_that_dataset_json_names_twice_is_an_error(tmp_path):
     )
     (problem,) = dataset_json.read(tmp_path)[1]
     assert "the key 'tumour' twice in one object" in str(problem)
+
+
+# A config -> its repeated key and the two lines.
+CONFIGS = {
+    "losses: {bce: {}}\nseed: 1\nlosses:\n  dice: {}\n": ("losses", "lines 1 and 3"),
+    "source:\n  kind: table\n  labels: {1: a, 2: b, 1: c}\n": ("source.labels.1", "line 3"),
+    "seed: 1\n'seed': 2\nseed: 3\n": ("seed", "lines 1 and 2"),
+    "a:\n- {b: 1}\n- b: 1\n  b: 2\n": ("a.b", "lines 3 and 4"),
+    '{\n\t"seed": 1,\n\t"seed": 2\n}': ("seed", "lines 2 and 3"),
+    "a: &x {b: 1, b: 2}\nc: *x\n": ("a.b", "line 1"),
+    "\ufeffa: 1\na: 2\n": ("a", "lines 1 and 2"),
+}
+
+
+@pytest.mark.parametrize("text", CONFIGS)
+def test_a_key_that_a_config_has_twice_is_named_with_its_lines(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    key, lines = CONFIGS[text]
+    with pytest.raises(UserError) as caught:
+        yaml_text.check_keys(tmp_path / "mine.yaml")
+    line = f"{tmp_path}/mine.yaml: the key {key} is there twice ({lines}), and only the last "
+    assert str(caught.value).startswith(line) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "a: 1\nb: {a: 1}\n", "- {a: 1}\n- {a: 2}\n", '{"1": x, 1: y}', "a: 1\n---\nb: 1\n"),
+        "x: &x {a: 1}\ny: &y {a: 2}\nz:\n  <<: *x\n  <<: *y\n  a: 3\nw: *x\n",
+        *("a: [", "? [a, b]\n: 1\n", "!!int x: 1\n", "a: &a {b: *a}\n"),
+    ],
+)
+def test_other_configs_are_left_to_the_loader(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    yaml_text.check_keys(tmp_path / "mine.yaml")
 
 
 KEYS = st.text("abc", max_size=2)

@@ -190,6 +190,37 @@ def test_class_weights_follow_the_classes_of_the_config(overlapping, primary, gi
     assert experiment.losses["focal"][1]["alpha"] == alpha
 
 
+SPACE = "tuning: {presets: {robust: {space: {%s}}}}"
+
+
+@pytest.mark.parametrize("primary, alpha", [("core", [0.1, 0.2, 0.3]), ("rim", [0.1, 0.3, 0.2])])
+def test_searched_class_weights_follow_the_classes_of_the_config(primary, alpha):
+    space = "focal: {alpha: [[0.1, 0.2, 0.3], 0.5], gamma: {low: 1, high: 2}}"
+    text = CLASSES % ("false", primary, "focal: {}")
+    experiment = load(text + SPACE % space)
+    found = experiment.search("robust", "focal")
+    assert found["searched"]["alpha"] == found["space"]["alpha"] == [alpha, 0.5]
+    assert found["space"]["gamma"] == {"low": 1, "high": 2, "log": False}
+    shown = experiment.shown()["tuning"]["presets"]["robust"]["space"]["focal"]["alpha"]
+    assert shown[0] == [0.1, 0.2, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("overlapping", "searched", "complaint"),
+    [
+        ("true", "dice: {background: [true, false]}", "loss dice: remove 'background'"),
+        ("true", "focal: {alpha: [[0.1, 0.2, 0.3]]}", "alpha needs 2 numbers, not 3"),
+        ("false", "focal: {alpha: [[0.1, 0.2]]}", "alpha needs 3 numbers, not 2"),
+    ],
+)
+def test_searched_constants_that_do_not_fit_the_classes_are_one_line(
+    overlapping, searched, complaint
+):
+    text = CLASSES % (overlapping, "core", "focal: {}, dice: {}")
+    with pytest.raises(UserError, match=f"^config: tuning.presets.robust: .*{complaint}"):
+        load(text + SPACE % searched)
+
+
 def test_exclusive_classes_have_losses_without_the_background():
     experiment = load(CLASSES % ("false", "core", "dice: {background: false}"))
     assert experiment.losses["dice"] == ("dice", {"background": False})

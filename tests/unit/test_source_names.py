@@ -2,6 +2,8 @@
 
 import json
 import re
+import struct
+import zipfile
 from pathlib import Path
 
 import layouts
@@ -10,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 from pydicom.data import get_testdata_file
+from roifile import ImagejRoi
 from test_sources import SETS
 
 import seek_names
@@ -21,7 +24,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
 from tumorseg.data.listing import listed
 from tumorseg.data.reading import read
-from tumorseg.privacy import identifiers, source_names
+from tumorseg.privacy import embedded_text, identifiers, source_names
 from tumorseg.privacy.header_text import header_texts
 from tumorseg.privacy.kept_names import kept_problems
 
@@ -87,6 +90,17 @@ def test_what_occurs_in_a_kept_name_in_any_spelling_is_no_secret(tmp_path, kept)
     assert identifiers.Seeker(found).in_text(results) == set()
     secret = identifiers.Seeker(found).in_text("okonjob_03.png kowalski ward7b hofer")
     assert "hofer" in secret
+
+
+def test_the_names_of_an_excluded_case_are_no_kept_names(tmp_path):
+    """Unless they are those of a case that is kept: another slice of the same patient."""
+    given = entry(tmp_path, patient="meyer", case="anna_1", stem="A1")
+    out = entry(tmp_path, patient="OKONJO^BRIGA", case="okonjo_7", stem="B1")
+    same = entry(tmp_path, patient="meyer", case="anna_2", stem="A2")
+    found = source_names.gather([given], [], str(tmp_path), keep=True, excluded=[out, same])
+    seeker = identifiers.Seeker(found)
+    assert seeker.in_text("anna_1 meyer") == set()
+    assert seeker.in_text("okonjo_7 anna_2") == {"okonjo_7", "okonjo", "anna_2"}
 
 
 def test_the_words_of_a_kept_case_are_no_secret_in_any_order_but_those_of_two_cases_are(tmp_path):
@@ -204,6 +218,67 @@ def test_header_texts_of_nifti_pairs_and_of_xml_are_found(tmp_path):
         assert "Kowalski 1962" in set(header_texts(tmp_path / name))
     (tmp_path / "a.xml").write_text('<a><owner name="hofer">Kowalski 1962</owner></a>')
     assert set(header_texts(tmp_path / "a.xml")) == {"hofer", "Kowalski 1962"}
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.hdr"])
+@pytest.mark.parametrize("kind", [1, 2])
+def test_header_texts_of_nifti_extensions_are_found(tmp_path, name, kind):
+    """A DICOM header, a comment, AFNI's XML and JSON."""
+    whole, pair = getattr(nibabel, f"Nifti{kind}Image"), getattr(nibabel, f"Nifti{kind}Pair")
+    made = pair if name == "a.hdr" else whole
+    volume = made(np.zeros((2, 2, 2), np.uint8), np.eye(4))
+    header = pydicom.Dataset()
+    header.PatientName = "OKONJO^BRIGA"
+    texts = {
+        6: b"Seen by: Dr Kowalski\nsecond line",
+        4: b"<AFNI_attributes><AFNI_atr ni_type='String'>hofer@ward7</AFNI_atr></AFNI_attributes>",
+        0: b'{"PatientID": "4711-XQ"}',
+    }
+    for code, text in texts.items():
+        volume.header.extensions.append(nibabel.nifti1.Nifti1Extension(code, text))
+    volume.header.extensions.append(nibabel.nifti1.Nifti1DicomExtension(2, header))
+    nibabel.save(volume, tmp_path / name)
+    wanted = {"OKONJO^BRIGA", "Dr Kowalski", "second line", "hofer@ward7", "4711-XQ"}
+    assert wanted <= set(header_texts(tmp_path / name))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_header_texts_of_imagej_are_found(tmp_path, order):
+    """Info, labels of slices, names of outlines over the image; not the words before them."""
+    outline = ImagejRoi.frompoints([[1, 1], [5, 1], [5, 5]], name="tumour of Hofer").tobytes()
+    encoding = "utf-16-le" if order == "<" else "utf-16-be"
+    parts = [
+        (b"info", "0010,0010  Patient's Name: OKONJO^BRIGA\nWard = 7B-Kowalski\n".encode(encoding)),
+        (b"labl", "slice of 4711-XQ".encode(encoding)),
+        (b"over", outline),
+    ]
+    kinds = b"".join(
+        k[:: -1 if order == "<" else 1] + struct.pack(f"{order}i", 1) for k, _ in parts
+    )
+    block = b"IJIJ"[:: -1 if order == "<" else 1] + kinds
+    sizes = [len(block), *(len(part) for _, part in parts)]
+    texts = embedded_text.imagej_texts(block + b"".join(part for _, part in parts), sizes, order)
+    found = {line for text in texts for line in text.splitlines()}
+    assert {"Ward = 7B-Kowalski", "slice of 4711-XQ", "tumour of Hofer"} <= found
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[270] = "Seen by: Dr Weber\nsecond line"
+    if order == "<":
+        tags.tagtype[50838], tags.tagtype[50839] = 4, 1
+        tags[50838], tags[50839] = tuple(sizes), block + b"".join(part for _, part in parts)
+    Image.new("L", (8, 8)).save(tmp_path / "a.tif", tiffinfo=tags)
+    found = set(header_texts(tmp_path / "a.tif"))
+    assert {"Dr Weber", "second line"} <= found
+    wanted = {"OKONJO^BRIGA", "7B-Kowalski", "slice of 4711-XQ", "tumour of Hofer"}
+    assert wanted <= found or order == ">"
+
+
+def test_header_texts_of_imagej_selections_are_their_names(tmp_path):
+    outline = ImagejRoi.frompoints([[1, 1], [5, 1], [5, 5]], name="OKONJO BRIGA").tobytes()
+    (tmp_path / "a.roi").write_bytes(outline)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("by Kowalski.roi", outline)
+    assert "OKONJO BRIGA" in set(header_texts(tmp_path / "a.roi"))
+    assert {"by Kowalski", "OKONJO BRIGA"} <= set(header_texts(tmp_path / "b.zip"))
 
 
 def test_header_texts_of_volumes_and_damaged_files(tmp_path):

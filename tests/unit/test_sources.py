@@ -1,5 +1,6 @@
 """Sources of public data sets, tested on made folder trees in their layout (layouts.py)."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -474,6 +475,28 @@ def test_brats_reports_a_damaged_table_of_names(tmp_path):
     assert module.files(data_dir=str(tmp_path)) == [table]
 
 
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ("\nHGG,NA,NA,NA,BraTS19_X_1,BraTS20_Training_001", "rows of 'BraTS20_Training_001' that"),
+        ("\nHGG,NA,NA,NA,NA,BraTS20_Training_355", ""),  # as it is there
+        ("Grade", "not a table of names"),  # a column's name twice
+    ],
+)
+def test_brats_takes_no_last_one_of_what_its_table_of_names_has_twice(tmp_path, change, message):
+    layouts.brats20(tmp_path)
+    table = tmp_path / "MICCAI_BraTS2020_TrainingData" / "name_mapping.csv"
+    text = table.read_text().rstrip()
+    text = text + change if "\n" in change else text.replace("TCGA_TCIA_subject_ID", change)
+    table.write_text(text)
+    module = registry.entry("sources", "brats")
+    if not message:
+        assert len(list(module.entries(data_dir=str(tmp_path)))) == 3
+        return
+    with pytest.raises(DataError, match=message):
+        list(module.entries(data_dir=str(tmp_path)))
+
+
 def test_brats_finds_a_patient_in_the_table_of_names_in_any_capitals(tmp_path):
     """Two scans of a patient could be in different folds, without a word."""
     layouts.brats20(tmp_path)
@@ -482,6 +505,33 @@ def test_brats_finds_a_patient_in_the_table_of_names_in_any_capitals(tmp_path):
     table.write_text(text.replace("BraTS20_Training", "BRATS20_training"), encoding="utf-8")
     first, second, _ = registry.entry("sources", "brats").entries(data_dir=str(tmp_path))
     assert first.patient == second.patient and first.tumour_type == "hgg"
+
+
+def test_a_folder_that_cannot_be_listed_is_one_problem_and_no_patient_is_missed(
+    made, monkeypatch, request
+):
+    """Its files were passed over without a word, or the step ended with a traceback."""
+    module, folder, options, _ = made
+    kind, name = module.__name__.rpartition(".")[2], request.node.callspec.params["made"]
+    watched = module.files(data_dir=str(folder), **options)
+    first = folder / watched[0].relative_to(folder).parts[0]
+    closed = first if first.is_dir() else folder
+    closed = closed / "imagesTr" if (closed / "imagesTr").is_dir() else closed
+    listed_before = os.scandir
+
+    def scandir(path):
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed_before(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "listdir", lambda path: [Path(e.path).name for e in scandir(path)])
+    found = listing.listed({"kind": kind, **options}, str(folder))
+    lines = [p.line() for p in found.problems if p.code == "folder_unreadable"]
+    assert len(lines) == (name not in ("nnunet_1", "nnunet_paths"))  # which name every file
+    for line in lines:
+        assert "the folder cannot be read (Permission denied)" in line and closed.name in line
+    module.files(data_dir=str(folder), **options)
 
 
 def test_files_names_existing_files_inside_the_folder(made):

@@ -113,9 +113,38 @@ def test_a_stack_of_masks_is_none_of_a_single_picture(tmp_path):
     assert found == [] and "grid_mismatch" in problem
 
 
+@pytest.mark.parametrize("text", [None, "a figure", '{"shape": [4, 9, 12]}'])
+def test_pages_of_which_nothing_is_said_are_slices_with_a_warning(tmp_path, text):
+    """As Python's tifffile and microscopes write them."""
+    image, mask = stored(tmp_path / "a.tif", text=text), stored(tmp_path / "m.tif", MASK, text)
+    found, problems = cases(image, mask)
+    for case, number in zip(found, (1, 2), strict=True):
+        np.testing.assert_array_equal(case.image, STACK[number])
+        np.testing.assert_array_equal(case.mask, MASK[number] > 0)
+    of_image, of_mask = problems
+    for line, path in ((of_image, image), (of_mask, mask)):
+        assert line.startswith(f"{path}: TIFF of 4 pages that does not say what they are; ")
+        assert "4 pages were taken as slices in their order" in line and "pages_assumed" in line
+
+
+def test_thumbnails_and_transparency_are_no_slices(tmp_path):
+    for kind in (1, 4):
+        pages = [Image.fromarray(STACK[0]), Image.fromarray(STACK[1][:5])]
+        pages[1].encoderinfo = {"tiffinfo": {254: kind}}
+        pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+        scan = scans.read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(scan.voxels, STACK[0])
+        (note,) = scan.notes
+        assert "all but the first are thumbnails or transparency" in note.line()
+
+
+def test_pages_of_which_nothing_is_said_have_one_size(tmp_path):
+    path = stored(tmp_path / "a.tif", [STACK[0], STACK[1][:5]], None)
+    assert "differ in size or kind" in refused(path)
+
+
 OTHER_TEXTS = {
-    None: "TIFF with several pages",
-    "a figure": "TIFF with several pages",
+    '{"shape": [2, 2, 9, 12]}': "TIFF with several pages",
     IMAGEJ.replace("slices=4", "frames=4"): "TIFF of 4 frames",
     IMAGEJ.replace("slices=4", "slices=2\nchannels=2"): "TIFF of 2 slices and 2 channels",
     IMAGEJ.replace("4", "5"): "states 5 slices, but has another number of pages",

@@ -194,6 +194,11 @@ def endless_case_name(folder):
     change(folder, case="c" * 300)
 
 
+def case_name_of_many_bytes(folder):
+    """Its slices' files could not be named: 255 bytes are allowed."""
+    change(folder, case="患" * 90)
+
+
 def absolute_path(folder):
     change(folder, image=str(folder / "2.png"))
 
@@ -264,6 +269,7 @@ BAD = {
     case_that_is_a_path: ("case_name", "case '../c2'"),
     no_case_name: ("case_name", "case ''"),
     endless_case_name: ("case_name", "up to 120"),
+    case_name_of_many_bytes: ("case_name", "and 200 bytes"),
     absolute_path: ("path_absolute", "a relative path"),
     windows_path: ("path_absolute", "a relative path"),
     path_that_leaves_the_folder: ("path_outside", "../out.png"),
@@ -480,6 +486,13 @@ def test_text_that_is_not_utf_8_is_read_as_windows_1252_with_a_warning(data):
     assert {case.patient for case in cases} == {"a", "Müller"}
     assert (note.code, note.severity) == ("table_encoding", "warning")
     assert "byte 0xfc that is not UTF-8; read as Windows-1252, for instance 'Müller'" in note.line()
+
+
+def test_the_example_of_another_encoding_is_one_cell(data):
+    text = (data / "cases.tsv").read_text().replace("\tb\t", "\tMüller\t").replace("\t", ";")
+    (data / "cases.tsv").write_text(text, encoding="cp1252")
+    _, (note,) = read(data)
+    assert "read as Windows-1252, for instance 'Müller';" in note.line()
 
 
 def test_blank_lines_in_the_middle_are_passed_over_and_rows_keep_their_numbers(data):

@@ -57,7 +57,10 @@ EVERYTHING = ("show_network *", "show_losses", *DATA)
 MODULES: list[tuple[str, tuple[str, ...]]] = [
     # No job of this experiment: types, and what only refuses input; what no rule runs; the data
     # check, which runs whenever it is asked for; other experiments' sources.
-    ("core/records.py core/quiet.py data/settings.py prediction/records.py", NOTHING),
+    (
+        "core/records.py core/quiet.py core/yaml_text.py data/settings.py prediction/records.py",
+        NOTHING,
+    ),
     ("loss_kit/constants.py loss_kit/configured.py", NOTHING),
     ("loss_kit/input_checks.py loss_kit/check*.py", NOTHING),
     ("tuning/preset_check.py workflow/*.py ../audit_table.py privacy/kept_names.py", NOTHING),

@@ -195,6 +195,10 @@ def test_a_second_run_does_nothing_and_changes_nothing(study, results):
 BAD_CONFIG = {
     "too small": ("folds: {count: 1}", "config: folds.count: 1 is less than the minimum of 2"),
     "no data_dir": ("source: {kind: table}", "config: data_dir: say where the data are"),
+    "a key twice": (
+        "losses: {bce: {}}\nfolds: {count: 3}\nlosses: {focal: {}}",
+        r"bad.yaml: the key losses is there twice \(lines 2 and 4\)",
+    ),
 }
 
 

@@ -17,7 +17,7 @@ from tumorseg.audit.printed import (
     quantity,
     rows_of,
 )
-from tumorseg.core import user_tables
+from tumorseg.core import user_tables, yaml_text
 from tumorseg.core.errors import UserError
 
 # Columns of a plain file that describe a row; other columns without a quantity are ignored.
@@ -114,6 +114,7 @@ def read_yaml(path: Path) -> Source:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not a YAML file ({reason})") from None
+    yaml_text.check_keys(path)
     content = _checked_keys(content, _SOURCE_KEYS, str(path))
     tables = _listed(content["tables"], f"{path}: tables")
     return Source(
@@ -176,6 +177,8 @@ def from_text(
             f"dice (f1), precision, recall (sensitivity), specificity, iou, hausdorff; the columns "
             f"are {', '.join(header)}"
         )
+    if twice := [column for column in labels + used if names.count(column) > 1]:
+        raise UserError(f"{name}: two columns are called {twice[0]!r}; keep one")
     if same_cases is not None and same_cases not in labels:
         raise UserError(f"{name}: no column {same_cases!r}, which should show the same cases")
 
@@ -199,10 +202,8 @@ def from_text(
 def _in_percent(column: str, records: Iterable[tuple[str, dict[str, str]]]) -> bool:
     if "pct" in column or "%" in column:
         return True
-    numbers = (
-        printed_number(record[column], f"{where}, {column}", percent=False)
-        for where, record in records
-    )
+    named = ((record[column], f"{where}, {column}") for where, record in records)
+    numbers = (printed_number(text, place, percent=False) for text, place in named)
     return any(item.value.value > 1.5 for item in numbers if item.value)
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from tumorseg.checking.each_slice import FLAT_SHARE
+from tumorseg.checking.each_slice import FLAT_SHARE, TINY_PX
 from tumorseg.checking.near_duplicates import BITS, near_pairs
 from tumorseg.core.cases import PLANES, patients_needed
 from tumorseg.core.problems import Problem, warning
@@ -35,6 +35,7 @@ def problems(
     pictures = slices["other_share"] >= FLAT_SHARE
     return [
         *near_duplicates(slices[pictures], fingerprints[pictures]),
+        *_repeated_masks(slices),
         *_planes(slices, folds),
         *_large_patients(slices, folds),
         *_mixed(slices),
@@ -74,6 +75,24 @@ def near_duplicates(slices: pd.DataFrame, fingerprints: np.ndarray) -> list[Prob
                 "fix those that are listed and check again",
             )
         )
+    return warnings
+
+
+def _repeated_masks(slices: pd.DataFrame) -> list[Problem]:
+    """A warning for each mask that slices of several patients have: a cell copied to other rows."""
+    drawn = slices[(slices["mask_digest"] != "") & (slices["tumour_px"] >= TINY_PX)]
+    drawn = drawn.drop_duplicates("digest")  # the same picture twice is an error by itself
+    warnings = []
+    for _, same in drawn.groupby("mask_digest", sort=False):
+        if same["patient"].nunique() > 1:
+            first, last = same.iloc[0], same.iloc[-1]
+            value = (
+                f"{len(same)} cases of {same['patient'].nunique()} patients have exactly the same "
+                f"mask, for instance {first['case']} and {last['case']}"
+            )
+            hint = "check that each annotation is that of its image"
+            found = warning("mask_repeated", value, "a mask for each image", hint)
+            warnings.append(found.at(last["file"], int(last["row"]), last["source_case"]))
     return warnings
 
 

@@ -81,6 +81,15 @@ def slice_problems(row: SliceRecord) -> list[Problem]:
                 "check that the annotation is not shifted, rotated, or of another picture",
             )
         )
+    if row["shown"] and tumour_px >= TINY_PX:
+        warnings.append(
+            warning(
+                "mask_in_image",
+                f"{case}: all pixels of the tumour have one value, and no other pixel has it",
+                "an image that does not show its annotation",
+                "check that the image is not the mask, and that nothing is painted into it",
+            )
+        )
     if row["lettered"]:
         warnings.append(
             warning(

@@ -27,8 +27,9 @@ class SliceRecord(TypedDict):
     value. air_share: the tumour's share in air (`head_shares`), NaN without a tumour.
     rim_share: share of pixels in the outer 5 % of the head that are brighter than its inside, large
     where there is a scalp (measured: bench/check.py), NaN where no head is detected. lettered:
-    whether a row of letters is visible beside the head. digest: of the pixels, empty for a blank
-    image. kept, kept_by_head: of strip_harm.kept_shares.
+    whether a row of letters is visible beside the head. shown: whether all tumour pixels have one
+    value that no other pixel has. digest: of the pixels, empty for a blank image. mask_digest: of
+    the mask, empty without a tumour. kept, kept_by_head: of strip_harm.kept_shares.
     """
 
     case: str
@@ -52,7 +53,9 @@ class SliceRecord(TypedDict):
     air_share: float
     rim_share: float
     lettered: bool
+    shown: bool
     digest: str
+    mask_digest: str
     kept: float
     kept_by_head: float
 
@@ -90,10 +93,19 @@ def slice_record(case: Case, row: int = 0, method: str = "none") -> SliceRecord:
         "air_share": in_air,
         "rim_share": rim,
         "lettered": has_letters(image),
+        "shown": _is_shown(image, mask),
         "digest": "" if image.min() == image.max() else cohort.pixel_digest(image),
+        "mask_digest": cohort.pixel_digest(mask.astype(np.uint8)) if mask.any() else "",
         "kept": kept,
         "kept_by_head": kept_by_head,
     }
+
+
+def _is_shown(image: np.ndarray, mask: np.ndarray) -> bool:
+    if not mask.any() or mask.all():
+        return False
+    value = image[mask][0]
+    return bool(np.array_equal(image == value, mask))
 
 
 def head_shares(

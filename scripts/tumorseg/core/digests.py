@@ -30,5 +30,6 @@ def files_digest(paths: Iterable[Path], folder: str | Path) -> str:
                 state = None
             if state is None or not file.is_dir():
                 size_and_time = (state.st_size, state.st_mtime_ns) if state else "missing"
-                digest.update(f"{os.path.relpath(file, root)} {size_and_time}\n".encode())
+                line = f"{os.path.relpath(file, root)} {size_and_time}\n"
+                digest.update(line.encode(errors="surrogateescape"))  # names of other encodings
     return digest.hexdigest()[:16]

@@ -43,6 +43,12 @@ class Problem:
         case = self.case or case
         return replace(self, file=self.file or file, row=self.row or row, case=case)
 
+    def printable(self) -> "Problem":
+        """A copy that can be stored in UTF-8; what a file's name has of other encodings is `?`."""
+        texts = ("value", "expected", "hint", "file", "case")
+        stored = {name: getattr(self, name).encode(errors="replace").decode() for name in texts}
+        return replace(self, **stored)
+
     def line(self) -> str:
         """One line for the terminal; unprintable characters (of file names) become `?`."""
         place = f"{self.file} row {self.row}" if self.row else self.file

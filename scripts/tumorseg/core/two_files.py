@@ -4,6 +4,8 @@ from pathlib import Path
 
 # Ending of the header -> endings that the file of its pixels may have.
 PIXELS = {".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz"), ".hdr": (".img",)}
+COMPRESSED_PAIR = (".hdr.gz", ".img.gz")  # not read, since a .nii.gz holds both
+UNPACK = "unpack both files (gunzip), or convert the pair to .nii.gz"
 ALWAYS_SECOND = (".raw", ".raw.gz", ".zraw")
 
 

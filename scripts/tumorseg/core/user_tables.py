@@ -116,7 +116,7 @@ def _text(content: bytes) -> tuple[str, list[Problem]]:
         raise refused from None
     if "\0" in text:
         raise refused
-    word = next(word for word in text.split() if not word.isascii())
+    word = next(word for word in re.split(rf"[\s\"{DELIMITERS}]+", text) if not word.isascii())
     value = f"{byte}; read as Windows-1252, for instance {word[:40]!r}"
     return text, [warning("table_encoding", value, "text in UTF-8", "look at it, or " + HINT)]
 

@@ -149,12 +149,13 @@ def _training(content: dict[str, Any]) -> dict[str, tuple[str, str]] | None:
     """A case has its label's name, or its image's where the two names differ."""
     if not content.get("training"):
         return None
-    cases = {}
+    cases: dict[str, tuple[str, str]] = {}
     for item in content["training"]:
         image, label = (_name(item[key], content.get("file_ending")) for key in ("image", "label"))
         if without_number(image) == label:
             image = label
-        cases[image] = (image, label)
+        if cases.setdefault(image, (image, label)) != (image, label):
+            raise ValueError
     return cases
 
 

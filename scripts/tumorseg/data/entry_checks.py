@@ -12,16 +12,20 @@ from tumorseg.core.spelling import missing, spelling, without_final_letter
 
 GROUP_SHOWN = 10  # names of a group of similar names in a message
 LONGEST_NAME = 120  # characters of a case's name, which becomes a file name
+MOST_BYTES = 200  # of that name; with a slice's number and an ending up to 255 are allowed
 
 
 def entry_problems(entry: Entry, folder: Path) -> Iterator[Problem]:
     """Errors of one entry: its names, its plane, and paths that are missing or leave `folder`."""
     case = entry.case
-    if not case or len(case) > LONGEST_NAME or case[0] == "." or not _can_name_a_file(case):
+    size = len(case.encode("utf-8", errors="replace"))
+    too_long = len(case) > LONGEST_NAME or size > MOST_BYTES
+    if not case or too_long or case[0] == "." or not _can_name_a_file(case):
         yield Problem(
             "case_name",
             f"case {case[:LONGEST_NAME]!r}",
-            f"a name of up to {LONGEST_NAME} characters that are allowed in file names",
+            f"a name of up to {LONGEST_NAME} characters (and {MOST_BYTES} bytes) that are allowed "
+            "in file names",
             "use letters, digits, - and _",
         )
     if missing(entry.patient) or not entry.patient.isprintable():

@@ -10,7 +10,7 @@ from tumorseg.core import registry
 from tumorseg.core.cases import Entry
 from tumorseg.core.errors import UserError
 from tumorseg.core.names import Names, comparable
-from tumorseg.core.problems import DataError, Problem
+from tumorseg.core.problems import DataError, Problem, error
 from tumorseg.data import entry_checks
 from tumorseg.data.settings import SourceSettings
 
@@ -118,6 +118,10 @@ def _items(
             items.append(item)
     except UserError as stop:
         return items, stop
+    except OSError as wrong:
+        value = f"the folder cannot be read ({wrong.strerror or 'input/output error'})"
+        hint = "check its permissions"
+        return items, error("folder_unreadable", value, "a readable folder", hint, wrong.filename)
     return items, None
 
 

@@ -9,6 +9,7 @@ from tumorseg.core.cases import Entry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import DataError, error
 
+_SKIPPED = (".", "__MACOSX", "lost+found")  # beginnings of folders' names
 PATTERN_HINT = (
     "for example '^([^_]+)' for the part before the first _, or '^([^/]+)/' for the sub-folder"
 )
@@ -57,10 +58,11 @@ def patient_of(name: str, pattern: re.Pattern) -> str:
 def folders(folder: Path, pattern: str, depth: int = 3) -> Iterator[Path]:
     """Folders below `folder` whose full name matches, sorted; does not search inside a match.
 
-    Skips hidden ones, and __MACOSX, which a zip made on a Mac holds for each of its folders.
+    Skips hidden ones, __MACOSX, which a zip made on a Mac holds for each of its folders, and a
+    disk's lost+found. Raises OSError for one that cannot be listed.
     """
     inside = [Path(item.path) for item in os.scandir(folder) if item.is_dir()]
-    for path in sorted(path for path in inside if not path.name.startswith((".", "__MACOSX"))):
+    for path in sorted(path for path in inside if not path.name.startswith(_SKIPPED)):
         if re.fullmatch(pattern, path.name):
             yield path
         elif depth > 1:
@@ -68,10 +70,17 @@ def folders(folder: Path, pattern: str, depth: int = 3) -> Iterator[Path]:
 
 
 def files_below(folder: Path, pattern: str) -> Iterator[Path]:
-    """Files below `folder` whose full name matches, sorted; skips hidden folders."""
-    for place, below, names in os.walk(folder):
-        below[:] = sorted(name for name in below if not name.startswith((".", "__MACOSX")))
+    """Files below `folder` whose full name matches, sorted; skips hidden folders.
+
+    Raises OSError for a folder that cannot be listed: its files would be missed without a word.
+    """
+    for place, below, names in os.walk(folder, onerror=_raise):
+        below[:] = sorted(name for name in below if not name.startswith(_SKIPPED))
         yield from (Path(place, name) for name in sorted(names) if re.fullmatch(pattern, name))
+
+
+def _raise(wrong: OSError) -> None:
+    raise wrong
 
 
 def nifti(path_without_suffix: Path) -> Path:
@@ -109,10 +118,11 @@ def with_missing_files(
         raise error("source_empty", "no case of this data set", layout, hint, str(folder))
 
 
-def existing_files(entries: Iterable[Entry], *others: Path) -> list[Path]:
-    """The entries' files and `others`, without those that are missing; never raises."""
-    paths = [*others]
+def existing_files(entries: Iterable[Entry], others: Iterable[Path] = ()) -> list[Path]:
+    """`others` and the entries' files, without those that are missing; never raises."""
+    paths: list[Path] = []
     try:
+        paths.extend(others)
         for entry in entries:
             paths += [path for _, path in entry.files]
     except (UserError, OSError):

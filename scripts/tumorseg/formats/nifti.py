@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 
 from tumorseg.core.problems import Problem, error
-from tumorseg.core.two_files import beside
+from tumorseg.core.two_files import COMPRESSED_PAIR, UNPACK, beside
 from tumorseg.imaging.grids import Stated
 from tumorseg.imaging.nifti_header import (
     affines_of,
@@ -95,12 +95,14 @@ def _volume(file: BinaryIO | gzip.GzipFile, name: str, channel: int | None, path
     if analyze or header["magic"].tobytes()[:2] == b"ni":
         pixels = beside(path, ".img")
         if pixels is None:
-            raise error(
-                "image_missing",
+            value, hint = (
                 f"a header ({name}) without its pixel file",
-                "the .img of the same name beside the .hdr",
-                "copy the other file too, or convert the pair to .nii",
+                "copy the other file too, or ",
             )
+            hint += "convert the pair to .nii"
+            if path.name.lower().endswith(COMPRESSED_PAIR) or beside(path, ".img.gz"):
+                value, hint = "a compressed pair of header and pixels", UNPACK
+            raise error("image_missing", value, "the .img of the same name beside the .hdr", hint)
         with pixels.open("rb") as opened:
             return _values(opened, header, name, channel, least=0)
     return _values(file, header, name, channel, least=size + 4)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tumorseg.core.problems import error
+from tumorseg.core.problems import Problem, error
 from tumorseg.core.quiet import silent_stderr
 from tumorseg.imaging import pages
 from tumorseg.imaging.double_tiff import double_tiff
@@ -36,6 +36,7 @@ _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339  # tag
 GREY_LEVELS, DARK = 3, 32  # dark picture, however, (1, 0, 0) and (2, 0, 0) are labels.
 COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "L", "LA", "1")  # of Pillow
 Values = Callable[[Image.Image, int, dict], np.ndarray]  # of a page, its bits per value, its tags
+Decoded = tuple[np.ndarray, int, list[Problem]]
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
@@ -58,8 +59,8 @@ def read(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
             return _channel(opened, bits, channel)
         return _numbers(opened, content, bits, tags, labels)
 
-    array, turn = _decoded(content, values, plain=channel is None)
-    return RawImage(array, turn=turn)
+    array, turn, notes = _decoded(content, values, plain=channel is None)
+    return RawImage(array, turn=turn, notes=tuple(notes))
 
 
 def read_colours(path: Path) -> tuple[np.ndarray, int] | None:
@@ -76,12 +77,12 @@ def read_colours(path: Path) -> tuple[np.ndarray, int] | None:
         known = opened.mode in COLOUR_MODES and bits <= 8  # 16 bits would lose their low byte
         return np.asarray(opened.convert("RGBA") if known else [[]])
 
-    rgba, turn = _decoded(content, colours, plain=False)
+    rgba, turn, _ = _decoded(content, colours, plain=False)
     return (rgba, turn) if rgba.size else None
 
 
-def _decoded(content: bytes, values: Values, *, plain: bool) -> tuple[np.ndarray, int]:
-    """The upright picture's values, and the EXIF orientation by which they were turned.
+def _decoded(content: bytes, values: Values, *, plain: bool) -> Decoded:
+    """The upright picture's values, the EXIF orientation by which they were turned, and warnings.
 
     values: makes them from the loaded page, its bits per value and its tags. plain: they are the
     numbers as stored, so that a TIFF may also hold 64-bit floats or several slices.
@@ -93,10 +94,10 @@ def _decoded(content: bytes, values: Values, *, plain: bool) -> tuple[np.ndarray
     quiet = silent_stderr() if name == "TIFF" else nullcontext()
     try:
         with quiet, Image.open(io.BytesIO(content), formats=tuple(KINDS)) as picture:
-            count = pages.count(picture, several=plain)
-            check_size((count, picture.height, picture.width), 4)
+            numbers, notes = pages.slices(picture, several=plain)
+            check_size((len(numbers), picture.height, picture.width), 4)
             stack = []
-            for number in range(count):
+            for number in numbers:
                 picture.seek(number)
                 turn, array = _page(picture, content, values)
                 stack.append(array)
@@ -104,16 +105,15 @@ def _decoded(content: bytes, values: Values, *, plain: bool) -> tuple[np.ndarray
         raise too_large(f"a {name} with more pixels than allowed") from None
     except UnidentifiedImageError:
         if name == "TIFF" and plain and len(content) >= 256:
-            return double_tiff(content), 1  # Pillow knows no 64-bit numbers
+            return double_tiff(content), 1, []  # Pillow knows no 64-bit numbers
         raise (truncated if len(content) < 256 else unreadable)(name) from None
     except (OSError, SyntaxError, EOFError):
         raise truncated(name) from None
     if len(stack) > 1:
-        pages.refuse_unlike(stack)
-        return np.stack(stack), 1
+        return pages.stacked(stack), 1, notes
     if name != "TIFF":  # Pillow and OpenCV turn TIFF themselves
         array = upright(array, turn)
-    return np.ascontiguousarray(array), turn if turn in range(1, 9) else 1
+    return np.ascontiguousarray(array), turn if turn in range(1, 9) else 1, notes
 
 
 def _page(picture: Image.Image, content: bytes, values: Values) -> tuple[int, np.ndarray]:

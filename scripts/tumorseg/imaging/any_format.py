@@ -16,6 +16,7 @@ import numpy as np
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.core.problems import error, warning
+from tumorseg.core.two_files import COMPRESSED_PAIR, UNPACK
 from tumorseg.imaging import grids
 from tumorseg.imaging.raw import MAX_BYTES, RawImage, missing_channel, too_large, unreadable
 
@@ -69,6 +70,8 @@ def decode(path: Path, *, labels: bool, channel: int | None = None) -> RawImage:
         hint = "export it again, or convert it to PNG (a slice) or NIfTI (a volume)"
         if suffix == ".img":
             hint = "copy the header of the same name, .hdr, beside it, or convert the pair to .nii"
+        if path.name.lower().endswith(COMPRESSED_PAIR):
+            value, hint = "one file of a compressed pair of header and pixels", UNPACK
         raise error("image_type", value, READABLE, hint)
     kind, read = detected
     if channel is not None:

@@ -151,12 +151,13 @@ def _match(
     apart = float(np.abs(off).max())
     if resized:  # voxels of the same size and direction, at a place that both headers state
         stretch = np.abs(off[:3] - (place - start)[:, None]).max()
-        fits = bool(stretch <= TOLERANCE and _nested(start, size, np.array(shape)))
+        exchanged = not start.any() and sorted(size) == sorted(shape)
+        fits = stretch <= TOLERANCE and _nested(start, size, np.array(shape)) and not exchanged
     else:
         fits = apart <= TOLERANCE
     turn = tuple(axes.tolist()), tuple(signs.tolist()), tuple(start.tolist())
-    match = Match(image, labels, *turn, fits, resized, apart)
-    return replace(match, fits=fits and (not resized or _says_where(match)))
+    match = Match(image, labels, *turn, bool(fits), resized, apart)
+    return replace(match, fits=match.fits and (not resized or _says_where(match)))
 
 
 def _says_where(how: Match) -> bool:
@@ -215,9 +216,8 @@ def match_notes(
     if how.resized:
         sizes = [" x ".join(map(str, shape)) for shape in shapes]
         value, expected = f"labels of {sizes[0]} on an image of {sizes[1]}", "the same grid"
-        how_far = "by whole voxels"
-        if how.apart > TOLERANCE:
-            how_far = f"to the nearest voxel, up to {how.apart:.2g} voxels away"
+        near = f"to the nearest voxel, up to {how.apart:.2g} voxels away"
+        how_far = near if how.apart > TOLERANCE else "by whole voxels"
         hint = f"they were placed by their origin, {how_far}; "
         if any(shapes[0][axis] > side for axis, side in zip(how.axes, shapes[1], strict=True)):
             hint += f"{lost} labelled voxels outside the image were cut off"
@@ -237,13 +237,13 @@ def mismatch(labels: tuple[int, ...], image: tuple[int, ...], apart: str, hint: 
 
 def _mismatch(labels: tuple[int, ...], image: tuple[int, ...], how: Match) -> DataError:
     hint = "resample the labels onto the image, nearest neighbour"
-    if labels != image and not _says_where(how):
+    if labels != image and sorted(labels) == sorted(image):
+        hint = "the array's axes may have another order than its header says: exchange them"
+    elif labels != image and not _says_where(how):
         hint = "a header does not say where it lies: save both with the same geometry"
-    if labels == image:
+    if labels == image and _is_identity(how.labels.affine):
+        hint = "their header states no geometry (an identity affine), but the array fits: copy "
+        hint += "the image's header to them"
+    elif labels == image:
         hint = f"if they were drawn on this image, copy its header to them; otherwise {hint}"
-        if _is_identity(how.labels.affine):
-            hint = (
-                "their header states no geometry (an identity affine), but the array fits: copy "
-                "the image's header to them"
-            )
     return mismatch(labels, image, f" and up to {how.apart:.2g} voxels apart", hint)

@@ -1,6 +1,7 @@
 """Reads and checks the losses of a config, with their constants, without starting Keras."""
 
 import ast
+from collections.abc import Iterable
 from typing import Any
 
 from tumorseg.core.errors import UserError
@@ -74,6 +75,13 @@ def check_constants(name: str, constants: dict[str, Any], numbers: int | None = 
             raise UserError(f"loss {name}: {constant} needs {numbers} numbers, not {len(value)}")
 
 
+def check_effect(name: str, constants: Iterable[str], form: str) -> None:
+    """Raises UserError for a constant that has no effect in this form; name: in the config."""
+    for constant in EXCLUSIVE_ONLY if form != "exclusive" else ():
+        if constant in constants:
+            raise UserError(f"loss {name}: remove {constant!r}; only exclusive classes have it")
+
+
 def class_numbers(form: str, classes: int) -> int:
     """How many numbers a constant given as a list has: the background's in front, if there is one.
 
@@ -104,9 +112,7 @@ def configured_losses(
         check_constants(function, constants, class_numbers(form, classes))
         if "from_logits" in constants:
             raise UserError(f"loss {name}: remove 'from_logits'; the networks return probabilities")
-        for constant in EXCLUSIVE_ONLY if form != "exclusive" else ():
-            if constant in constants:
-                raise UserError(f"loss {name}: remove {constant!r}; only exclusive classes have it")
+        check_effect(name, constants, form)
         defaults = _default_constants(function)
         changed = {k: v for k, v in constants.items() if k not in defaults or v != defaults[k]}
         training = f"{same_training_as(function)} {changed}"

@@ -29,16 +29,9 @@ def repair_outline(
     nothing is left out with a warning. Raises StrayError for an outline that encloses nothing, and
     DataError for an impossible ring and for an outline outside the image.
     """
-    drawn, notes = without_strays(
-        lambda ring: Polygon(_ring(ring, name)), rings, of=f"rings of {name}"
-    )
-    shapes: list[BaseGeometry] = list(drawn)
-    crossed = False
-    if not shapely.is_valid(drawn).all():
-        for shape in drawn:
-            _check_tangle(shape, name)
-        shapes = [MultiPolygon(_areas(shapely.make_valid(shape))) for shape in drawn]
-        crossed = any(map(_crosses_itself, drawn, shapes))
+    drawn, notes = without_strays(lambda ring: _valid(ring, name), rings, of=f"rings of {name}")
+    shapes = [valid for _, valid in drawn]
+    crossed = any(_crosses_itself(ring, valid) for ring, valid in drawn if valid is not ring)
     once, overlapping = _compared(shapes)
     if len(once) < len(shapes):
         number = len(shapes) - len(once)
@@ -78,6 +71,18 @@ def repair_outline(
         tuple(map(_without_last_point, (area.exterior, *area.interiors))) for area in _areas(union)
     ]
     return parts, notes
+
+
+def _valid(points: Any, name: str) -> tuple[Polygon, BaseGeometry]:
+    """A ring as it was drawn, and what it encloses; StrayError where that is nothing."""
+    drawn = Polygon(_ring(points, name))
+    if drawn.is_valid:
+        return drawn, drawn
+    _check_tangle(drawn, name)
+    valid = MultiPolygon(_areas(shapely.make_valid(drawn)))
+    if not valid.area > 0:
+        raise no_area(name)
+    return drawn, valid
 
 
 def _ring(points: Any, name: str) -> np.ndarray:
@@ -128,7 +133,7 @@ def _check_tangle(shape: Polygon, name: str) -> None:
         )
 
 
-def _crosses_itself(drawn: Polygon, valid: MultiPolygon) -> bool:
+def _crosses_itself(drawn: Polygon, valid: BaseGeometry) -> bool:
     """Whether a ring crosses itself; touching is not enough (a keyhole: a hole joined by a cut).
 
     Where it crosses, the signed area along the ring differs from the valid area, because the parts

@@ -16,7 +16,13 @@ _TEXT_SUFFIXES = (".py", ".smk", ".yaml", ".rst", ".html", ".js", ".css", ".jinj
 
 
 def gather(
-    entries: Iterable[Entry], files: Iterable[Path], data_dir: str, *, keep: bool, key: str = ""
+    entries: Iterable[Entry],
+    files: Iterable[Path],
+    data_dir: str,
+    *,
+    keep: bool,
+    key: str = "",
+    excluded: Iterable[Entry] = (),
 ) -> Identifiers:
     """All identifiers that results must not contain: of the source, the user and the machine.
 
@@ -26,6 +32,7 @@ def gather(
         data_dir: the folder of the data; empty where there is none.
         keep: whether the results keep the names of patients and cases, which are then not secret.
         key: the text of the pseudonyms' key file; empty where there is none.
+        excluded: the entries that source.exclude takes out: no result has their names.
 
     Returns:
         The identifiers, among them those in the headers of all files.
@@ -35,9 +42,10 @@ def gather(
     root = Path(data_dir).expanduser()
     kept: set[tuple[str, str]] = set()
     paths = set(files)
-    for entry in entries:
+    here = list(entries)
+    for number, entry in enumerate([*here, *excluded]):
         paths |= {path for _, path in entry.files}
-        if keep:
+        if keep and number < len(here):
             kept.add((entry.patient, entry.case))
         else:
             gathered.add(identifiers.PATIENT, identifiers.parts(entry.patient))

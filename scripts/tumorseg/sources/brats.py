@@ -49,7 +49,7 @@ def files(
     """All volumes to be read, and the table of names."""
     folder = Path(data_dir).expanduser()
     tables = source_files.files_below(folder, "name_mapping.csv")
-    return source_files.existing_files(_entries(folder, channels or [sequence], None), *tables)
+    return source_files.existing_files(_entries(folder, channels or [sequence], None), tables)
 
 
 def _entries(folder: Path, wanted: list[str], labels: dict[str, str] | None) -> Iterator[Entry]:
@@ -102,10 +102,19 @@ def _mapping(folder: Path) -> dict[str, dict[str, str]]:
     try:
         table = user_tables.read(path, ("Grade", ID_2019, ID_2020))
         (place,) = table.places(ID_2020)
-        return {
-            row.cells[place]: dict(zip(table.header, row.cells, strict=False)) for row in table.rows
-        }
+        if max(map(table.header.count, ("Grade", ID_2019))) > 1:
+            raise ValueError
+        rows = [
+            (row.cells[place], dict(zip(table.header, row.cells, strict=False)))
+            for row in table.rows
+        ]
     except (DataError, ValueError, IndexError):
         expected = f"a table with the columns Grade, {ID_2019}, {ID_2020}"
         hint = "copy it again, or remove it: then every case counts as a patient of its own"
         raise error("table_unreadable", "not a table of names", expected, hint, str(path)) from None
+    mapping = dict(rows)
+    for name, cells in rows:
+        if mapping[name] != cells:
+            value, hint = f"two rows of {name!r} that differ", "remove one of them"
+            raise error("case_repeated", value, "one row for each case", hint, str(path))
+    return mapping

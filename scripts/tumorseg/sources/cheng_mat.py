@@ -61,8 +61,11 @@ def entries(*, data_dir: str, plane: str = "", **_: Any) -> Iterator[Entry | Dat
 def files(*, data_dir: str, **_: Any) -> list[Path]:
     """All slices, and the table of planes."""
     folder = Path(data_dir).expanduser()
-    table = folder / "planes.tsv"
-    return [*_mat_files(folder), *([table] if table.is_file() else [])]
+    try:
+        slices = _mat_files(folder)
+    except OSError:  # the import reports it
+        slices = []
+    return source_files.existing_files((), [*slices, folder / "planes.tsv"])
 
 
 def patient_of(pid: str) -> str:

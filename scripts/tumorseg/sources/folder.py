@@ -62,6 +62,8 @@ def entries(
     root = Path(data_dir).expanduser()
     pattern = source_files.pattern_of_patients(patient_pattern)
     folder, masks_folder = as_stored(root, images), as_stored(root, masks)
+    for place in filter(Path.is_dir, (folder, masks_folder)):
+        list(source_files.files_below(place, ""))  # refuses a folder that cannot be listed
     image_paths, ignored = _images(folder, masks_folder)
     together = folder.resolve() == masks_folder.resolve() and not annotation_file
     others: list[Path] = []

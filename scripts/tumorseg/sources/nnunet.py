@@ -82,7 +82,7 @@ def files(
         return []
     items = entries(data_dir=data_dir, sequence=sequence, channels=channels)
     found = (item for item in items if isinstance(item, Entry))
-    return source_files.existing_files(found, folder / dataset_json.NAME)
+    return source_files.existing_files(found, [folder / dataset_json.NAME])
 
 
 def _with_patient(entry: Entry, pattern: re.Pattern) -> Entry | DataError:

@@ -14,7 +14,13 @@ WHOLE_NUMBERS = ("epochs", "batch_size", "steps", "plateau_patience")
 
 
 def check(
-    preset: dict[str, Any], name: str, function: str, training_schema: dict[str, Any], where: str
+    preset: dict[str, Any],
+    name: str,
+    function: str,
+    training_schema: dict[str, Any],
+    where: str,
+    form: str = "binary",
+    classes: int = 1,
 ) -> None:
     """Rejects a dimension or a value that neither the training nor the loss accepts.
 
@@ -24,6 +30,8 @@ def check(
         function: its file in losses/.
         training_schema: the schema's properties of a recipe's `training`.
         where: the preset's place in the config, for messages.
+        form: in which the loss sees the classes (keras_loss.CaseLoss).
+        classes: their number.
 
     Raises:
         UserError: names the dimension, what is wrong and what is allowed.
@@ -45,6 +53,8 @@ def check(
             raise UserError(f"{here}: a logarithmic range must start above 0")
         for value in values if listed else (values["low"], values["high"]):
             _check_value(function, key, value, training_schema, here)
+            if key not in training_schema:
+                _check_constant(function, {key: value}, here, form, classes)
 
 
 def _check_value(
@@ -62,7 +72,14 @@ def _check_value(
             f"{here}: neither a training setting ({settings}) nor a constant of the loss "
             f"({constants})"
         )
+
+
+def _check_constant(
+    function: str, constant: dict[str, Any], here: str, form: str, classes: int
+) -> None:
     try:
-        configured.check_constants(function, {key: value})
+        numbers = configured.class_numbers(form, classes)
+        configured.check_constants(function, constant, numbers)
+        configured.check_effect(function, constant, form)
     except UserError as error:
         raise UserError(f"{here}: {error}") from None

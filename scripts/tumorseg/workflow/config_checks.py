@@ -6,6 +6,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.loss_kit.configured import configured_losses
 from tumorseg.phantom.contrast import PULSES
 from tumorseg.tuning import preset_check
+from tumorseg.tuning.search_space import has_values
 
 PHANTOM_LABELS = ("1", "2", "4")  # core without enhancement, oedema, enhancing
 ONE_CHANNEL_SOURCES = ("cheng_mat", "kits19")
@@ -94,13 +95,39 @@ def checked_losses(
             f"config: reference_loss: {config['reference_loss']!r} is not among losses: "
             + ", ".join(losses)
         )
-    places = [list(config["classes"]).index(name) for name in classes]
-    for _, constants in losses.values() if classes else ():
+    for _, constants in losses.values():
         for name, value in constants.items():
-            if isinstance(value, list):
-                background, own = value[: -len(classes)], value[-len(classes) :]
-                constants[name] = background + [own[place] for place in places]
+            constants[name] = in_channels_order(value, config, classes)
     return losses
+
+
+def in_channels_order(value: Any, config: dict[str, Any], classes: list[str]) -> Any:
+    """A constant whose list has the order of the config's `classes`, in that of the networks.
+
+    classes: in the channels' order, empty for one.
+    """
+    if not classes or not isinstance(value, list):
+        return value
+    background, own = value[: -len(classes)], value[-len(classes) :]
+    return background + [own[list(config["classes"]).index(name)] for name in classes]
+
+
+def searched_preset(config: dict[str, Any], classes: list[str]) -> dict[str, Any]:
+    """The preset of the config's tuning, its lists of constants in the networks' order.
+
+    classes: as in `in_channels_order`.
+    """
+    preset = config["tuning"]["presets"][config["tuning"]["preset"]]
+    space = {
+        loss: {
+            key: [in_channels_order(value, config, classes) for value in values]
+            if has_values(values)
+            else values
+            for key, values in (dimensions or {}).items()
+        }
+        for loss, dimensions in preset["space"].items()
+    }
+    return preset | {"space": space}
 
 
 def check_volumes(config: dict[str, Any]) -> None:
@@ -166,8 +193,13 @@ def check_tuning(
     tuning: dict[str, Any],
     losses: dict[str, tuple[str, dict[str, Any]]],
     schema: dict[str, Any],
+    form: str,
+    classes: int,
 ) -> None:
-    """Raises UserError for an unknown preset, or one that fits a loss's settings badly."""
+    """Raises UserError for an unknown preset, or one that fits a loss's settings badly.
+
+    form: keras_loss.CaseLoss; classes: their number.
+    """
     check_known("tuning.preset", tuning["preset"], tuning["presets"])
     if tuning["scope"] == "none":
         return
@@ -176,4 +208,4 @@ def check_tuning(
     where = f"config: tuning.presets.{tuning['preset']}"
     preset = tuning["presets"][tuning["preset"]]
     for name, (function, _) in losses.items():
-        preset_check.check(preset, name, function, training_keys, where)
+        preset_check.check(preset, name, function, training_keys, where, form, classes)

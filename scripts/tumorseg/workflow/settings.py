@@ -4,6 +4,7 @@ rules/common.smk calls `load`, and tests do so without running a workflow. Whate
 wrongly raises UserError with one line that names the key.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 from snakemake.utils import validate
 
+from tumorseg.core import yaml_text
 from tumorseg.core.errors import UserError
 from tumorseg.core.records import RecipeSettings, Search
 from tumorseg.training.model import form_of
@@ -121,9 +123,8 @@ class Experiment:
 
     def search(self, recipe: str, loss: str) -> Search:
         """What is searched for a loss with a recipe."""
-        tuning = self.config["tuning"]
         function, _ = self.losses[loss]
-        preset = tuning["presets"][tuning["preset"]]
+        preset = config_checks.searched_preset(self.config, self.classes)
         return search_space.resolve(preset, loss, function, self.recipe(recipe)["training"])
 
     def searches(self) -> dict[str, dict[str, Search]]:
@@ -167,6 +168,16 @@ def hidden(settings: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return settings | {key: "(local)" for key in keys if settings.get(key)}
 
 
+def check_files(paths: Iterable[str | Path]) -> None:
+    """Raises UserError for a key that one of the config files has twice.
+
+    paths: the files that Snakemake has loaded.
+    """
+    here = Path.cwd()
+    for path in map(Path, dict.fromkeys(map(str, paths))):
+        yaml_text.check_keys(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def load(config: dict[str, Any], schema_file: str) -> Experiment:
     """The experiment of a config, into which the schema's defaults are filled.
 
@@ -202,7 +213,8 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         scopes=scopes[config["tuning"]["scope"]],
     )
     losses = config_checks.checked_losses(config, experiment.form, experiment.classes)
-    config_checks.check_tuning(config["tuning"], losses, schema)
+    numbers = max(1, len(experiment.classes))
+    config_checks.check_tuning(config["tuning"], losses, schema, experiment.form, numbers)
     return replace(experiment, losses=losses)
 
 
