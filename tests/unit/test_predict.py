@@ -35,13 +35,13 @@ def one_slice(image):
 
 
 class Fixed:
-    """Members that return the same maps, (members, size, size), for every slice."""
+    """Members of one class that return the same maps, (members, size, size), for every slice."""
 
     def __init__(self, maps):
         self.maps = np.asarray(maps, np.float32)
 
-    def probabilities(self, squares):
-        return np.repeat(self.maps[:, None], len(squares), axis=1)
+    def probabilities(self, images):
+        return np.repeat(self.maps[:, None, ..., None], len(images), axis=1)
 
 
 @pytest.fixture(scope="module")
