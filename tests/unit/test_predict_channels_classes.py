@@ -1,12 +1,14 @@
 """`predict` with volumes, several channels and several classes: as the experiment's own steps."""
 
 import json
+import re
 import shutil
 
 import nibabel as nib
 import numpy as np
 import pytest
 import yaml
+from chromium import browser
 from model_files import changed, edit_facts, run
 from PIL import Image
 from whole_way import AFFINE, FIXED, THRESHOLDS, head, run_experiment
@@ -15,6 +17,8 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.images import case_file, of_class, read_image
 from tumorseg.imaging import planes
+from tumorseg.prediction import new_images
+from tumorseg.prediction.channel_files import Channels
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +104,34 @@ def test_tables_page_and_outlines_know_the_classes(slices, of_slices, of_volumes
     assert "t1 (0), flair (2)" in readme
 
 
+def test_the_page_shows_each_class_in_its_colour(of_volumes):
+    with browser(of_volumes / "overview.html") as tab:
+        assert tab.inner_text("#count") == "4 of 4 images"
+        assert len(tab.query_selector_all("tbody tr")) == 8
+        tab.fill("input", "core case2")
+        assert tab.inner_text("#count") == "1 of 4 images"
+        assert tab.inner_text("tbody tr:not([hidden]) td.class") == "core"
+        drawn = tab.query_selector_all("tbody tr:not([hidden]) path")
+        colours = [tab.evaluate("p => getComputedStyle(p).stroke", path) for path in drawn]
+        assert colours == ["rgb(86, 180, 233)", "rgb(213, 94, 0)"]  # the primary class on top
+        assert tab.complaints == []
+
+
+def test_a_volume_is_cut_for_a_model_of_slices_with_all_its_channels(slices, volumes, tmp_path):
+    raw = volumes.parent / "raw/imagesTr"
+    folder = run(raw, slices / "model", tmp_path / "local")
+    labels, maps = nib.load(folder / "case3_mask.nii.gz"), []
+    for name in ("rim", "core"):
+        image = nib.load(folder / f"case3_probability_{name}.nii.gz")
+        maps.append(np.rint(image.get_fdata() * 65535).astype(int))
+    np.testing.assert_allclose(labels.affine, AFFINE @ np.diag([2, 1, 1, 1]), atol=1e-5)
+    likeliest = np.argmax([65535 - sum(maps), *maps], axis=0)
+    np.testing.assert_array_equal(labels.get_fdata(), likeliest)
+    assert len(np.unique(likeliest)) > 1
+    table = read_table(folder / "predictions.tsv").query("image == 'case3'")
+    assert list(table["slices"]) == [18, 18] and list(table["class"]) == ["rim", "core"]
+
+
 @pytest.mark.parametrize("axes", ["PIR", "SLA"])
 def test_a_volume_stored_in_another_way_gets_the_same_result(volumes, of_volumes, tmp_path, axes):
     from_, to = nib.orientations.io_orientation(AFFINE), nib.orientations.axcodes2ornt(axes)
@@ -164,6 +196,20 @@ def test_a_missing_channel_is_one_line_that_names_it_and_stops_no_other(volumes,
     assert all(words in line for words, line in zip(told, lines, strict=True))
     assert "flair (2), t1 (0)" in lines[0]
     assert all("[channel_missing]" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("t1,age\na.nii,3\n", "no column `flair`; there are: t1, age"),
+        ("t1,flair\na.nii,b.nii\n,b.nii\n", "row 2: t1: '', expected a path"),
+        ("t1,flair\na.nii,b.nii\nc.nii,b.nii\n", "row 2: flair: b.nii is in an earlier row"),
+    ],
+)
+def test_a_table_that_lacks_or_repeats_a_channel_is_refused_in_one_line(tmp_path, rows, words):
+    (tmp_path / "mine.csv").write_text(rows)
+    with pytest.raises(UserError, match=re.escape(words)):
+        new_images.find(tmp_path / "mine.csv", Channels(("flair", "t1")))
 
 
 def test_without_known_numbers_the_order_counts_and_more_channels_are_refused(
