@@ -53,8 +53,8 @@ def unstacked(stacks: np.ndarray, scan: Scan, plane: str) -> np.ndarray:
     shape = scan.voxels.shape
     if scan.affine is None:
         return stacks.reshape(len(stacks), *shape)
-    back = (planes.reassemble(stack, scan.affine, plane, shape) for stack in stacks)
-    return np.stack(list(back))
+    arrays = [planes.reassemble(stack, scan.affine, plane, shape) for stack in stacks]
+    return np.stack(arrays) if len(arrays) > 1 else arrays[0][None]  # one volume is not copied
 
 
 def tumour_size(scan: Scan, stack: Stack, pixels: int) -> dict[str, float | None]:
