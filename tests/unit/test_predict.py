@@ -10,15 +10,28 @@ import SimpleITK as sitk  # noqa: N813
 from chromium import browser
 from hypothesis import given
 from hypothesis import strategies as st
-from model_files import NETWORK, SIZE, changed, edit_facts, facts_of, made_slice, run, write_model
+from model_files import (
+    NETWORK,
+    SETTINGS,
+    SIZE,
+    changed,
+    edit_facts,
+    facts_of,
+    made_slice,
+    run,
+    write_model,
+)
 
 from tumorseg.annotations import labelme
 from tumorseg.core import places
+from tumorseg.core.cases import Channel
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask, write_png
+from tumorseg.core.problems import DataError
 from tumorseg.imaging.placement import network_input
 from tumorseg.imaging.scans import read
+from tumorseg.imaging.volume_input import VolumePreparation, volume_input
 from tumorseg.outlines.image_keys import ImageKey
 from tumorseg.outlines.polygons import fill, fill_parts
 from tumorseg.prediction import (
@@ -138,6 +151,29 @@ def test_images_with_oblong_pixels_are_prepared_by_millimetres():
         Fixed(maps), [mean_of_members.Stack(image[None], spacing_mm)], facts_of(1)
     )[0]
     np.testing.assert_allclose(prediction.quantised[0] / 65535, place.back(maps[0]), atol=2e-5)
+
+
+def test_a_volume_is_predicted_whole_and_its_members_averaged_on_its_own_voxels():
+    random = np.random.default_rng(1)
+    volume = np.stack([made_slice(20, 24, seed=index) for index in range(9)])
+    volumes = {"crop": "nonzero", "spacing_mm": [3, 2, 2], "intensities": ["zscore"]}
+    settings = SETTINGS | {"volumes": volumes}
+    facts = facts_of(3, 0.5, settings=settings)
+    facts["network"] = NETWORK | {"patch": [8, 16, 16]}
+    spacing_mm = (4.0, 1.0, 1.5)
+    preparation = VolumePreparation.of(volumes, [8, 16, 16], 1)
+    packed, place = volume_input(volume, [Channel(volume)], preparation, spacing_mm)
+    maps = random.random((3, *packed.shape[:-1])).astype(np.float32)
+    stack = mean_of_members.Stack(volume, spacing_mm)
+    prediction = mean_of_members.predict(Fixed(maps), [stack], facts)[0]
+    natives = np.stack([place.back(one) for one in maps]).astype(np.float64)
+    np.testing.assert_allclose(prediction.quantised, 65535 * natives.mean(axis=0), atol=1.001)
+    inside = prediction.mask > 0
+    np.testing.assert_array_equal(inside, prediction.quantised > 32767)
+    assert prediction.spread == pytest.approx(natives[:, inside].std(axis=0).mean(), rel=1e-4)
+    facts["recipe"]["settings"] = settings | {"volumes": volumes | {"spacing_mm": [1e-3] * 3}}
+    with pytest.raises(DataError, match=r"choose a coarser spacing.*volume_preparation"):
+        mean_of_members.predict(Fixed(maps), [stack], facts)
 
 
 # ---- the exported model

@@ -212,6 +212,13 @@ def test_a_table_that_lacks_or_repeats_a_channel_is_refused_in_one_line(tmp_path
         new_images.find(tmp_path / "mine.csv", Channels(("flair", "t1")))
 
 
+def test_an_image_named_in_two_ways_is_refused_in_one_line(tmp_path):
+    for name in ("a_0000", "a_0001", "a_t1", "a_flair", "b_t1"):
+        (tmp_path / f"{name}.nii").write_bytes(b"x")
+    with pytest.raises(UserError, match="a: files with numbers and with names of channels"):
+        new_images.find(tmp_path, Channels(("flair", "t1")))
+
+
 def test_without_known_numbers_the_order_counts_and_more_channels_are_refused(
     slices, tmp_path, capsys
 ):

@@ -84,6 +84,10 @@ def cases_of(
     names = {path: _name(path, folder) for path in rest}
     by_case, alone = by_channel(names, wanted.names)
     for name, of_case in by_case.items():
+        if folder / name in found:
+            value, expected = "files with numbers and with names of channels", "one of both"
+            hint = "remove those that are not of this image"
+            raise error("channels_several", value, expected, hint, str(folder / name))
         ending = dataset_json.split(next(iter(of_case.values())).name)[1]
         chosen = [of_case.get(n, folder / f"{name}_{n}{ending}") for n in wanted.names]
         found[folder / name] = tuple(map(ImageFile, chosen))

@@ -57,9 +57,11 @@ def decision(facts: ModelFacts) -> str:
             f"probability, or as background. Label maps hold: 0 background, {labels}."
         )
     thresholds = ", ".join(f"{one['name']} {one['threshold']}" for one in classes_of(facts))
+    primary, chosen = facts["primary_class"], "the mean of those that the networks' validation"
+    text = f"That of {primary} is {chosen} patients chose, others are the experiment's fixed one."
+    if primary == "mean":
+        text = f"It is {chosen} patients chose for the mean over all classes."
     return (
         "A pixel is predicted as of a class if the networks' mean probability is above the class's "
-        f"threshold: {thresholds}. For the class that the experiment's question is about "
-        f"({facts.get('primary_class')}) this is the mean of the thresholds that the networks' "
-        f"validation patients chose, for others the experiment's fixed threshold, {fixed}."
+        f"threshold: {thresholds}. {text}"
     )
