@@ -11,7 +11,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table, write_text
 from tumorseg.core.names import stem
 from tumorseg.prediction import exported_model, new_images, overview
-from tumorseg.prediction.channel_files import Channels
+from tumorseg.prediction.model_channels import Channels
 from tumorseg.prediction.work import Work
 from tumorseg.privacy.local import local_only
 

@@ -18,7 +18,7 @@ from tumorseg.core.files import read_table
 from tumorseg.core.images import case_file, of_class, read_image
 from tumorseg.imaging import planes
 from tumorseg.prediction import new_images
-from tumorseg.prediction.channel_files import Channels
+from tumorseg.prediction.model_channels import Channels
 
 
 @pytest.fixture(scope="module")

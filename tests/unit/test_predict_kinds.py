@@ -16,7 +16,7 @@ from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask, write_png
 from tumorseg.imaging.scans import read
 from tumorseg.prediction import native_files, new_images
-from tumorseg.prediction.channel_files import Channels
+from tumorseg.prediction.model_channels import Channels
 
 
 @pytest.fixture(scope="module")

@@ -157,7 +157,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("reporting/large_pages.py ../write_report.py", REPORT),
     ("../write_manuscript.py", ("write_manuscript", "seek_names")),
     # The model on new images.
-    ("prediction/export*.py prediction/model_classes.py", ("export_model", "predict")),
+    ("prediction/export*.py prediction/model_*.py", ("export_model", "predict")),
     ("../export_model.py", ("export_model", "predict")),
     ("prediction/* ../predict.py", ("predict",)),
 ]

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from tumorseg.core.cases import ImageFile
 from tumorseg.core.names import stem
@@ -13,39 +12,11 @@ from tumorseg.data import dataset_json
 from tumorseg.data.channel_names import by_channel
 from tumorseg.imaging import channels, scans
 from tumorseg.imaging.scans import Scan
-from tumorseg.prediction.records import ModelFacts
+from tumorseg.prediction.model_channels import Channels
 
 VOLUMES = (".nii.gz", ".nii", ".nrrd", ".mha")
 MOST_CHANNELS = 8  # a longer row of numbers counts images, not channels
 Files = tuple[ImageFile, ...]
-
-
-class Channels(NamedTuple):
-    """The channels that a model needs: of one image, or of the case that consists of several.
-
-    names: empty for a model of one channel. numbers: which of a data set's numbered channels they
-    are, from 0; empty where unknown.
-    """
-
-    names: tuple[str, ...] = ()
-    numbers: tuple[int, ...] = ()
-
-    @classmethod
-    def of(cls, facts: ModelFacts) -> "Channels":
-        """The channels of an exported model."""
-        if "channels" in facts:
-            return cls(tuple(facts["channels"]), tuple(facts.get("channel_numbers", ())))
-        return cls((), (facts["channel"],) if "channel" in facts else ())
-
-    @property
-    def places(self) -> tuple[int, ...]:
-        """Where each channel is in a row of several; in their order where numbers are unknown."""
-        return self.numbers or tuple(range(len(self.names)))
-
-    def listed(self) -> str:
-        """The channels in words, with their numbers."""
-        pairs = zip(self.names, self.places, strict=True)
-        return ", ".join(f"{name} ({number})" for name, number in pairs)
 
 
 def in_one_file(path: Path, wanted: Channels) -> Files:
@@ -144,7 +115,7 @@ def read(files: Files, wanted: Channels) -> tuple[Scan, list[Scan]]:
     Raises DataError that names a channel which is missing, and for one that cannot be used.
     """
     for name, file in zip(wanted.names, files, strict=True):
-        if not file.path.exists():
+        if file.inner is None and not file.path.exists():
             expected = f"one file for each of {wanted.listed()}"
             raise error("channel_missing", f"no {name}: no {file.path.name}", expected, "add it")
     try:

@@ -14,6 +14,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_atomically, write_text
 from tumorseg.core.records import NetworkSettings, TrainingRecord
 from tumorseg.prediction.exported_model import FACTS, trained_on
+from tumorseg.prediction.model_channels import Channels
 from tumorseg.prediction.model_classes import decision
 from tumorseg.prediction.records import Member, ModelFacts
 
@@ -151,8 +152,7 @@ def _readme(facts: ModelFacts) -> str:
     failed = facts["failed_trainings"]
     text = ""
     if names := facts.get("channels"):
-        numbers = facts.get("channel_numbers", range(len(names)))
-        channels = ", ".join(f"{name} ({n})" for name, n in zip(names, numbers, strict=True))
+        channels = Channels.of(facts).listed()
         text = (
             f"An image needs the channels {channels}: as files that end in _{names[0]} and so on, "
             "or in these numbers as _0000, as columns of a table, or all in one file (a volume "

@@ -14,7 +14,8 @@ from tumorseg.core.spelling import missing
 from tumorseg.core.two_files import is_second
 from tumorseg.formats import dicom
 from tumorseg.imaging.dicom_pixels import open_dataset
-from tumorseg.prediction.channel_files import Channels, Files, cases_of, in_one_file
+from tumorseg.prediction.channel_files import Files, cases_of, in_one_file
+from tumorseg.prediction.model_channels import Channels
 from tumorseg.privacy.local import LOCAL_MARK
 
 TABLES = (".tsv", ".csv")

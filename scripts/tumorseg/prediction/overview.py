@@ -7,6 +7,7 @@ import numpy as np
 
 from tumorseg.core.files import write_atomically
 from tumorseg.prediction.exported_model import trained_on
+from tumorseg.prediction.model_channels import Channels
 from tumorseg.prediction.model_classes import decision
 from tumorseg.prediction.records import ImageRecord, ModelFacts, Thumbnail
 from tumorseg.reporting.page_parts import (
@@ -61,12 +62,14 @@ def thumbnail(stack: np.ndarray, masks: np.ndarray) -> Thumbnail:
 def model_lines(facts: ModelFacts) -> list[str]:
     """The page's sentences about the model."""
     dice = facts.get("test_dice", {})
+    numbers = Channels.of(facts).listed()
     return [
         f"{len(facts['members'])} networks of the experiment {facts['experiment']} (loss "
         f"{facts['loss'].get('name')}), trained on {trained_on(facts)}. Test Dice of the single "
         f"networks on patients outside their training: {dice.get('mean')} (95 % interval "
         f"{dice.get('low')} to {dice.get('high')}).",
         decision(facts),
+        *([f"Channels, and their numbers where files are numbered: {numbers}."] if numbers else []),
     ]
 
 

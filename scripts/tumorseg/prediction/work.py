@@ -18,7 +18,6 @@ from tumorseg.core.problems import DataError, Problem, error, warning
 from tumorseg.imaging import scans
 from tumorseg.imaging.scans import Scan
 from tumorseg.prediction import channel_files, native_files, overview
-from tumorseg.prediction.channel_files import Channels
 from tumorseg.prediction.earlier_results import set_aside
 from tumorseg.prediction.mean_of_members import (
     SLICES,
@@ -28,6 +27,7 @@ from tumorseg.prediction.mean_of_members import (
     predict,
     takes_volumes,
 )
+from tumorseg.prediction.model_channels import Channels
 from tumorseg.prediction.model_classes import classes_of, is_exclusive
 from tumorseg.prediction.new_images import Image
 from tumorseg.prediction.records import ImageRecord, ImageRow, ModelFacts, Thumbnail
