@@ -7,6 +7,7 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
+import scan_files
 import yaml
 from chromium import browser
 from model_files import changed, edit_facts, run
@@ -213,6 +214,15 @@ def test_a_table_that_lacks_or_repeats_a_channel_is_refused_in_one_line(tmp_path
     (tmp_path / "mine.csv").write_text(rows)
     with pytest.raises(UserError, match=re.escape(words)):
         new_images.find(tmp_path / "mine.csv", Channels(("flair", "t1")))
+
+
+def test_folders_of_dicom_series_are_the_channels_that_they_are_named_after(tmp_path):
+    for channel in ("T1CE", "flair"):
+        (tmp_path / "p1" / channel).mkdir(parents=True)
+        scan_files.series(tmp_path / "p1" / channel)
+    (image,), left_out = new_images.find(tmp_path, Channels(("flair", "t1ce")))
+    assert (image.name, image.stem, left_out) == ("p1", "p1", {})
+    assert [file.path.name for file in image.files] == ["flair", "T1CE"]
 
 
 def test_an_image_named_in_two_ways_is_refused_in_one_line(tmp_path):
