@@ -21,6 +21,8 @@ from tumorseg.imaging import planes
 from tumorseg.prediction import new_images
 from tumorseg.prediction.model_channels import Channels
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory):
