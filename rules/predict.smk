@@ -21,7 +21,6 @@ rule export_model:
         mem_mb=500,
     params:
         code=code("export_model.py"),
-        not_exported=EXPERIMENT.not_exported,
         experiment=config["experiment"],
         recipe=RECIPES[0],
         settings=lookup(within=config, dpath=f"recipes/{RECIPES[0]}"),
@@ -30,6 +29,10 @@ rule export_model:
         network=EXPERIMENT.network,
         skull_strip=lookup(within=config, dpath="skull_strip/method"),
         threshold=lookup(within=config, dpath="measure/threshold"),
+        labels=EXPERIMENT.class_labels,
+        primary_class=EXPERIMENT.primary_class,
+        channels=EXPERIMENT.channels,
+        inputs=EXPERIMENT.inputs(RECIPES[0]),
     script:
         "../scripts/export_model.py"
 

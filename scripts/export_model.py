@@ -4,12 +4,13 @@ from pathlib import Path
 from statistics import fmean
 
 from tumorseg.core.cases import PLANES
-from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.records import NetworkSettings, RecipeSettings
 from tumorseg.prediction import exporting
+from tumorseg.prediction.model_classes import decision
 from tumorseg.prediction.records import ModelFacts
 from tumorseg.training import identity
+from tumorseg.training.windows import OVERLAP
 
 
 def main(
@@ -28,36 +29,36 @@ def main(
     network: NetworkSettings,
     skull_strip: str,
     threshold: float,
-    not_exported: str = "",
+    labels: dict[str, int] | None = None,
+    primary_class: str = "",
+    channels: list[str] | tuple = (),
+    inputs: list[int] | tuple = (1,),
 ) -> None:
     """Writes model.yaml, README.txt and the weights of every fold and seed of one loss.
 
     Failed trainings are left out and counted.
 
     Args:
-        settings_files: settings.yaml of every training of the recipe.
-        weights: the weights of the same trainings, in the same order.
+        settings_files, weights: of every training of the recipe, in the same order.
         ranking_table: the losses' mean Dice with intervals.
         thresholds_table: the threshold that each training's validation patients chose.
         cases_table: all cases, for their numbers.
         model_dir: the folder to write.
-        experiment: the experiment's name.
-        recipe: the recipe's name.
+        experiment, recipe: their names.
         settings: the recipe.
         losses: all losses of the experiment.
         model_loss: a loss's name, or `best` for the one with the highest mean Dice.
         network: the key `network` of the config.
         skull_strip: the skull-stripping method.
-        threshold: the experiment's fixed threshold, for information.
-        not_exported: what of the experiment an exported model cannot do; empty for nothing.
+        threshold: the experiment's fixed threshold, of classes for which none was chosen.
+        labels: where there are several classes, their names and labels, the primary one first.
+        primary_class: the class that the question is about, or mean.
+        channels: where a case has several, their names.
+        inputs: positions in `channels`, from 1, of those that the network sees.
 
     Raises:
-        UserError: model_loss is unknown, all trainings of the loss failed, or not_exported.
+        UserError: model_loss is unknown, or all trainings of the loss failed.
     """
-    if not_exported:
-        takes = "slices of one channel and finds one class"
-        place = f"its predictions of the cases are in results/{experiment}/predictions"
-        raise UserError(f"an exported model takes {takes}; this has {not_exported}: {place}")
     ranked = read_table(ranking_table, ("recipe", "loss")).query("recipe == @recipe")
     score = exporting.chosen_loss(ranked, losses, model_loss)
     loss = str(score.name)
@@ -72,10 +73,12 @@ def main(
         "loss": {"name": loss, "function": done[0][0]["loss"]["function"]},
         "recipe": {"name": recipe, "settings": settings},
         "network": network,
+        **({"overlap": OVERLAP} if "patch" in network else {}),
         "skull_strip": skull_strip,
-        "threshold": round(fmean(thresholds), 4),
+        **exporting.decision_of(fmean(thresholds), threshold, labels, primary_class, network),
         "threshold_fixed": threshold,
         "planes": {name: int(planes[name]) for name in PLANES if name in planes},
+        **exporting.channels_of(cases, channels, inputs),
         "patients": int(cases["patient"].nunique()),
         "cases": len(cases),
         "test_dice": {name: round(float(score[name]), 4) for name in ("mean", "low", "high")},
@@ -86,12 +89,9 @@ def main(
             for (record, _), value in zip(done, thresholds, strict=True)
         ],
     }
-    channels = cases["channel"].unique()
-    if len(channels) == 1 and channels[0] >= 0:  # neither several nor NaN
-        facts["channel"] = int(channels[0])
     folder = Path(model_dir)
     exporting.write(folder, facts, [path for _, path in done])
-    print(f"{folder}: {len(done)} trainings of {loss}, threshold {facts['threshold']}")
+    print(f"{folder}: {len(done)} trainings of {loss}. {decision(facts)}")
 
 
 if "snakemake" in globals():

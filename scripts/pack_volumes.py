@@ -47,9 +47,7 @@ def main(
         classes, overlapping: as in `pack`.
         cores: processes, which change no result.
     """
-    settings: dict[str, Any] = dict(volumes)
-    steps = [settings.pop("intensities")] * len(inputs)
-    preparation = VolumePreparation(steps=steps, patch=tuple(patch), **settings)
+    preparation = VolumePreparation.of(volumes, patch, len(inputs))
     for folder in (images_file, targets_file):
         Path(folder).mkdir(parents=True, exist_ok=True)
 

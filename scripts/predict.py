@@ -11,6 +11,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table, write_text
 from tumorseg.core.names import stem
 from tumorseg.prediction import exported_model, new_images, overview
+from tumorseg.prediction.model_channels import Channels
 from tumorseg.prediction.work import Work
 from tumorseg.privacy.local import local_only
 
@@ -44,13 +45,12 @@ def main(
     wanted_device: str,
     code: str,
 ) -> None:
-    """Writes a mask and a probability per image, predictions.tsv and overview.html.
+    """Writes masks and probabilities of each image, predictions.tsv and overview.html.
 
     Args:
         images: a file, a folder or a table.
         local_dir: predictions go to its subfolder `predictions`.
-        model: the folder of an exported model.
-        model_dir: the same; used if `model` is empty.
+        model, model_dir: the folder of an exported model; the second if the first is empty.
         threads: CPU threads.
         wanted_device: auto, cpu, gpu or tpu.
         code: digest of the code; when it changes, all images are predicted again.
@@ -65,7 +65,7 @@ def main(
     source = Path(images).expanduser()
     model_folder = Path(model or str(model_dir)).expanduser()
     facts = exported_model.read(model_folder)
-    to_predict, left_out = new_images.find(source, facts.get("channel"))
+    to_predict, left_out = new_images.find(source, Channels.of(facts))
     folder = folder_of(Path(local_dir), source)
 
     def load_members() -> "Ensemble":  # noqa: F821 - Keras starts after the device is set up
@@ -80,10 +80,10 @@ def main(
     remarks = work.remarks()
     if counts := ", ".join(f"{count} {suffix}" for suffix, count in left_out.most_common()):
         remarks.append(f"Ignored files: {counts}.")
-    rows = [record["row"] for record in work.records(to_predict)]
-    write_table(pd.DataFrame(rows, columns=list(overview.COLUMNS)), folder / "predictions.tsv")
-    page = folder / "overview.html"
-    overview.write_page(page, [*overview.model_lines(facts), *remarks], work.records(to_predict))
+    rows = [row for record in work.records(to_predict) for row in record["rows"]]
+    write_table(pd.DataFrame(rows, columns=overview.columns(facts)), folder / "predictions.tsv")
+    page, lines = folder / "overview.html", [*overview.model_lines(facts), *remarks]
+    overview.write_page(page, lines, work.records(to_predict), facts)
     print("Research use only: not for diagnosis, nor for any decision about a patient.")
     print(f"{page}: {work.done} images predicted, {work.kept} were up to date.", *remarks)
     if work.failed:

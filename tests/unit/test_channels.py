@@ -54,6 +54,16 @@ SETS = {
 }
 
 
+# Which of the data set's numbered images they are; other sets name their files by sequence.
+NUMBERS = {
+    "lgg": [2, 1, 0],
+    "msd_brain": [3, 0, 1],
+    "nnunet_1": [1, 0],
+    "nnunet_2": [1, 0],
+    "nnunet_pictures": [2, 0],
+}
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_each_channel_is_the_image_that_the_source_reads_as_that_sequence_alone(name, tmp_path):
     getattr(layouts, name)(tmp_path)
@@ -69,7 +79,9 @@ def test_each_channel_is_the_image_that_the_source_reads_as_that_sequence_alone(
         alone = next(case for item in items for case in item.cases)
         assert alone.case == case.case
         np.testing.assert_array_equal(own[0], alone.image)
-        assert own[1:] == (alone.offset, alone.scale)
+        assert own[1:3] == (alone.offset, alone.scale)
+    numbers = [case.channel, *(channel.number for channel in case.further)]
+    assert numbers == NUMBERS.get(name, [None] * len(wanted))
 
 
 def test_the_prostates_coarser_channels_are_put_on_the_grid_of_t2w(tmp_path):

@@ -75,7 +75,7 @@ def test_a_full_mask_is_one_polygon_along_the_picture_border():
 def test_a_labelme_file_states_the_picture_and_its_size():
     mask = np.zeros((20, 30), np.uint8)
     mask[5:9, 4:20] = 1
-    content = json.loads(json.dumps(labelme_content(mask, "../a.png")))
+    content = json.loads(json.dumps(labelme_content({"tumour": mask}, "../a.png")))
     assert (content["imagePath"], content["imageData"]) == ("../a.png", None)
     assert (content["imageHeight"], content["imageWidth"]) == mask.shape
     (shape,) = content["shapes"]

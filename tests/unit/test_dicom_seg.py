@@ -127,6 +127,31 @@ def test_every_frame_lies_on_its_slice(tmp_path, kind):
     np.testing.assert_allclose(probability.affine, scan.affine, atol=1e-5)
 
 
+CLASSES = [{"name": "whole", "label": 1}, {"name": "core", "label": 2}]
+
+
+@pytest.mark.parametrize("kind", ["series", "frames"])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_each_class_is_a_segment_and_has_a_probability(tmp_path, kind, labelled):
+    scan = read({"series": write_series, "frames": write_frames}[kind](tmp_path / "scan"))
+    whole = a_mask(scan.voxels.shape)
+    core = whole * (np.arange(COLUMNS) % 2 == 0)
+    masks = np.stack([whole - labelled * core, core]).astype(np.uint8)
+    files, warnings = native_files.write(
+        tmp_path / "out", scan, masks, masks.astype(np.uint16) * 50000, CLASSES, labelled
+    )
+    assert warnings == []
+    endings = ["mask.dcm", "probability_whole.nii.gz", "probability_core.nii.gz"]
+    assert [path.name for path in files] == [f"out_{ending}" for ending in endings]
+    seg = highdicom.seg.segread(files[0])
+    assert [one.SegmentLabel for one in seg.SegmentSequence] == ["whole", "core"]
+    found = seg.get_volume(combine_segments=False)
+    place = np.linalg.inv(scan.affine) @ np.diag([-1, -1, 1, 1]) @ found.affine
+    order = slice(None, None, int(np.sign(np.rint(place[0, 0]))))
+    for number, own in enumerate(masks):
+        np.testing.assert_array_equal(found.array[..., number][order], own)
+
+
 def test_a_segmentation_refers_to_the_slices_it_was_predicted_from(tmp_path):
     scan = read(write_series(tmp_path / "scan"))
     mask = a_mask(scan.voxels.shape)

@@ -122,6 +122,42 @@ def test_the_channel_of_the_training_images_is_named_where_they_all_show_one(
     assert (told in (tmp_path / "model/README.txt").read_text()) == (channels == (1, 1, 1))
 
 
+def test_the_question_decides_which_classes_get_the_chosen_threshold(study, tmp_path):
+    chosen = pytest.approx((0.3 + 0.4 + 0.6) / 3, abs=1e-4)
+    network = study["network"] | {"classes": 2, "exclusive": False}
+    of = {"labels": {"whole": 1, "core": 2}, "network": network}
+    for primary, thresholds in {"whole": [chosen, 0.5], "mean": [chosen, chosen]}.items():
+        facts = exported(study, tmp_path, **of, primary_class=primary)
+        assert [one["threshold"] for one in facts["classes"]] == thresholds
+        assert [one["name"] for one in facts["classes"]] == ["whole", "core"]
+        text = (tmp_path / "model/README.txt").read_text()
+        assert "overlapping classes whole, core" in text and f"of {primary}" in text
+    of["network"] = network | {"exclusive": True}
+    facts = exported(study, tmp_path, **of, primary_class="whole")
+    assert not any("threshold" in one for one in facts["classes"]) and "threshold" not in facts
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        ([1, 2, 3], (["t1", "t2", "flair"], [3, 0, 1], [1, 2, 3])),
+        ([3], (["t1", "flair"], [3, 1], [2])),
+        ([2, 1], (["t1", "t2"], [3, 0], [2, 1])),
+    ],
+)
+def test_a_model_names_the_channels_that_predicting_needs(study, tmp_path, inputs, expected):
+    table = read_table(study["cases_table"]).assign(channel=3, channel_2=0, channel_3=1)
+    write_table(table, study["cases_table"])
+    of = {"channels": ["t1", "t2", "flair"], "inputs": inputs}
+    facts = exported(study, tmp_path, **of)
+    assert tuple(facts[k] for k in ("channels", "channel_numbers", "inputs")) == expected
+    assert "channel" not in facts
+    write_table(table.assign(channel_2="NaN", channel_3="NaN"), study["cases_table"])
+    assert "channel_numbers" not in exported(study, tmp_path, **of)
+    alone = exported(study, tmp_path, **of | {"inputs": [1]})
+    assert alone["channel"] == 3 and "channels" not in alone
+
+
 def test_an_exported_model_counts_its_training_data_but_names_no_patient_or_case(study, tmp_path):
     facts = exported(study, tmp_path)
     assert (facts["patients"], facts["cases"]) == (2, 3)

@@ -8,7 +8,7 @@ import numpy as np
 from tumorseg.checking.outline_sheet import outline_sheet
 from tumorseg.core.cases import Case, Drawn
 from tumorseg.reporting.figure_style import TRUTH
-from tumorseg.reporting.three_planes import COLOURS
+from tumorseg.reporting.page_parts import COLOURS
 
 
 def made(name, image, mask, spacing):

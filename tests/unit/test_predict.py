@@ -10,15 +10,30 @@ import SimpleITK as sitk  # noqa: N813
 from chromium import browser
 from hypothesis import given
 from hypothesis import strategies as st
-from model_files import NETWORK, SIZE, changed, edit_facts, facts_of, made_slice, run, write_model
+from model_files import (
+    NETWORK,
+    SETTINGS,
+    SIZE,
+    changed,
+    edit_facts,
+    facts_of,
+    made_slice,
+    run,
+    write_model,
+)
 
+from tumorseg.annotations import labelme
 from tumorseg.core import places
+from tumorseg.core.cases import Channel
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask, write_png
+from tumorseg.core.problems import DataError
 from tumorseg.imaging.placement import network_input
 from tumorseg.imaging.scans import read
-from tumorseg.outlines.polygons import fill
+from tumorseg.imaging.volume_input import VolumePreparation, volume_input
+from tumorseg.outlines.image_keys import ImageKey
+from tumorseg.outlines.polygons import fill, fill_parts
 from tumorseg.prediction import (
     exported_model,
     mean_of_members,
@@ -35,13 +50,13 @@ def one_slice(image):
 
 
 class Fixed:
-    """Members that return the same maps, (members, size, size), for every slice."""
+    """Members of one class that return the same maps, (members, size, size), for every slice."""
 
     def __init__(self, maps):
         self.maps = np.asarray(maps, np.float32)
 
-    def probabilities(self, squares):
-        return np.repeat(self.maps[:, None], len(squares), axis=1)
+    def probabilities(self, images):
+        return np.repeat(self.maps[:, None, ..., None], len(images), axis=1)
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +151,29 @@ def test_images_with_oblong_pixels_are_prepared_by_millimetres():
         Fixed(maps), [mean_of_members.Stack(image[None], spacing_mm)], facts_of(1)
     )[0]
     np.testing.assert_allclose(prediction.quantised[0] / 65535, place.back(maps[0]), atol=2e-5)
+
+
+def test_a_volume_is_predicted_whole_and_its_members_averaged_on_its_own_voxels():
+    random = np.random.default_rng(1)
+    volume = np.stack([made_slice(20, 24, seed=index) for index in range(9)])
+    volumes = {"crop": "nonzero", "spacing_mm": [3, 2, 2], "intensities": ["zscore"]}
+    settings = SETTINGS | {"volumes": volumes}
+    facts = facts_of(3, 0.5, settings=settings)
+    facts["network"] = NETWORK | {"patch": [8, 16, 16]}
+    spacing_mm = (4.0, 1.0, 1.5)
+    preparation = VolumePreparation.of(volumes, [8, 16, 16], 1)
+    packed, place = volume_input(volume, [Channel(volume)], preparation, spacing_mm)
+    maps = random.random((3, *packed.shape[:-1])).astype(np.float32)
+    stack = mean_of_members.Stack(volume, spacing_mm)
+    prediction = mean_of_members.predict(Fixed(maps), [stack], facts)[0]
+    natives = np.stack([place.back(one) for one in maps]).astype(np.float64)
+    np.testing.assert_allclose(prediction.quantised, 65535 * natives.mean(axis=0), atol=1.001)
+    inside = prediction.mask > 0
+    np.testing.assert_array_equal(inside, prediction.quantised > 32767)
+    assert prediction.spread == pytest.approx(natives[:, inside].std(axis=0).mean(), rel=1e-4)
+    facts["recipe"]["settings"] = settings | {"volumes": volumes | {"spacing_mm": [1e-3] * 3}}
+    with pytest.raises(DataError, match=r"choose a coarser spacing.*volume_preparation"):
+        mean_of_members.predict(Fixed(maps), [stack], facts)
 
 
 # ---- the exported model
@@ -342,6 +380,55 @@ def test_the_results_of_an_mha_or_nrrd_volume_have_its_geometry(tmp_path, suffix
         assert result.GetSpacing() == source.GetSpacing()
         assert result.GetOrigin() == source.GetOrigin()
         assert result.GetDirection() == source.GetDirection()
+
+
+CLASSES = [{"name": "rim", "label": 4}, {"name": "core", "label": 9}]
+
+
+def two_classes(shape):
+    """Masks of two classes that do not overlap, their maps, and the label map."""
+    first, quantised = mask_and_probability(shape)
+    second = (1 - first) * (quantised % 3 == 0)
+    masks = np.stack([first, second]).astype(np.uint8)
+    return masks, np.stack([quantised, 65535 - quantised]), 4 * first + 9 * second
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".mha"])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_several_classes_of_a_volume_are_a_label_map_or_masks(tmp_path, suffix, labelled):
+    array = np.arange(693, dtype=np.int16).reshape(11, 9, 7)
+    sitk.WriteImage(sitk.GetImageFromArray(array), str(tmp_path / f"a{suffix}"))
+    scan = read(tmp_path / f"a{suffix}")
+    masks, maps, labels = two_classes(scan.voxels.shape)
+    files, _ = native_files.write(tmp_path / "out", scan, masks, maps, CLASSES, labelled)
+    expected = {"mask": labels} if labelled else {"mask_rim": masks[0], "mask_core": masks[1]}
+    expected |= dict(zip(("probability_rim", "probability_core"), maps / 65535, strict=True))
+    assert [path.name for path in files] == [f"out_{ending}{suffix}" for ending in expected]
+    for path, own in zip(files, expected.values(), strict=True):
+        found = sitk.GetArrayFromImage(sitk.ReadImage(str(path))).T
+        np.testing.assert_allclose(found, own, atol=1e-6)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_several_classes_of_a_picture_have_outlines_with_their_names(tmp_path, labelled):
+    write_png(tmp_path / "a.png", made_slice())
+    masks, maps, labels = two_classes((60, 80))
+    scan = read(tmp_path / "a.png")
+    *pictures, outlines = native_files.write(
+        tmp_path / "out", scan, masks, maps, CLASSES, labelled
+    )[0]
+    found = {path.stem: read_image(path) for path in pictures}
+    shown = {"out_mask": labels}
+    if not labelled:
+        shown = {"out_mask_rim": 255 * masks[0], "out_mask_core": 255 * masks[1]}
+    shown |= {"out_probability_rim": maps[0], "out_probability_core": maps[1]}
+    assert list(found) == list(shown)
+    for name, own in shown.items():
+        np.testing.assert_array_equal(found[name], own)
+    for name, mask in zip(("rim", "core"), masks, strict=True):
+        meaning = {"rim": "background", "core": "background"} | {name: "tumour"}
+        drawn = labelme.read(outlines, scan, key=ImageKey("a.png"), labels=meaning)
+        np.testing.assert_array_equal(fill_parts(drawn.parts, *mask.shape), mask)
 
 
 def test_a_volume_with_a_wrong_suffix_gets_nifti_with_the_right_affine(tmp_path):

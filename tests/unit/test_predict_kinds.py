@@ -16,6 +16,7 @@ from tumorseg.core.files import read_table
 from tumorseg.core.images import read_image, read_mask, write_png
 from tumorseg.imaging.scans import read
 from tumorseg.prediction import native_files, new_images
+from tumorseg.prediction.model_channels import Channels
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +176,8 @@ def test_nnunets_channels_are_one_line_or_the_channel_of_the_model(model, tmp_pa
 def test_numbered_images_are_no_channels(tmp_path, names):
     for name in names:
         (tmp_path / name).write_bytes(b"")
-    for channel in (None, 0):
-        images, left_out = new_images.find(tmp_path, channel)
+    for numbers in ((), (0,)):
+        images, left_out = new_images.find(tmp_path, Channels(numbers=numbers))
         assert [image.name for image in images] == names
         assert not left_out
 

@@ -317,3 +317,23 @@ def test_channels_may_be_numbers():
     inputs = "recipes: {robust: {inputs: [2]}}"
     experiment = load(f"{{data_dir: x, source: {source}, {inputs}}}")
     assert (experiment.channels, experiment.inputs("robust")) == (["0", "2"], [2])
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ("{posterior: [2], anterior: [1]}", {"anterior": 1, "posterior": 2}),
+        ("{rim: [rim], anterior: [7]}", {"anterior": 2, "rim": 1}),
+        ("{whole: [1, 2], anterior: [4]}", {"anterior": 2, "whole": 1}),
+        ("{zero: [0], anterior: [4]}", {"anterior": 2, "zero": 1}),
+    ],
+)
+def test_labels_of_predicted_classes_are_their_own_where_each_has_one_number(classes, expected):
+    experiment = load(
+        f"{{source: {{kind: nnunet}}, data_dir: x, classes: {classes}, primary_class: anterior}}"
+    )
+    assert list(experiment.class_labels.items()) == list(expected.items())
+
+
+def test_one_class_has_no_labels():
+    assert load().class_labels == {}

@@ -10,7 +10,8 @@ import pytest
 
 from tumorseg.imaging.planes import cut, spacing_in, view
 from tumorseg.reporting import three_planes
-from tumorseg.reporting.three_planes import COLOURS, MOST_PX
+from tumorseg.reporting.page_parts import COLOURS, class_facts
+from tumorseg.reporting.three_planes import MOST_PX
 
 SHAPE = (12, 20, 16)  # depth, height, width
 # What people with each kind of colour blindness see (Machado 2009, severity 1), linear RGB.
@@ -183,7 +184,7 @@ def test_colours_of_classes_differ_for_people_who_see_fewer_colours(kind):
 
 def test_a_class_keeps_its_colour_whatever_the_others_are():
     names = [f"class {index}" for index in range(9)]
-    facts = three_planes.class_facts(names)
-    assert facts[:2] == three_planes.class_facts(names[:2])
+    facts = class_facts(names)
+    assert facts[:2] == class_facts(names[:2])
     assert [item["name"] for item in facts] == names
     assert facts[7]["colour"] == facts[0]["colour"]

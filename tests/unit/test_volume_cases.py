@@ -6,7 +6,7 @@ import pytest
 from chromium import browser, report_with
 
 from tumorseg.reporting import case_browser
-from tumorseg.reporting.three_planes import COLOURS
+from tumorseg.reporting.page_parts import COLOURS
 from tumorseg.reporting.volume_cases import VolumePrediction, case_view
 
 SHAPE = (10, 40, 30)

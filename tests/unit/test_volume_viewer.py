@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tumorseg.reporting import three_planes, volume_viewer
-from tumorseg.reporting.three_planes import COLOURS
+from tumorseg.reporting.page_parts import COLOURS
 
 SHAPE = (8, 20, 16)
 CLASSES = ("whole", "core")

@@ -67,10 +67,11 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("checking/* ../check.py ../show_classes.py", NOTHING),
     ("../show_volumes.py ../pack_volumes.py", NOTHING),
     ("reporting/volume_cases.py reporting/volume_viewer.*", NOTHING),
+    ("reporting/three_planes.py", NOTHING),
     ("data/source_check.py data/source_files.py data/downloads.py ../download.py", NOTHING),
     ("data/dataset_choices.py data/dataset_files.py", NOTHING),
-    ("data/dataset_json.py", ("predict",)),
-    ("imaging/volume_input.py imaging/intensity.py", NOTHING),
+    ("data/dataset_json.py data/channel_names.py", ("predict",)),
+    ("imaging/volume_input.py imaging/intensity.py", ("predict",)),
     ("sources/phantom.py phantom/*", DATA),
     ("sources/*", NOTHING),
     # From a source's files to masks and folds.
@@ -140,7 +141,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("reporting/study_tables.py", ("compare", "show_results", *DESCRIBED)),
     ("reporting/cost_tables.py", ("describe", *ANSWER)),
     (
-        "reporting/case_browser.* reporting/three_planes.py ../show_cases.py",
+        "reporting/case_browser.* ../show_cases.py",
         ("show_cases", *SHOWN),
     ),
     ("reporting/data_*.py ../show_data.py", ("show_data", *DESCRIBED)),
@@ -159,7 +160,8 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("reporting/large_pages.py ../write_report.py", REPORT),
     ("../write_manuscript.py", ("write_manuscript", "seek_names")),
     # The model on new images.
-    ("prediction/export*.py ../export_model.py", ("export_model", "predict")),
+    ("prediction/export*.py prediction/model_*.py", ("export_model", "predict")),
+    ("../export_model.py", ("export_model", "predict")),
     ("prediction/* ../predict.py", ("predict",)),
 ]
 

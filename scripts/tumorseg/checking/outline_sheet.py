@@ -9,8 +9,8 @@ from tumorseg.core.cases import Case
 from tumorseg.data.storing import every_class, filled, mask_of
 from tumorseg.reporting import three_planes
 from tumorseg.reporting.figure_style import TRUTH
-from tumorseg.reporting.page_parts import contour_path, picture_url
-from tumorseg.reporting.three_planes import View, class_facts
+from tumorseg.reporting.page_parts import class_facts, contour_path, picture_url
+from tumorseg.reporting.three_planes import View
 
 THUMB_PX, THUMB_QUALITY = 256, 70
 

@@ -18,19 +18,29 @@ class ImageFile(NamedTuple):
     """Where the image of one channel (a sequence: t1ce, flair, ct) is stored.
 
     inner: which channel of a colour picture or 4-D volume it is, from 0; None where there is only
-    one.
+    one. number: which of the data set's channels it is, from 0, where its files are numbered.
     """
 
     path: Path
     inner: int | None = None
+    number: int | None = None
+
+    @property
+    def position(self) -> int | None:
+        """Which of the data set's channels it is, from 0, however they are stored."""
+        return self.number if self.inner is None else self.inner
 
 
 class Channel(NamedTuple):
-    """The image of one channel; the measured value is offset + scale * pixel."""
+    """The image of one channel; the measured value is offset + scale * pixel.
+
+    number: which of the source image's several channels it is, from 0; None where unknown.
+    """
 
     image: np.ndarray
     offset: float = 0.0
     scale: float = 1.0
+    number: int | None = None
 
 
 class Drawn(NamedTuple):
@@ -118,8 +128,8 @@ class Case:
         labels: uint8 of the image's shape, the annotation's integers, where it has several; 0 is
             background.
         affine: (4, 4), a volume's indices (depth, height, width) to RAS mm.
-        channel: which of the image's several channels it shows; None where there is only one, and
-            where the case has several itself.
+        channel: which of the source image's several channels `image` is, from 0; None where there
+            is only one.
         study: a digest of the DICOM study's UID; empty where there is none.
     """
 

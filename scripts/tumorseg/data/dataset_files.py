@@ -101,7 +101,7 @@ def case_files(
         found = []
         for channel in channels:
             name = f"{image}_{0 if colour else channel:04d}" if numbered else image
-            found.append(ImageFile(images.file(name), channel if together else None))
+            found.append(ImageFile(images.file(name), channel if together else None, channel))
         yield CaseFiles(case, tuple(found), masks.file(label))
 
 
@@ -114,7 +114,10 @@ def _by_paths(
         colour = len(images) == 1 and len(info.channels) == 3
         last = max(channels)
         if colour or last < len(images):
-            found = (ImageFile(images[0], c) if colour else ImageFile(images[c]) for c in channels)
+            found = (
+                ImageFile(images[0], c, c) if colour else ImageFile(images[c], None, c)
+                for c in channels
+            )
             yield CaseFiles(case, tuple(found), label)
             continue
         value, expected = f"case {case} has {len(images)} images", f"channel {last} as well"

@@ -1,6 +1,6 @@
 """Makes cases of a scan and its annotation: a picture is one case, a volume gives several."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -92,8 +92,16 @@ def _picture(
     entry: Entry, scan: Scan, annotations: Sequence[Annotation], further: Sequence[Scan]
 ) -> tuple[list[Case], list[Problem]]:
     case = _case(entry, scan, entry.case, entry.plane, scan.voxels, scan.spacing_mm, annotations)
-    others = tuple(Channel(one.voxels, one.offset, one.scale) for one in further)
+    others = _channels(entry, further, lambda voxels: voxels)
     return [replace(case, further=others)], _spacing_notes(entry, scan.spacing_mm)
+
+
+def _channels(
+    entry: Entry, further: Sequence[Scan], part: Callable[[np.ndarray], np.ndarray]
+) -> tuple[Channel, ...]:
+    """The channels after the first. part: what of a scan's voxels becomes the case."""
+    pairs = zip(further, entry.further, strict=True)
+    return tuple(Channel(part(s.voxels), s.offset, s.scale, file.position) for s, file in pairs)
 
 
 def _volume(
@@ -117,7 +125,7 @@ def _volume(
     affine = planes.stack_affine(scan.affine, plane, scan.voxels.shape)
     spacing = tuple(np.linalg.norm(affine[:3, :3], axis=0).tolist())
     case = _case(entry, scan, entry.case, plane, stack(scan.voxels), spacing, annotations)
-    others = tuple(Channel(stack(one.voxels), one.offset, one.scale) for one in further)
+    others = _channels(entry, further, stack)
     own = replace(case, further=others, affine=affine, spacing_mm=spacing)
     return [own], _spacing_notes(entry, planes.spacing_in(scan.affine, plane))
 
@@ -143,7 +151,6 @@ def _slices(
             raise _absent_plane(entry, scan, plane)
         images, *classes = (_stack(scan, voxels, plane) for voxels in (scan.voxels, *masks))
         drawn = np.logical_or.reduce(classes)
-        cuts = [(one, _stack(scan, one.voxels, plane)) for one in further]
         spacing = _spacing_in(scan, plane)
         limit = int(settings.get("slices_per_volume", 0))
         for number in chosen_slices(drawn, settings.get("slices", "tumour"), limit):
@@ -158,10 +165,11 @@ def _slices(
             annotations = [Annotation(None, np.ascontiguousarray(c[number])) for c in classes]
             image = np.ascontiguousarray(images[number])
             case = _case(entry, scan, name, plane, image, spacing, annotations)
-            others = tuple(
-                Channel(np.ascontiguousarray(cut[number]), one.offset, one.scale)
-                for one, cut in cuts
-            )
+
+            def slice_(voxels: np.ndarray, plane: str = plane, at: int = number) -> np.ndarray:
+                return np.ascontiguousarray(_stack(scan, voxels, plane)[at])
+
+            others = _channels(entry, further, slice_)
             volume_cases.append(replace(case, further=others))
     return volume_cases
 
@@ -202,7 +210,7 @@ def _case(
         scale=scan.scale,
         tumour_type=entry.tumour_type,
         other_classes=tuple(others),
-        channel=None if entry.further else entry.channel,
+        channel=entry.channel,
         study=scan.study,
     )
 

@@ -24,8 +24,8 @@ from tumorseg.outlines.polygons import fill_parts
 class CaseRow(TypedDict):
     """A row of cases.tsv; paths are relative to its folder, NaN where a value is unknown.
 
-    image, intensity_offset and intensity_scale are those of the first channel. The others are
-    stored below cases/channel-2/ and so on, with intensity_offset_2, intensity_scale_2, ...
+    image, intensity_offset, intensity_scale and channel are those of the first channel. The others
+    are stored below cases/channel-2/ and so on, with intensity_offset_2, channel_2, ...
     """
 
     case: str
@@ -57,6 +57,7 @@ def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
         further |= {
             f"intensity_offset_{position}": channel.offset,
             f"intensity_scale_{position}": channel.scale,
+            f"channel_{position}": np.nan if channel.number is None else channel.number,
         }
     annotation, *_ = (
         store_annotation(of_class(folder / "annotations", position), name, drawn, case)

@@ -5,12 +5,13 @@ The three-dimensional analogue of placement.network_input.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from tumorseg.core.cases import Channel
 from tumorseg.core.errors import UserError
+from tumorseg.core.records import VolumeSettings
 from tumorseg.imaging.boxes import Box, head_box, nonzero_box, organ_box
 from tumorseg.imaging.intensity import Step, prepared
 from tumorseg.imaging.volume_placement import Order, VolumePlacement, volume_placement
@@ -41,6 +42,15 @@ class VolumePreparation:
     patch: Sequence[int] = (1, 1, 1)
     order: Order = "linear"
     counted: Literal["nonzero", "head", "all"] = "nonzero"
+
+    @classmethod
+    def of(
+        cls, volumes: VolumeSettings, patch: Sequence[int], channels: int
+    ) -> "VolumePreparation":
+        """A recipe's preparation for a number of channels, all with the same steps."""
+        settings: dict[str, Any] = dict(volumes)
+        steps = [settings.pop("intensities")] * channels
+        return cls(steps=steps, patch=tuple(patch), **settings)
 
 
 def volume_input(

@@ -1,5 +1,6 @@
 """Converts masks to polygons that fill to exactly the same mask, and to LabelMe files."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import contourpy
@@ -55,10 +56,10 @@ def _border(piece: np.ndarray) -> np.ndarray:
     return points[turns != 0]
 
 
-def labelme_content(mask: np.ndarray, picture: str, label: str = "tumour") -> dict[str, Any]:
-    """The content of a LabelMe file for a mask; `annotations/labelme.py` reads it back exactly.
+def labelme_content(masks: Mapping[str, np.ndarray], picture: str) -> dict[str, Any]:
+    """The content of a LabelMe file for masks; `annotations/labelme.py` reads them back exactly.
 
-    picture: the image's path, relative to the folder of the LabelMe file.
+    masks: by label, one at least. picture: the image's path, relative to the file's folder.
     """
     shapes = [
         {
@@ -68,9 +69,10 @@ def labelme_content(mask: np.ndarray, picture: str, label: str = "tumour") -> di
             "shape_type": "polygon",
             "flags": {},
         }
+        for label, mask in masks.items()
         for points in polygons_of(mask)
     ]
-    height, width = mask.shape
+    height, width = next(iter(masks.values())).shape
     return {
         "version": "5.5.0",
         "flags": {},

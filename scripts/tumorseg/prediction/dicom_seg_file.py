@@ -1,4 +1,4 @@
-"""Writes a mask as DICOM-SEG that refers to the images it was predicted from."""
+"""Writes masks as DICOM-SEG that refers to the images they were predicted from."""
 
 import re
 import warnings
@@ -59,53 +59,57 @@ def reason_of(fault: Exception) -> str:
     return re.sub(r"""(["'])(.*?)\1""", known, text)
 
 
-def _in_frames_order(mask: np.ndarray, scan: Scan, image: pydicom.Dataset) -> np.ndarray:
+def _in_frames_order(masks: np.ndarray, scan: Scan, image: pydicom.Dataset) -> np.ndarray:
     """The slices of a multi-frame file in the order of its frames; a scan's are sorted by position.
 
     Raises ValueError if the frames do not correspond one to one to the slices.
     """
     groups = image.PerFrameFunctionalGroupsSequence
     frames = np.array([g.PlanePositionSequence[0].ImagePositionPatient for g in groups], float)
-    count = len(mask)
+    count = len(masks)
     starts = scan.affine @ np.stack([np.arange(count), *np.zeros((2, count)), np.ones(count)])
     places = (starts[:3].T * LPS_TO_RAS)[None]  # RAS to DICOM's LPS
     slices = np.linalg.norm(frames[:, None] - places, axis=2).argmin(axis=1)
     if sorted(slices) != list(range(count)):
         raise ValueError("its frames are not evenly spaced slices")
-    return mask[slices]
+    return masks[slices]
 
 
-def write_segmentation(path: Path, scan: Scan, mask: np.ndarray) -> None:
-    """Writes the mask, (slices, rows, columns) 0/1 in the order of scan.uids, as DICOM-SEG.
+def write_segmentation(path: Path, scan: Scan, masks: dict[str, np.ndarray]) -> None:
+    """Writes masks, name -> (slices, rows, columns) 0/1 in the order of scan.uids, as DICOM-SEG.
 
-    Patient and study are copied from the images, so that viewers show both together. Raises the
-    errors of highdicom if a header lacks what the standard requires.
+    Each is a segment; they may overlap. Patient and study are copied from the images, so that
+    viewers show both together. Raises the errors of highdicom if a header lacks what the standard
+    requires.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote names of patients
-        _write(path, scan, mask)
+        _write(path, scan, list(masks), np.stack(list(masks.values()), axis=-1))
 
 
-def _write(path: Path, scan: Scan, mask: np.ndarray) -> None:
+def _write(path: Path, scan: Scan, names: list[str], masks: np.ndarray) -> None:
     images = sources(scan)
-    if len(images) == 1 and len(mask) > 1:
-        mask = _in_frames_order(mask, scan, images[0])
+    if len(images) == 1 and len(masks) > 1:
+        masks = _in_frames_order(masks, scan, images[0])
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="tumorseg", family=codes.cid7162.ArtificialIntelligence, version=__version__
     )
-    segment = highdicom.seg.SegmentDescription(
-        segment_number=1,
-        segment_label="tumour",
-        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
-        segmented_property_type=codes.SCT.Neoplasm,
-        algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=algorithm,
-    )
+    segments = [
+        highdicom.seg.SegmentDescription(
+            segment_number=number,
+            segment_label=name,
+            segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+            segmented_property_type=codes.SCT.Neoplasm,
+            algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+            algorithm_identification=algorithm,
+        )
+        for number, name in enumerate(names, 1)
+    ]
     segmentation = highdicom.seg.Segmentation(
         source_images=images,
-        pixel_array=mask.astype(np.uint8),
+        pixel_array=masks.astype(np.uint8),
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=[segment],
+        segment_descriptions=segments,
         series_instance_uid=highdicom.UID(),
         series_number=900,
         sop_instance_uid=highdicom.UID(),

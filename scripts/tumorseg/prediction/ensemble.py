@@ -1,17 +1,19 @@
-"""The trained networks of an exported model, applied to slices one after another."""
+"""The trained networks of an exported model, applied to images one after another."""
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from tumorseg.core.errors import UserError
-from tumorseg.core.records import NetworkSettings
 from tumorseg.prediction.records import ModelFacts
 from tumorseg.training import model
 from tumorseg.training.identity import versions
+from tumorseg.training.windows import OVERLAP
 
-BATCH = 8  # slices at a time; a smaller batch is padded, so that the network is compiled once
+# Slices or patches at a time; a smaller batch is padded, so that the network is compiled once.
+BATCH = 8
 
 
 class Ensemble:
@@ -24,12 +26,9 @@ class Ensemble:
     def __init__(self, folder: Path, facts: ModelFacts) -> None:
         settings = facts["recipe"]["settings"]
         self.channels, self.mirrored = settings["channels"], settings["training"]["mirrored"]
-        network: NetworkSettings = {
-            "name": facts["network"]["name"],
-            "size_px": facts["network"]["size_px"],
-            "base_width": facts["network"]["base_width"],
-        }
-        self.model = model.build_network(network, settings)
+        self.classes = facts["network"].get("classes", 1)
+        self.overlap = facts.get("overlap", OVERLAP)
+        self.model = model.build_network(facts["network"], settings)
         self.model.compile(optimizer=None, jit_compile=False)
         self.weights = [self._read(folder / member["file"], facts) for member in facts["members"]]
 
@@ -49,13 +48,12 @@ class Ensemble:
             ) from None
         return self.model.get_weights()
 
-    def probabilities(self, squares: np.ndarray) -> np.ndarray:
-        """Each member's maps, (members, n, size, size), of slices (n, size, size, channels)."""
+    def probabilities(self, images: np.ndarray) -> Iterator[np.ndarray]:
+        """Each member's maps, (n, spatial..., classes), of images (n, spatial..., channels)."""
         from tumorseg.training import inference  # Keras may only start after the device is set up
 
-        inputs = model.with_channels(squares, self.channels)
-        maps = np.empty((len(self.weights), *squares.shape[:-1]), np.float32)
-        for number, weights in enumerate(self.weights):
+        inputs = model.with_channels(images, self.channels)
+        for weights in self.weights:
             self.model.set_weights(weights)
-            maps[number] = inference.predict(self.model, inputs, BATCH, self.mirrored)[..., 0]
-        return maps
+            maps = inference.predict_whole(self.model, inputs, BATCH, self.mirrored, self.overlap)
+            yield inference.of_classes(maps, self.classes)

@@ -19,15 +19,20 @@ NEEDED: dict[str, Any] = {
             "preparation": str,
             "channels": int,
             "network": dict,
-            "training": {"mirrored": bool},
+            "training": {"mirrored": (bool, str)},
         }
     },
     "network": {"name": str, "size_px": int, "base_width": int},
     "skull_strip": str,
-    "threshold": float,
     "planes": dict,
     "members": list,
 }
+# Those that only some models need, by what makes them need it.
+OF_VOLUMES = {"recipe": {"settings": {"volumes": {"intensities": list}}}, "overlap": float}
+OF_CHANNELS = {"channels": list, "inputs": list}
+OF_CLASSES = {"network": {"classes": int, "exclusive": bool}, "classes": list, "primary_class": str}
+OF_CLASS = {"name": str, "label": int}
+THRESHOLD = {"threshold": float}
 _TYPES = {float: (int, float)}  # YAML reads 1 as a whole number
 HINT = "export the model again (snakemake export_model), or copy the whole folder again"
 
@@ -35,13 +40,20 @@ HINT = "export the model again (snakemake export_model), or copy the whole folde
 def trained_on(facts: ModelFacts) -> str:
     """The training data of a model in a few words."""
     planes = ", ".join(f"{count} {plane}" for plane, count in facts["planes"].items())
-    preparation = facts["recipe"]["settings"]["preparation"]
+    volumes, preparation = "patch" in facts["network"], facts["recipe"]["settings"]["preparation"]
     text = (
-        f"{facts.get('cases')} slices ({planes}) of {facts.get('patients')} patients, skull "
-        f"stripping {facts['skull_strip']}, preparation {preparation}"
+        f"{facts.get('cases')} {'volumes' if volumes else 'slices'} ({planes}) of "
+        f"{facts.get('patients')} patients, skull stripping {facts['skull_strip']}"
     )
+    if not volumes:
+        text += f", preparation {preparation}"
     if "channel" in facts:
         text += f", channel {facts['channel']} (from 0) of images with several"
+    if "channels" in facts:
+        text += f", channels {', '.join(facts['channels'])}"
+    if "classes" in facts:
+        kind = "exclusive" if facts["network"].get("exclusive") else "overlapping"
+        text += f", {kind} classes {', '.join(one['name'] for one in facts['classes'])}"
     return text
 
 
@@ -57,13 +69,12 @@ def read(folder: Path) -> ModelFacts:
         ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         raise UserError(f"{path}: not readable as YAML; {HINT}") from None
-    wrong = _wrong(facts, NEEDED)
-    if not wrong and not all(isinstance(count, int) for count in facts["planes"].values()):
-        wrong = "planes"
+    wrong = _wrong(facts, NEEDED) or _wrong(facts, _of_kind(facts)) or _wrong_list(facts)
     if wrong:
         raise UserError(f"{path}: `{wrong}` is missing or of another type than exported; {HINT}")
-    if not 0 <= facts["threshold"] <= 1:
-        raise UserError(f"{path}: threshold {facts['threshold']}, expected 0 to 1; {HINT}")
+    for holder in (facts, *facts.get("classes", [])):
+        if not 0 <= holder.get("threshold", 0) <= 1:
+            raise UserError(f"{path}: threshold {holder['threshold']}, expected 0 to 1; {HINT}")
     if not facts["members"]:
         raise UserError(f"{path}: `members` lists no weights; {HINT}")
     for member in facts["members"]:
@@ -80,6 +91,34 @@ def _wrong(facts: Any, needed: dict[str, Any]) -> str:
         if isinstance(kind, dict) and (inner := _wrong(found, kind)):
             return f"{key}.{inner}"
     return ""
+
+
+def _of_kind(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a model needs besides, by its kind."""
+    network = facts["network"]
+    needed: dict[str, Any] = {}
+    if "patch" in network:
+        needed |= OF_VOLUMES
+    if "channels" in facts:
+        needed |= OF_CHANNELS
+    return needed | (OF_CLASSES if "classes" in network or "classes" in facts else THRESHOLD)
+
+
+def _wrong_list(facts: dict[str, Any]) -> str:
+    """The first key whose list does not fit the others; empty if none is."""
+    classes, channels = facts.get("classes", []), facts.get("channels", [""])
+    exclusive = facts["network"].get("exclusive", False)
+    of_class = OF_CLASS if exclusive else OF_CLASS | THRESHOLD
+    if len(classes) != facts["network"].get("classes", 0):
+        return "classes"
+    if wrong := next(filter(None, (_wrong(one, of_class) for one in classes)), ""):
+        return f"classes.{wrong}"
+    if not set(facts.get("inputs", [1])) <= set(range(1, len(channels) + 1)):
+        return "inputs"
+    numbers = facts.get("channel_numbers", range(len(channels)))
+    if len(numbers) != len(channels) or not all(isinstance(n, int) for n in numbers):
+        return "channel_numbers"
+    return "" if all(isinstance(count, int) for count in facts["planes"].values()) else "planes"
 
 
 def _check(folder: Path, member: Any) -> None:

@@ -1,7 +1,10 @@
 """Exports a model: chooses the loss, and writes weights, facts (model.yaml) and README."""
 
+import textwrap
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -9,8 +12,10 @@ import yaml
 from tumorseg.core.digests import sha256
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_atomically, write_text
-from tumorseg.core.records import TrainingRecord
+from tumorseg.core.records import NetworkSettings, TrainingRecord
 from tumorseg.prediction.exported_model import FACTS, trained_on
+from tumorseg.prediction.model_channels import Channels
+from tumorseg.prediction.model_classes import decision
 from tumorseg.prediction.records import Member, ModelFacts
 
 README = "README.txt"
@@ -21,11 +26,13 @@ tumorseg: snakemake predict --config model=<this folder> images=<file, folder or
 Research use only: not for diagnosis, nor for any decision about a patient.
 
 Trained on {trained_on}.
-Results on another plane, sequence, contrast or scanner are unreliable.
+{channels}Results on another plane, sequence, contrast or scanner are unreliable.
+
+{decision}
 
 Test Dice of the single networks, on patients outside their training: {dice_mean} (95 % interval
-{dice_low} to {dice_high}). `predict` uses the mean of all networks. That mean could not be tested:
-every patient was part of the training of some of them.
+{dice_low} to {dice_high}){question}. `predict` uses the mean of all networks. That mean could not
+be tested: every patient was part of the training of some of them.
 {failed}
 model.yaml describes the training and holds the SHA-256 of every weights file. This folder names no
 patient, case or file.
@@ -82,6 +89,52 @@ def member(record: TrainingRecord, threshold: float) -> Member:
     }
 
 
+def decision_of(
+    chosen: float,
+    fixed: float,
+    labels: dict[str, int] | None,
+    primary_class: str,
+    network: NetworkSettings,
+) -> dict[str, Any]:
+    """The facts by which probabilities become masks.
+
+    chosen: the mean of the thresholds that the trainings chose, for the primary class, or where the
+    mean over all classes is asked about for each. fixed: the one at which others are measured.
+    labels: of several classes, the primary one first; None or empty for one class.
+    """
+    threshold = {"threshold": round(chosen, 4)}
+    if not labels:
+        return threshold
+    classes = []
+    for name, label in labels.items():
+        own = {"threshold": round(chosen if primary_class in (name, "mean") else fixed, 4)}
+        classes.append({"name": name, "label": label} | ({} if network["exclusive"] else own))
+    return {"classes": classes, "primary_class": primary_class}
+
+
+def channels_of(
+    cases: pd.DataFrame, channels: Sequence[str], inputs: Sequence[int]
+) -> dict[str, Any]:
+    """The facts about the channels that predicting needs: the first, and those of the network.
+
+    cases: cases.tsv, which says which of several channels of the source's images each is. channels:
+    of a case; empty for one. inputs: positions in `channels`, from 1, of the network's.
+    """
+    needed = list(dict.fromkeys([1, *inputs]))
+    numbers = [_number(cases["channel" if n == 1 else f"channel_{n}"]) for n in needed]
+    if len(needed) == 1:
+        return {} if numbers[0] is None else {"channel": numbers[0]}
+    facts = {"channels": [channels[n - 1] for n in needed]}
+    known = {} if None in numbers else {"channel_numbers": numbers}
+    return facts | known | {"inputs": [needed.index(n) + 1 for n in inputs]}
+
+
+def _number(column: pd.Series) -> int | None:
+    """The number that all cases have; None where they differ or one is unknown."""
+    found = column.unique()
+    return int(found[0]) if len(found) == 1 and found[0] >= 0 else None
+
+
 def write(folder: Path, facts: ModelFacts, weights: list[Path]) -> None:
     """Writes the folder and adds the digests of the weights to the facts.
 
@@ -97,8 +150,20 @@ def write(folder: Path, facts: ModelFacts, weights: list[Path]) -> None:
 
 def _readme(facts: ModelFacts) -> str:
     failed = facts["failed_trainings"]
+    text = ""
+    if names := facts.get("channels"):
+        channels = Channels.of(facts).listed()
+        text = (
+            f"An image needs the channels {channels}: as files that end in _{names[0]} and so on, "
+            "or in these numbers as _0000, as columns of a table, or all in one file (a volume "
+            "with a fourth axis, a colour picture)."
+        )
     return README_TEXT.format(
-        **{"trainings": len(facts["members"]), "trained_on": trained_on(facts)},
+        trainings=len(facts["members"]),
+        trained_on=trained_on(facts),
+        channels=textwrap.fill(text, 100) + "\n" * bool(text),
+        decision=textwrap.fill(decision(facts), 100),
+        question=f", of {asked}" if (asked := facts.get("primary_class")) else "",
         **{"experiment": facts["experiment"], "loss": facts["loss"]["name"]},
         **{f"dice_{name}": value for name, value in facts["test_dice"].items()},
         failed=f"{failed} more trainings failed and are not included." if failed else "",

@@ -1,130 +1,145 @@
-"""Applies an ensemble to slices: mean probability, mask, and disagreement of its members."""
+"""Applies an ensemble to images: mean probability, mask, and disagreement of its members."""
 
-import math
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Iterable, Iterator
+from types import EllipsisType
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from tumorseg.core.cases import Channel
+from tumorseg.core.errors import UserError
+from tumorseg.core.problems import error
 from tumorseg.evaluation import probabilities
-from tumorseg.evaluation.probabilities import foreground
-from tumorseg.imaging.placement import network_input
+from tumorseg.imaging.placement import Placement, network_input
 from tumorseg.imaging.skull_strip import brain_mask, strip
+from tumorseg.imaging.volume_input import VolumePreparation, volume_input
+from tumorseg.imaging.volume_placement import VolumePlacement
+from tumorseg.prediction.agreement import Agreement, MembersMean
+from tumorseg.prediction.model_classes import class_masks, classes_of, is_exclusive
 from tumorseg.prediction.records import ModelFacts
 
 SLICES = 8  # prepared and predicted at a time
+At = int | EllipsisType  # a slice of a stack, or all of a volume
 
 
 class Members(Protocol):
     """The networks of an ensemble, for example prediction.ensemble.Ensemble."""
 
-    def probabilities(self, squares: np.ndarray) -> np.ndarray:
-        """Each member's maps of prepared slices: (members, n, size, size) of (n, size, size, 1)."""
+    def probabilities(self, images: np.ndarray) -> Iterable[np.ndarray]:
+        """Each member's maps, (n, spatial..., classes), of images (n, spatial..., channels)."""
 
 
 class Prediction(NamedTuple):
     """The prediction of a stack of n slices.
 
-    quantised: (n, height, width) uint16, the members' mean probability * 65535; mask: uint8 0/1.
-    spread: standard deviation between members, averaged over the mask. members_dice: mean Dice of
-    two members' masks, over all pairs with a non-empty mask. Both are NaN if undefined.
+    maps: (classes, n, height, width) uint16, the members' mean probabilities * 65535; masks: uint8
+    0/1. spread: standard deviation between members, averaged over the mask. members_dice: mean Dice
+    of two members' masks, over all pairs with a non-empty mask. Both are of the first class, and
+    NaN if undefined.
     """
 
-    quantised: np.ndarray
-    mask: np.ndarray
+    maps: np.ndarray
+    masks: np.ndarray
     spread: float
     members_dice: float
 
+    @property
+    def quantised(self) -> np.ndarray:
+        """The first class's map."""
+        return self.maps[0]
 
-class _Agreement:
-    """How much the members differ, summed over the slices of one image."""
-
-    def __init__(self, members: int) -> None:
-        self.deviations, self.pixels = 0.0, 0
-        self.shared = np.zeros((members, members))  # pixels in both of two members' masks
-
-    def add(self, values: np.ndarray, inside: np.ndarray, threshold: float) -> None:
-        """Adds one slice.
-
-        values: (members, k), probabilities of all pixels above the threshold for some member;
-        inside: (k,), whether a pixel is in the mask. The standard deviation divides by the number
-        of members, not by one less.
-        """
-        self.deviations += float(values[:, inside].std(axis=0, dtype=np.float64).sum())
-        self.pixels += int(inside.sum())
-        masks = (values > threshold).astype(np.float32)
-        self.shared += masks @ masks.T
-
-    def spread(self) -> float:
-        """Mean standard deviation inside the mask; NaN for one member or an empty mask."""
-        alone = len(self.shared) < 2
-        return math.nan if alone or not self.pixels else self.deviations / self.pixels
-
-    def dice(self) -> float:
-        """Mean Dice over pairs of members; NaN if no pair has a non-empty mask."""
-        sizes = np.diag(self.shared)
-        pairs = [
-            2 * self.shared[a, b] / (sizes[a] + sizes[b])
-            for a, b in combinations(range(len(sizes)), 2)
-            if sizes[a] + sizes[b]
-        ]
-        return float(np.mean(pairs)) if pairs else math.nan
+    @property
+    def mask(self) -> np.ndarray:
+        """The first class's mask."""
+        return self.masks[0]
 
 
 class Stack(NamedTuple):
-    """Slices of one image, (n, height, width) uint8 or uint16, and a pixel's height and width."""
+    """Slices of one image, (n, height, width) uint8 or uint16, and what preparing them needs.
+
+    spacing_mm: a pixel's height and width, before them the distance of a volume's slices. further:
+    the channels after the first, of the same shape. offset, scale: as in Channel.
+    """
 
     slices: np.ndarray
-    spacing_mm: tuple[float, float]
+    spacing_mm: tuple[float, ...]
+    further: tuple[Channel, ...] = ()
+    offset: float = 0.0
+    scale: float = 1.0
+
+
+def takes_volumes(facts: ModelFacts) -> bool:
+    """Whether the model predicts whole volumes, not slices."""
+    return len(facts["network"].get("patch", ())) == 3
 
 
 def predict(members: Members, stacks: list[Stack], facts: ModelFacts) -> list[Prediction]:
     """One prediction per stack.
 
-    Slices are stripped and prepared as in training; each member's probabilities are resampled to
-    native size before the mean is taken. facts: as returned by exported_model.read.
+    Slices, or whole volumes, are stripped and prepared as in training; each member's probabilities
+    are resampled to native size before the mean is taken. facts: as returned by
+    exported_model.read. Raises DataError for a volume that cannot be prepared.
     """
-    threshold = float(facts["threshold"])
-    agreements = [_Agreement(len(facts["members"])) for _ in stacks]
-    quantised = [np.empty(stack.slices.shape, np.uint16) for stack in stacks]
-    masks = [np.empty(stack.slices.shape, np.uint8) for stack in stacks]
-    places = [
-        (number, index) for number, stack in enumerate(stacks) for index in range(len(stack.slices))
-    ]
-    slices = [(stacks[number].slices[index], stacks[number].spacing_mm) for number, index in places]
-    maps = _native_maps(members, slices, facts)
-    for (number, index), (total, natives) in zip(places, maps, strict=True):
-        mean = total / len(natives)
-        quantised[number][index] = probabilities.quantised(mean)
-        mask = foreground(quantised[number][index], facts["threshold"])
-        masks[number][index] = mask
-        # If any member is above the threshold, so is the sum: other pixels need not be compared.
-        candidates = (total > threshold * (1 - 1e-6)) | mask
-        values = np.stack([native[candidates] for native in natives])
-        agreements[number].add(values, mask[candidates], threshold)
+    classes = len(classes_of(facts))
+    agreements = [Agreement() for _ in stacks]
+    maps = [np.empty((classes, *stack.slices.shape), np.uint16) for stack in stacks]
+    masks = [np.empty((classes, *stack.slices.shape), np.uint8) for stack in stacks]
+    for number, at, found in _means(members, stacks, facts):
+        for one in range(classes):
+            maps[number][one, at] = probabilities.quantised(found.mean(one))
+        for index in range(len(stacks[number].slices)) if at is ... else [at]:
+            masks[number][:, index] = class_masks(maps[number][:, index], facts)
+        agreements[number].add(found, masks[number][0, at] > 0)
     return [
         Prediction(probability, mask, agreement.spread(), agreement.dice())
-        for probability, mask, agreement in zip(quantised, masks, agreements, strict=True)
+        for probability, mask, agreement in zip(maps, masks, agreements, strict=True)
     ]
 
 
-def _native_maps(
-    members: Members, slices: list[tuple[np.ndarray, tuple[float, float]]], facts: ModelFacts
-) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-    """For each slice the members' probabilities at native size: their sum (float64), and each."""
-    size, settings = facts["network"]["size_px"], facts["recipe"]["settings"]
-    for start in range(0, len(slices), SLICES):
-        pairs = []
-        for image, spacing_mm in slices[start : start + SLICES]:
-            image = np.ascontiguousarray(image)
-            stripped = strip(image, brain_mask(image, facts["skull_strip"]))
-            preparation = settings["preparation"]
-            pairs.append(network_input(stripped, [stripped], size, preparation, spacing_mm))
-        maps = members.probabilities(np.stack([square for square, _ in pairs]))
-        for index, (_, place) in enumerate(pairs):
-            natives = [place.back(square) for square in maps[:, index]]
-            total = np.zeros(natives[0].shape)
-            for native in natives:
-                total += native
-            yield total, natives
+def _means(
+    members: Members, stacks: list[Stack], facts: ModelFacts
+) -> Iterator[tuple[int, At, MembersMean]]:
+    """For each slice or volume its stack's number, where it is there, and the members' mean."""
+    volumes, classes = takes_volumes(facts), classes_of(facts)
+    thresholds = None if is_exclusive(facts) else [one["threshold"] for one in classes]
+    places: list[tuple[int, At]] = [
+        (number, at)
+        for number, stack in enumerate(stacks)
+        for at in ([...] if volumes else range(len(stack.slices)))
+    ]
+    together = 1 if volumes else SLICES
+    for start in range(0, len(places), together):
+        chosen = places[start : start + together]
+        prepared = [_prepared(stacks[number], at, facts) for number, at in chosen]
+        means = [
+            MembersMean(len(classes), stacks[number].slices[at].shape, thresholds)
+            for number, at in chosen
+        ]
+        images = [image for image, _ in prepared]
+        for found in members.probabilities(images[0][None] if volumes else np.stack(images)):
+            for mean, (_, place), own in zip(means, prepared, found, strict=True):
+                mean.add(place.back(own[..., number]) for number in range(len(classes)))
+        for (number, at), mean in zip(chosen, means, strict=True):
+            yield number, at, mean
+
+
+def _prepared(
+    stack: Stack, at: At, facts: ModelFacts
+) -> tuple[np.ndarray, Placement | VolumePlacement]:
+    """What the network sees of a slice or volume, (spatial..., channels), and its placement."""
+    settings, network = facts["recipe"]["settings"], facts["network"]
+    channels = [Channel(stack.slices, stack.offset, stack.scale), *stack.further]
+    own = [one._replace(image=np.ascontiguousarray(one.image[at])) for one in channels]
+    brain = brain_mask(own[0].image, facts["skull_strip"])
+    stripped = [one._replace(image=strip(one.image, brain)) for one in own]
+    first, inputs = stripped[0].image, [stripped[n - 1] for n in facts.get("inputs", [1])]
+    if not takes_volumes(facts):
+        images, (height_mm, width_mm) = [one.image for one in inputs], stack.spacing_mm[-2:]
+        size, kind = network["size_px"], settings["preparation"]
+        return network_input(first, images, size, kind, (height_mm, width_mm))
+    preparation = VolumePreparation.of(settings["volumes"], network["patch"], len(inputs))
+    try:
+        return volume_input(first, inputs, preparation, stack.spacing_mm)
+    except UserError as fault:
+        hint = "correct the image, or resample it"
+        raise error("volume_preparation", str(fault), "a volume as in training", hint) from None

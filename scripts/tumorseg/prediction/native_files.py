@@ -1,15 +1,18 @@
 """Writes a prediction in the geometry and, where possible, the file format of its image.
 
 Pictures get PNG and LabelMe files, stacks of pictures ImageJ's TIFF; NIfTI, MHA and NRRD files of
-the same format with the same header; DICOM gets a DICOM-SEG of the mask and a NIfTI file of the
+the same format with the same header; DICOM gets a DICOM-SEG of the masks and a NIfTI file of the
 probability. Masks hold 0 and 1 (pictures: 0 and 255), probabilities 0 to 1 (pictures: 16 bit,
-value / 65535).
+value / 65535). Several classes get one probability each, and one label map together, or a mask each
+where they may overlap; a DICOM-SEG has a segment for each.
 """
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import nibabel as nib
 import numpy as np
@@ -17,50 +20,98 @@ import PIL.Image
 import SimpleITK as sitk  # noqa: N813 - the library's customary name
 
 from tumorseg.core.files import write_atomically, write_text
-from tumorseg.core.images import write_mask, write_png
+from tumorseg.core.images import write_png
 from tumorseg.core.problems import Problem, warning
 from tumorseg.evaluation.probabilities import as_fraction
 from tumorseg.imaging.scans import Scan
 from tumorseg.outlines.contours import labelme_content
 from tumorseg.prediction.dicom_seg_file import reason_of, write_segmentation
+from tumorseg.prediction.model_classes import label_map
+from tumorseg.prediction.records import ModelClass
 
-Writer = Callable[[Path, np.ndarray], None]
 LABELME_OPENS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 ITK = {".mha": ".mha", ".mhd": ".mha", ".nrrd": ".nrrd", ".nhdr": ".nrrd"}  # read -> written
 
 
+class Writer(Protocol):
+    """Writes an array of the image's shape to a file."""
+
+    def __call__(self, path: Path, array: np.ndarray) -> None: ...
+
+
+class Result(NamedTuple):
+    """What is written of one image.
+
+    masks: name -> uint8 0/1 of the image's shape, one for each class. labels: the label map of
+    classes of which no two overlap, instead of the masks. maps: the name's ending -> uint16.
+    """
+
+    masks: dict[str, np.ndarray]
+    labels: np.ndarray | None
+    maps: dict[str, np.ndarray]
+
+    def shown(self, full: int) -> dict[str, np.ndarray]:
+        """Ending of the file's name -> what it holds; full: a mask's value inside."""
+        if self.labels is not None:
+            return {"_mask": self.labels}
+        named = self.masks.items()
+        alone = len(self.masks) == 1
+        return {"_mask" if alone else f"_mask_{n}": own * np.uint8(full) for n, own in named}
+
+
 def write(
-    base: Path, scan: Scan, mask: np.ndarray, quantised: np.ndarray
+    base: Path,
+    scan: Scan,
+    masks: np.ndarray,
+    maps: np.ndarray,
+    classes: Sequence[ModelClass] = (),
+    labelled: bool = False,
 ) -> tuple[list[Path], list[Problem]]:
     """Writes <base>_mask.*, <base>_probability.* and, for a picture, <base>.json.
 
-    mask (0/1) and quantised (uint16, probability * 65535) have the shape of scan.voxels. Returns
-    the files, and a warning if the image's own format could not be written.
+    Args:
+        base: the path without ending.
+        scan: the image.
+        masks: 0/1, of the shape of scan.voxels; with several classes (classes, ...).
+        maps: uint16, probability * 65535, of the same shape.
+        classes: where there are several.
+        labelled: whether no two of them overlap, so that one label map holds them all.
+
+    Returns:
+        The files, and a warning if the image's own format could not be written.
     """
+    shape = -1, *scan.voxels.shape
+    masks, maps = masks.reshape(shape), maps.reshape(shape)
+    endings = [f"_{one['name']}" for one in classes] or [""]
+    result = Result(
+        dict(zip([one["name"] for one in classes] or ["tumour"], masks, strict=True)),
+        label_map(masks, classes) if labelled else None,
+        {f"_probability{end}": own for end, own in zip(endings, maps, strict=True)},
+    )
     base.parent.mkdir(parents=True, exist_ok=True)
     if scan.uids:
-        return _write_dicom(base, scan, mask, quantised)
+        return _write_dicom(base, scan, result)
     if scan.voxels.ndim == 2:
-        return _write_picture(base, scan, mask, quantised), []
+        return _write_picture(base, scan, result), []
     if scan.affine is None:
-        files = [_beside(base, "_mask.tif"), _beside(base, "_probability.tif")]
-        for path, stack in zip(files, (mask * np.uint8(255), quantised), strict=True):
+        stacks = result.shown(255) | result.maps
+        files = [_beside(base, f"{ending}.tif") for ending in stacks]
+        for path, stack in zip(files, stacks.values(), strict=True):
             _write_stack(path, stack)
         return files, []
     suffix, write_volume = _volume_writer(scan)
-    return _write_volumes(base, suffix, write_volume, mask, quantised), []
+    return _write_volumes(base, suffix, write_volume, result), []
 
 
-def _write_picture(base: Path, scan: Scan, mask: np.ndarray, quantised: np.ndarray) -> list[Path]:
-    files = [_beside(base, "_mask.png"), _beside(base, "_probability.png")]
-    write_mask(files[0], mask)
-    write_png(files[1], quantised)
+def _write_picture(base: Path, scan: Scan, result: Result) -> list[Path]:
+    files = []
+    for ending, picture in (result.shown(255) | result.maps).items():
+        files.append(_beside(base, f"{ending}.png"))
+        write_png(files[-1], picture)
     if scan.path.suffix.lower() in LABELME_OPENS:
         files.append(_beside(base, ".json"))
-        picture = os.path.relpath(scan.path.resolve(), base.parent.resolve())
-        write_text(
-            files[-1], json.dumps(labelme_content(mask, Path(picture).as_posix()), indent=1) + "\n"
-        )
+        own = Path(os.path.relpath(scan.path.resolve(), base.parent.resolve())).as_posix()
+        write_text(files[-1], json.dumps(labelme_content(result.masks, own), indent=1) + "\n")
     return files
 
 
@@ -74,34 +125,39 @@ def _write_stack(path: Path, stack: np.ndarray) -> None:
     )
 
 
-def _write_volumes(
-    base: Path, suffix: str, write_volume: Writer, mask: np.ndarray, quantised: np.ndarray
+def _write_volumes(base: Path, suffix: str, write_volume: Writer, result: Result) -> list[Path]:
+    """Writes masks and probabilities as volumes, each by `write_volume`; returns the files."""
+    files = _write_each(base, suffix, write_volume, result.shown(1))
+    return files + _write_probabilities(base, suffix, write_volume, result)
+
+
+def _write_probabilities(
+    base: Path, suffix: str, write_volume: Writer, result: Result
 ) -> list[Path]:
-    """Writes mask and probability as volumes.
-
-    Args:
-        base: path without ending.
-        suffix: of both files.
-        write_volume: writes an array to a path.
-        mask: 0/1.
-        quantised: probability * 65535.
-
-    Returns:
-        The two files.
-    """
-    files = [_beside(base, f"_mask{suffix}"), _beside(base, f"_probability{suffix}")]
-    write_atomically(files[0], lambda path: write_volume(path, mask))
-    probability = as_fraction(quantised, np.float32)
-    write_atomically(files[1], lambda path: write_volume(path, probability))
+    files = []
+    for ending, own in result.maps.items():  # one after another, because they are large
+        fraction = {ending: as_fraction(own, np.float32)}
+        files += _write_each(base, suffix, write_volume, fraction)
     return files
 
 
-def _write_dicom(
-    base: Path, scan: Scan, mask: np.ndarray, quantised: np.ndarray
-) -> tuple[list[Path], list[Problem]]:
+def _write_each(
+    base: Path, suffix: str, write_volume: Writer, arrays: dict[str, np.ndarray]
+) -> list[Path]:
+    files = []
+    for ending, array in arrays.items():
+        files.append(_beside(base, ending + suffix))
+        write_atomically(files[-1], partial(write_volume, array=array))
+    return files
+
+
+def _write_dicom(base: Path, scan: Scan, result: Result) -> tuple[list[Path], list[Problem]]:
     segmentation = _beside(base, "_mask.dcm")
+    flat = scan.affine is None and scan.voxels.ndim == 2
     try:
-        write_segmentation(segmentation, scan, mask.reshape(-1, *mask.shape[-2:]))
+        frames = -1, *scan.voxels.shape[-2:]
+        masks = {name: mask.reshape(frames) for name, mask in result.masks.items()}
+        write_segmentation(segmentation, scan, masks)
     except Exception as reason:  # highdicom requires more of a header than reading the image does
         problem = warning(
             "dicom_seg",
@@ -110,19 +166,17 @@ def _write_dicom(
             "the mask is written as NIfTI or PNG instead",
             str(scan.path),
         )
-        if scan.affine is None and mask.ndim == 2:
-            return _write_picture(base, scan, mask, quantised), [problem]
-        files = _write_volumes(base, ".nii.gz", _nifti_writer(None, scan), mask, quantised)
-        return files, [problem]
-    if scan.affine is None and mask.ndim == 2:
-        probability = _beside(base, "_probability.png")
-        write_png(probability, quantised)
-    else:
-        probability = _beside(base, "_probability.nii.gz")
-        write_nifti = _nifti_writer(None, scan)
-        values = as_fraction(quantised, np.float32)
-        write_atomically(probability, lambda path: write_nifti(path, values))
-    return [segmentation, probability], []
+        if flat:
+            return _write_picture(base, scan, result), [problem]
+        return _write_volumes(base, ".nii.gz", _nifti_writer(None, scan), result), [problem]
+    if not flat:
+        writer = _nifti_writer(None, scan)
+        return [segmentation, *_write_probabilities(base, ".nii.gz", writer, result)], []
+    files = [segmentation]
+    for ending, own in result.maps.items():
+        files.append(_beside(base, f"{ending}.png"))
+        write_png(files[-1], own)
+    return files, []
 
 
 def _beside(base: Path, ending: str) -> Path:

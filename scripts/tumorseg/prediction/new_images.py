@@ -7,78 +7,93 @@ from types import ModuleType
 from typing import NamedTuple
 
 from tumorseg.core import registry, user_tables
+from tumorseg.core.cases import ImageFile
 from tumorseg.core.errors import UserError
 from tumorseg.core.names import as_stored, comparable, parts, stem
-from tumorseg.core.problems import error
 from tumorseg.core.spelling import missing
 from tumorseg.core.two_files import is_second
-from tumorseg.data import dataset_json
 from tumorseg.formats import dicom
 from tumorseg.imaging.dicom_pixels import open_dataset
+from tumorseg.prediction.channel_files import Files, cases_of, in_one_file
+from tumorseg.prediction.model_channels import Channels
 from tumorseg.privacy.local import LOCAL_MARK
 
 TABLES = (".tsv", ".csv")
+ONE = Channels()
 # DICOM's kinds (Modality) of objects that are no image of a patient.
 NO_IMAGE = ("DOC", "KO", "PR", "REG", "RTDOSE", "RTPLAN", "RTRECORD", "RTSTRUCT", "SEG", "SR")
-VOLUMES = (".nii.gz", ".nii", ".nrrd", ".mha")
-MOST_CHANNELS = 8  # a longer row of numbers counts images, not channels
 
 
 class Image(NamedTuple):
-    """One image: a file, or a folder with a DICOM series.
+    """One image: a file, or a folder with a DICOM series; of several channels one or more of them.
 
     name: its path below the searched folder. stem: the unique name of its results, usually the
-    name without suffix.
+    name without suffix. path: of the first channel. files: of all channels that the model needs;
+    empty for a model of one channel.
     """
 
     name: str
     path: Path
     stem: str
+    files: Files = ()
 
 
-def find(images: Path, channel: int | None = None) -> tuple[list[Image], Counter[str]]:
+def find(images: Path, wanted: Channels = ONE) -> tuple[list[Image], Counter[str]]:
     """The images sorted by name, and the number of files that are left out, by suffix.
 
     images: an image file; a folder, searched with all subfolders except hidden ones; or a TSV or
-    CSV table with paths in a column `image`. DICOM files of one series in a folder are one image.
-    channel: the one that the model was trained on, where its images had several. Of a folder's
-    volumes that are named as nnU-Net's channels, only it is taken. Raises UserError if there is no
-    image, if a row of the table names none, or for such volumes without (this) channel.
+    CSV table with paths in a column `image`, or in one for each channel. DICOM files of one series
+    in a folder are one image. wanted: the channels that the model needs, which `cases_of` looks for
+    in a folder. Raises UserError if there is no image, if a row of the table names none, or where
+    it is not clear which files are of which channel.
     """
     if not images.exists():
         raise UserError(f"images: {images}: no such file or folder")
     left_out: Counter[str] = Counter()
     if images.is_dir():
-        paths = _of_channel(_in_folder(images, left_out), channel, left_out)
+        found = cases_of(_in_folder(images, left_out), images, wanted, left_out)
     elif images.suffix.lower() in TABLES:
-        paths = _in_table(images)
+        found = _in_table(images, wanted)
     else:
-        paths = [images]
-    if not paths:
+        found = {images: in_one_file(images, wanted)}
+    if not found:
         raise UserError(
             f"images: {images}: there is no image in it that can be read; expected one of the "
             "formats in docs/formats.md"
         )
-    return _named(paths, images if images.is_dir() else images.parent), +left_out
+    return _named(found, images if images.is_dir() else images.parent), +left_out
 
 
-def _in_table(table: Path) -> list[Path]:
-    given = user_tables.read(table, ("image",), fewest=1)
-    places = given.places("image")
-    if len(places) != 1:
-        columns = ", ".join(given.header)
-        what = "no column" if not places else f"{len(places)} columns"
-        raise UserError(f"{table}: {what} `image`; there are: {columns}")
-    paths = []
+def _in_table(table: Path, wanted: Channels) -> dict[Path, Files]:
+    given = user_tables.read(table, ("image", *wanted.names), fewest=1)
+    columns_of = [given.places(name) for name in wanted.names]
+    several = wanted.names if any(columns_of) or not given.places("image") else ()
+    places = {}
+    for column in several or ("image",):
+        found_at = given.places(column)
+        if len(found_at) != 1:
+            columns = ", ".join(given.header)
+            what = "no column" if not found_at else f"{len(found_at)} columns"
+            raise UserError(f"{table}: {what} `{column}`; there are: {columns}")
+        places[column] = found_at[0]
+    found: dict[Path, Files] = {}
     for row in given.rows:
-        name = row.cells[places[0]] if places[0] < len(row.cells) else ""
-        if missing(name) or Path(name).is_absolute() or ".." in parts(name):
+        paths = []
+        for column, at in places.items():
+            name = row.cells[at] if at < len(row.cells) else ""
+            if missing(name) or Path(name).is_absolute() or ".." in parts(name):
+                raise UserError(
+                    f"{table} row {row.number}: {column}: {name!r}, expected a path inside the "
+                    "table's folder"
+                )
+            paths.append(as_stored(table.parent, name))
+        files = tuple(map(ImageFile, paths)) if several else in_one_file(paths[0], wanted)
+        if found.setdefault(paths[0], files) != files:
             raise UserError(
-                f"{table} row {row.number}: image: {name!r}, expected a path inside the table's "
-                "folder"
+                f"{table} row {row.number}: {several[0]}: {paths[0].name} is in an earlier row, "
+                "with other channels; expected each image once"
             )
-        paths.append(as_stored(table.parent, name))
-    return list(dict.fromkeys(paths))
+    return found
 
 
 def _in_folder(folder: Path, left_out: Counter[str]) -> list[Path]:
@@ -134,43 +149,17 @@ def _series(path: Path) -> str | None:
         return ""
 
 
-def _of_channel(paths: list[Path], channel: int | None, left_out: Counter[str]) -> list[Path]:
-    """The paths without volumes of other channels, which nnU-Net names <case>_0000, _0001, ..."""
-    cases: dict[Path, dict[int, Path]] = {}
-    for path in paths:
-        name, ending = dataset_json.split(path.name)
-        if ending.lower() in VOLUMES and (case := dataset_json.without_number(name)):
-            cases.setdefault(path.with_name(case), {})[int(name[-4:])] = path
-    others: set[Path] = set()
-    for files in cases.values():
-        if not 1 < len(files) <= MOST_CHANNELS or sorted(files) != list(range(len(files))):
-            continue
-        if channel not in files:
-            value = f"{len(files)} volumes that are named as the channels of one image"
-            expected = f"channel {channel}, on which the model was trained, among them"
-            if channel is None:
-                expected = "one volume for each image, because the model was trained on one"
-            hint = (
-                "put the volumes of the model's sequence into a folder of their own, or list them "
-                "in a table"
-            )
-            file = f"{files[0]} to {files[len(files) - 1].name}"
-            raise error("channels_several", value, expected, hint, file)
-        others |= {path for number, path in files.items() if number != channel}
-    left_out["other channel"] += len(others)
-    return [path for path in paths if path not in others]
-
-
-def _named(paths: list[Path], folder: Path) -> list[Image]:
+def _named(found: dict[Path, Files], folder: Path) -> list[Image]:
     """Adds names and stems; images that differ only in their suffix keep it in their stem.
 
     No two stems are the same name, because one result would replace the other on some disks.
     """
     names = {
         path: (path.relative_to(folder).as_posix() if path != folder else folder.name)
-        for path in paths
+        for path in found
     }
-    stems = {path: name if path.is_dir() else stem(name) for path, name in names.items()}
+    whole = {path for path, files in found.items() if files and files[0].path != path}
+    stems = {p: n if p in whole or p.is_dir() else stem(n) for p, n in names.items()}
     count = Counter(map(comparable, stems.values()))
     taken = {form for form, number in count.items() if number == 1}
     for path, name in names.items():
@@ -182,4 +171,7 @@ def _named(paths: list[Path], folder: Path) -> list[Image]:
                 chosen = f"{longer}_{number}"
             taken.add(comparable(chosen))
             stems[path] = chosen
-    return sorted(Image(name, path, stems[path]) for path, name in names.items())
+    return [
+        Image(name, found[path][0].path if found[path] else path, stems[path], found[path])
+        for path, name in sorted(names.items(), key=lambda item: item[1])
+    ]

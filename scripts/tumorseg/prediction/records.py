@@ -36,12 +36,34 @@ class Member(TypedDict):
     sha256: NotRequired[str]
 
 
+class ModelClass(TypedDict):
+    """One of several classes, in the order of the network's outputs.
+
+    label: its value in label maps. threshold: absent where classes are exclusive, because there the
+    likeliest counts.
+    """
+
+    name: str
+    label: int
+    threshold: NotRequired[float]
+
+
 class ModelFacts(TypedDict):
     """model.yaml: what was trained, on what, and how it predicts.
 
-    threshold: mean of the members' own thresholds. planes: number of cases by plane. channel: which
-    of an image's several channels all cases show, from 0; absent where images had one. test_dice:
-    mean, low and high. Predicting does not need the keys that may be absent.
+    Attributes:
+        classes: where there are several, the primary one first. primary_class: its name, or `mean`.
+        threshold: mean of the members' own thresholds, of the primary class; absent with exclusive
+            classes.
+        threshold_fixed: the experiment's, at which its tables are measured.
+        planes: number of cases by plane.
+        channel: which of an image's several channels all cases show, from 0; absent where images
+            had one, and with `channels`.
+        channels: where a case needs several, their names; by the first it is stripped and placed.
+        channel_numbers: which of a data set's numbered channels they are, from 0, where known.
+        inputs: positions in `channels`, from 1, of those that the network sees.
+        overlap: of neighbouring patches; absent where whole slices are predicted.
+        test_dice: mean, low and high.
     """
 
     experiment: str
@@ -49,10 +71,16 @@ class ModelFacts(TypedDict):
     recipe: ExportedRecipe
     network: NetworkSettings
     skull_strip: str
-    threshold: float
+    classes: NotRequired[list[ModelClass]]
+    primary_class: NotRequired[str]
+    threshold: NotRequired[float]
     threshold_fixed: NotRequired[float]
     planes: dict[str, int]
     channel: NotRequired[int]
+    channels: NotRequired[list[str]]
+    channel_numbers: NotRequired[list[int]]
+    inputs: NotRequired[list[int]]
+    overlap: NotRequired[float]
     patients: NotRequired[int]
     cases: NotRequired[int]
     test_dice: NotRequired[dict[str, float]]
@@ -61,44 +89,44 @@ class ModelFacts(TypedDict):
     members: list[Member]
 
 
-class TumourSize(TypedDict):
-    """Pixels of the mask; mm2 of a single slice, ml of a volume, None where unknown."""
-
-    tumour_px: int | None
-    tumour_mm2: float | None
-    tumour_ml: float | None
-
-
-class ImageRow(TumourSize):
-    """A row of predictions.tsv; a failed image has no numbers."""
-
-    image: str
-    status: Literal["ok", "failed"]
-    plane: str
-    slices: int | None
-    height_px: int | None
-    width_px: int | None
-    spread: float | None
-    members_dice: float | None
-    notes: str
+# A row of predictions.tsv; a failed image has no numbers. class: absent where there is one class.
+# tumour_px: of the mask; tumour_mm2 of a single slice, tumour_ml of a volume, None where unknown.
+ImageRow = TypedDict(
+    "ImageRow",
+    {
+        "image": str,
+        "class": NotRequired[str],
+        "status": Literal["ok", "failed"],
+        "plane": str,
+        "slices": int | None,
+        "height_px": int | None,
+        "width_px": int | None,
+        "tumour_px": int | None,
+        "tumour_mm2": float | None,
+        "tumour_ml": float | None,
+        "spread": float | None,
+        "members_dice": float | None,
+        "notes": str,
+    },
+)
 
 
 class Thumbnail(TypedDict):
-    """A slice as data URL with the outline as SVG path; box is (x, y, width, height)."""
+    """A slice as data URL with each class's outline as SVG path; box is (x, y, width, height)."""
 
     box: list[int]
     image: str
-    contour: str
+    contours: list[str]
 
 
 class ImageRecord(TypedDict):
     """What is stored of an image after its prediction.
 
     identity: of image, model and code, empty for a failed image; files: SHA-256 of the written ones
-    by path, relative to the folder of the predictions.
+    by path, relative to the folder of the predictions. rows: one a class.
     """
 
     identity: str
     files: dict[str, str]
-    row: ImageRow
+    rows: list[ImageRow]
     picture: Thumbnail | None

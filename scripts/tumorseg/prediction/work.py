@@ -5,7 +5,6 @@ and its result files exist. Results that someone has changed are never overwritt
 """
 
 import json
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -15,21 +14,40 @@ import numpy as np
 from tumorseg.core.digests import files_digest, sha256
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_text
-from tumorseg.core.problems import DataError, Problem, warning
-from tumorseg.imaging import planes, scans
+from tumorseg.core.problems import DataError, Problem, error, warning
+from tumorseg.imaging import scans
 from tumorseg.imaging.scans import Scan
-from tumorseg.prediction import native_files, overview
+from tumorseg.prediction import channel_files, native_files, overview
 from tumorseg.prediction.earlier_results import set_aside
-from tumorseg.prediction.mean_of_members import SLICES, Members, Prediction, Stack, predict
+from tumorseg.prediction.mean_of_members import (
+    SLICES,
+    Members,
+    Prediction,
+    Stack,
+    predict,
+    takes_volumes,
+)
+from tumorseg.prediction.model_channels import Channels
+from tumorseg.prediction.model_classes import classes_of, is_exclusive
 from tumorseg.prediction.new_images import Image
-from tumorseg.prediction.records import ImageRecord, ImageRow, ModelFacts, Thumbnail, TumourSize
+from tumorseg.prediction.records import ImageRecord, ImageRow, ModelFacts, Thumbnail
+from tumorseg.prediction.stacks import (
+    defined,
+    has_slices,
+    plane_of,
+    stack_of,
+    tumour_size,
+    unstacked,
+)
 
+Waiting = tuple[Image, Scan, list[Scan]]  # an image, its first channel, the others
 TOGETHER_PX = 2**24  # pixels of the pictures that are predicted at a time
 
 
 def identity(image: Image, version: str) -> str:
     """A text that changes with `version` and with sizes and times of the image's files."""
-    return f"{version} {files_digest([image.path], image.path.parent)}"
+    paths = dict.fromkeys([image.path, *(file.path for file in image.files)])
+    return f"{version} {files_digest(paths, image.path.parent)}"
 
 
 class Work:
@@ -78,26 +96,44 @@ class Work:
 
     def run(self, images: list[Image]) -> None:
         """Predicts all images that are not up to date: pictures in batches, volumes one by one."""
-        waiting: list[tuple[Image, Scan]] = []
+        waiting: list[Waiting] = []
         for image in images:
             if self.is_up_to_date(image):
                 self.kept += 1
                 continue
             try:
-                scan = self._read(image.path)
-            except UserError as error:
-                self._fail(image, error.at(image.name) if isinstance(error, DataError) else error)
+                scan, further = self._read(image)
+            except UserError as wrong:
+                self._fail(image, wrong)
                 continue
             if scan.voxels.ndim == 3:
-                self._predict([(image, scan)])
+                self._predict_one(image, scan, further)
                 continue
-            waiting.append((image, scan))
-            if len(waiting) == SLICES or sum(s.voxels.size for _, s in waiting) > TOGETHER_PX:
+            waiting.append((image, scan, further))
+            if len(waiting) == SLICES or sum(s.voxels.size for _, s, _ in waiting) > TOGETHER_PX:
                 self._predict(waiting)
                 waiting = []
         self._predict(waiting)
 
-    def _read(self, path: Path) -> Scan:
+    def _predict_one(self, image: Image, scan: Scan, further: list[Scan]) -> None:
+        try:
+            self._predict([(image, scan, further)])
+        except DataError as wrong:  # a volume that cannot be prepared
+            self._fail(image, wrong)
+
+    def _read(self, image: Image) -> tuple[Scan, list[Scan]]:
+        """The scan of the first channel, and the others that the model needs."""
+        if image.files:
+            scan, further = channel_files.read(image.files, Channels.of(self.facts))
+        else:
+            scan, further = self._read_one(image.path), []
+        if takes_volumes(self.facts) and scan.affine is None:
+            expected = "a volume, on which the model was trained"
+            hint = "save the whole volume as one file, such as NIfTI"
+            raise error("volume_needed", "a picture, or a stack of pictures", expected, hint)
+        return scan, further
+
+    def _read_one(self, path: Path) -> Scan:
         """The scan; of an image with several channels the one that the model was trained on."""
         channel = self.facts.get("channel")
         if channel is not None:
@@ -110,58 +146,64 @@ class Work:
                     raise
         return scans.read(path)
 
-    def _predict(self, batch: list[tuple[Image, Scan]]) -> None:
+    def _predict(self, batch: list[Waiting]) -> None:
         if not batch:
             return
         if self.members is None:
             self.members = self.make_members()
-        stacks = [_slices(scan, self._plane(scan)) for _, scan in batch]
+        planes = [plane_of(scan, self.facts["planes"]) for _, scan, _ in batch]
+        stacks = [
+            stack_of(scan, further, plane)
+            for (_, scan, further), plane in zip(batch, planes, strict=True)
+        ]
         predictions = predict(self.members, stacks, self.facts)
-        for (image, scan), stack, prediction in zip(batch, stacks, predictions, strict=True):
-            self._write(image, scan, stack, prediction)
+        for (image, scan, _), plane, stack, found in zip(
+            batch, planes, stacks, predictions, strict=True
+        ):
+            self._write(image, scan, plane, stack, found)
 
-    def _write(self, image: Image, scan: Scan, stack: Stack, prediction: Prediction) -> None:
-        plane = self._plane(scan)
-        arrays = prediction.mask, prediction.quantised
-        mask, quantised = (_unsliced(array, scan, plane) for array in arrays)
+    def _write(
+        self, image: Image, scan: Scan, plane: str, stack: Stack, prediction: Prediction
+    ) -> None:
+        masks, maps = (unstacked(own, scan, plane) for own in (prediction.masks, prediction.maps))
         notes = [*scan.notes, *self._plane_warning(scan, plane), *self._set_aside(image)]
-        files, warnings = native_files.write(self.folder / image.stem, scan, mask, quantised)
+        base, classes = self.folder / image.stem, self.facts.get("classes", [])
+        labelled = is_exclusive(self.facts)
+        files, warnings = native_files.write(base, scan, masks, maps, classes, labelled)
         notes += warnings
-        row: ImageRow = {
-            "image": image.name,
-            "status": "ok",
-            "plane": plane,
-            "slices": len(stack.slices),
-            "height_px": stack.slices.shape[1],
-            "width_px": stack.slices.shape[2],
-            **_tumour_size(scan, stack, int(prediction.mask.sum(dtype=np.int64))),
-            "spread": _defined(prediction.spread),
-            "members_dice": _defined(prediction.members_dice),
-            "notes": "; ".join(note.line() for note in notes),
-        }
+        rows, sizes = [], []
+        for number, own in enumerate(classes_of(self.facts)):
+            pixels = int(prediction.masks[number].sum(dtype=np.int64))
+            agreement = prediction.spread, prediction.members_dice
+            spread, dice = map(defined, agreement) if number == 0 else (None, None)
+            row = {
+                "image": image.name,
+                **({"class": own["name"]} if classes else {}),
+                "status": "ok",
+                "plane": plane,
+                "slices": len(stack.slices),
+                "height_px": stack.slices.shape[1],
+                "width_px": stack.slices.shape[2],
+                **tumour_size(scan, stack, pixels),
+                "spread": spread,
+                "members_dice": dice,
+                "notes": "; ".join(note.line() for note in notes),
+            }
+            rows.append(cast(ImageRow, row))
+            sizes.append(f"{pixels} px of {own['name']}")
         for note in notes:
             print(f"WARNING {note.at(image.name).line()}", flush=True)
-        picture = overview.thumbnail(stack.slices, prediction.mask)
-        self._record(image, row, picture, files)
+        picture = overview.thumbnail(stack.slices, prediction.masks)
+        self._record(image, rows, picture, files)
         self.done += 1
-        print(f"{image.name}: {row['tumour_px']} px of tumour", flush=True)
-
-    def _plane(self, scan: Scan) -> str:
-        """The plane in which a scan is predicted; empty for a picture.
-
-        A volume's is that of its acquisition. Where the model was not trained on it, it is the one
-        of the trained planes that had most slices.
-        """
-        available, trained = scans.planes_of(scan), self.facts["planes"]
-        fitting = [plane for plane in available if plane in trained]
-        if not fitting or available[0] in fitting:
-            return scans.acquisition_plane(scan)
-        return max(fitting, key=trained.__getitem__)
+        print(f"{image.name}: {', '.join(sizes)}", flush=True)
 
     def _plane_warning(self, scan: Scan, plane: str) -> list[Problem]:
         acquired, trained = scans.acquisition_plane(scan), ", ".join(self.facts["planes"])
         if acquired in ("", *self.facts["planes"]):
             return []
+        if takes_volumes(self.facts) and plane != acquired and not has_slices(scan):
+            return []  # the order of a volume's axes, which changes nothing
         hint = "do not rely on this prediction, or train a model on such images"
         if plane != acquired:
             hint = f"it was cut into {plane} slices; look at them, above all if they are coarse"
@@ -176,58 +218,29 @@ class Work:
             return []  # there is no earlier prediction
         return set_aside(self.folder, written)
 
-    def _fail(self, image: Image, error: UserError) -> None:
-        print(f"ERROR {error}", flush=True)
+    def _fail(self, image: Image, wrong: UserError) -> None:
+        wrong = wrong.at(image.name) if isinstance(wrong, DataError) else wrong
+        print(f"ERROR {wrong}", flush=True)
         for note in self._set_aside(image):
             print(f"WARNING {note.at(image.name).line()}", flush=True)
-        row = {name: None for name in overview.COLUMNS} | {
+        row = {name: None for name in overview.columns(self.facts)} | {
             "image": image.name,
             "status": "failed",
             "plane": "",
-            "notes": str(error),
+            "notes": str(wrong),
         }
-        self._record(image, cast(ImageRow, row), None, [])
+        self._record(image, [cast(ImageRow, row)], None, [])
         self.failed += 1
 
     def _record(
-        self, image: Image, row: ImageRow, picture: Thumbnail | None, files: list[Path]
+        self, image: Image, rows: list[ImageRow], picture: Thumbnail | None, files: list[Path]
     ) -> None:
         # A failed image has no identity and so is tried again in every run: the cause may be
         # outside its file.
         record: ImageRecord = {
-            "identity": identity(image, self.version) if row["status"] == "ok" else "",
+            "identity": identity(image, self.version) if rows[0]["status"] == "ok" else "",
             "files": {path.relative_to(self.folder).as_posix(): sha256(path) for path in files},
-            "row": row,
+            "rows": rows,
             "picture": picture,
         }
         write_text(self.record_file(image), json.dumps(record, allow_nan=False))
-
-
-def _slices(scan: Scan, plane: str) -> Stack:
-    """A scan as slices; a volume is cut in the given plane."""
-    if scan.affine is None:
-        return Stack(scan.voxels[None], scan.spacing_mm)
-    slices = planes.cut(scan.voxels, scan.affine, plane)
-    return Stack(slices, planes.spacing_in(scan.affine, plane))
-
-
-def _unsliced(stack: np.ndarray, scan: Scan, plane: str) -> np.ndarray:
-    """The inverse of `_slices`: an array of slices in the shape of scan.voxels."""
-    if scan.affine is None:
-        return stack[0]
-    return planes.reassemble(stack, scan.affine, plane, scan.voxels.shape)
-
-
-def _tumour_size(scan: Scan, stack: Stack, pixels: int) -> TumourSize:
-    """The size of the mask: mm2 of a single slice, ml of a volume, None where unknown."""
-    size: TumourSize = {"tumour_px": pixels, "tumour_mm2": None, "tumour_ml": None}
-    if len(stack.slices) == 1:
-        size["tumour_mm2"] = _defined(pixels * float(np.prod(stack.spacing_mm)))
-    elif scan.affine is not None:
-        size["tumour_ml"] = pixels * abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
-    return size
-
-
-def _defined(value: float) -> float | None:
-    """The number, or None for NaN, which JSON lacks."""
-    return None if math.isnan(value) else value

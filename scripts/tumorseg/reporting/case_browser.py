@@ -17,9 +17,14 @@ from matplotlib.colors import to_hex
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_atomically
 from tumorseg.reporting.figure_style import TRUTH, palette
-from tumorseg.reporting.page_parts import contour_path, grey_limit, json_text, picture_url
+from tumorseg.reporting.page_parts import (
+    class_facts,
+    contour_path,
+    grey_limit,
+    json_text,
+    picture_url,
+)
 from tumorseg.reporting.shown_cases import ShownCase, head
-from tumorseg.reporting.three_planes import class_facts
 
 IMAGE_PX, IMAGE_QUALITY = 512, 80  # longest side, and quality of the WebP file
 MAP_PX, MAP_QUALITY = 256, 70

@@ -2,10 +2,21 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
+
+# Of the colour-blind palette, in an order in which the first ones differ most; bright on black.
+COLOURS = ("#D55E00", "#56B4E9", "#ECE133", "#029E73", "#CC78BC", "#0173B2", "#DE8F05")
+
+
+def class_facts(names: Sequence[str]) -> list[dict[str, str]]:
+    """Each class with its fixed colour: its name and `#RRGGBB`. From the eighth on they repeat."""
+    return [
+        {"name": name, "colour": COLOURS[index % len(COLOURS)]} for index, name in enumerate(names)
+    ]
 
 
 def contour_path(mask: np.ndarray) -> str:

@@ -20,8 +20,6 @@ from tumorseg.reporting.page_parts import contour_path
 LONGEST_PX = 512  # outlines are at least this fine along the volume's longest side
 MOST_PX = 4096  # and no finer, however thick the slices are
 SHOWN_RANGE = (0.01, 0.998)  # quantiles shown as black and white
-# Of the colour-blind palette, in an order in which the first ones differ most; bright on black.
-COLOURS = ("#D55E00", "#56B4E9", "#ECE133", "#029E73", "#CC78BC", "#0173B2", "#DE8F05")
 
 
 class Planes(NamedTuple):
@@ -49,13 +47,6 @@ class View(NamedTuple):
     size: tuple[int, int]
     grey: np.ndarray
     outlines: list[str]
-
-
-def class_facts(names: Sequence[str]) -> list[dict[str, str]]:
-    """Each class with its fixed colour: its name and `#RRGGBB`. From the eighth on they repeat."""
-    return [
-        {"name": name, "colour": COLOURS[index % len(COLOURS)]} for index, name in enumerate(names)
-    ]
 
 
 def to_axial(stack: np.ndarray, plane: str) -> np.ndarray:

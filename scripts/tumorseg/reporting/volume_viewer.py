@@ -14,9 +14,8 @@ import numpy as np
 
 from tumorseg.core.files import write_text
 from tumorseg.reporting import three_planes
-from tumorseg.reporting.page_parts import json_text
+from tumorseg.reporting.page_parts import class_facts, json_text
 from tumorseg.reporting.three_planes import (
-    class_facts,
     grey_range,
     known_spacing,
     to_axial,

@@ -16,6 +16,7 @@ from tumorseg.core.names import Names, as_stored, stem
 from tumorseg.core.problems import DataError, error, warning
 from tumorseg.core.two_files import is_second
 from tumorseg.data import source_files
+from tumorseg.data.channel_names import by_channel
 
 DICOM = (".dcm", ".dicom", ".ima")
 SUFFIXES = (
@@ -195,19 +196,8 @@ def _without_masks(paths: list[Path], folder: Path) -> list[Path]:
 
 
 def _by_channel(paths: list[Path], folder: Path, channels: list[str]) -> tuple[Cases, list[Path]]:
-    """The cases, and the images of no channel; a channel that a case lacks has a path all the same.
-
-    The later of two images of the same channel of a case counts as one of no channel.
-    """
-    found: dict[str, dict[str, Path]] = {}
-    others = []
-    for path in paths:
-        name = _name(path, folder)
-        ends = [c for c in channels if re.search(rf"[-_. /]{re.escape(c)}$", name, re.IGNORECASE)]
-        channel = max(ends, key=len, default="")  # t1_ce before ce
-        of_case = found.setdefault(name[: -len(channel) - 1], {}) if ends else {}
-        if not ends or of_case.setdefault(channel, path) is not path:
-            others.append(path)
+    """The cases, and the images of no channel; a channel that a case lacks has a path as well."""
+    found, others = by_channel({path: _name(path, folder) for path in paths}, channels)
     cases = [
         (name, tuple(of_case.get(c, folder / f"{name}_{c}") for c in channels))
         for name, of_case in found.items()

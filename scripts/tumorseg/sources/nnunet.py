@@ -56,7 +56,7 @@ def entries(
     problems = [*problems, *of_channel, *of_labels]
     yield from (problem.at(str(folder / dataset_json.NAME)) for problem in problems)
     usable = all(problem.problem.severity != "error" for problem in problems)
-    several = numbers[0] if len(info.channels) > 1 and len(numbers) == 1 else None
+    several = len(info.channels) > 1
     found = (
         item if isinstance(item, DataError) else _entry(item, several, meanings, by_class, plane)
         for item in dataset_files.case_files(folder, info, numbers or [0])
@@ -94,7 +94,7 @@ def _with_patient(entry: Entry, pattern: re.Pattern) -> Entry | DataError:
 
 def _entry(
     files: dataset_files.CaseFiles,
-    channel: int | None,
+    several: bool,
     labels: dict[str, str] | None,
     by_class: tuple[dict[str, str], ...],
     plane: str,
@@ -110,7 +110,7 @@ def _entry(
         plane=plane,
         labels=labels,
         class_labels=by_class,
-        channel=channel if first.inner is None else first.inner,
+        channel=first.position if several else None,
         channel_inside=first.inner is not None,
         further=tuple(further),
     )

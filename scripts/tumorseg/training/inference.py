@@ -6,7 +6,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tumorseg.training.windows import Windows
+from tumorseg.training.windows import OVERLAP, Windows
 
 Mirrored = bool | Literal["all"]
 
@@ -35,7 +35,7 @@ def predict_whole(
     images: np.ndarray,
     batch_size: int,
     mirrored: Mirrored = False,
-    overlap: float = 0.5,
+    overlap: float = OVERLAP,
 ) -> np.ndarray:
     """Probabilities (n, spatial..., outputs) of images of any size: at once, or patch by patch.
 
@@ -56,7 +56,7 @@ def predict_by_windows(
     patch: tuple[int, ...],
     batch_size: int,
     mirrored: Mirrored = False,
-    overlap: float = 0.5,
+    overlap: float = OVERLAP,
 ) -> np.ndarray:
     """Probabilities (spatial..., outputs) float32 of a volume or a large picture, patch by patch.
 

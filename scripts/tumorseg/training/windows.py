@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+OVERLAP = 0.5  # share of a patch that its neighbour covers as well; as in nnU-Net
 SIGMA_SHARE = 1 / 8  # standard deviation of the weights, of the patch's side; as in nnU-Net
 
 

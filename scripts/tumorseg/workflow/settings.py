@@ -50,13 +50,6 @@ class Experiment:
     scopes: list[str]
 
     @property
-    def not_exported(self) -> str:
-        """What of this experiment an exported model cannot do yet, in words; empty for nothing."""
-        found = {"volumes": self.volumes, "several channels": self.channels}
-        found |= {"several classes": self.classes}
-        return ", ".join(name for name, present in found.items() if present)
-
-    @property
     def volumes(self) -> bool:
         """Whether cases are volumes."""
         return self.config["source"].get("dimensions", 2) == 3
@@ -66,6 +59,20 @@ class Experiment:
         """The names of the classes, the primary one first; empty where there is one, unnamed."""
         names, primary = list(self.config.get("classes", {})), self.config["primary_class"]
         return sorted(names, key=lambda name: name != primary) if len(names) > 1 else []
+
+    @property
+    def class_labels(self) -> dict[str, int]:
+        """The label of each of several classes in predicted label maps, the primary one first.
+
+        It is the class's own where each has a single one that is a number; otherwise its position
+        in the config, from 1.
+        """
+        own = self.config.get("classes", {})
+        alone = [labels[0] for labels in own.values() if len(labels) == 1 and labels[0].isdecimal()]
+        numbers = [int(label) for label in alone]
+        proper = len(set(numbers)) == len(own) and all(0 < n < 256 for n in numbers)
+        labels = dict(zip(own, numbers if proper else range(1, len(own) + 1), strict=True))
+        return {name: labels[name] for name in self.classes}
 
     @property
     def primary_class(self) -> str:
