@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tumorseg.core.case_index import as_row, indexed
 from tumorseg.core.cases import Channel
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, replacing, write_table
@@ -36,7 +37,8 @@ def main(
     """Writes <case>.npy of images (depth, height, width, channels) and targets (..., classes).
 
     Images are float32, targets uint8 0/1. The table, in the order of cases.tsv, says how each case
-    maps to its packed volume and back, and how large its voxels then are.
+    maps to its packed volume and back, how large its voxels then are, and what a training must
+    know of it before it reads it (core/case_index.py): a digest of its content among others.
 
     Args:
         cases_table, stripped_dir, masks_dir: cases.tsv; the stripped images and the masks.
@@ -50,8 +52,6 @@ def main(
     settings: dict[str, Any] = dict(volumes)
     steps = [settings.pop("intensities")] * len(inputs)
     preparation = VolumePreparation(steps=steps, patch=tuple(patch), **settings)
-    for folder in (images_file, targets_file):
-        Path(folder).mkdir(parents=True, exist_ok=True)
 
     def packed(row: dict[str, Any]) -> dict[str, Any]:
         case = row["case"]
@@ -67,7 +67,7 @@ def main(
             _save(Path(folder) / f"{case}.npy", array)
         sides = dict(zip(AXES, _spacing(spacing_mm, place), strict=True))
         voxels = {f"packed_{axis}_mm": side for axis, side in sides.items()}
-        return {"case": case, **asdict(place), **voxels}
+        return {"case": case, **asdict(place), **voxels, **as_row(indexed(image, target))}
 
     rows = ((row,) for row in read_table(cases_table).to_dict("records"))
     table = pd.DataFrame(list(by_processes(packed, rows, cores)))

@@ -20,6 +20,7 @@ import pytest
 from keras import layers
 
 from tumorseg.core import device, registry
+from tumorseg.core.case_index import indexed
 from tumorseg.core.errors import UserError
 from tumorseg.core.places import SCRIPTS
 from tumorseg.loss_kit.keras_loss import CaseLoss
@@ -242,7 +243,7 @@ def test_a_plateau_lowers_the_rate_by_the_validation_losses_and_resumes(tmp_path
 
 def balls(folder: Path, sides: list[tuple[int, ...]], seed: int) -> Patches:
     """Noise with a bright ball in volumes of these sides, and the ball, in files."""
-    random, files = np.random.default_rng(seed), []
+    random, files, index = np.random.default_rng(seed), [], []
     for number, side in enumerate(sides):
         grid = np.stack(np.meshgrid(*map(np.arange, side), indexing="ij"), axis=-1)
         centre = [random.uniform(0.3, 0.7) * n for n in side]
@@ -251,8 +252,9 @@ def balls(folder: Path, sides: list[tuple[int, ...]], seed: int) -> Patches:
         files.append([folder / f"{seed}-{number}-{name}.npy" for name in ("image", "mask")])
         for path, array in zip(files[-1], (image, ball.astype(np.uint8)), strict=True):
             np.save(path, array)
+        index.append(indexed(image, ball))
     images, masks = zip(*files, strict=True)
-    return Patches(images, masks, (8, 16, 16), (2.0, 1.0, 1.0))
+    return Patches(images, masks, index, (8, 16, 16), (2.0, 1.0, 1.0))
 
 
 def small_3d() -> keras.Model:
