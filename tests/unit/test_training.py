@@ -463,6 +463,23 @@ def test_scores_of_several_classes_are_the_means_of_those_of_each(monkeypatch, s
             assert together[name] == pytest.approx(np.mean([each[name] for each in alone]))
 
 
+def test_a_class_that_is_neither_there_nor_predicted_is_left_out_and_counted(monkeypatch):
+    """As in the results: no Dice of 0 for finding nothing where there is nothing."""
+    masks = np.zeros((6, 9, 8, 2), np.uint8)
+    masks[:3, 2:6, 2:6, 0] = 1  # three cases have the first class, none the second
+    probability = masks * 0.9
+    perfect = scores_of(monkeypatch, masks, probability)
+    assert (perfect["val_iou"], perfect["val_dice"], perfect["val_undefined"]) == (1, 1, 3 + 6)
+    probability[5, 0, 0] = 0.9  # found where it is not: that is a 0
+    worse = scores_of(monkeypatch, masks, probability)
+    assert worse["val_dice"] == pytest.approx((3 / 4 + 0) / 2)
+    assert worse["val_iou"] == pytest.approx((48 / 49 + 0) / 2)
+    assert worse["val_undefined"] == 2 + 5
+    nothing = scores_of(monkeypatch, masks * 0, probability * 0)
+    assert np.isnan([nothing["val_iou"], nothing["val_dice"]]).all()
+    assert kept_epoch([nothing, worse, perfect], "dice") == 2
+
+
 def test_a_volume_larger_than_the_patch_is_validated_whole_in_windows(tmp_path):
     """A network that returns its input: what is predicted is known."""
     network = keras.Sequential(
