@@ -102,9 +102,9 @@ def convergence_table(trainings: pd.DataFrame) -> pd.DataFrame:
             val_dice, val_loss, chosen_epoch, precision, keep_best.
 
     Returns:
-        recipe, loss, seed, fold, epochs, chosen_epoch, best_val_iou, judged_by (JUDGED_BY), gain,
-        gain_error, best_at_end, below_other_folds (the median best_val_iou of the loss's other
-        trainings minus this one's), precision, verdict. The gain of val_loss is a share of its fall.
+        recipe, loss, seed, fold, epochs, chosen_epoch, best_val_iou, judged_by (JUDGED_BY), gain
+        (of val_loss a share of its fall), gain_error, best_at_end, below_other_folds (the median
+        best_val_iou of the loss's other trainings minus this one's), precision, verdict.
     """
     keys = ["recipe", "loss", "seed", "fold"]
     rows = []
