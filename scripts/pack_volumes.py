@@ -32,6 +32,7 @@ def main(
     inputs: list[int],
     classes: int = 1,
     overlapping: bool = False,
+    organ: int = 0,
     cores: int = 1,
 ) -> None:
     """Writes <case>.npy of images (depth, height, width, channels) and targets (..., classes).
@@ -47,9 +48,10 @@ def main(
         patch: the least shape of a packed volume.
         inputs: positions of the channels to pack, from 1; the first channel places the case.
         classes, overlapping: as in `pack`.
+        organ: position of the channel that masks the organ to which `volumes` crops; 0 for none.
         cores: processes, which change no result.
     """
-    settings: dict[str, Any] = dict(volumes)
+    settings: dict[str, Any] = {name: value for name, value in volumes.items() if name != "organ"}
     steps = [settings.pop("intensities")] * len(inputs)
     preparation = VolumePreparation(steps=steps, patch=tuple(patch), **settings)
 
@@ -58,14 +60,18 @@ def main(
         spacing_mm = tuple(float(row[f"pixel_{axis}_mm"]) for axis in AXES)
         first = read_image(case_file(stripped_dir, case))
         channels = [_channel(row, n, first if n == 1 else None, stripped_dir) for n in inputs]
-        image, place = volume_input(first, channels, preparation, spacing_mm)
+        mask = read_image(case_file(of_channel(stripped_dir, organ), case)) if organ else None
+        try:
+            image, place = volume_input(first, channels, preparation, spacing_mm, mask)
+        except UserError as stop:
+            raise UserError(f"case {case}: {stop}") from None
         masks = [read_mask(case_file(of_class(masks_dir, n), case)) for n in range(1, classes + 1)]
         target = place.mask_forward(np.stack(masks, -1), exclusive=classes > 1 and not overlapping)
         if not np.isfinite(image).all():
             raise UserError(f"case {case}: the packed image is not finite")
         for folder, array in ((images_file, image), (targets_file, target)):
             _save(Path(folder) / f"{case}.npy", array)
-        sides = dict(zip(AXES, _spacing(spacing_mm, place), strict=True))
+        sides = dict(zip(AXES, place.spacing_mm(spacing_mm), strict=True))
         voxels = {f"packed_{axis}_mm": side for axis, side in sides.items()}
         return {"case": case, **asdict(place), **voxels, **as_row(indexed(image, target))}
 
@@ -81,12 +87,6 @@ def _channel(row: dict[str, Any], n: int, image: np.ndarray | None, folder: str)
         image = read_image(case_file(of_channel(folder, n), row["case"]))
     end = "" if n == 1 else f"_{n}"
     return Channel(image, row[f"intensity_offset{end}"], row[f"intensity_scale{end}"])
-
-
-def _spacing(spacing_mm: tuple[float, ...], place: Any) -> list[float]:
-    crop = place.crop_depth, place.crop_height, place.crop_width
-    inner = place.inner_depth, place.inner_height, place.inner_width
-    return [side * a / b for side, a, b in zip(spacing_mm, crop, inner, strict=True)]
 
 
 def _save(path: Path, array: np.ndarray) -> None:

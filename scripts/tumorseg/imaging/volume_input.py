@@ -60,7 +60,7 @@ def volume_input(
         channels: those that the network sees, of the same shape.
         preparation: the recipe's.
         spacing_mm: between slices, rows and columns; NaN where unknown.
-        organ: the mask to which `organ` crops; non-zero is organ.
+        organ: the mask to which `organ` crops: where it is above half of its maximum.
 
     Raises:
         UserError: a crop, a spacing or a step that is not possible for this case.
@@ -97,7 +97,7 @@ def _box(
             raise UserError(
                 f"a crop to an organ needs the organ's mask of {first.shape} voxels, but {found}"
             )
-        return organ_box(organ, preparation.margin_mm, spacing_mm)
+        return organ_box(organ > organ.max() / 2, preparation.margin_mm, spacing_mm)
     boxes = {"head": head_box, "nonzero": nonzero_box}
     return boxes[preparation.crop](first) if preparation.crop in boxes else None
 

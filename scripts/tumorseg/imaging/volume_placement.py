@@ -62,6 +62,12 @@ class VolumePlacement:
         """The packed volume's shape."""
         return self.size_depth, self.size_height, self.size_width
 
+    def spacing_mm(self, native_mm: Sequence[float]) -> list[float]:
+        """The sides of the packed volume's voxels, from those of the native one's."""
+        crop = self.crop_depth, self.crop_height, self.crop_width
+        both = zip(native_mm, crop, self._inner_shape, strict=True)
+        return [side * part / inner for side, part, inner in both]
+
     def forward(self, image: np.ndarray, order: Order = "linear") -> np.ndarray:
         """(depth, height, width) to float32 of the packed size; 0 outside the crop.
 
