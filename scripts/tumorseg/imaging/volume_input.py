@@ -13,7 +13,7 @@ from tumorseg.core.cases import Channel
 from tumorseg.core.errors import UserError
 from tumorseg.imaging.boxes import Box, head_box, nonzero_box, organ_box
 from tumorseg.imaging.intensity import Step, prepared
-from tumorseg.imaging.volume_placement import Order, VolumePlacement, volume_placement
+from tumorseg.imaging.volume_placement import Order, VolumePlacement, orders, volume_placement
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class VolumePreparation:
         margin_mm: around the organ.
         spacing_mm, shape: of the packed volume (volume_placement's wanted_mm and wanted_shape).
         patch: the least shape of the packed volume.
-        order: how an axis that gets finer is interpolated.
+        order: how an axis that gets finer is interpolated; thick slices always linearly.
         counted: the voxels of which the steps take means and the like: `nonzero` pixels, `head`
             (brighter than 2 % of the packed channel's 99.5th percentile, as for slices), or `all`.
             Padding never counts as nonzero or all.
@@ -77,7 +77,7 @@ def volume_input(
     )
     packed = np.empty((*place.size, len(channels)), np.float32)
     for number, (channel, steps) in enumerate(zip(channels, preparation.steps, strict=True)):
-        values = place.forward(channel.image, preparation.order)
+        values = place.forward(channel.image, orders(preparation.order, spacing_mm))
         counted = _counted(channel.image, values, place, preparation.counted)
         packed[..., number] = prepared(
             values, counted, steps, offset=channel.offset, scale=channel.scale
