@@ -16,7 +16,7 @@ COVERED := 92
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale torch docs lock
+.PHONY: help venv all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale bench-volumes torch docs lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -50,7 +50,7 @@ lint: .venv/developed  ## style of Python and of rules, types, spelling, Snakema
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/snakemake --lint
 
-bench: venv  ## training speed against a bare Keras loop and plain PyTorch
+bench: venv  ## training speed in 2-D and 3-D against a bare Keras loop, plain PyTorch and MONAI
 	@PYTHONPATH=scripts $(BIN)/python bench/training.py $(TORCH) $(ARGS)
 
 bench-losses: venv  ## each loss's cost, compared with a training step and MONAI's losses
@@ -65,6 +65,9 @@ bench-check: venv  ## speed of the data check at 314 and 10,000 slices
 
 bench-scale: venv  ## seconds and memory from raw slices to one epoch, at 314 and 3,140 slices
 	@PYTHONPATH=scripts $(BIN)/python bench/scale.py $(ARGS)
+
+bench-volumes: venv  ## seconds and memory of each step on volumes of the size of BraTS
+	@PYTHONPATH=scripts $(BIN)/python bench/volumes.py $(ARGS)
 
 # PyTorch is used only in tests and benchmarks. PyPI has its CUDA build (several GB); for the CPU
 # build, set PIP_INDEX_URL to the index that PyTorch's "get started" page names for CPU.

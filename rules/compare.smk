@@ -86,8 +86,11 @@ rule show_cases:
         mem_mb=1000,
     params:
         **(
-            {"classes": CLASSES or ["tumour"], "exclusive": not config["overlapping"]}
-            if VOLUMES
+            {
+                "classes": CLASSES or ["tumour"],
+                "exclusive": bool(CLASSES) and not config["overlapping"],
+            }
+            if VOLUMES or CLASSES
             else {}
         ),
         code=code("show_volumes.py" if VOLUMES else "show_cases.py"),

@@ -4,6 +4,7 @@ PACKED_AS = (
     {
         "volumes": lookup(within=config, dpath="recipes/{recipe}/volumes"),
         "patch": config["network"].get("patch"),
+        "organ": lookup(within={r: EXPERIMENT.organ(r) for r in RECIPES}, dpath="{recipe}"),
     }
     if VOLUMES
     else {

@@ -11,13 +11,15 @@ from tumorseg.imaging.kept_share import KEPT_SHARE
 from tumorseg.reporting.table_pages import write_tables
 from tumorseg.statistics.convergence import convergence_table, fairness_table
 
+SCORES = ["val_iou", "val_dice", "val_loss"]
+
 
 def epochs_of(record: TrainingRecord, history_table: str) -> pd.DataFrame:
     """The history of one training with the names and settings that identify it."""
     history = read_table(history_table)
     if history.empty:  # it failed in its first epoch: one row without a score stands for it
-        history = pd.DataFrame({"epoch": [1], "val_iou": [float("nan")]})
-    return history[["epoch", "val_iou"]].assign(
+        history = pd.DataFrame({"epoch": [1], **dict.fromkeys(SCORES, float("nan"))})
+    return history[["epoch", *SCORES]].assign(
         recipe=record["recipe"],
         loss=record["loss"]["name"],
         seed=record["seed"],
@@ -25,6 +27,7 @@ def epochs_of(record: TrainingRecord, history_table: str) -> pd.DataFrame:
         status=record["status"],
         chosen_epoch=record["chosen_epoch"],
         precision=record["device"]["precision"],
+        keep_best=record["settings"]["training"]["keep_best"],
     )
 
 

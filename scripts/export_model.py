@@ -78,7 +78,7 @@ def main(
         **exporting.decision_of(fmean(thresholds), threshold, labels, primary_class, network),
         "threshold_fixed": threshold,
         "planes": {name: int(planes[name]) for name in PLANES if name in planes},
-        **exporting.channels_of(cases, channels, inputs),
+        **exporting.channels_of(cases, channels, inputs, settings),
         "patients": int(cases["patient"].nunique()),
         "cases": len(cases),
         "test_dice": {name: round(float(score[name]), 4) for name in ("mean", "low", "high")},

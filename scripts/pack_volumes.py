@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tumorseg.core.case_index import as_row, indexed
 from tumorseg.core.cases import Channel
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, replacing, write_table
@@ -31,12 +32,14 @@ def main(
     inputs: list[int],
     classes: int = 1,
     overlapping: bool = False,
+    organ: int = 0,
     cores: int = 1,
 ) -> None:
     """Writes <case>.npy of images (depth, height, width, channels) and targets (..., classes).
 
     Images are float32, targets uint8 0/1. The table, in the order of cases.tsv, says how each case
-    maps to its packed volume and back, and how large its voxels then are.
+    maps to its packed volume and back, how large its voxels then are, and what a training must
+    know of it before it reads it (core/case_index.py): a digest of its content among others.
 
     Args:
         cases_table, stripped_dir, masks_dir: cases.tsv; the stripped images and the masks.
@@ -45,6 +48,7 @@ def main(
         patch: the least shape of a packed volume.
         inputs: positions of the channels to pack, from 1; the first channel places the case.
         classes, overlapping: as in `pack`.
+        organ: position of the channel that masks the organ to which `volumes` crops; 0 for none.
         cores: processes, which change no result.
     """
     preparation = VolumePreparation.of(volumes, patch, len(inputs))
@@ -56,16 +60,20 @@ def main(
         spacing_mm = tuple(float(row[f"pixel_{axis}_mm"]) for axis in AXES)
         first = read_image(case_file(stripped_dir, case))
         channels = [_channel(row, n, first if n == 1 else None, stripped_dir) for n in inputs]
-        image, place = volume_input(first, channels, preparation, spacing_mm)
+        mask = read_image(case_file(of_channel(stripped_dir, organ), case)) if organ else None
+        try:
+            image, place = volume_input(first, channels, preparation, spacing_mm, mask)
+        except UserError as stop:
+            raise UserError(f"case {case}: {stop}") from None
         masks = [read_mask(case_file(of_class(masks_dir, n), case)) for n in range(1, classes + 1)]
         target = place.mask_forward(np.stack(masks, -1), exclusive=classes > 1 and not overlapping)
         if not np.isfinite(image).all():
             raise UserError(f"case {case}: the packed image is not finite")
         for folder, array in ((images_file, image), (targets_file, target)):
             _save(Path(folder) / f"{case}.npy", array)
-        sides = dict(zip(AXES, _spacing(spacing_mm, place), strict=True))
+        sides = dict(zip(AXES, place.spacing_mm(spacing_mm), strict=True))
         voxels = {f"packed_{axis}_mm": side for axis, side in sides.items()}
-        return {"case": case, **asdict(place), **voxels}
+        return {"case": case, **asdict(place), **voxels, **as_row(indexed(image, target))}
 
     rows = ((row,) for row in read_table(cases_table).to_dict("records"))
     table = pd.DataFrame(list(by_processes(packed, rows, cores)))
@@ -79,12 +87,6 @@ def _channel(row: dict[str, Any], n: int, image: np.ndarray | None, folder: str)
         image = read_image(case_file(of_channel(folder, n), row["case"]))
     end = "" if n == 1 else f"_{n}"
     return Channel(image, row[f"intensity_offset{end}"], row[f"intensity_scale{end}"])
-
-
-def _spacing(spacing_mm: tuple[float, ...], place: Any) -> list[float]:
-    crop = place.crop_depth, place.crop_height, place.crop_width
-    inner = place.inner_depth, place.inner_height, place.inner_width
-    return [side * a / b for side, a, b in zip(spacing_mm, crop, inner, strict=True)]
 
 
 def _save(path: Path, array: np.ndarray) -> None:

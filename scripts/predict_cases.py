@@ -50,7 +50,8 @@ def main(
         threads: CPU threads.
         wanted_device: auto, cpu, gpu or tpu.
         cases_dir: the images, whose geometry predictions of volumes get.
-        batch_size: images, or patches of volumes, at once.
+        batch_size: images at once; of volumes as many patches as in a step of the training, so that
+            a prediction needs no more memory than the training did.
     """
     folds = read_table(folds_table)
     places = read_table(placement_table)
@@ -59,6 +60,8 @@ def main(
 
     classes = network.get("classes", 1)
     model = build_network(network, settings)
+    if "patch" in network:
+        batch_size = settings["training"]["batch_size"]
     model.compile(optimizer=None, jit_compile=False)  # XLA would compile longer than it saves
     cases = PackedCases(images_file, places, settings["channels"], cases_dir)
     for weight, settings_file, prediction in zip(weights, settings_files, predictions, strict=True):

@@ -14,8 +14,10 @@ from tumorseg.evaluation.classes import likeliest
 from tumorseg.evaluation.metric_tables import spacings
 from tumorseg.reporting import case_browser
 from tumorseg.reporting.shown_cases import first_folders
-from tumorseg.reporting.volume_cases import VolumePrediction, case_view
+from tumorseg.reporting.volume_cases import CaseView, VolumePrediction
 from tumorseg.reporting.volume_viewer import write_viewer
+
+Drawn = Iterator[tuple[str, np.ndarray]]
 
 
 def read_prediction(
@@ -66,18 +68,21 @@ def main(
             positions = range(1, len(classes) + 1)
             masks = [read_mask(case_file(of_class(masks_dir, n), case)) for n in positions]
             truth = np.stack(masks, axis=-1)
-            found = {
-                f"{recipe}/{loss}": read_prediction(
-                    folders[recipe, loss, fold], case, len(classes), threshold, several
-                )
-                for (recipe, loss, _), fold in of_case["fold"].items()
-            }
-            drawn = ((name, one.masks) for name, one in found.items() if one)
             plane = of_case["plane"].iloc[0]
-            write_viewer(place, case, image, sides, truth, drawn, classes, plane)
+            view = CaseView(image, sides, truth, plane)
+
+            def drawn(view: CaseView = view, case: str = case, of_case: Any = of_case) -> Drawn:
+                """Name and masks of each set-up, read one by one, which is added to the view."""
+                for (recipe, loss, _), fold in of_case["fold"].items():
+                    place = folders[recipe, loss, fold]
+                    one = read_prediction(place, case, len(classes), threshold, several)
+                    view.add(one)
+                    if one:
+                        yield f"{recipe}/{loss}", one.masks
+
+            write_viewer(place, case, image, sides, truth, drawn(), classes, plane)
             viewer = f"{place.parent.name}/{place.name}"
-            view = case_view(image, sides, truth, found.values(), viewer, plane)
-            yield {"case": case} | case_browser.numbers(of_case, mean) | view
+            yield {"case": case} | case_browser.numbers(of_case, mean) | view.facts(viewer)
 
     facts = case_browser.facts(lines, reference_loss, classes)
     case_browser.write_page(page, facts, cases())

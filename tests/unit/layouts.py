@@ -261,7 +261,8 @@ def picai(folder: Path) -> None:
     for number, (study, fold) in enumerate(studies):
         place = folder / "images" / f"fold{fold}" / study.split("_")[0]
         place.mkdir(parents=True, exist_ok=True)
-        for sequence, shape, side in (("t2w", SHAPE, 0.5), ("adc", (9, 10, 5), 1.0)):
+        coarse = (9, 10, 5), 1.0
+        for sequence, shape, side in (("t2w", SHAPE, 0.5), ("adc", *coarse), ("hbv", *coarse)):
             image = sitk.GetImageFromArray(values(number, shape).T)
             image.SetSpacing((side, side, 3.0))
             sitk.WriteImage(image, str(place / f"{study}_{sequence}.mha"))
@@ -271,5 +272,13 @@ def picai(folder: Path) -> None:
         form = experts / ("Pooch25" if number == 3 else "resampled")
         form.mkdir(parents=True, exist_ok=True)
         sitk.WriteImage(label, str(form / f"{study}.nii.gz"))
+        gland = np.zeros(SHAPE, np.uint8)
+        gland[2:16, 4:11, 1:4] = 1
+        whole = sitk.GetImageFromArray(gland.T)
+        whole.CopyInformation(label)
+        glands = folder / "picai_labels" / "anatomical_delineations" / "whole_gland" / "AI"
+        glands = glands / ("Guerbet23" if number == 2 else "Bosma22b")
+        glands.mkdir(parents=True, exist_ok=True)
+        sitk.WriteImage(whole, str(glands / f"{study}.nii.gz"))
     # The labels of all folds come together; no image of this study was downloaded.
     sitk.WriteImage(label, str(experts / "resampled" / "10500_1000510.nii.gz"))

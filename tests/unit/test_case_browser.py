@@ -22,6 +22,7 @@ from tumorseg.evaluation.case_metrics import failed, measured
 from tumorseg.reporting import case_browser
 from tumorseg.reporting.figure_style import TRUTH, palette
 from tumorseg.reporting.large_pages import with_large_pages
+from tumorseg.reporting.three_planes import COLOURS
 
 LOSSES = ("bce", "focal", "dice")
 NAMES = ("0001", "0002", "0003", "0004", '</script><img src=x onerror="x=1">', "0006")
@@ -434,3 +435,47 @@ def test_a_page_above_2_mb_opens_in_the_report(tmp_path, made):
 def test_a_report_of_unknown_form_raises():
     with pytest.raises(RuntimeError, match="has changed"):
         with_large_pages("<html></html>")
+
+
+@pytest.fixture(scope="module")
+def of_classes(tmp_path_factory):
+    """The page of a small study of two classes; the second lies beside the first."""
+    folder = tmp_path_factory.mktemp("classes")
+    arguments = study(folder)
+    folds = [f"predictions/robust/{loss}/fold-{n}" for loss in LOSSES for n in (1, 2)]
+    for place in ("masks", *folds):
+        for path in (folder / place).glob("*.png"):
+            moved = np.roll(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), 30, axis=1)
+            (folder / place / "class-2").mkdir(exist_ok=True)
+            cv2.imwrite(str(folder / place / "class-2" / path.name), moved)
+    show_cases.main(**arguments, classes=["core", "rim"], exclusive=True)
+    return arguments["page"]
+
+
+def test_a_picture_of_several_classes_has_the_outlines_of_each_class_and_set_up(of_classes):
+    facts, cases = data_of(of_classes)
+    assert [item["colour"] for item in facts["classes"]] == list(COLOURS[:2])
+    for case in cases:
+        (plane,) = case["planes"]
+        assert plane["label"] == "axial" and plane["box"] == case["box"]
+        assert plane["truth"][0] == case["truth"]
+        first, second = map(filled, plane["truth"])
+        np.testing.assert_array_equal(np.roll(first, 30, axis=1), second)
+        left, _, width, _ = case["box"]
+        assert left <= np.flatnonzero(second.any(axis=0))[0]
+        assert np.flatnonzero(second.any(axis=0))[-1] < left + width
+        for drawn, flat in zip(plane["drawn"], case["drawn"], strict=True):
+            assert (drawn is None) == (flat is None)
+            assert drawn is None or drawn[0] == flat["contour"]
+
+
+def test_the_enlarged_picture_shows_every_class_in_its_colour(of_classes):
+    with browser(of_classes) as tab:
+        tab.locator("tbody td.picture").first.click()
+        assert tab.locator("#picture svg").count() == 1
+        for number in range(2):
+            line = tab.locator(f"#picture path.truth.class-{number}")
+            assert line.get_attribute("stroke") == COLOURS[number] and line.is_visible()
+        assert tab.locator("#picture image").get_attribute("href").startswith("data:image")
+        assert tab.locator("#picture a").count() == 0
+        assert tab.complaints == []

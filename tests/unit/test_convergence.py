@@ -90,6 +90,7 @@ def trainings(**curves: np.ndarray) -> pd.DataFrame:
             for epoch, score in enumerate(scores, start=1):
                 row = {"recipe": "robust", "loss": loss, "seed": 1, "fold": fold, "status": "ok"}
                 row |= {"epoch": epoch, "val_iou": score + shift, "chosen_epoch": len(scores)}
+                row |= {"val_dice": score, "val_loss": 1 - score, "keep_best": True}
                 rows.append(row | {"precision": "float32"})
     return pd.DataFrame(rows)
 
@@ -103,6 +104,38 @@ def test_each_training_is_one_row_with_its_distance_from_the_other_folds():
         ("focal", 2, RISING),
     ]
     np.testing.assert_allclose(table["below_other_folds"], [-0.1, 0.1, -0.1, 0.1])
+
+
+@pytest.mark.parametrize("keep_best", ["dice", "loss", "iou", False])
+def test_a_training_is_judged_by_the_score_by_which_its_epoch_is_kept(keep_best):
+    """Validation IoU has long been flat, Dice still rises, and the loss still falls; or not."""
+    rising, flat = saturating(40, 0.02), np.full(40, 0.5)
+    for scores in ({"val_dice": rising}, {"val_loss": 40 - 30 * rising}):
+        history = trainings(bce=flat).assign(val_dice=0.5, val_loss=7.0, keep_best=keep_best)
+        ((name, values),) = scores.items()
+        history[name] = np.tile(values, 2)
+        table = convergence_table(history)
+        judged_by = f"val_{keep_best or 'iou'}"
+        assert set(table["judged_by"]) == {judged_by}
+        assert set(table["verdict"]) == {RISING if name == judged_by else CONVERGED}
+        np.testing.assert_allclose(table["best_val_iou"], [0.5, 0.4])
+
+
+def test_the_verdict_on_a_loss_is_the_same_whatever_its_scale_and_rising_again_is_no_progress():
+    falling = 1 - saturating(40, 0.3, noise=0.002)
+    for scale, shift in ((1, 0), (300, -50)):
+        history = trainings(bce=np.full(40, 0.5)).assign(keep_best="loss")
+        history["val_loss"] = np.tile(scale * falling + shift, 2)
+        table = convergence_table(history)
+        assert set(table["verdict"]) == {CONVERGED}
+        assert table["gain"].to_numpy() == pytest.approx(convergence_gain(falling))
+    history["val_loss"] = np.tile(np.abs(np.arange(40) - 9.0), 2)  # overfits from epoch 10 on
+    assert (convergence_table(history)["gain"] < 0).all()
+
+
+def convergence_gain(losses: np.ndarray) -> float:
+    shares = (losses[0] - losses) / (losses[0] - losses.min())
+    return shares[-8:].mean() - shares[-16:-8].mean()
 
 
 def test_the_first_sentence_names_what_had_not_converged_and_is_empty_where_all_had():

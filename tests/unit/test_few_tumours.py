@@ -157,7 +157,13 @@ class Cohort:
         record = {"recipe": "robust", "loss": {"name": loss}, "seed": 1, "fold": fold, "tuned": {}}
         record |= {"status": "failed" if failed else "ok", "failure": "NaN" if failed else ""}
         record |= {"network": {"name": "unet", "size_px": 32, "parameters": 9}, "threads": 1}
-        record |= {"settings": {"preparation": "robust", "network": {}, "training": {"epochs": 12}}}
+        record |= {
+            "settings": {
+                "preparation": "robust",
+                "network": {},
+                "training": {"epochs": 12, "keep_best": True},
+            }
+        }
         record |= {"device": {"kind": "cpu", "precision": "float32"}, "versions": {}, "code": "c"}
         record |= {"training_s": 9.0, "chosen_epoch": 1, "finished": "2026-01-01T00:00:00+00:00"}
         write_text(self.folder / f"models/{place}/settings.yaml", yaml.safe_dump(record))

@@ -6,6 +6,7 @@ import shutil
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 import scan_files
 import yaml
@@ -14,11 +15,13 @@ from model_files import changed, edit_facts, run
 from PIL import Image
 from whole_way import AFFINE, FIXED, THRESHOLDS, head, run_experiment
 
+from tumorseg.core.cases import Channel
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.images import case_file, of_class, read_image
 from tumorseg.imaging import planes
-from tumorseg.prediction import new_images
+from tumorseg.prediction import exporting, new_images
+from tumorseg.prediction.mean_of_members import Stack, _prepared
 from tumorseg.prediction.model_channels import Channels
 
 pytestmark = pytest.mark.slow
@@ -286,3 +289,20 @@ def test_a_picture_is_no_volume_and_a_changed_model_is_refused(volumes, slices, 
         )
         with pytest.raises(UserError, match=words):
             run(tmp_path / "images", model, tmp_path / "local")
+
+
+def test_a_model_that_crops_to_an_organ_asks_for_its_mask_and_sees_what_training_saw():
+    recipe = {"preparation": "robust", "volumes": {"crop": "organ", "organ": "gland"}}
+    recipe["volumes"] |= {"margin_mm": 0.0, "order": "linear", "counted": "all", "intensities": []}
+    cases = pd.DataFrame(columns=["channel", "channel_2", "channel_3"])
+    known = exporting.channels_of(cases, ["t2w", "adc", "gland"], [1, 2], recipe)
+    assert known["channels"] == ["t2w", "adc", "gland"] and known["inputs"] == [1, 2]
+    facts = known | {"skull_strip": "none", "network": {"patch": [4, 4, 4]}}
+    facts |= {"recipe": {"name": "robust", "settings": recipe}}
+    t2w = np.arange(12.0**3).reshape(12, 12, 12).astype(np.uint16)
+    gland = np.zeros_like(t2w)
+    gland[2:7, 3:9, 4:10] = 1
+    stack = Stack(t2w, (1.0, 1.0, 1.0), (Channel(t2w + 1), Channel(gland)))
+    image, _ = _prepared(stack, ..., facts)
+    np.testing.assert_array_equal(image[..., 1] - image[..., 0], 1)
+    np.testing.assert_array_equal(image[..., 0], t2w[2:7, 3:9, 4:10])

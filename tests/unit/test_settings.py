@@ -100,6 +100,17 @@ BAD = {
         "recipes: {robust: {inputs: [flair]}}}",
         r"config: recipes.robust.inputs: no 'flair' in source.channels \(pre, post\)",
     ),
+    "a crop to an organ without its mask": (
+        "{source: {dimensions: 3, channels: [t1ce, flair]}, network: {patch: [16, 16, 16]}, "
+        "recipes: {robust: {volumes: {crop: organ, organ: t1ce}}}}",
+        r"config: recipes.robust.volumes.organ: no 't1ce' in source.channels after the first "
+        r"\(flair\)",
+    ),
+    "an organ without a crop to it": (
+        "{source: {dimensions: 3}, network: {patch: [16, 16, 16]}, "
+        "recipes: {robust: {volumes: {margin_mm: 15}}}}",
+        "config: recipes.robust.volumes.margin_mm: set crop: organ as well, or remove margin_mm",
+    ),
     "inputs without channels": (
         "recipes: {robust: {inputs: [flair]}}",
         r"config: recipes.robust.inputs: no 'flair' in source.channels \(none\)",

@@ -20,6 +20,7 @@ import pytest
 from keras import layers
 
 from tumorseg.core import device, registry
+from tumorseg.core.case_index import indexed
 from tumorseg.core.errors import UserError
 from tumorseg.core.places import SCRIPTS
 from tumorseg.loss_kit.keras_loss import CaseLoss
@@ -242,7 +243,7 @@ def test_a_plateau_lowers_the_rate_by_the_validation_losses_and_resumes(tmp_path
 
 def balls(folder: Path, sides: list[tuple[int, ...]], seed: int) -> Patches:
     """Noise with a bright ball in volumes of these sides, and the ball, in files."""
-    random, files = np.random.default_rng(seed), []
+    random, files, index = np.random.default_rng(seed), [], []
     for number, side in enumerate(sides):
         grid = np.stack(np.meshgrid(*map(np.arange, side), indexing="ij"), axis=-1)
         centre = [random.uniform(0.3, 0.7) * n for n in side]
@@ -251,8 +252,9 @@ def balls(folder: Path, sides: list[tuple[int, ...]], seed: int) -> Patches:
         files.append([folder / f"{seed}-{number}-{name}.npy" for name in ("image", "mask")])
         for path, array in zip(files[-1], (image, ball.astype(np.uint8)), strict=True):
             np.save(path, array)
+        index.append(indexed(image, ball))
     images, masks = zip(*files, strict=True)
-    return Patches(images, masks, (8, 16, 16), (2.0, 1.0, 1.0))
+    return Patches(images, masks, index, (8, 16, 16), (2.0, 1.0, 1.0))
 
 
 def small_3d() -> keras.Model:
@@ -468,6 +470,23 @@ def test_scores_of_several_classes_are_the_means_of_those_of_each(monkeypatch, s
         together = scores_of(monkeypatch, masks[..., order], probability[..., order])
         for name in ("val_iou", "val_dice"):
             assert together[name] == pytest.approx(np.mean([each[name] for each in alone]))
+
+
+def test_a_class_that_is_neither_there_nor_predicted_is_left_out_and_counted(monkeypatch):
+    """As in the results: no Dice of 0 for finding nothing where there is nothing."""
+    masks = np.zeros((6, 9, 8, 2), np.uint8)
+    masks[:3, 2:6, 2:6, 0] = 1  # three cases have the first class, none the second
+    probability = masks * 0.9
+    perfect = scores_of(monkeypatch, masks, probability)
+    assert (perfect["val_iou"], perfect["val_dice"], perfect["val_undefined"]) == (1, 1, 3 + 6)
+    probability[5, 0, 0] = 0.9  # found where it is not: that is a 0
+    worse = scores_of(monkeypatch, masks, probability)
+    assert worse["val_dice"] == pytest.approx((3 / 4 + 0) / 2)
+    assert worse["val_iou"] == pytest.approx((48 / 49 + 0) / 2)
+    assert worse["val_undefined"] == 2 + 5
+    nothing = scores_of(monkeypatch, masks * 0, probability * 0)
+    assert np.isnan([nothing["val_iou"], nothing["val_dice"]]).all()
+    assert kept_epoch([nothing, worse, perfect], "dice") == 2
 
 
 def test_a_volume_larger_than_the_patch_is_validated_whole_in_windows(tmp_path):

@@ -7,7 +7,7 @@ from chromium import browser, report_with
 
 from tumorseg.reporting import case_browser
 from tumorseg.reporting.page_parts import COLOURS
-from tumorseg.reporting.volume_cases import VolumePrediction, case_view
+from tumorseg.reporting.volume_cases import CaseView, VolumePrediction
 
 SHAPE = (10, 40, 30)
 CLASSES = ("whole", "core", "<b>third")
@@ -21,16 +21,18 @@ def volume():
     return image, masks
 
 
-def view(**changes):
+def view():
     image, masks = volume()
     moved = np.roll(masks, (2, 3), axis=(1, 2))
     first = VolumePrediction(0.9 * moved[..., 0], moved)
-    given = {
-        "spacing_mm": (3, 1, 1),
-        "predictions": iter([first, None]),
-        "viewer": "volumes/a.html",
-    }
-    return case_view(image, truth=masks, **(given | changes))
+    return viewed(image, (3, 1, 1), masks, [first, None])
+
+
+def viewed(image, sides, truth, predictions, plane="axial"):
+    made = CaseView(image, sides, truth, plane)
+    for one in predictions:
+        made.add(one)
+    return made.facts("volumes/a.html")
 
 
 def table(classes=()):
@@ -73,9 +75,7 @@ def test_a_stack_of_sagittal_slices_gives_the_pictures_of_the_same_volume():
     turned = [np.moveaxis(each[::-1], 2, 0) for each in (image, masks, moved, 0.9 * moved[..., 0])]
     one = VolumePrediction(turned[3], turned[2])
     sides = (1, 3, 1)
-    assert view() == case_view(
-        turned[0], sides, turned[1], [one, None], "volumes/a.html", "sagittal"
-    )
+    assert view() == viewed(turned[0], sides, turned[1], [one, None], "sagittal")
 
 
 def test_the_table_shows_the_axial_plane_and_the_primary_class_as_of_a_slice():

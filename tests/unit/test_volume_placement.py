@@ -17,7 +17,12 @@ from tumorseg.core.files import read_table, write_table
 from tumorseg.imaging import planes
 from tumorseg.imaging.boxes import head_box, nonzero_box, organ_box
 from tumorseg.imaging.placement import placement
-from tumorseg.imaging.volume_placement import MAX_VOXELS, VolumePlacement, volume_placement
+from tumorseg.imaging.volume_placement import (
+    MAX_VOXELS,
+    VolumePlacement,
+    orders,
+    volume_placement,
+)
 
 SIDES = st.tuples(*[st.integers(1, 24)] * 3)
 SPACINGS = st.tuples(*[st.floats(0.4, 4)] * 3)
@@ -336,3 +341,33 @@ def test_a_box_holds_what_is_not_zero_and_an_organ_with_its_margin_in_millimetre
         organ_box(organ * 0, 2, (1, 1, 1))
     with pytest.raises(UserError, match="the size of a voxel is unknown"):
         organ_box(organ, 2, (np.nan, 1, 1))
+
+
+def test_thick_slices_are_interpolated_linearly_where_the_rest_is_cubic():
+    """A step between two slices: a spline rings across it, in the plane and among thin slices."""
+    image = np.zeros((6, 12, 12), np.uint16)
+    image[3:] = image[:, 6:] = 1000
+    for between_mm, among_thick in ((3.1, True), (3.0, False)):
+        spacing = (between_mm, 1.0, 1.0)
+        chosen = orders("cubic", spacing)
+        assert chosen == ("linear" if among_thick else "cubic", "cubic", "cubic")
+        place = volume_placement(image.shape, spacing, wanted_mm=(1, 1, 1))
+        column = place.forward(image, chosen)[:, 0, 0]
+        assert (column.min() < -1) != among_thick
+    place = volume_placement(image.shape, (3.1, 1, 1), wanted_mm=(1, 0.5, 0.5))
+    assert place.forward(image, orders("cubic", (3.1, 1, 1))).min() < -1  # within the slices
+    assert orders("linear", (9.0, 1.0, 1.0)) == ("linear",) * 3
+    assert orders("cubic", (np.nan, 1.0, 1.0)) == ("cubic",) * 3
+
+
+def test_masks_of_thick_slices_become_those_of_the_nearest_slice():
+    """As nnU-Net resamples labels along such an axis, though shares are interpolated linearly."""
+    random = np.random.default_rng(0)
+    masks = (random.random((5, 9, 7, 2)) > 0.5).astype(np.uint8)
+    place = volume_placement((5, 9, 7), (6, 1, 1), wanted_mm=(1, 1, 1))
+    nearest = np.repeat(masks, 6, axis=0)
+    np.testing.assert_array_equal(place.mask_forward(masks), nearest)
+    masks[..., 1] *= 1 - masks[..., 0]
+    given = place.mask_forward(masks, exclusive=True)
+    wrong = (given != np.repeat(masks, 6, axis=0)).any(axis=-1)
+    assert wrong.sum() == 0

@@ -83,6 +83,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
         ("compare", "show_data", "show_results", "show_recipe *", "predict", *DESCRIBED),
     ),
     ("core/arrays.py", PACKED),
+    ("core/case_index.py", TUNED),
     ("core/batch_norm.py", ("show_network *", *TUNED)),
     ("core/device.py core/backend.py", ("show_losses", "show_network *", *TUNED)),
     ("core/digests.py", ("describe", "export_model", "predict", *SHOWN)),

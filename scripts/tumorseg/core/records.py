@@ -48,7 +48,9 @@ class TrainingSettings(TypedDict):
 class VolumeSettings(TypedDict):
     """The key `volumes` of a recipe (imaging.volume_input.VolumePreparation)."""
 
-    crop: Literal["none", "head", "nonzero"]
+    crop: Literal["none", "head", "nonzero", "organ"]
+    organ: NotRequired[str | int]
+    margin_mm: NotRequired[float]
     spacing_mm: NotRequired[list[float]]
     order: Literal["linear", "cubic"]
     counted: Literal["nonzero", "head", "all"]

@@ -14,7 +14,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.records import VolumeSettings
 from tumorseg.imaging.boxes import Box, head_box, nonzero_box, organ_box
 from tumorseg.imaging.intensity import Step, prepared
-from tumorseg.imaging.volume_placement import Order, VolumePlacement, volume_placement
+from tumorseg.imaging.volume_placement import Order, VolumePlacement, orders, volume_placement
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class VolumePreparation:
         margin_mm: around the organ.
         spacing_mm, shape: of the packed volume (volume_placement's wanted_mm and wanted_shape).
         patch: the least shape of the packed volume.
-        order: how an axis that gets finer is interpolated.
+        order: how an axis that gets finer is interpolated; thick slices always linearly.
         counted: the voxels of which the steps take means and the like: `nonzero` pixels, `head`
             (brighter than 2 % of the packed channel's 99.5th percentile, as for slices), or `all`.
             Padding never counts as nonzero or all.
@@ -48,7 +48,7 @@ class VolumePreparation:
         cls, volumes: VolumeSettings, patch: Sequence[int], channels: int
     ) -> "VolumePreparation":
         """A recipe's preparation for a number of channels, all with the same steps."""
-        settings: dict[str, Any] = dict(volumes)
+        settings: dict[str, Any] = {n: value for n, value in volumes.items() if n != "organ"}
         steps = [settings.pop("intensities")] * channels
         return cls(steps=steps, patch=tuple(patch), **settings)
 
@@ -70,7 +70,7 @@ def volume_input(
         channels: those that the network sees, of the same shape.
         preparation: the recipe's.
         spacing_mm: between slices, rows and columns; NaN where unknown.
-        organ: the mask to which `organ` crops; non-zero is organ.
+        organ: the mask to which `organ` crops: where it is above half of its maximum.
 
     Raises:
         UserError: a crop, a spacing or a step that is not possible for this case.
@@ -87,7 +87,7 @@ def volume_input(
     )
     packed = np.empty((*place.size, len(channels)), np.float32)
     for number, (channel, steps) in enumerate(zip(channels, preparation.steps, strict=True)):
-        values = place.forward(channel.image, preparation.order)
+        values = place.forward(channel.image, orders(preparation.order, spacing_mm))
         counted = _counted(channel.image, values, place, preparation.counted)
         packed[..., number] = prepared(
             values, counted, steps, offset=channel.offset, scale=channel.scale
@@ -107,7 +107,7 @@ def _box(
             raise UserError(
                 f"a crop to an organ needs the organ's mask of {first.shape} voxels, but {found}"
             )
-        return organ_box(organ, preparation.margin_mm, spacing_mm)
+        return organ_box(organ > organ.max() / 2, preparation.margin_mm, spacing_mm)
     boxes = {"head": head_box, "nonzero": nonzero_box}
     return boxes[preparation.crop](first) if preparation.crop in boxes else None
 

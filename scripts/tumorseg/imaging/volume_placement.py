@@ -4,6 +4,12 @@ Along an axis that gets coarser, each new voxel is the mean of what it covers (O
 averaging, as for slices): so details that the new grid cannot show are averaged, not aliased. Along
 an axis that gets finer, values are interpolated, linearly or by cubic B-splines. An axis that keeps
 its number of voxels is copied.
+
+Thick slices, more than THICK times as far apart as the finest pixels, are interpolated linearly
+even where the rest is cubic: a spline through slices that show different anatomy rings. nnU-Net
+(Isensee et al. 2021) repeats the nearest slice there; linear values lie between two slices instead
+of jumping half-way. For masks both are the same: the share of a voxel between a slice inside and
+one outside falls below half exactly half-way.
 """
 
 import math
@@ -20,6 +26,7 @@ from tumorseg.imaging.boxes import Box
 
 Order = Literal["linear", "cubic"]
 Sides = tuple[int, int, int]  # along depth, height and width
+THICK = 3.0  # as in nnU-Net
 MAX_VOXELS = 2**29  # of a packed volume: 2 GB of float32 a channel
 
 
@@ -62,11 +69,17 @@ class VolumePlacement:
         """The packed volume's shape."""
         return self.size_depth, self.size_height, self.size_width
 
-    def forward(self, image: np.ndarray, order: Order = "linear") -> np.ndarray:
+    def spacing_mm(self, native_mm: Sequence[float]) -> list[float]:
+        """The sides of the packed volume's voxels, from those of the native one's."""
+        crop = self.crop_depth, self.crop_height, self.crop_width
+        both = zip(native_mm, crop, self._inner_shape, strict=True)
+        return [side * part / inner for side, part, inner in both]
+
+    def forward(self, image: np.ndarray, order: Order | Sequence[Order] = "linear") -> np.ndarray:
         """(depth, height, width) to float32 of the packed size; 0 outside the crop.
 
-        order: how an axis that gets finer is interpolated. Cubic values may lie outside the
-        image's range. Raises ValueError for an image of another shape.
+        order: how an axis that gets finer is interpolated, or how each is. Cubic values may lie
+        outside the image's range. Raises ValueError for an image of another shape.
         """
         _check_shape(image, self.native)
         cropped = image[self._crop].astype(np.float32)
@@ -169,12 +182,23 @@ def volume_placement(
     return VolumePlacement(*(int(n) for n in (*shape, *box, *offsets, *inner, *size)))
 
 
-def _resampled(values: np.ndarray, shape: Sides, order: Order, average: bool = True) -> np.ndarray:
+def orders(order: Order, spacing_mm: Sequence[float]) -> tuple[Order, ...]:
+    """How each axis is interpolated: as asked, but thick slices linearly.
+
+    spacing_mm: of the native voxels; where any is unknown, no axis counts as thick.
+    """
+    limit = THICK * min(spacing_mm) if np.isfinite(spacing_mm).all() else math.inf
+    return tuple("linear" if side > limit else order for side in spacing_mm)
+
+
+def _resampled(
+    values: np.ndarray, shape: Sides, order: Order | Sequence[Order], average: bool = True
+) -> np.ndarray:
     """float32 values with another number of voxels along each axis; the coarser axes come first.
 
     average: average along axes that get coarser, instead of interpolating there too.
     """
-    before = values.shape
+    before, each = values.shape, (order,) * 3 if isinstance(order, str) else order
     for axis in sorted(range(3), key=lambda axis: shape[axis] / before[axis]):
         length = shape[axis]
         if length == before[axis]:
@@ -183,7 +207,7 @@ def _resampled(values: np.ndarray, shape: Sides, order: Order, average: bool = T
         lines = np.ascontiguousarray(across).reshape(before[axis], -1)
         if length < before[axis] and average:
             lines = cv2.resize(lines, (lines.shape[1], length), interpolation=cv2.INTER_AREA)
-        elif order == "linear":
+        elif each[axis] == "linear":
             lines = cv2.resize(lines, (lines.shape[1], length), interpolation=cv2.INTER_LINEAR)
         else:
             zoom = (length / before[axis], 1)

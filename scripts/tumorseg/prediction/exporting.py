@@ -12,7 +12,7 @@ import yaml
 from tumorseg.core.digests import sha256
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_atomically, write_text
-from tumorseg.core.records import NetworkSettings, TrainingRecord
+from tumorseg.core.records import NetworkSettings, RecipeSettings, TrainingRecord
 from tumorseg.prediction.exported_model import FACTS, trained_on
 from tumorseg.prediction.model_channels import Channels
 from tumorseg.prediction.model_classes import decision
@@ -113,14 +113,17 @@ def decision_of(
 
 
 def channels_of(
-    cases: pd.DataFrame, channels: Sequence[str], inputs: Sequence[int]
+    cases: pd.DataFrame, channels: Sequence[str], inputs: Sequence[int], recipe: RecipeSettings
 ) -> dict[str, Any]:
-    """The facts about the channels that predicting needs: the first, and those of the network.
+    """The facts about the channels that predicting needs: the first, the network's, the organ's.
 
     cases: cases.tsv, which says which of several channels of the source's images each is. channels:
-    of a case; empty for one. inputs: positions in `channels`, from 1, of the network's.
+    of a case; empty for one. inputs: positions in `channels`, from 1, of the network's. recipe: may
+    crop to an organ.
     """
-    needed = list(dict.fromkeys([1, *inputs]))
+    organ = recipe.get("volumes", {}).get("organ")
+    masks = [] if organ is None else [list(channels).index(str(organ)) + 1]
+    needed = list(dict.fromkeys([1, *inputs, *masks]))
     numbers = [_number(cases["channel" if n == 1 else f"channel_{n}"]) for n in needed]
     if len(needed) == 1:
         return {} if numbers[0] is None else {"channel": numbers[0]}

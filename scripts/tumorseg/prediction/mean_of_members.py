@@ -138,8 +138,10 @@ def _prepared(
         size, kind = network["size_px"], settings["preparation"]
         return network_input(first, images, size, kind, (height_mm, width_mm))
     preparation = VolumePreparation.of(settings["volumes"], network["patch"], len(inputs))
+    name = settings["volumes"].get("organ")
+    organ = None if name is None else stripped[facts["channels"].index(str(name))].image
     try:
-        return volume_input(first, inputs, preparation, stack.spacing_mm)
+        return volume_input(first, inputs, preparation, stack.spacing_mm, organ)
     except UserError as fault:
         hint = "correct the image, or resample it"
         raise error("volume_preparation", str(fault), "a volume as in training", hint) from None

@@ -238,7 +238,7 @@ function map(item, prediction, index) {
   return element("figure", { class: "map" }, caption, picture);
 }
 
-// ---- the planes of a volume: colours are classes, the dashed lines are one set-up's
+// ---- the planes of a volume, or a picture of several classes: colours are classes, the dashed lines are one set-up's
 
 let dashed = Math.max(0, setups.findIndex(({ shown }) => shown));
 const ofClasses = element("div", { class: "classes" });
@@ -253,7 +253,7 @@ function plane(item) {
     ...of(item.truth, "truth", thick),
     ...of(item.drawn[dashed], "dashed", () => 1.5, { "stroke-dasharray": "4 3" })];
   const [, , width, height] = item.box;
-  const picture = view(item, item.image, lines, item.label);
+  const picture = view(item, item.image ?? current.image, lines, item.label);
   return { width, height, figure: element("figure", {}, picture, element("figcaption", {}, item.label)) };
 }
 

@@ -100,14 +100,18 @@ class SetUpPrediction(NamedTuple):
 
 
 def pictures(
-    image: np.ndarray, truth: np.ndarray, predictions: list[SetUpPrediction | None]
+    image: np.ndarray,
+    truth: np.ndarray,
+    predictions: list[SetUpPrediction | None],
+    also: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """A case's pictures, cut to the head and all contours, and the contours themselves.
 
     image: (height, width), 8 or 16 bit; truth: 0/1; predictions: one per set-up, None where its
-    training failed. `box` is (x, y, width, height) of the cut in pixels of the slice.
+    training failed; also: what else must not be cut away, as truth. `box` is (x, y, width, height)
+    of the cut in pixels of the slice.
     """
-    outlined = truth.astype(bool)
+    outlined = truth.astype(bool) if also is None else truth.astype(bool) | also
     for prediction in predictions:
         if prediction:
             outlined = outlined | prediction.mask
@@ -128,6 +132,31 @@ def pictures(
         "truth": contour_path(truth),
         "drawn": drawn,
     }
+
+
+def with_classes(
+    image: np.ndarray,
+    truth: np.ndarray,
+    predictions: list[SetUpPrediction | None],
+    masks: list[np.ndarray | None],
+    label: str,
+) -> dict[str, Any]:
+    """`pictures` of the primary class, and one of `planes` with the outlines of every class.
+
+    As those of a volume (volume_cases.py), but with the picture of the case itself.
+
+    truth, and each set-up's masks: (height, width, classes) 0/1, the primary class first; label:
+    of the picture.
+    """
+    outlined = np.any([each.any(axis=-1) for each in (truth, *masks) if each is not None], axis=0)
+    shown = pictures(image, truth[..., 0], predictions, outlined)
+
+    def outlines(of: np.ndarray) -> list[str]:
+        return [contour_path(mask) for mask in np.moveaxis(of, -1, 0)]
+
+    drawn = [None if each is None else outlines(each) for each in masks]
+    plane = {"label": label, "box": shown["box"], "truth": outlines(truth), "drawn": drawn}
+    return shown | {"planes": [plane], "viewer": ""}
 
 
 def _plain(value: Any) -> Any:
@@ -158,7 +187,7 @@ def facts(lines: pd.DataFrame, reference_loss: str, classes: Sequence[str] = ())
     """What holds for all cases: the set-ups with their colours, the metrics, and any classes.
 
     `shown` tells which contours are visible at first: all of up to FEW set-ups, otherwise those
-    of the reference loss. classes: their names, the primary one first, where cases are volumes.
+    of the reference loss. classes: their names, the primary one first; empty for one in pictures.
     """
     pairs = list(dict.fromkeys(zip(*map(lines.index.get_level_values, (0, 1)), strict=True)))
     recipes = list(dict.fromkeys(recipe for recipe, _ in pairs))

@@ -8,6 +8,8 @@ from tumorseg.reporting.figure_style import WIDTH_IN, empty_figure, palette, sty
 from tumorseg.statistics.convergence import CONVERGED, STILL_RISING
 
 TITLE = "Had the trainings converged?"
+POINTS_OF = {"val_iou": "validation IoU", "val_dice": "validation Dice"}
+POINTS_OF["val_loss"] = "the loss's fall"
 
 
 def gain_figure(table: pd.DataFrame) -> Figure:
@@ -52,6 +54,7 @@ def gain_figure(table: pd.DataFrame) -> Figure:
         axis.set_yticks(range(len(losses)), losses)
         axis.set_ylim(len(losses) - 0.4, -0.6)
         axis.grid(axis="y", visible=False)
-        axis.set(title=recipe, xlabel="gain in the last fifth, points of validation IoU")
+        judged_by = judged.loc[judged["recipe"] == recipe, "judged_by"].iloc[0]
+        axis.set(title=recipe, xlabel=f"gain in the last fifth, points of {POINTS_OF[judged_by]}")
     titled(figure, TITLE, subtitle + " (hollow); dashed: a gain of 1 point")
     return figure

@@ -1,7 +1,8 @@
 """Source: PI-CAI, MRI of the prostate with cancers outlined by experts (Saha et al. 2022).
 
 <patient>/<patient>_<study>_{t2w,adc,hbv,cor,sag}.mha anywhere below data_dir (the archive has one
-folder per fold), and the repository picai_labels, whose annotations have the grid of t2w.
+folder per fold), and the repository picai_labels, whose annotations have the grid of t2w. The
+channel `gland` is the prostate's outline in picai_labels, drawn by a network.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from tumorseg.core.problems import DataError, error
 from tumorseg.data import source_files
 
 SEQUENCES = ("t2w", "adc", "hbv", "cor", "sag")
+GLAND = "gland"
+GLANDS = Path("picai_labels", "anatomical_delineations", "whole_gland", "AI")
+GLAND_FORMS = ("Bosma22b", "Guerbet23", "")  # "": in clones of 2022
 # The experts' labels are ISUP grades (2 to 5), later ones 1; each means a significant cancer.
 LABELS = {str(grade): "tumour" for grade in range(1, 6)}
 EXPERTS = Path("picai_labels", "csPCa_lesion_delineations", "human_expert")
@@ -31,11 +35,13 @@ def entries(
     """One volume per study; most have no cancer, so the experiment needs `negatives: true`.
 
     channels: several sequences, the first of which must be t2w, because the annotations have its
-    grid. Studies without any image are ignored, because the labels of all folds come together.
+    grid, and the prostate (`gland`), to which a recipe may crop. Studies without any image are
+    ignored, because the labels of all folds come together.
     """
     folder = source_files.data_folder(data_dir)
     wanted = channels or [sequence]
-    source_files.check_sequences(wanted, SEQUENCES)
+    source_files.check_sequences(wanted[:1], SEQUENCES)
+    source_files.check_sequences(wanted, (*SEQUENCES, GLAND))
     if not (folder / EXPERTS).is_dir():
         hint = "clone the repository picai_labels into data_dir"
         raise error("annotations_missing", "no annotations", str(EXPERTS), hint, str(folder))
@@ -57,7 +63,7 @@ def _entries(folder: Path, wanted: list[str], labels: dict[str, str]) -> Iterato
     for path in source_files.files_below(folder, pattern):
         places[path.name.rpartition("_")[0], path.parent] = None
     for study, place in places:
-        image, *others = [place / f"{study}_{sequence}.mha" for sequence in wanted]
+        image, *others = [_image(folder, place, study, sequence) for sequence in wanted]
         masks = [source_files.nifti(folder / EXPERTS / form / study) for form in FORMS]
         yield Entry(
             case=study,
@@ -69,3 +75,10 @@ def _entries(folder: Path, wanted: list[str], labels: dict[str, str]) -> Iterato
             labels=labels,
             further=tuple(map(ImageFile, others)),
         )
+
+
+def _image(folder: Path, place: Path, study: str, sequence: str) -> Path:
+    if sequence != GLAND:
+        return place / f"{study}_{sequence}.mha"
+    found = [source_files.nifti(folder / GLANDS / form / study) for form in GLAND_FORMS]
+    return next((path for path in found if path.is_file()), found[0])

@@ -9,9 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-SCORE = "val_iou"  # the score by which an epoch is chosen
+# The history's column by which a training with this `keep_best` is judged: that by which its epoch
+# is chosen; one that keeps its last epoch, by IoU.
+JUDGED_BY = {True: "val_iou", False: "val_iou", "iou": "val_iou"}
+JUDGED_BY |= {"dice": "val_dice", "loss": "val_loss"}
 PART = 0.2  # a fifth of the epochs is compared with the fifth before it
-STILL_RISING = 0.01  # gain of validation IoU from one fifth to the next
+STILL_RISING = 0.01  # gain of the score from one fifth to the next
 TOO_NOISY = 0.03  # standard error of that gain above which nothing can be said
 SHORTEST = 10  # epochs: in fewer, two fifths hold too few values
 NOTHING = 0.01  # validation IoU of a training that found no tumour
@@ -41,13 +44,17 @@ class Convergence(NamedTuple):
     best_at_end: bool
 
 
-def convergence(scores: pd.Series | np.ndarray, failed: bool = False) -> Convergence:
-    """How a training ended, from the validation IoU after each of its epochs.
+def convergence(
+    scores: pd.Series | np.ndarray, failed: bool = False, learned: bool | None = None
+) -> Convergence:
+    """How a training ended, from its validation score after each of its epochs, at most 1.
 
     It is still improving where the gain exceeds STILL_RISING by more than its standard error, so
     that the noise of a small validation set is not taken for progress; or exceeds STILL_RISING at
     all and the best epoch is within the last tenth. Where the standard error is above TOO_NOISY,
     nothing is claimed.
+
+    learned: whether it found any tumour; None for whether a score reached NOTHING.
 
     >>> rising, flat = np.linspace(0, 0.8, 20), np.full(20, 0.8)
     >>> convergence(rising).verdict, convergence(flat).verdict
@@ -66,7 +73,7 @@ def convergence(scores: pd.Series | np.ndarray, failed: bool = False) -> Converg
     best_at_end = best > 0.9 * epochs
     if failed:
         verdict = FAILED
-    elif not epochs or values.max() < NOTHING:
+    elif not epochs or not (values.max() >= NOTHING if learned is None else learned):
         verdict = EMPTY
     elif epochs < SHORTEST:
         verdict = SHORT
@@ -77,26 +84,40 @@ def convergence(scores: pd.Series | np.ndarray, failed: bool = False) -> Converg
     return Convergence(verdict, gain, error, best, bool(epochs) and best_at_end)
 
 
+def _fallen(losses: pd.Series) -> pd.Series:
+    """The share of its whole fall that a loss has fallen: 0 at the first epoch, 1 at the lowest.
+
+    Losses have scales of their own, so that no gain of .01 means the same for two of them; shares
+    of a fall can be judged like IoU. 0 throughout where the loss never falls.
+    """
+    fall = losses.iloc[:1].sum() - losses.min()
+    return (losses.iloc[:1].sum() - losses) / fall if fall > 0 else losses * 0.0
+
+
 def convergence_table(trainings: pd.DataFrame) -> pd.DataFrame:
     """One row per training: its length, its gain at the end, and whether it had converged.
 
     Args:
         trainings: one row per training and epoch: recipe, loss, seed, fold, status, epoch, val_iou,
-            chosen_epoch, precision.
+            val_dice, val_loss, chosen_epoch, precision, keep_best.
 
     Returns:
-        recipe, loss, seed, fold, epochs, chosen_epoch, best_val_iou, gain, gain_error, best_at_end,
-        below_other_folds (the median best_val_iou of the loss's other trainings minus this one's),
-        precision, verdict.
+        recipe, loss, seed, fold, epochs, chosen_epoch, best_val_iou, judged_by (JUDGED_BY), gain
+        (of val_loss a share of its fall), gain_error, best_at_end, below_other_folds (the median
+        best_val_iou of the loss's other trainings minus this one's), precision, verdict.
     """
     keys = ["recipe", "loss", "seed", "fold"]
     rows = []
     for names, history in trainings.groupby(keys, sort=False):
-        scores = history.sort_values("epoch")[SCORE].dropna()
         first = history.iloc[0]
-        end = convergence(scores, failed=first["status"] != "ok")
+        judged_by = JUDGED_BY[first["keep_best"]]
+        kept = history.sort_values("epoch").dropna(subset=[judged_by])
+        best = kept["val_iou"].max()
+        scores = _fallen(kept[judged_by]) if judged_by == "val_loss" else kept[judged_by]
+        end = convergence(scores, first["status"] != "ok", learned=bool(best >= NOTHING))
         row = dict(zip(keys, names, strict=True)) | {"epochs": len(scores)}
-        row |= {"chosen_epoch": int(first["chosen_epoch"]), "best_val_iou": scores.max()}
+        row |= {"chosen_epoch": int(first["chosen_epoch"]), "best_val_iou": best}
+        row |= {"judged_by": judged_by}
         row |= {"gain": end.gain, "gain_error": end.error, "best_at_end": end.best_at_end}
         rows.append(row | {"precision": first["precision"], "verdict": end.verdict})
     table = pd.DataFrame(rows)

@@ -25,8 +25,11 @@ class FusedAdam(keras.optimizers.Adam):
         index = self._get_variable_index(variable)
         if self._shared is None:  # what depends on the step alone is computed once for all
             step = keras.ops.cast(self.iterations + 1, "float32")
-            powers = (keras.ops.power(beta, step) for beta in (self.beta_1, self.beta_2))
-            self._shared = keras.ops.cast(learning_rate, "float32"), *powers
+            self._shared = (
+                keras.ops.cast(learning_rate, "float32"),
+                keras.ops.power(self.beta_1, step),
+                keras.ops.power(self.beta_2, step),
+            )
         rate, *powers = self._shared
         done = (
             not self.amsgrad
@@ -37,7 +40,7 @@ class FusedAdam(keras.optimizers.Adam):
                 self._velocities[index],
                 gradient,
                 rate=rate,
-                powers=powers,
+                powers=tuple(powers),
                 adam=self,
             )
         )

@@ -47,7 +47,7 @@ class Cases:
         within one and the next goes on there.
         """
         steps, of_a_pass = self.steps(plan), self._steps_of_a_pass(plan)
-        order = np.empty(0)
+        order = np.arange(0)
         for step in range(epoch * steps, (epoch + 1) * steps):
             passes, start = step // of_a_pass, step % of_a_pass * plan.batch_size
             if not start or not len(order):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tumorseg.core.case_index import from_row
 from tumorseg.core.files import read_table
 from tumorseg.data import folds
 from tumorseg.training.cases import Cases
@@ -25,22 +26,24 @@ def cases_of_fold(job: TrainingJob) -> tuple[Cases, Cases] | tuple[Patches, Patc
     channels = job.settings["channels"]
     if "patch" in job.network:
         spacing_mm = _middle_spacing(places.iloc[rows[0]])
-        training, validation = (
-            Patches(
-                [Path(job.images_file, f"{case}.npy") for case in places["case"].iloc[own]],
-                [Path(job.targets_file, f"{case}.npy") for case in places["case"].iloc[own]],
-                tuple(job.network["patch"]),
-                spacing_mm,
-                channels,
-            )
-            for own in rows
-        )
+        training, validation = (_patches(job, places.iloc[own], spacing_mm) for own in rows)
         return training, validation
     images = np.load(job.images_file, mmap_mode="r")
     masks = np.load(job.targets_file, mmap_mode="r")
     return (
         Cases(images, masks, rows[0], channels),
         Cases(images, masks, rows[1], channels),
+    )
+
+
+def _patches(job: TrainingJob, places: pd.DataFrame, spacing_mm: tuple[float, ...]) -> Patches:
+    return Patches(
+        [Path(job.images_file, f"{case}.npy") for case in places["case"]],
+        [Path(job.targets_file, f"{case}.npy") for case in places["case"]],
+        [from_row(row, job.placement_table) for row in places.to_dict("records")],
+        tuple(job.network["patch"]),
+        spacing_mm,
+        job.settings["channels"],
     )
 
 

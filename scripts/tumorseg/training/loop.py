@@ -46,8 +46,8 @@ def validate(
 ) -> dict[str, float]:
     """Loss, pooled IoU and mean Dice of the cases at the size at which they are packed.
 
-    IoU and Dice are the means of those of the classes. Batch by batch, so that any number of cases
-    fits into memory. Empty where a prediction is not finite.
+    IoU and Dice are those of `overlaps`. Batch by batch, so that any number of cases fits into
+    memory. Empty where a prediction is not finite.
     """
     counts, values = [], []
     for images, masks in cases.batches(plan.batch_size):
@@ -60,12 +60,27 @@ def validate(
         counts.append(np.stack([(truth & predicted).sum(axes), (truth | predicted).sum(axes)]))
         values.append(keras.ops.convert_to_numpy(loss.call(loss.targets(masks), probability)))
     both, either = np.concatenate(counts, axis=1).transpose(0, 2, 1)  # (classes, cases)
-    pairs = list(zip(both, either, strict=True))
-    dice = [np.mean(2 * own / np.maximum(own + all_, 1)) for own, all_ in pairs]
+    return {"val_loss": float(np.concatenate(values).mean()), **overlaps(both, either)}
+
+
+def overlaps(both: np.ndarray, either: np.ndarray) -> dict[str, float]:
+    """Pooled IoU and mean Dice, as the means of those of the classes, NaN where none is defined.
+
+    As in the results (metrics.overlap), the Dice of a case that has no voxel of a class, and none
+    predicted, is undefined: it is left out and counted in val_undefined. So is the IoU of a class
+    of which that holds for every case.
+
+    both, either: (classes, cases) voxels in mask and prediction, and in either.
+    """
+    iou, dice = [], []
+    for own, all_, defined in zip(both, either, either > 0, strict=True):
+        if defined.any():
+            iou.append(own.sum() / all_.sum())
+            dice.append(np.mean(2 * own[defined] / (own + all_)[defined]))
     return {
-        "val_loss": float(np.concatenate(values).mean()),
-        "val_iou": float(np.mean([own.sum() / max(1, all_.sum()) for own, all_ in pairs])),
-        "val_dice": float(np.mean(dice)),
+        "val_iou": float(np.mean(iou)) if iou else np.nan,
+        "val_dice": float(np.mean(dice)) if dice else np.nan,
+        "val_undefined": int(np.count_nonzero(either == 0)),
     }
 
 

@@ -1,6 +1,7 @@
 """The packed cases that are predicted, with the way back to native size."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +12,6 @@ from tumorseg.core.images import affine_of, case_file
 from tumorseg.imaging.placement import Placement
 from tumorseg.imaging.volume_placement import VolumePlacement
 from tumorseg.training.model import with_channels
-
-PACKED = ("packed_depth_mm", "packed_height_mm", "packed_width_mm")  # beside the placement
 
 
 class PackedCase(NamedTuple):
@@ -56,6 +55,6 @@ class PackedCases:
         name = line.pop("case")
         if self.images is not None:
             return PackedCase(name, Placement(**line), None)
-        numbers = {key: int(value) for key, value in line.items() if key not in PACKED}
+        numbers = {field.name: int(line[field.name]) for field in fields(VolumePlacement)}
         affine = affine_of(case_file(self.cases_dir, name))
         return PackedCase(name, VolumePlacement(**numbers), affine)

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from tumorseg.core.errors import UserError
+from tumorseg.core.case_index import CaseIndex
 from tumorseg.training.model import with_channels
 from tumorseg.training.patch_augmentation import (
     change_intensities,
@@ -26,19 +25,6 @@ from tumorseg.training.plan import Plan
 FOREGROUND_EVERY = 3
 
 
-class CaseIndex(NamedTuple):
-    """What is kept in memory of a case: a number for each of its slices and classes.
-
-    sides: of its grid; lowest: of each channel; until: (classes, slices + 1), the voxels of a class
-    before each slice (of a picture, each row), and in the end all of them; digest: of its content.
-    """
-
-    sides: tuple[int, ...]
-    lowest: tuple[float, ...]
-    until: np.ndarray
-    digest: str
-
-
 @dataclass(frozen=True)
 class Patches:
     """Cases of any sizes, one image file and one mask file each, of which patches are drawn.
@@ -47,29 +33,20 @@ class Patches:
     again, so neither memory nor open files grow with their number.
 
     images: .npy files (spatial..., 1 or channels) float32; masks: .npy files (spatial..., classes)
-    uint8 0/1 on the same grids; shape: of a patch, (height, width) or (depth, height, width);
-    spacing_mm: of all files, one number an axis; channels: of the patches, a single one repeated.
+    uint8 0/1 on the same grids; index: what `pack` stored of each case; shape: of a patch, (height,
+    width) or (depth, height, width); spacing_mm: of all files, one number an axis; channels: of the
+    patches, a single one repeated.
     """
 
     images: Sequence[Path]
     masks: Sequence[Path]
+    index: Sequence[CaseIndex]
     shape: tuple[int, ...]
     spacing_mm: tuple[float, ...]
     channels: int = 1
 
     def __len__(self) -> int:
         return len(self.images)
-
-    @cached_property
-    def index(self) -> list[CaseIndex]:
-        """Of every case; computed once, by reading all files one after another.
-
-        Raises UserError for a mask or a patch that does not fit an image.
-        """
-        return [
-            _indexed(image, mask, len(self.shape))
-            for image, mask in zip(self.images, self.masks, strict=True)
-        ]
 
     @cached_property
     def with_foreground(self) -> list[int]:
@@ -174,25 +151,6 @@ class Patches:
         parts = [repr((self.shape, self.spacing_mm, self.channels))]
         parts += [case.digest for case in self.index]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _indexed(image_file: Path, mask_file: Path, dimensions: int) -> CaseIndex:
-    image, mask = (np.load(path, mmap_mode="r") for path in (image_file, mask_file))
-    sides = image.shape[:-1]
-    if mask.shape[:-1] != sides or len(sides) != dimensions or not min(image.shape):
-        raise UserError(
-            f"{mask_file}: {mask.shape} for an image of {image.shape}, expected the same sides, "
-            f"{dimensions} of them for this patch; pack the cases again"
-        )
-    content = hashlib.sha256(repr((image.shape, mask.shape)).encode())
-    lowest, counts = np.full(image.shape[-1], np.inf), []
-    for slice_, mask_slice in zip(image, mask, strict=True):
-        content.update(np.ascontiguousarray(slice_).data)
-        content.update(np.ascontiguousarray(mask_slice).data)
-        lowest = np.minimum(lowest, slice_.reshape(-1, len(lowest)).min(axis=0))
-        counts.append(np.count_nonzero(mask_slice.reshape(-1, mask.shape[-1]), axis=0))
-    until = np.cumsum([np.zeros(mask.shape[-1], int), *counts], axis=0).T
-    return CaseIndex(sides, tuple(float(n) for n in lowest), until, content.hexdigest())
 
 
 def _window(

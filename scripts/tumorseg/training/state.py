@@ -10,7 +10,9 @@ import numpy as np
 
 from tumorseg.core.files import write_atomically
 
-HISTORY = ("epoch", "learning_rate", "loss", "val_loss", "val_iou", "val_dice", "seconds")
+SCORES = ("val_loss", "val_iou", "val_dice", "val_undefined")
+HISTORY = ("epoch", "learning_rate", "loss", *SCORES, "seconds")
+WHOLE = ("epoch", "val_undefined")  # whole numbers
 STRIDE = 4  # steps between two that the average of the weights takes in
 
 
@@ -81,7 +83,7 @@ def restore(path: Path, variables: list[Any], outcome: Outcome, average: Average
         for index, variable in enumerate(variables):
             variable.assign(stored[f"variable_{index}"])
         rows = [dict(zip(HISTORY, row, strict=True)) for row in stored["history"].tolist()]
-        outcome.history = [row | {"epoch": int(row["epoch"])} for row in rows]
+        outcome.history = [row | {name: int(row[name]) for name in WHOLE} for row in rows]
         outcome.chosen_epoch = int(stored["chosen_epoch"])
         outcome.weights = [stored[f"weight_{i}"] for i in range(int(stored["weights"]))]
         average.steps = int(stored["steps"])

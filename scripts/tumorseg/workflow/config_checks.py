@@ -151,6 +151,7 @@ def check_volumes(config: dict[str, Any]) -> None:
                 f"config: recipes.{name}.volumes: say how volumes are prepared, such as "
                 "{crop: nonzero, intensities: [zscore]}"
             )
+        _check_organ(f"recipes.{name}.volumes", recipe["volumes"], source.get("channels", []))
         from tumorseg.imaging.intensity import check_steps  # loads SimpleITK; slices need none
 
         try:
@@ -158,6 +159,21 @@ def check_volumes(config: dict[str, Any]) -> None:
         except UserError as error:
             key = f"recipes.{name}.volumes.intensities"
             raise UserError(f"config: {key}: {error}") from None
+
+
+def _check_organ(key: str, volumes: dict[str, Any], channels: list[str]) -> None:
+    """Raises UserError where a crop to an organ has no mask, or a mask is not cropped to."""
+    organ = volumes.get("organ")
+    if volumes.get("crop") != "organ":
+        if extra := next((name for name in ("organ", "margin_mm") if name in volumes), ""):
+            raise UserError(f"config: {key}.{extra}: set crop: organ as well, or remove {extra}")
+    elif organ is None or str(organ) not in channels[1:]:
+        found = "no organ" if organ is None else f"no {str(organ)!r}"
+        known = ", ".join(channels[1:]) or "none"
+        raise UserError(
+            f"config: {key}.organ: {found} in source.channels after the first ({known}); name the "
+            "channel that is the organ's mask"
+        )
 
 
 def name_labels(config: dict[str, Any]) -> None:

@@ -119,6 +119,11 @@ class Experiment:
         chosen = self.recipe(recipe).get("inputs", self.channels)
         return [self.channels.index(str(name)) + 1 for name in chosen] or [1]
 
+    def organ(self, recipe: str) -> int:
+        """The position, from 1, of the channel that masks what the recipe crops to; 0 for none."""
+        name = self.recipe(recipe).get("volumes", {}).get("organ")
+        return 0 if name is None else self.channels.index(str(name)) + 1
+
     @property
     def downloads(self) -> bool:
         """Whether the source is a public data set that the workflow downloads itself."""
