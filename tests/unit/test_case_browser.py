@@ -22,7 +22,7 @@ from tumorseg.evaluation.case_metrics import failed, measured
 from tumorseg.reporting import case_browser
 from tumorseg.reporting.figure_style import TRUTH, palette
 from tumorseg.reporting.large_pages import with_large_pages
-from tumorseg.reporting.three_planes import COLOURS
+from tumorseg.reporting.page_parts import COLOURS
 
 LOSSES = ("bce", "focal", "dice")
 NAMES = ("0001", "0002", "0003", "0004", '</script><img src=x onerror="x=1">', "0006")

@@ -243,9 +243,9 @@ def test_partial_transparency_is_rejected(tmp_path, kind):
     assert "flatten" in rejected_line("image_transparent", path)
 
 
-def test_several_pages_are_rejected_with_a_hint(tmp_path):
-    page = Image.fromarray(PICTURE)
-    path = files.with_pillow(tmp_path / "a.tif", page, save_all=True, append_images=[page])
+def test_pages_of_different_sizes_are_rejected_with_a_hint(tmp_path):
+    page, other = Image.fromarray(PICTURE), Image.fromarray(PICTURE[:-3])
+    path = files.with_pillow(tmp_path / "a.tif", page, save_all=True, append_images=[other])
     assert "NIfTI" in rejected_line("image_pages", path)
 
 

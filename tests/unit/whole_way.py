@@ -37,7 +37,7 @@ EXPERIMENTS = {
                 "counted": "nonzero",
                 "intensities": [{"percentiles": [1, 99]}, "zscore"],
             },
-            "training": {"mirrored": "all"},
+            "training": {"mirrored": "all", "batch_size": 2},
         },
         "network": {"patch": [8, 16, 16], "levels": 2, "classes": 2, "exclusive": False},
         "inputs": [1, 2],

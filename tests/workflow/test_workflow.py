@@ -82,7 +82,7 @@ def test_every_loss_is_trained_with_the_winning_settings_or_its_own(results):
 def test_plan_is_printed_before_the_first_training(study):
     log = (study.folder / "run.log").read_text(encoding="utf-8")
     assert (
-        "robust: 4 trainings (2 losses x 1 seed(s) x 2 folds), 2 epochs of 4 steps each, "
+        "robust: 4 trainings (2 losses x 1 seed(s) x 2 folds), 2 epochs of 3 steps each, "
         "4 epochs of tuning" in log
     )
     assert log.index("Plan: training") < log.index("epoch 1/")
