@@ -55,8 +55,7 @@ def project(tmp_path_factory) -> ProjectCopy:
     project = copy_project(tmp_path_factory.mktemp("own"))
     for text in of_kind("yaml"):
         name = re.match(r"# (experiments/\w+\.yaml)\n", text)[1]
-        text = text.replace("{size_px: 128, base_width: 16}", "{size_px: 32}")
-        project.write(name, text.replace("folds: {count: 5}\n", "") + SMALL)
+        project.write(name, text.replace("{size_px: 128, base_width: 16}", "{size_px: 32}") + SMALL)
     for number in range(12):
         name = f"p{number // 2 + 1:02d}_{'ab'[number % 2]}.png"
         for folder, image in zip(("images", "masks"), head(number), strict=True):
