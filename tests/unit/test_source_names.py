@@ -354,3 +354,9 @@ def test_a_hit_reports_file_and_kind_and_writes_the_name_only_into_local(study, 
 def test_a_pictures_format_is_not_among_its_texts(tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "a.jpg", comment=b"seen by Kowalski")
     assert set(header_texts(tmp_path / "a.jpg")) == {"seen by Kowalski"}
+
+
+def test_a_damaged_list_of_imagejs_parts_ends_the_search_in_it():
+    block = b"IJIJ" + b"info" + struct.pack(">i", 2**31 - 1) + "Mueller".encode("utf-16-be")
+    assert list(embedded_text.imagej_texts(block, (12, 14), ">")) == ["Mueller"]
+    assert list(embedded_text.imagej_texts(block, (), ">")) == []

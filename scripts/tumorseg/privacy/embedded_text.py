@@ -45,11 +45,15 @@ def imagej_texts(block: bytes, sizes: Sequence[int], order: str) -> Iterator[str
     block, sizes: the tags 50839 and 50838. The block begins with IJIJ and, for each kind of part,
     its name and number; sizes are those of this list and of each part. order: < or >.
     """
+    if not sizes or len(block) < sizes[0]:
+        return
     place, parts = sizes[0], iter(sizes[1:])
     for at in range(4, sizes[0] - 7, 8):
         kind = block[at : at + 4] if order == ">" else block[at : at + 4][::-1]
         for _ in range(struct.unpack_from(f"{order}i", block, at + 4)[0]):
-            part = block[place : place + (size := next(parts, 0))]
+            if (size := next(parts, None)) is None:  # more parts than the file lists
+                return
+            part = block[place : place + size]
             place += size
             if kind in (b"info", b"labl", b"prop"):
                 yield part.decode("utf-16-le" if order == "<" else "utf-16-be", errors="ignore")
