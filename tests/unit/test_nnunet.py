@@ -11,9 +11,11 @@ import yaml
 from PIL import Image
 
 from tumorseg.core.cases import Entry
+from tumorseg.core.errors import UserError
 from tumorseg.core.problems import DataError
 from tumorseg.data import reading
 from tumorseg.sources import nnunet
+from tumorseg.workflow import dataset_defaults
 
 BOTH = {"PZ": "tumour", "TZ": "tumour"}
 GOOD = {"kind": "nnunet", "sequence": 0, "labels": BOTH}
@@ -230,13 +232,6 @@ def test_an_odd_part_of_dataset_json_is_an_error_that_names_the_part(prostate, p
     assert "Error" not in errors[0]
 
 
-def test_several_labels_count_together_unless_configured_and_a_warning_says_so(prostate):
-    (line,) = lines(prostate, labels=None)
-    assert "labels 'PZ', 'TZ' together count as tumour" in line
-    entries, _ = _listed(GOOD | {"labels": None}, str(prostate))
-    assert entries[0].labels == {"1": "tumour", "2": "tumour"}
-
-
 def test_one_label_needs_no_word(prostate):
     change(prostate, labels={"background": 0, "PZ": 1})
     assert lines(prostate, labels=None) == []
@@ -253,7 +248,7 @@ def test_pixels_to_ignore_count_as_background_with_a_warning(tmp_path):
 def test_without_choice_regions_are_united_and_pixels_to_ignore_are_not(tmp_path):
     layouts.nnunet_regions(tmp_path)
     entries, problems = _listed({"kind": "nnunet"}, str(tmp_path))
-    assert [problem.code for problem in problems] == ["labels_together", "label_ignore"]
+    assert [problem.code for problem in problems] == ["label_ignore"]
     assert entries[0].labels == {str(n): "tumour" for n in (1, 2, 3)} | {"4": "background"}
 
 
@@ -268,14 +263,6 @@ def test_a_choice_of_labels_must_fit_dataset_json(prostate):
 
 def test_a_label_may_be_given_by_its_number_also_without_quotes(prostate):
     assert lines(prostate, labels={1: "tumour", "TZ": "background"}) == []
-
-
-def test_without_sequence_the_first_channel_is_read_and_a_warning_says_so(prostate):
-    (line,) = lines(prostate, sequence=None)
-    assert "channel 0 of 2 is read, because source.sequence is not set" in line
-    assert "0 ('T2'), 1 ('ADC')" in line
-    entries, _ = _listed(GOOD | {"sequence": None}, str(prostate))
-    assert entries[0].image.name == "prostate_04_0000.nii.gz"
 
 
 @pytest.mark.parametrize("sequence", ["ADC", "adc", "1", 1])
@@ -436,19 +423,91 @@ def test_the_experiment_on_the_decathlons_brain_tumours_reads_their_layout(tmp_p
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="HIPPOCAMPUS NOT READ: no msd_hippocampus in shared/")
 def test_the_experiment_on_the_decathlons_hippocampus_reads_it_as_published():
-    source = source_of("msd_hippocampus")
+    config = {"source": source_of("msd_hippocampus"), "data_dir": str(REAL)}
+    config |= {"overlapping": True, "primary_class": ""}
+    dataset_defaults.fill(config)
+    assert list(config["classes"]) == ["Anterior", "Posterior"]
+    source = config["source"] | {"classes": config["classes"]}
     entries, problems = _listed(source, str(REAL))
     assert (len(entries), problems) == (40, [])
     for entry in entries[::13]:
         cases, problems = reading.cases_of(entry, source)
-        assert (len(cases), problems) == (6, [])
         labels = np.asarray(layouts.nib.load(entry.annotation).dataobj)
+        assert (len(cases), problems) == (labels.shape[1], [])
         for case in cases:
             number = int(case.case.rpartition("-")[2])
-            assert np.array_equal(case.mask, labels[::-1, ::-1, number].T > 0)
+            drawn = labels[::-1, -1 - number, ::-1].T  # from the front
+            masks = (case.mask, *(drawn_class.mask for drawn_class in case.other_classes))
+            for label, mask in enumerate(masks, 1):
+                assert np.array_equal(mask, drawn == label)
 
 
 def test_an_entry_is_never_both_listed_and_a_problem(prostate):
     (prostate / "labelsTr" / "prostate_16.nii.gz").unlink()
     items = list(nnunet.entries(data_dir=str(prostate), sequence=0, labels=BOTH))
     assert [type(item) for item in items] == [Entry, DataError]
+
+
+def completed(folder, **given):
+    """What the config is completed to by dataset.json: channels, classes, overlapping, primary."""
+    config = {"source": {"kind": "nnunet"}, "data_dir": str(folder)} | given
+    config |= {"overlapping": False, "primary_class": ""}
+    dataset_defaults.fill(config)
+    classes = config.get("classes")
+    return config["source"].get("channels"), classes, config["overlapping"], config["primary_class"]
+
+
+def test_channels_and_labels_of_dataset_json_need_not_be_written_again(prostate, listing):
+    for folder in (prostate, listing, prostate.parent):
+        classes = {"PZ": ["1"], "TZ": ["2"]}
+        assert completed(folder) == (["T2", "ADC"], classes, False, "mean")
+
+
+def test_regions_of_dataset_json_become_overlapping_classes(tmp_path):
+    layouts.nnunet_regions(tmp_path)
+    _, classes, overlapping, primary = completed(tmp_path)
+    assert classes == {
+        "whole_tumor": ["1", "2", "3"],
+        "tumor_core": ["2", "3"],
+        "enhancing_tumor": ["3"],
+    }
+    assert (overlapping, primary) == (True, "mean")
+
+
+def test_what_the_config_says_itself_is_kept(prostate):
+    source = {"kind": "nnunet", "sequence": "ADC", "labels": BOTH}
+    assert completed(prostate, source=source) == (None, None, False, "")
+    classes = {"gland": ["PZ", "TZ"]}
+    assert completed(prostate, classes=classes)[1:] == (classes, False, "")
+
+
+def test_one_channel_and_one_label_stay_without_names(prostate):
+    change(prostate, channel_names={"0": "T2"}, labels={"background": 0, "PZ": 1})
+    assert completed(prostate) == (None, None, False, "")
+
+
+def test_names_that_cannot_be_classes_or_channels_are_changed(prostate):
+    labels = {"background": 0, "left (1)": 1, "left-1": 2, "mean": 3, "Ödem": 4, "..": 5}
+    change(prostate, labels=labels, channel_names={"0": "noNorm", "1": "nonorm"})
+    channels, classes, *_ = completed(prostate)
+    assert channels == ["0", "1"]
+    assert list(classes) == ["left-1", "left-1-2", "mean-3", "dem", "class"]
+
+
+def test_more_labels_than_there_can_be_classes_are_one_line(prostate):
+    change(prostate, labels={"background": 0} | {f"organ{n}": n for n in range(1, 41)})
+    schema = yaml.safe_load((EXPERIMENTS.parent / "config.schema.yaml").read_text("utf-8"))
+    assert schema["properties"]["classes"]["maxProperties"] == dataset_defaults.MOST_CLASSES == 32
+    with pytest.raises(UserError, match="has 40 labels, and there can be 32 classes; name those"):
+        completed(prostate)
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_dataset_json_completes_nothing_and_the_import_says_why(prostate, name):
+    content, _ = DAMAGED[name]
+    (prostate / "dataset.json").unlink()
+    if content is not None:
+        damaged = content.encode() if isinstance(content, str) else content
+        (prostate / "dataset.json").write_bytes(damaged)
+    assert completed(prostate) == (None, None, False, "")
+    assert completed(prostate / "no such folder") == (None, None, False, "")

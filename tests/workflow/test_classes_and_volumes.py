@@ -19,9 +19,7 @@ pytestmark = pytest.mark.slow
 
 SLICES = """\
 experiment: slices
-source: {kind: nnunet, plane: axial, channels: [t1ce, flair]}
-classes: {core: [core], rim: [2]}
-primary_class: mean
+source: {kind: nnunet, plane: axial}
 identifiers: {names: keep}
 skull_strip: {method: none, compare: [none]}
 folds: {count: 2}
@@ -56,7 +54,7 @@ recipes: {robust: {training: {epochs: 1, steps: 2}}}
 
 
 def write_nnunet(folder: Path) -> None:
-    """Eight pictures of two channels with a core in a rim."""
+    """Eight pictures of two channels with a core in a rim; dataset.json names all of them."""
     rows, columns = np.mgrid[:48, :56]
     for part in ("imagesTr", "labelsTr"):
         (folder / part).mkdir(parents=True)

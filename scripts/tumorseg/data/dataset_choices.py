@@ -34,18 +34,14 @@ def channel(
 ) -> tuple[int | None, list[DataError]]:
     """The channel of that name or number, and problems; None where none or several fit.
 
-    channels: number -> name. Without `sequence`, the first, with a warning if it is one of several.
+    channels: number -> name. Without `sequence`, the first.
     """
     if not channels:
         return None, []  # dataset.json is damaged, which has been reported
     known = ", ".join(f"{number} ({quoted(name)})" for number, name in channels.items())
     hint = "set source.sequence to the name or number of one of them"
     if sequence is None:
-        first = min(channels)
-        if len(channels) == 1:
-            return first, []
-        value = f"channel {first} of {len(channels)} is read, because source.sequence is not set"
-        return first, [DataError(warning("sequence_default", value, f"one of {known}", hint))]
+        return min(channels), []
     wanted = str(sequence)
     same = Names(channels.values()).find(wanted)
     fitting = [number for number, name in channels.items() if name in same]
@@ -67,8 +63,7 @@ def meanings(
 
     labels: name -> numbers, of dataset.json; a name of several numbers is a region. chosen: the
     config's `source.labels`, by name or number; where regions overlap, the smallest that contains a
-    number decides. Without it, all labels but background and `ignore` are tumour, with a warning if
-    there are several.
+    number decides. Without it, all labels but background and `ignore` are tumour.
     """
     names = {name: set(numbers) - {0} for name, numbers in labels.items()}
     ignored = names.pop(IGNORE, set())
@@ -77,10 +72,6 @@ def meanings(
     problems = []
     if chosen is None:
         decided = dict.fromkeys(every, "tumour")
-        if len(every) > 1:
-            value = f"labels {_listed(names)} together count as tumour"
-            hint = "set source.labels, for instance {name: tumour, other: background}, to choose"
-            problems.append(DataError(warning("labels_together", value, "one tumour", hint)))
     else:
         decided, problems = _chosen(labels, names, {str(name): to for name, to in chosen.items()})
         open_names = [name for name, numbers in names.items() if numbers - set(decided)]

@@ -17,7 +17,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.records import RecipeSettings, Search
 from tumorseg.training.model import form_of
 from tumorseg.tuning import search_space
-from tumorseg.workflow import config_checks
+from tumorseg.workflow import config_checks, dataset_defaults
 
 # Keys whose values may name files, folders or people: the report shows "(local)" instead.
 LOCAL_KEYS = ("data_dir", "images", "model")
@@ -191,7 +191,7 @@ def check_files(paths: Iterable[str | Path]) -> None:
 
 
 def load(config: dict[str, Any], schema_file: str) -> Experiment:
-    """The experiment of a config, into which the schema's defaults are filled.
+    """The experiment of a config, into which the schema's defaults and dataset.json's are filled.
 
     Raises UserError for the first key that the schema rejects, and for what the schema cannot see:
     unknown losses, recipes and presets, constants and searched values out of range, a missing
@@ -210,6 +210,7 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         raise UserError(
             "config: data_dir: say where the data are, for instance --config data_dir=<folder>"
         )
+    dataset_defaults.fill(config)
     config_checks.check_channels(config)
     config_checks.check_classes(config)
     config_checks.check_volumes(config)
