@@ -36,6 +36,7 @@ VARIANTS: dict[str, dict] = {
     "no augmentation": {"augmentation": 0.0},
     "augmentation 1.5": {"augmentation": 1.5},
     "weight decay .01": {"weight_decay": 0.01},
+    "validation share .30": {"fewer": 0.15 / 0.85},
     "100 epochs": {"epochs": 100},
 }
 LOSSES = ("dice_ce", "bce")
@@ -65,6 +66,17 @@ def varied(image: np.ndarray, mask: np.ndarray, extra: list[str], random: np.ran
     return image.astype(np.float32), mask
 
 
+def with_fewer(table: pd.DataFrame, fold: int, share: float) -> pd.DataFrame:
+    """The folds with this share of a fold's training patients left out.
+
+    A larger validation share costs training patients; the patients that are scored stay the same.
+    """
+    mine = (table["fold"] == fold) & (table["role"] == "train")
+    patients = np.sort(table.loc[mine, "patient"].unique())
+    out = np.random.default_rng(fold).permutation(patients)[: round(share * len(patients))]
+    return table[~(mine & table["patient"].isin(out))]
+
+
 def train(folder: str, changes: dict, loss: str, fold: int, seed: int, output: str) -> None:
     """One training; writes the counts of pixels of each validation case at some epochs."""
     from tumorseg.core.files import read_table, write_table
@@ -73,12 +85,15 @@ def train(folder: str, changes: dict, loss: str, fold: int, seed: int, output: s
     from tumorseg.training.prepare import prepare
 
     changes = dict(changes)
-    extra = changes.pop("extra", [])
+    extra, fewer = changes.pop("extra", []), changes.pop("fewer", 0)
     config = yaml.safe_load((SCRIPTS.parent / "config.yaml").read_text(encoding="utf-8"))
     recipe = config["recipes"]["robust"]
     recipe["training"] |= changes | {"keep_best": False, "mirrored": False, "weight_average": 0.0}
     packed = Path(folder, "pack", "robust")
+    table = read_table(Path(folder, "folds.tsv"))
     with tempfile.TemporaryDirectory() as unused:
+        folds_file = Path(unused, "folds.tsv")
+        write_table(with_fewer(table, fold, fewer), folds_file)
         training = prepare(
             TrainingJob(
                 recipe="robust",
@@ -98,7 +113,7 @@ def train(folder: str, changes: dict, loss: str, fold: int, seed: int, output: s
                 images_file=str(packed / "images.npy"),
                 targets_file=str(packed / "targets.npy"),
                 placement_table=str(packed / "placement.tsv"),
-                folds_table=str(Path(folder, "folds.tsv")),
+                folds_table=str(folds_file),
                 code="",
             )
         )
@@ -122,7 +137,6 @@ def train(folder: str, changes: dict, loss: str, fold: int, seed: int, output: s
 
     training._after_step = after_step
     order = read_table(packed / "placement.tsv")["case"]
-    table = read_table(Path(folder, "folds.tsv"))
     names = order[folds.positions(table, fold, "validation", order)]
     inputs, truth = training.validation.at(slice(None))
     truth = truth > 0

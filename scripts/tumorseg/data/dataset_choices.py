@@ -69,7 +69,7 @@ def meanings(
     ignored = names.pop(IGNORE, set())
     names = {name: numbers for name, numbers in names.items() if numbers}
     every = sorted(set(chain(*names.values())))
-    problems = []
+    problems: list[DataError] = []
     if chosen is None:
         decided = dict.fromkeys(every, "tumour")
     else:
