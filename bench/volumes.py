@@ -1,6 +1,6 @@
 """Seconds and peak memory of each step on volumes of the size of BraTS, at growing numbers.
 
-    make bench-volumes [ARGS="--patients 20 100 --predicted 3 --cores 2"]
+    make bench-volumes [ARGS="--patients 20 100 --predicted 3 --cores 2 --width 8"]
     make bench-volumes ARGS="--patients 1000 --steps check"
 
 A tree as BraTS 2020 has it: 240 x 240 x 155 voxels, four sequences, labels 1, 2 and 4. A few heads
@@ -104,6 +104,7 @@ def main() -> None:
     parser.add_argument("--originals", type=int, default=2)
     parser.add_argument("--predicted", type=int, default=3)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--width", type=int, default=8, help="base width of the network")
     parser.add_argument("--steps", nargs="+", default=STEPS, choices=STEPS)
     parser.add_argument("--folder", default=None)
     options = parser.parse_args()
@@ -121,7 +122,9 @@ def main() -> None:
                 made[original].write(data_dir / f"BraTS20_Training_{number + 1:03d}", copy)
             folds = {"count": min(5, max(2, count // 2))}
             training = {"threads": options.cores}
+            network = {"base_width": options.width}
             changes = {"data_dir": str(data_dir), "folds": folds, "training": training}
+            changes["network"] = SETTINGS["network"] | network
             of = experiment(SETTINGS | changes)
             for step in options.steps:
                 cases = count
