@@ -72,7 +72,8 @@ def main(
     errors = print_problems(problems, str(page))
     warnings = len(problems) - errors
     out = f", {len(excluded)} cases left out (source.exclude)" if excluded else ""
-    summary = f"{len(slices)} slices read{out}: {errors} errors, {warnings} warnings; see {page}"
+    what = "volumes" if source.get("dimensions") == 3 else "slices"
+    summary = f"{len(slices)} {what} read{out}: {errors} errors, {warnings} warnings; see {page}"
     if errors:
         raise UserError(summary)
     print(summary)

@@ -54,7 +54,7 @@ def main(
     local = local_only(local_dir)
     names = "keep" if source["kind"] == "phantom" else identifiers["names"]
     name_of = pseudonyms.namer(names, identifiers["key_file"], local.parent)
-    cohort = Cohort(source.get("patients_similar") == "accept")
+    cohort = Cohort(source.get("patients_similar") == "accept", source.get("classes", ()))
     problems: list[Problem] = []
     sources: list[tuple[str | Path | None, ...]] = []
     targets = [Path(folder) for folder in (cases_dir, annotations_dir, true_brain_dir)]

@@ -14,9 +14,7 @@ from tumorseg.core.files import read_table, replacing, write_table
 from tumorseg.core.images import case_file, of_channel, of_class, read_image, read_mask
 from tumorseg.core.parallel import by_processes
 from tumorseg.core.records import VolumeSettings
-from tumorseg.imaging.volume_input import VolumePreparation, volume_input
-
-AXES = ("depth", "height", "width")
+from tumorseg.imaging.volume_input import AXES, VolumePreparation, check_patch, volume_input
 
 
 def main(
@@ -52,6 +50,8 @@ def main(
         cores: processes, which change no result.
     """
     preparation = VolumePreparation.of(volumes, patch, len(inputs))
+    cases = read_table(cases_table)
+    check_patch(patch, cases, preparation.spacing_mm)
     for folder in (images_file, targets_file):
         Path(folder).mkdir(parents=True, exist_ok=True)
 
@@ -75,7 +75,7 @@ def main(
         voxels = {f"packed_{axis}_mm": side for axis, side in sides.items()}
         return {"case": case, **asdict(place), **voxels, **as_row(indexed(image, target))}
 
-    rows = ((row,) for row in read_table(cases_table).to_dict("records"))
+    rows = ((row,) for row in cases.to_dict("records"))
     table = pd.DataFrame(list(by_processes(packed, rows, cores)))
     write_table(table, placement_table)
     shape = table[[f"size_{axis}" for axis in AXES]].median().astype(int)

@@ -1665,6 +1665,30 @@ def _(data: Data) -> None:
     without_tumour(data, range(4, PATIENTS + 1))
 
 
+def with_a_rim(data: Data, patients: int) -> None:
+    """Two classes, the second of which only the first patients have."""
+    data.source["classes"] = {"core": ["1"], "rim": ["2"]}
+    for number in range(1, PATIENTS + 1):
+        core = tumour(number)
+        around = cv2.dilate(core, np.ones((5, 5), np.uint8))
+        data.mask(number, np.where(core, 1, 2 * around * (number <= patients)).astype(np.uint8))
+
+
+@bad("a class of which no patient has a label", "class_absent")
+def _(data: Data) -> None:
+    with_a_rim(data, 0)
+
+
+@bad("a class that fewer patients have than there are folds", "class_rare", "warning")
+def _(data: Data) -> None:
+    with_a_rim(data, 3)
+
+
+@good("two classes that all patients have")
+def _(data: Data) -> None:
+    with_a_rim(data, PATIENTS)
+
+
 def at_the_edge(data: Data, patients: int) -> None:
     """Gives patients a dark tumour at the brain's edge, which the method otsu takes for skull."""
     data.method = "otsu"

@@ -1,5 +1,6 @@
 """Promises of `pack` for volumes: trainings begin without reading what it packed."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from tumorseg.core.case_index import COLUMNS, from_row, indexed
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import write_case, write_case_mask
+from tumorseg.imaging.volume_input import check_patch
 from tumorseg.training.fold_cases import cases_of_fold
 from tumorseg.training.job import TrainingJob
 
@@ -33,7 +35,8 @@ def stored(folder: Path, seed: int) -> None:
             f"intensity_{key}{n}": 1.0 for key in ("scale", "offset") for n in ("", "_2")
         }
         sides_mm = dict.fromkeys(("pixel_depth_mm", "pixel_height_mm", "pixel_width_mm"), 1.0)
-        rows.append({"case": case} | sides_mm | of_channels)
+        sizes = dict(zip(("depth_px", "height_px", "width_px"), sides, strict=True))
+        rows.append({"case": case} | sizes | sides_mm | of_channels)
     table = pd.DataFrame(rows)
     write_table(table, folder / "cases.tsv")
     folds = [
@@ -118,3 +121,20 @@ def test_masks_on_another_grid_have_no_index():
     image, masks = np.zeros((6, 7, 8, 1), np.float32), np.zeros((5, 7, 8, 1), np.uint8)
     with pytest.raises(ValueError, match=r"masks of \(5, 7, 8, 1\) for an image of \(6, 7, 8, 1\)"):
         indexed(image, masks)
+
+
+@pytest.mark.parametrize(
+    ("patch", "spacing_mm", "fits"),
+    [
+        ([48, 48, 32], None, True),
+        ([20, 72, 32], None, False),  # 40 of 72 rows would be padding
+        ([20, 96, 32], [1, 0.5, 2], True),  # 80 rows of half the size
+        ([20, 48, 56], [1, 1, 2], False),
+    ],
+)
+def test_a_patch_much_longer_than_every_volume_is_one_line(patch, spacing_mm, fits):
+    sides = {"depth_px": [18, 20], "height_px": [40, 32], "width_px": [44, 48]}
+    millimetres = dict.fromkeys(("pixel_depth_mm", "pixel_height_mm", "pixel_width_mm"), 1.0)
+    cases = pd.DataFrame(sides | millimetres)
+    with nullcontext() if fits else pytest.raises(UserError, match="no volume is larger than"):
+        check_patch(patch, cases, spacing_mm)

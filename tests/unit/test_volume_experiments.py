@@ -57,7 +57,8 @@ def test_a_shipped_experiment_reads_every_channel_and_class_of_its_set(name, tmp
 def test_the_prostate_is_packed_with_its_margin_and_without_its_mask_as_an_input(tmp_path):
     experiment, cases = cases_of("picai", tmp_path)
     recipe, case, folder = experiment.recipe("robust"), cases[0], tmp_path / "results"
-    row = {"case": "a", "pixel_depth_mm": 3.0, "pixel_height_mm": 0.5, "pixel_width_mm": 0.5}
+    row = dict(zip(("depth_px", "height_px", "width_px"), case.image.shape, strict=True))
+    row |= {"case": "a", "pixel_depth_mm": 3.0, "pixel_height_mm": 0.5, "pixel_width_mm": 0.5}
     images = [case.image, *(channel.image for channel in case.further)]
     for number, image in enumerate(images, 1):
         place = folder / "stripped" / (f"channel-{number}" if number > 1 else "")

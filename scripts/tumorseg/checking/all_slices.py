@@ -127,7 +127,7 @@ def _large_patients(slices: pd.DataFrame, folds: int) -> list[Problem]:
 def _mixed(slices: pd.DataFrame) -> list[Problem]:
     warnings = []
     sizes = Counter(zip(slices["width_px"], slices["height_px"], strict=True)).most_common()
-    if len(sizes) > 1:
+    if len(sizes) > 1 and not slices["depth_px"].any():  # volumes have sizes of their own
         listed = ", ".join(f"{number} of {w} x {h}" for (w, h), number in sizes[:4])
         listed += f" and {len(sizes) - 4} other sizes" if len(sizes) > 4 else ""
         hint = "ignore this if it is intended; all are resized to the network's size"

@@ -125,15 +125,16 @@ def read_all(
     places: list[tuple[int, str]] = []  # number of the entry, the case's name in the source
     fingerprints: list[np.ndarray] = []
     problems: list[Problem] = []
-    cohort = Cohort(source.get("patients_similar") == "accept")
+    cohort = Cohort(source.get("patients_similar") == "accept", source.get("classes", ()))
     for item in reading.read(source, data_dir, seed, cores):
         problems += item.problems
         row = item.entry.row if item.entry else 0
         if item.entry:
             entries.append(item.entry)
         cohort.expect(item)
-        for case in map(flat, item.cases):
-            record = slice_record(case, row, method)
+        for whole in item.cases:
+            cohort.count_classes(whole)
+            case, record = flat(whole), slice_record(whole, row, method)
             new = cohort.add_slice(case, record["digest"], record["tumour_px"] > 0)
             name = item.entry.case if item.entry else case.case
             new = [*slice_problems(record), *new]

@@ -83,7 +83,7 @@ def _verdict(problems: pd.DataFrame, slices: pd.DataFrame) -> str:
     numbers = [
         ("error", "errors", errors),
         ("warning", "warnings", warnings),
-        ("", "slices read", len(slices)),
+        ("", f"{_kind(slices)} read", len(slices)),
         ("", "patients", patients),
     ]
     tiles = "".join(
@@ -91,6 +91,11 @@ def _verdict(problems: pd.DataFrame, slices: pd.DataFrame) -> str:
         for kind, label, number in numbers
     )
     return f'<p class="{kind}">{text}</p><div class="tiles">{tiles}</div>'
+
+
+def _kind(slices: pd.DataFrame) -> str:
+    """What the cases are, in one word."""
+    return "volumes" if len(slices) and slices["depth_px"].any() else "slices"
 
 
 def _problems(problems: pd.DataFrame) -> str:
@@ -124,26 +129,28 @@ def _span(values: pd.Series, unit: str) -> str:
 
 
 def _planes(slices: pd.DataFrame) -> str:
-    lines = []
+    kind, lines = _kind(slices), []
     groups = [(plane, slices[slices["plane"] == plane]) for plane in PLANES]
     for plane, rows in [*groups, ("all", slices)]:
         tumours = rows["tumour_px"].where(rows["tumour_px"] > 0)
-        lines.append(
-            [
-                plane,
-                f"{rows['patient'].nunique():,}",
-                f"{len(rows):,}",
-                _span(rows["width_px"], "px") if len(rows) else "",
-                _span(rows["height_px"], "px") if len(rows) else "",
-                _span(rows["pixel_height_mm"], "mm") if len(rows) else "",
-                _span(tumours.dropna(), "px") if len(rows) else "",
-                f"{tumours.isna().sum():,}",
-            ]
-        )
-    names = ["plane", "patients", "slices", "width", "height", "pixel height", "tumour", "without"]
-    head = "".join(f"<th>{name}</th>" for name in names)
+        depth = {"depth": _span(rows["depth_px"], "px")} if kind == "volumes" else {}
+        sizes = depth | {
+            "width": _span(rows["width_px"], "px"),
+            "height": _span(rows["height_px"], "px"),
+            "pixel height": _span(rows["pixel_height_mm"], "mm"),
+            "tumour": _span(tumours.dropna(), "px"),
+        }
+        line = {
+            "plane": plane,
+            "patients": f"{rows['patient'].nunique():,}",
+            kind: f"{len(rows):,}",
+        }
+        line |= {name: text if len(rows) else "" for name, text in sizes.items()}
+        lines.append(line | {"without": f"{tumours.isna().sum():,}"})
+    head = "".join(f"<th>{name}</th>" for name in lines[0])
     body = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in lines
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line.values())}</tr>"
+        for line in lines
     )
     return f'<table class="planes"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
@@ -155,13 +162,16 @@ def _histograms(slices: pd.DataFrame) -> str:
     per_patient = slices.groupby(["patient", "plane"], as_index=False).size()
     longest = slices.assign(longest=slices[["height_px", "width_px"]].max(axis=1))
     tumours = slices[slices["tumour_px"] > 0]
+    kind, of, within = _kind(slices), "a slice", ""
+    if kind == "volumes":
+        of, within = "its largest slice", " in its largest slice"
     panels = [
-        (per_patient, "size", "Slices per patient and plane", False),
+        (per_patient, "size", f"{kind.capitalize()} per patient and plane", False),
         (longest, "longest", "Longer side, pixels", False),
         (slices, "pixel_height_mm", "Pixel height, mm", False),
-        (slices, "middle", "Median value of a slice", False),
-        (slices, "high", "99 % quantile of a slice", False),
-        (tumours, "tumour_px", "Tumour, pixels", True),
+        (slices, "middle", f"Median value of {of}", False),
+        (slices, "high", f"99 % quantile of {of}", False),
+        (tumours, "tumour_px", f"Tumour, pixels{within}", True),
     ]
     figure, grid = pyplot.subplots(2, 3, figsize=(11, 4.6))
     for axes, panel in zip(grid.flat, panels, strict=True):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from tumorseg.checking.burned_in import has_letters
-from tumorseg.core.cases import Case
+from tumorseg.core.cases import Case, flat
 from tumorseg.data import cohort
 from tumorseg.data.storing import mask_of
 from tumorseg.imaging import skull_strip, strip_harm
@@ -29,7 +29,8 @@ class SliceRecord(TypedDict):
     where there is a scalp (measured: bench/check.py), NaN where no head is detected. lettered:
     whether a row of letters is visible beside the head. shown: whether all tumour pixels have one
     value that no other pixel has. digest: of the pixels, empty for a blank image. mask_digest: of
-    the mask, empty without a tumour. kept, kept_by_head: of strip_harm.kept_shares.
+    the mask, empty without a tumour. kept, kept_by_head: of strip_harm.kept_shares. depth_px: the
+    slices of the volume that this one was taken from; 0 where the case is a slice.
     """
 
     case: str
@@ -58,10 +59,15 @@ class SliceRecord(TypedDict):
     mask_digest: str
     kept: float
     kept_by_head: float
+    depth_px: int
 
 
-def slice_record(case: Case, row: int = 0, method: str = "none") -> SliceRecord:
-    """Measures a slice. row: in its table, 0 without one; method: of skull stripping."""
+def slice_record(whole: Case, row: int = 0, method: str = "none") -> SliceRecord:
+    """Measures a slice, or of a volume the slice with the largest tumour.
+
+    row: in its table, 0 without one; method: of skull stripping.
+    """
+    case = flat(whole)
     image, mask = case.image, mask_of(case) > 0
     height, width = image.shape
     # Every n-th pixel is enough for quantiles; an odd step reaches all columns.
@@ -98,6 +104,7 @@ def slice_record(case: Case, row: int = 0, method: str = "none") -> SliceRecord:
         "mask_digest": cohort.pixel_digest(mask.astype(np.uint8)) if mask.any() else "",
         "kept": kept,
         "kept_by_head": kept_by_head,
+        "depth_px": len(whole.image) if whole.image.ndim == 3 else 0,
     }
 
 

@@ -1,6 +1,7 @@
 """Errors visible only across cases (duplicate pixels, too few tumours); they stop a run."""
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from tumorseg.core.cases import Case, patients_needed, tumours_needed
 from tumorseg.core.names import comparable
 from tumorseg.core.problems import Problem, warning
 from tumorseg.data.reading import ReadEntry
+from tumorseg.data.storing import every_class
 
 MIXED = 1.25  # warn where pixel sizes differ by more than this factor
 
@@ -15,11 +17,13 @@ MIXED = 1.25  # warn where pixel sizes differ by more than this factor
 class Cohort:
     """Collects what was read, entry by entry; keeps a digest of each image, not the image.
 
-    accepted: whether the user says that patients who seem to be one person are not.
+    accepted: whether the user says that patients who seem to be one person are not. classes: names
+    of several classes, the primary one first.
     """
 
-    def __init__(self, accepted: bool = False) -> None:
+    def __init__(self, accepted: bool = False, classes: Iterable[str] = ()) -> None:
         self.accepted = accepted
+        self.with_class: dict[str, set[str]] = {name: set() for name in classes}  # patients
         self.patients: set[str] = set()
         self.with_tumour: set[str] = set()  # patients
         self.has_errors = False
@@ -37,6 +41,7 @@ class Cohort:
             blank = case.image.min() == case.image.max()
             pixels = "" if blank else pixel_digest(case.image)
             tumour = bool(case.parts) if case.mask is None else bool(case.mask.any())
+            self.count_classes(case)
             new = self.add_slice(case, pixels, tumour)
             name = item.entry.case if item.entry else case.case
             problems += [problem.at(case.origin, row, name) for problem in new]
@@ -48,6 +53,14 @@ class Cohort:
             self.has_errors = True
             self.patients |= {item.entry.patient} if item.entry else set()
             self.with_tumour |= {item.entry.patient} if item.entry else set()
+            for patients in self.with_class.values():
+                patients |= {item.entry.patient} if item.entry else set()
+
+    def count_classes(self, case: Case) -> None:
+        """Counts the patient for each class of which the case has something."""
+        for patients, drawn in zip(self.with_class.values(), every_class(case), strict=False):
+            if drawn.parts if drawn.mask is None else drawn.mask.any():
+                patients.add(case.patient)
 
     def add_slice(self, slice_: Case, pixels: str, tumour: bool) -> list[Problem]:
         """Adds one slice; returns its problems.
@@ -104,6 +117,7 @@ class Cohort:
     def final_problems(self, fold_count: int, source_name: str) -> list[Problem]:
         """Problems of the data set, once all is read: too few patients or tumours, mixed pixels."""
         problems = self._tumour_problems(fold_count, source_name)
+        problems += self._class_problems(fold_count, source_name)
         needed = patients_needed(fold_count)
         # Where nothing could be read at all, its own errors have reported that already.
         if len(self.patients) < needed and (self.patients or not self.has_errors):
@@ -139,7 +153,8 @@ class Cohort:
         needed = tumours_needed(fold_count)
         if not all_of_them or found >= max(fold_count, needed):
             return []
-        value = f"{found} of {all_of_them} patients have a tumour"
+        primary = next(iter(self.with_class), "")
+        value = f"{found} of {all_of_them} patients have {primary or 'a tumour'}"
         hint = "add patients with a tumour"
         if not found:
             expected = "tumours to learn from"
@@ -154,6 +169,22 @@ class Cohort:
         expected = f"at least {fold_count}, so that each of {fold_count} folds can test with one"
         hint += " or lower folds.count; otherwise some folds have no tumour to test with"
         return [warning("tumours_rare", value, expected, hint, source_name)]
+
+    def _class_problems(self, fold_count: int, source_name: str) -> list[Problem]:
+        """Classes after the primary one, which is the tumour, that nobody has, or too few."""
+        problems = []
+        for name, patients in [*self.with_class.items()][1:]:
+            found, all_of_them = len(patients), len(self.patients)
+            value = f"class {name}: {found} of {all_of_them} patients have it"
+            if not found and all_of_them:
+                expected = "each class in the data"
+                hint = "correct its labels under `classes`, or remove it"
+                problems.append(Problem("class_absent", value, expected, hint, source_name))
+            elif 0 < found < fold_count:
+                expected = f"at least {fold_count}, so that each of {fold_count} folds tests it"
+                hint = "add patients who have it, or interpret its results with care"
+                problems.append(warning("class_rare", value, expected, hint, source_name))
+        return problems
 
 
 def pixel_digest(image: np.ndarray) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from tumorseg.core.cases import Channel
 from tumorseg.core.errors import UserError
@@ -15,6 +16,10 @@ from tumorseg.core.records import VolumeSettings
 from tumorseg.imaging.boxes import Box, head_box, nonzero_box, organ_box
 from tumorseg.imaging.intensity import Step, prepared
 from tumorseg.imaging.volume_placement import Order, VolumePlacement, orders, volume_placement
+
+
+AXES = ("depth", "height", "width")
+PATCH_STEP = 32
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,30 @@ class VolumePreparation:
         settings: dict[str, Any] = {n: value for n, value in volumes.items() if n != "organ"}
         steps = [settings.pop("intensities")] * channels
         return cls(steps=steps, patch=tuple(patch), **settings)
+
+
+def check_patch(
+    patch: Sequence[int], cases: pd.DataFrame, spacing_mm: Sequence[float] | None
+) -> None:
+    """Raises UserError for a patch longer than every volume: what is beyond them is padding.
+
+    Its sides are multiples of a power of 2, so that it may be longer by less than PATCH_STEP.
+
+    Args:
+        patch: depth, height, width in voxels.
+        cases: cases.tsv; a crop, which is not known yet, does not count.
+        spacing_mm: of the packed volumes; None for their own.
+    """
+    largest = []
+    for axis, side_mm in zip(AXES, spacing_mm or [np.nan] * 3, strict=True):
+        finer = (cases[f"pixel_{axis}_mm"] / side_mm).fillna(1.0)
+        largest.append(int(np.ceil((cases[f"{axis}_px"] * finer).max())))
+    if any(side >= most + PATCH_STEP for side, most in zip(patch, largest, strict=True)):
+        raise UserError(
+            f"config: network.patch: {list(patch)} voxels, but no volume is larger than {largest} "
+            "(depth, height, width) as this recipe packs them; the rest would be padding: choose "
+            f"sides of at most these, rounded up to a multiple of {PATCH_STEP}"
+        )
 
 
 def volume_input(
