@@ -30,6 +30,7 @@ rule export_model:
         skull_strip=lookup(within=config, dpath="skull_strip/method"),
         threshold=lookup(within=config, dpath="measure/threshold"),
         labels=EXPERIMENT.class_labels,
+        classes=config.get("classes", {}),
         primary_class=EXPERIMENT.primary_class,
         channels=EXPERIMENT.channels,
         inputs=EXPERIMENT.inputs(RECIPES[0]),

@@ -1,7 +1,6 @@
 """Exports the networks of one loss as a folder that can predict images on any machine."""
 
 from pathlib import Path
-from statistics import fmean
 
 from tumorseg.core.cases import PLANES
 from tumorseg.core.files import read_table
@@ -30,6 +29,7 @@ def main(
     skull_strip: str,
     threshold: float,
     labels: dict[str, int] | None = None,
+    classes: dict[str, list[str]] | None = None,
     primary_class: str = "",
     channels: list[str] | tuple = (),
     inputs: list[int] | tuple = (1,),
@@ -52,6 +52,7 @@ def main(
         skull_strip: the skull-stripping method.
         threshold: the experiment's fixed threshold, of classes for which none was chosen.
         labels: where there are several classes, their names and labels, the primary one first.
+        classes: the labels of each in annotations.
         primary_class: the class that the question is about, or mean.
         channels: where a case has several, their names.
         inputs: positions in `channels`, from 1, of those that the network sees.
@@ -64,18 +65,18 @@ def main(
     loss = str(score.name)
     done, failed = exporting.finished(settings_files, weights, loss)
     chosen = read_table(thresholds_table, ("recipe", "loss"))
-    chosen = chosen.query("recipe == @recipe and loss == @loss").set_index(["seed", "fold"])
-    thresholds = [float(chosen.loc[(item["seed"], item["fold"]), "threshold"]) for item, _ in done]
+    records = [record for record, _ in done]
+    thresholds = exporting.thresholds_of(chosen, recipe, loss, records)
     cases = read_table(cases_table)
     planes = cases["plane"].value_counts()
     facts: ModelFacts = {
         "experiment": experiment,
-        "loss": {"name": loss, "function": done[0][0]["loss"]["function"]},
+        "loss": {"name": loss, "function": records[0]["loss"]["function"]},
         "recipe": {"name": recipe, "settings": settings},
         "network": network,
         **({"overlap": OVERLAP} if "patch" in network else {}),
         "skull_strip": skull_strip,
-        **exporting.decision_of(fmean(thresholds), threshold, labels, primary_class, network),
+        **exporting.decision_of(thresholds, threshold, labels, primary_class, network, classes),
         "threshold_fixed": threshold,
         "planes": {name: int(planes[name]) for name in PLANES if name in planes},
         **exporting.channels_of(cases, channels, inputs, settings),
@@ -84,10 +85,7 @@ def main(
         "test_dice": {name: round(float(score[name]), 4) for name in ("mean", "low", "high")},
         "failed_trainings": failed,
         "versions": identity.versions(),
-        "members": [
-            exporting.member(record, value)
-            for (record, _), value in zip(done, thresholds, strict=True)
-        ],
+        "members": list(map(exporting.member, records, thresholds)),
     }
     folder = Path(model_dir)
     exporting.write(folder, facts, [path for _, path in done])

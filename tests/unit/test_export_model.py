@@ -137,6 +137,32 @@ def test_the_question_decides_which_classes_get_the_chosen_threshold(study, tmp_
     assert not any("threshold" in one for one in facts["classes"]) and "threshold" not in facts
 
 
+def test_nested_classes_are_exported_with_their_own_labels_and_the_order_of_painting(
+    study, tmp_path
+):
+    network = study["network"] | {"classes": 2, "exclusive": False}
+    of = {"labels": {"core": 2, "whole": 1}, "primary_class": "core", "network": network}
+    nested = {"whole": ["1", "4"], "core": ["4"]}
+    facts = exported(study, tmp_path, **of, classes=nested)
+    assert [(one["name"], one["label"]) for one in facts["classes"]] == [("core", 4), ("whole", 1)]
+    assert facts["label_order"] == ["whole", "core"]
+    assert "1 whole, 4 core" in (tmp_path / "model/README.txt").read_text()
+    for classes in (nested | {"core": ["core"]}, nested | {"core": ["2", "4"]}):
+        facts = exported(study, tmp_path, **of, classes=classes)
+        assert [one["label"] for one in facts["classes"]] == [2, 1]
+        assert "label_order" not in facts
+    of["network"] = network | {"exclusive": True}
+    facts = exported(study, tmp_path, **of, classes={"whole": ["3"], "core": ["4"]})
+    assert "label_order" not in facts and [one["label"] for one in facts["classes"]] == [2, 1]
+
+
+def test_the_only_class_is_exported_with_its_name(study, tmp_path):
+    assert "class_name" not in exported(study, tmp_path)
+    facts = exported(study, tmp_path, classes={"prostate": ["1", "2"]})
+    assert facts["class_name"] == "prostate" and "classes" not in facts
+    assert "A pixel is predicted as prostate if" in (tmp_path / "model/README.txt").read_text()
+
+
 @pytest.mark.parametrize(
     ("inputs", "expected"),
     [

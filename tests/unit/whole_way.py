@@ -204,6 +204,7 @@ def run_experiment(root: Path, name: str) -> Path:
         skull_strip="head",
         threshold=FIXED,
         labels=dict(zip(classes, (1, 2), strict=True)),
+        classes=classes,
         primary_class=next(iter(classes)),
         channels=of["source"]["channels"],
         inputs=of["inputs"],

@@ -1,9 +1,10 @@
 """Exports a model: chooses the loss, and writes weights, facts (model.yaml) and README."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ from tumorseg.core.files import write_atomically, write_text
 from tumorseg.core.records import NetworkSettings, RecipeSettings, TrainingRecord
 from tumorseg.prediction.exported_model import FACTS, trained_on
 from tumorseg.prediction.model_channels import Channels
-from tumorseg.prediction.model_classes import decision
+from tumorseg.prediction.model_classes import decision, nested_labels
 from tumorseg.prediction.records import Member, ModelFacts
 
 README = "README.txt"
@@ -77,6 +78,15 @@ def finished(
     return done, failed
 
 
+def thresholds_of(
+    chosen: pd.DataFrame, recipe: str, loss: str, records: list[TrainingRecord]
+) -> list[float]:
+    """The threshold that each training's validation patients chose, from rows of thresholds.tsv."""
+    of_loss = chosen[(chosen["recipe"] == recipe) & (chosen["loss"] == loss)]
+    by_training = of_loss.set_index(["seed", "fold"])["threshold"]
+    return [float(by_training.loc[(record["seed"], record["fold"])]) for record in records]
+
+
 def member(record: TrainingRecord, threshold: float) -> Member:
     """A training as a member of the exported model. threshold: the one it chose."""
     return {
@@ -90,26 +100,31 @@ def member(record: TrainingRecord, threshold: float) -> Member:
 
 
 def decision_of(
-    chosen: float,
+    thresholds: Sequence[float],
     fixed: float,
     labels: dict[str, int] | None,
     primary_class: str,
     network: NetworkSettings,
+    sets: Mapping[str, Sequence[str]] | None,
 ) -> dict[str, Any]:
     """The facts by which probabilities become masks.
 
-    chosen: the mean of the thresholds that the trainings chose, for the primary class, or where the
+    thresholds: those that the trainings chose; their mean is for the primary class, or where the
     mean over all classes is asked about for each. fixed: the one at which others are measured.
-    labels: of several classes, the primary one first; None or empty for one class.
+    labels: of several classes, the primary one first; None or empty for one class. sets: the labels
+    of each class in annotations, by name, nested where classes may lie inside one another; None or
+    empty for one without a name.
     """
+    chosen = fmean(thresholds)
     threshold = {"threshold": round(chosen, 4)}
     if not labels:
-        return threshold
-    classes = []
-    for name, label in labels.items():
+        return threshold | ({"class_name": next(iter(sets))} if sets else {})
+    classes, nested = [], {} if network["exclusive"] else nested_labels(sets or {})
+    for name, label in (labels | nested).items():
         own = {"threshold": round(chosen if primary_class in (name, "mean") else fixed, 4)}
         classes.append({"name": name, "label": label} | ({} if network["exclusive"] else own))
-    return {"classes": classes, "primary_class": primary_class}
+    order = {"label_order": list(nested)} if nested else {}
+    return {"classes": classes, "primary_class": primary_class, **order}
 
 
 def channels_of(

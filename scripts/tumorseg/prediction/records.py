@@ -53,6 +53,9 @@ class ModelFacts(TypedDict):
 
     Attributes:
         classes: where there are several, the primary one first. primary_class: its name, or `mean`.
+        class_name: of the only class, where the config names it.
+        label_order: names of classes that may overlap, in the order in which their labels are
+            painted into one label map; absent where one cannot hold them.
         threshold: mean of the members' own thresholds, of the primary class; absent with exclusive
             classes.
         threshold_fixed: the experiment's, at which its tables are measured.
@@ -72,7 +75,9 @@ class ModelFacts(TypedDict):
     network: NetworkSettings
     skull_strip: str
     classes: NotRequired[list[ModelClass]]
+    class_name: NotRequired[str]
     primary_class: NotRequired[str]
+    label_order: NotRequired[list[str]]
     threshold: NotRequired[float]
     threshold_fixed: NotRequired[float]
     planes: dict[str, int]
