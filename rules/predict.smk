@@ -5,6 +5,11 @@ MODEL_TRAININGS = {"recipe": RECIPES[0], "loss": LOSSES, **TRAININGS}
 
 rule export_model:
     input:
+        **(
+            {"class_thresholds_table": f"{RESULTS}/tables/class_thresholds.tsv"}
+            if OVERLAPPING
+            else {}
+        ),
         settings_files=collect(f"{MODEL}/settings.yaml", **MODEL_TRAININGS),
         weights=collect(f"{MODEL}/model.weights.h5", **MODEL_TRAININGS),
         ranking_table=f"{RESULTS}/tables/ranking.tsv",

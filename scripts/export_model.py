@@ -28,6 +28,7 @@ def main(
     network: NetworkSettings,
     skull_strip: str,
     threshold: float,
+    class_thresholds_table: str = "",
     labels: dict[str, int] | None = None,
     classes: dict[str, list[str]] | None = None,
     primary_class: str = "",
@@ -50,7 +51,8 @@ def main(
         model_loss: a loss's name, or `best` for the one with the highest mean Dice.
         network: the key `network` of the config.
         skull_strip: the skull-stripping method.
-        threshold: the experiment's fixed threshold, of classes for which none was chosen.
+        threshold: the experiment's fixed threshold.
+        class_thresholds_table: the same of each class, where classes may overlap.
         labels: where there are several classes, their names and labels, the primary one first.
         classes: the labels of each in annotations.
         primary_class: the class that the question is about, or mean.
@@ -64,9 +66,9 @@ def main(
     score = exporting.chosen_loss(ranked, losses, model_loss)
     loss = str(score.name)
     done, failed = exporting.finished(settings_files, weights, loss)
-    chosen = read_table(thresholds_table, ("recipe", "loss"))
     records = [record for record, _ in done]
-    thresholds = exporting.thresholds_of(chosen, recipe, loss, records)
+    tables = thresholds_table, class_thresholds_table
+    thresholds = exporting.own_thresholds(*tables, recipe, loss, records)
     cases = read_table(cases_table)
     planes = cases["plane"].value_counts()
     facts: ModelFacts = {
@@ -76,7 +78,7 @@ def main(
         "network": network,
         **({"overlap": OVERLAP} if "patch" in network else {}),
         "skull_strip": skull_strip,
-        **exporting.decision_of(thresholds, threshold, labels, primary_class, network, classes),
+        **exporting.decision_of(thresholds, labels, primary_class, network, classes),
         "threshold_fixed": threshold,
         "planes": {name: int(planes[name]) for name in PLANES if name in planes},
         **exporting.channels_of(cases, channels, inputs, settings),

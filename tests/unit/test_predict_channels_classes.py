@@ -13,7 +13,7 @@ import yaml
 from chromium import browser
 from model_files import changed, edit_facts, run
 from PIL import Image
-from whole_way import AFFINE, FIXED, THRESHOLDS, head, run_experiment
+from whole_way import AFFINE, SECOND, THRESHOLDS, head, run_experiment
 
 from tumorseg.core.cases import Channel
 from tumorseg.core.errors import UserError
@@ -64,7 +64,7 @@ def stacked(path, plane="axial"):
 
 def test_raw_volumes_get_the_mean_of_the_experiments_own_predictions(volumes, of_volumes):
     facts = yaml.safe_load((volumes / "model/model.yaml").read_text())
-    thresholds = [np.mean(THRESHOLDS), FIXED]
+    thresholds = [np.mean(THRESHOLDS), np.mean(SECOND)]
     assert [one["threshold"] for one in facts["classes"]] == pytest.approx(thresholds)
     assert facts["channel_numbers"] == [2, 0] and facts["overlap"] == 0.5
     for case in read_table(volumes / "cases.tsv")["case"]:

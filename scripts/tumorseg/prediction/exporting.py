@@ -12,12 +12,12 @@ import yaml
 
 from tumorseg.core.digests import sha256
 from tumorseg.core.errors import UserError
-from tumorseg.core.files import write_atomically, write_text
+from tumorseg.core.files import read_table, write_atomically, write_text
 from tumorseg.core.records import NetworkSettings, RecipeSettings, TrainingRecord
 from tumorseg.prediction.exported_model import FACTS, trained_on
 from tumorseg.prediction.model_channels import Channels
 from tumorseg.prediction.model_classes import decision, nested_labels
-from tumorseg.prediction.records import Member, ModelFacts
+from tumorseg.prediction.records import Member, ModelClass, ModelFacts, OwnThresholds
 
 README = "README.txt"
 README_TEXT = """\
@@ -78,30 +78,45 @@ def finished(
     return done, failed
 
 
-def thresholds_of(
-    chosen: pd.DataFrame, recipe: str, loss: str, records: list[TrainingRecord]
-) -> list[float]:
-    """The threshold that each training's validation patients chose, from rows of thresholds.tsv."""
-    of_loss = chosen[(chosen["recipe"] == recipe) & (chosen["loss"] == loss)]
-    by_training = of_loss.set_index(["seed", "fold"])["threshold"]
-    return [float(by_training.loc[(record["seed"], record["fold"])]) for record in records]
+def own_thresholds(
+    table: str, class_table: str, recipe: str, loss: str, records: list[TrainingRecord]
+) -> list[OwnThresholds]:
+    """The thresholds that each training's validation patients chose.
+
+    table: thresholds.tsv. class_table: class_thresholds.tsv where classes may overlap, or empty.
+    """
+
+    def chosen(rows: pd.DataFrame) -> list[float]:
+        by_training = rows.set_index(["seed", "fold"])["threshold"]
+        return [float(by_training.loc[(record["seed"], record["fold"])]) for record in records]
+
+    def of_loss(path: str) -> pd.DataFrame:
+        rows = read_table(path, ("recipe", "loss", "class"))
+        return rows[(rows["recipe"] == recipe) & (rows["loss"] == loss)]
+
+    own: list[OwnThresholds] = [{"threshold": value} for value in chosen(of_loss(table))]
+    if class_table:
+        rows = of_loss(class_table)
+        by_class = {name: chosen(rows[rows["class"] == name]) for name in rows["class"].unique()}
+        for index, one in enumerate(own):
+            one["thresholds"] = {name: values[index] for name, values in by_class.items()}
+    return own
 
 
-def member(record: TrainingRecord, threshold: float) -> Member:
-    """A training as a member of the exported model. threshold: the one it chose."""
+def member(record: TrainingRecord, thresholds: OwnThresholds) -> Member:
+    """A training as a member of the exported model. thresholds: those that it chose."""
     return {
         "file": f"seed-{record['seed']}_fold-{record['fold']}.weights.h5",
         "seed": record["seed"],
         "fold": record["fold"],
-        "threshold": threshold,
+        **thresholds,
         "loss_constants": record["loss"]["constants"],
         "training": record["settings"]["training"],
     }
 
 
 def decision_of(
-    thresholds: Sequence[float],
-    fixed: float,
+    thresholds: Sequence[OwnThresholds],
     labels: dict[str, int] | None,
     primary_class: str,
     network: NetworkSettings,
@@ -109,20 +124,21 @@ def decision_of(
 ) -> dict[str, Any]:
     """The facts by which probabilities become masks.
 
-    thresholds: those that the trainings chose; their mean is for the primary class, or where the
-    mean over all classes is asked about for each. fixed: the one at which others are measured.
-    labels: of several classes, the primary one first; None or empty for one class. sets: the labels
-    of each class in annotations, by name, nested where classes may lie inside one another; None or
-    empty for one without a name.
+    thresholds: those that the trainings chose, whose mean is taken. labels: of several classes, the
+    primary one first; None or empty for one class. sets: the labels of each class in annotations,
+    by name, nested where classes may lie inside one another; None or empty for one without a name.
     """
-    chosen = fmean(thresholds)
-    threshold = {"threshold": round(chosen, 4)}
     if not labels:
+        threshold = {"threshold": round(fmean(one["threshold"] for one in thresholds), 4)}
         return threshold | ({"class_name": next(iter(sets))} if sets else {})
-    classes, nested = [], {} if network["exclusive"] else nested_labels(sets or {})
+    exclusive = network["exclusive"]
+    nested = {} if exclusive else nested_labels(sets or {})
+    classes: list[ModelClass] = []
     for name, label in (labels | nested).items():
-        own = {"threshold": round(chosen if primary_class in (name, "mean") else fixed, 4)}
-        classes.append({"name": name, "label": label} | ({} if network["exclusive"] else own))
+        classes.append({"name": name, "label": label})
+        if not exclusive:
+            mean = fmean(one["thresholds"][name] for one in thresholds)
+            classes[-1]["threshold"] = round(mean, 4)
     order = {"label_order": list(nested)} if nested else {}
     return {"classes": classes, "primary_class": primary_class, **order}
 

@@ -95,6 +95,8 @@ def decision(facts: ModelFacts) -> str:
     text = f"That of {primary} is {chosen} patients chose, others are the experiment's fixed one."
     if primary == "mean":
         text = f"It is {chosen} patients chose for the mean over all classes."
+    if "thresholds" in facts["members"][0]:  # models exported before have none of each class
+        text = f"Each is {chosen} patients chose for the class."
     if order := facts.get("label_order"):
         label_of = {one["name"]: one["label"] for one in classes_of(facts)}
         named = ", ".join(f"{label_of[name]} {name}" for name in order)

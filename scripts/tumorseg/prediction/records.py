@@ -24,13 +24,19 @@ class ExportedRecipe(TypedDict):
     settings: RecipeSettings
 
 
-class Member(TypedDict):
+class OwnThresholds(TypedDict):
+    """What a training's validation patients chose; thresholds: of each class that may overlap."""
+
+    threshold: float
+    thresholds: NotRequired[dict[str, float]]
+
+
+class Member(OwnThresholds):
     """One training of the model; `file` names its weights in the model's folder."""
 
     file: str
     seed: int
     fold: int
-    threshold: float
     loss_constants: dict[str, Any]
     training: TrainingSettings
     sha256: NotRequired[str]
@@ -56,8 +62,7 @@ class ModelFacts(TypedDict):
         class_name: of the only class, where the config names it.
         label_order: names of classes that may overlap, in the order in which their labels are
             painted into one label map; absent where one cannot hold them.
-        threshold: mean of the members' own thresholds, of the primary class; absent with exclusive
-            classes.
+        threshold: mean of the members' own thresholds; absent with several classes.
         threshold_fixed: the experiment's, at which its tables are measured.
         planes: number of cases by plane.
         channel: which of an image's several channels all cases show, from 0; absent where images
