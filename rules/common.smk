@@ -23,6 +23,7 @@ FOLDS = EXPERIMENT.folds
 SEEDS = EXPERIMENT.seeds
 SCOPES = EXPERIMENT.scopes
 CLASSES, VOLUMES = EXPERIMENT.classes, EXPERIMENT.volumes
+OVERLAPPING = bool(CLASSES) and config["overlapping"]
 
 RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"
@@ -37,6 +38,7 @@ TUNING = f"{RESULTS}/tuning/{{recipe}}/{{loss}}/{{scope}}"
 MODEL = f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}"
 PREDICTIONS = f"{RESULTS}/predictions/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}"
 METRICS = f"{RESULTS}/metrics/{{recipe}}/{{loss}}"
+CLASS_THRESHOLDS = f"{METRICS}.class_thresholds.tsv"
 # The values of wildcards for collect(): a set-up is a recipe with a loss; a training of it has one
 # seed and one fold.
 SET_UPS = {"recipe": RECIPES, "loss": LOSSES}

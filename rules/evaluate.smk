@@ -21,6 +21,7 @@ rule measure:
         folds_table=f"{RESULTS}/folds.tsv",
     output:
         **({"classes_table": f"{METRICS}.classes.tsv"} if CLASSES else {}),
+        **({"class_thresholds_table": CLASS_THRESHOLDS} if OVERLAPPING else {}),
         metrics_table=f"{METRICS}.tsv",
         thresholds_table=f"{METRICS}.thresholds.tsv",
         reliability_table=f"{METRICS}.reliability.tsv",

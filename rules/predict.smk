@@ -5,6 +5,11 @@ MODEL_TRAININGS = {"recipe": RECIPES[0], "loss": LOSSES, **TRAININGS}
 
 rule export_model:
     input:
+        **(
+            {"class_thresholds_table": f"{RESULTS}/tables/class_thresholds.tsv"}
+            if OVERLAPPING
+            else {}
+        ),
         settings_files=collect(f"{MODEL}/settings.yaml", **MODEL_TRAININGS),
         weights=collect(f"{MODEL}/model.weights.h5", **MODEL_TRAININGS),
         ranking_table=f"{RESULTS}/tables/ranking.tsv",
@@ -30,6 +35,7 @@ rule export_model:
         skull_strip=lookup(within=config, dpath="skull_strip/method"),
         threshold=lookup(within=config, dpath="measure/threshold"),
         labels=EXPERIMENT.class_labels,
+        classes=config.get("classes", {}),
         primary_class=EXPERIMENT.primary_class,
         channels=EXPERIMENT.channels,
         inputs=EXPERIMENT.inputs(RECIPES[0]),

@@ -13,6 +13,8 @@ if len(RECIPES) > 1:
     STATISTICS["recipes"] = "Every pair of recipes, tested"
 if CLASSES:
     STATISTICS["classes"] = "Every class by itself"
+if OVERLAPPING:
+    STATISTICS["class_thresholds"] = "Thresholds of every class"
 STATISTIC = {"category": "5. Statistics", "subcategory": "Figures"}
 
 
@@ -22,6 +24,7 @@ rule analyse:
         thresholds_tables=collect(f"{METRICS}.thresholds.tsv", **SET_UPS),
         reliability_tables=collect(f"{METRICS}.reliability.tsv", **SET_UPS),
         classes_tables=collect(f"{METRICS}.classes.tsv", **SET_UPS) if CLASSES else [],
+        class_thresholds_tables=collect(CLASS_THRESHOLDS, **SET_UPS) if OVERLAPPING else [],
         cases_table=f"{RESULTS}/cases.tsv",
         masks_table=f"{RESULTS}/masks.tsv",
         settings_files=collect(f"{MODEL}/settings.yaml", **SET_UPS, **TRAININGS),

@@ -12,7 +12,7 @@ from tumorseg.metrics import METRICS
 from tumorseg.reporting.cost_tables import loss_cost
 from tumorseg.reporting.table_pages import write_tables
 from tumorseg.statistics import answer, comparison, ranking, subgroups
-from tumorseg.statistics.by_class import by_class
+from tumorseg.statistics.by_class import by_class, class_thresholds
 from tumorseg.statistics.calibration import calibration
 from tumorseg.statistics.comparison import FIXED, OWN, Question
 
@@ -36,6 +36,7 @@ def main(
     resamples: int,
     seed: int,
     classes_tables: list[str] | tuple = (),
+    class_thresholds_tables: list[str] | tuple = (),
     of: str = "",
 ) -> None:
     """Writes contrasts, recipes, ranking, variances, thresholds, calibration, subgroups and more.
@@ -51,12 +52,11 @@ def main(
         tables: written, <name>.tsv with the names of `built`.
         pages: written, <name>.html with the same names.
         answer_file: written, the report's opening paragraph as reStructuredText.
-        recipe: the recipe of the primary contrasts.
-        reference_loss: the loss that the primary contrasts compare with.
-        resamples: number of bootstrap samples.
-        seed: of the bootstrap.
-        classes_tables: <recipe>/<loss>.classes.tsv where there are several classes; of: what the
-            question is about, in words.
+        recipe, reference_loss: of the primary contrasts, and what they compare with.
+        resamples, seed: of the bootstrap.
+        classes_tables: <recipe>/<loss>.classes.tsv where there are several classes.
+        class_thresholds_tables: <recipe>/<loss>.class_thresholds.tsv where they may overlap.
+        of: what the question is about, in words.
     """
     cases = pd.concat([read_table(path) for path in metrics], ignore_index=True)
     curves = read_all(thresholds_tables, ".thresholds.tsv")
@@ -64,8 +64,7 @@ def main(
     question = Question(recipe, reference_loss, resamples, seed, of)
     at_own = comparison.at_own_threshold(cases, curves)
     scores = {FIXED: comparison.patient_scores(cases), OWN: comparison.patient_scores(at_own)}
-    recipes = list(dict.fromkeys(cases["recipe"]))
-    ranked = [ranking.ranking(scores[FIXED], name, question) for name in recipes]
+    ranked = [ranking.ranking(scores[FIXED], name, question) for name in cases["recipe"].unique()]
     described = read_table(cases_table).merge(
         read_table(masks_table).drop(columns=["patient", "plane"]), on="case", validate="1:1"
     )
@@ -82,7 +81,11 @@ def main(
         "distribution": subgroups.distribution(cases, names),
     }
     if classes_tables:
-        built["classes"] = by_class(pd.concat(map(read_table, classes_tables)), question)
+        of_classes = pd.concat([read_table(path, ("class",)) for path in classes_tables])
+        built["classes"] = by_class(of_classes, question)
+    if class_thresholds_tables:
+        counts = read_all(class_thresholds_tables, ".class_thresholds.tsv", ("class",))
+        built["class_thresholds"] = class_thresholds(counts, of_classes)
     write_tables(built, [*tables, *pages])
     facts = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files]
     tables_of_answer = built | {"convergence": read_table(convergence_table)}

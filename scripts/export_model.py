@@ -1,7 +1,6 @@
 """Exports the networks of one loss as a folder that can predict images on any machine."""
 
 from pathlib import Path
-from statistics import fmean
 
 from tumorseg.core.cases import PLANES
 from tumorseg.core.files import read_table
@@ -29,7 +28,9 @@ def main(
     network: NetworkSettings,
     skull_strip: str,
     threshold: float,
+    class_thresholds_table: str = "",
     labels: dict[str, int] | None = None,
+    classes: dict[str, list[str]] | None = None,
     primary_class: str = "",
     channels: list[str] | tuple = (),
     inputs: list[int] | tuple = (1,),
@@ -50,8 +51,10 @@ def main(
         model_loss: a loss's name, or `best` for the one with the highest mean Dice.
         network: the key `network` of the config.
         skull_strip: the skull-stripping method.
-        threshold: the experiment's fixed threshold, of classes for which none was chosen.
+        threshold: the experiment's fixed threshold.
+        class_thresholds_table: the same of each class, where classes may overlap.
         labels: where there are several classes, their names and labels, the primary one first.
+        classes: the labels of each in annotations.
         primary_class: the class that the question is about, or mean.
         channels: where a case has several, their names.
         inputs: positions in `channels`, from 1, of those that the network sees.
@@ -63,19 +66,19 @@ def main(
     score = exporting.chosen_loss(ranked, losses, model_loss)
     loss = str(score.name)
     done, failed = exporting.finished(settings_files, weights, loss)
-    chosen = read_table(thresholds_table, ("recipe", "loss"))
-    chosen = chosen.query("recipe == @recipe and loss == @loss").set_index(["seed", "fold"])
-    thresholds = [float(chosen.loc[(item["seed"], item["fold"]), "threshold"]) for item, _ in done]
+    records = [record for record, _ in done]
+    tables = thresholds_table, class_thresholds_table
+    thresholds = exporting.own_thresholds(*tables, recipe, loss, records)
     cases = read_table(cases_table)
     planes = cases["plane"].value_counts()
     facts: ModelFacts = {
         "experiment": experiment,
-        "loss": {"name": loss, "function": done[0][0]["loss"]["function"]},
+        "loss": {"name": loss, "function": records[0]["loss"]["function"]},
         "recipe": {"name": recipe, "settings": settings},
         "network": network,
         **({"overlap": OVERLAP} if "patch" in network else {}),
         "skull_strip": skull_strip,
-        **exporting.decision_of(fmean(thresholds), threshold, labels, primary_class, network),
+        **exporting.decision_of(thresholds, labels, primary_class, network, classes),
         "threshold_fixed": threshold,
         "planes": {name: int(planes[name]) for name in PLANES if name in planes},
         **exporting.channels_of(cases, channels, inputs, settings),
@@ -84,10 +87,7 @@ def main(
         "test_dice": {name: round(float(score[name]), 4) for name in ("mean", "low", "high")},
         "failed_trainings": failed,
         "versions": identity.versions(),
-        "members": [
-            exporting.member(record, value)
-            for (record, _), value in zip(done, thresholds, strict=True)
-        ],
+        "members": list(map(exporting.member, records, thresholds)),
     }
     folder = Path(model_dir)
     exporting.write(folder, facts, [path for _, path in done])

@@ -26,6 +26,7 @@ def main(
     tolerances_px: list[float],
     threshold: float = 0.5,
     classes_table: str = "",
+    class_thresholds_table: str = "",
     classes: list[str] | tuple = (),
     exclusive: bool = False,
     mean: bool = False,
@@ -48,6 +49,7 @@ def main(
         tolerances_px: tolerances of the normalised surface Dice.
         threshold: a pixel is predicted as tumour if its probability is above it.
         classes_table: written where there are several classes, one row a test case and class.
+        class_thresholds_table: written where they may overlap, thresholds_table of every class.
         classes, exclusive, mean: as in Measurement; metrics_table is of the primary class, or of
             the mean over all.
 
@@ -76,6 +78,10 @@ def main(
     parts = [part for training in trainings for part in training.curves]
     curves = pd.concat(parts) if parts else pd.DataFrame(columns=CURVES)
     write_table(curves[list(CURVES)], thresholds_table)
+    if class_thresholds_table:
+        parts = [part for training in trainings for part in training.class_curves]
+        of_classes = pd.concat(parts) if parts else pd.DataFrame(columns=["class", *CURVES])
+        write_table(of_classes[["class", *CURVES]], class_thresholds_table)
     write_table(pd.concat([training.bins for training in trainings]), reliability_table)
     finished = table[table["status"] == "ok"]
     print(

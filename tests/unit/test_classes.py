@@ -24,7 +24,7 @@ from tumorseg.data.storing import every_class, filled, store_case
 from tumorseg.evaluation.case_metrics import columns, failed, measured
 from tumorseg.evaluation.classes import likeliest, mean_of_classes, summed_curves
 from tumorseg.evaluation.probabilities import quantised
-from tumorseg.statistics.by_class import by_class
+from tumorseg.statistics.by_class import by_class, class_thresholds
 from tumorseg.statistics.comparison import Question
 
 QUESTION = Question(recipe="robust", reference="bce", resamples=199, seed=1)
@@ -260,6 +260,7 @@ def measured_tables(folder: Path, **options) -> tuple[pd.DataFrame, ...]:
         loss="bce",
         tolerances_px=[2],
         classes=["a", "b"],
+        class_thresholds_table=str(folder / "counts.tsv"),
         **paths,
         **options,
     )
@@ -278,6 +279,11 @@ def test_metrics_are_those_of_the_primary_class_or_the_mean_and_every_class_has_
     expected = dice.mean(axis=1) if mean else dice["a"]
     np.testing.assert_allclose(table.set_index("case")["dice"], expected)
     assert set(curves["role"]) == {"test", "validation"}
+    every = read_table(predicted / "counts.tsv")
+    assert list(every) == ["class", *curves]
+    ours = [every[every["class"] == name].reset_index(drop=True) for name in ("a", "b")]
+    expected = summed_curves(ours) if mean else ours[0]
+    pd.testing.assert_frame_equal(expected.drop(columns="class"), curves)
     assert bins["pixels"].sum() == (2 if mean else 1) * 2 * 144
     for case, fold in (("c0", 1), ("c1", 2)):
         maps = softmax_maps(int(case[1]), 2, size=12)
@@ -330,3 +336,24 @@ def test_each_class_is_compared_by_itself_and_holm_covers_all_differences():
     assert sorted(focal["p_holm"]) == pytest.approx([2 * small, max(2 * small, large)])
     assert table.loc[table["loss"] == "bce", ["difference", "p_holm"]].isna().all(axis=None)
     assert set(table["cases_with"]) == {18}
+
+
+def test_each_class_has_the_threshold_that_its_own_validation_patients_choose():
+    """Class a is best at .2 in the first fold and at .7 in the second, class b always at .5."""
+    best = {("a", 1): 0.2, ("a", 2): 0.7, ("b", 1): 0.5, ("b", 2): 0.5}
+    counts, rows = [], []
+    training = {"recipe": "robust", "loss": "bce", "seed": 1}
+    for (name, fold), chosen in best.items():
+        for role, patient in (("validation", f"v{fold}"), ("test", f"t{fold}")):
+            names = training | {"class": name, "fold": fold, "patient": patient, "case": patient}
+            for at in (0.2, 0.5, 0.7):
+                tp = 8 if at == chosen else 5
+                counts.append(
+                    names | {"role": role, "threshold": at, "tp": tp, "fp": 2, "fn": 8 - tp}
+                )
+        rows.append(names | {"dice": 0.25})
+    table = class_thresholds(pd.DataFrame(counts), pd.DataFrame(rows))
+    found = table.set_index(["class", "fold"])["threshold"]
+    assert list(table["class"]) == ["a", "a", "b", "b"] and found.to_dict() == best
+    np.testing.assert_allclose(table["dice_own"], 16 / 18)
+    assert set(table["dice_fixed"]) == {0.25}

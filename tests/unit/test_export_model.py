@@ -122,19 +122,61 @@ def test_the_channel_of_the_training_images_is_named_where_they_all_show_one(
     assert (told in (tmp_path / "model/README.txt").read_text()) == (channels == (1, 1, 1))
 
 
-def test_the_question_decides_which_classes_get_the_chosen_threshold(study, tmp_path):
-    chosen = pytest.approx((0.3 + 0.4 + 0.6) / 3, abs=1e-4)
+def write_class_thresholds(study, **values):
+    """The table of what each training chose for each class: its own threshold times a number."""
+    table = read_table(study["thresholds_table"])
+    each = [table.assign(threshold=n * table["threshold"]) for n in values.values()]
+    rows = pd.concat(own.assign(**{"class": c}) for c, own in zip(values, each, strict=True))
+    path = study["thresholds_table"].replace("thresholds", "class_thresholds")
+    write_table(rows, path)
+    return {"class_thresholds_table": path}
+
+
+def test_each_overlapping_class_has_the_mean_of_its_own_chosen_thresholds(study, tmp_path):
+    chosen = (0.3 + 0.4 + 0.6) / 3
     network = study["network"] | {"classes": 2, "exclusive": False}
     of = {"labels": {"whole": 1, "core": 2}, "network": network}
-    for primary, thresholds in {"whole": [chosen, 0.5], "mean": [chosen, chosen]}.items():
+    of |= write_class_thresholds(study, whole=1, core=0.5)
+    for primary in ("whole", "mean"):
         facts = exported(study, tmp_path, **of, primary_class=primary)
-        assert [one["threshold"] for one in facts["classes"]] == thresholds
+        thresholds = [one["threshold"] for one in facts["classes"]]
+        assert thresholds == pytest.approx([chosen, chosen / 2], abs=1e-4)
         assert [one["name"] for one in facts["classes"]] == ["whole", "core"]
+        assert facts["members"][2]["thresholds"] == pytest.approx({"whole": 0.6, "core": 0.3})
         text = (tmp_path / "model/README.txt").read_text()
         assert "overlapping classes whole, core" in text and f"of {primary}" in text
-    of["network"] = network | {"exclusive": True}
+        assert "validation patients chose for the class" in " ".join(text.split())
+    of |= {"network": network | {"exclusive": True}, "class_thresholds_table": ""}
     facts = exported(study, tmp_path, **of, primary_class="whole")
     assert not any("threshold" in one for one in facts["classes"]) and "threshold" not in facts
+    assert "thresholds" not in facts["members"][0]
+
+
+def test_nested_classes_are_exported_with_their_own_labels_and_the_order_of_painting(
+    study, tmp_path
+):
+    network = study["network"] | {"classes": 2, "exclusive": False}
+    of = {"labels": {"core": 2, "whole": 1}, "primary_class": "core", "network": network}
+    of |= write_class_thresholds(study, core=1, whole=1)
+    nested = {"whole": ["1", "4"], "core": ["4"]}
+    facts = exported(study, tmp_path, **of, classes=nested)
+    assert [(one["name"], one["label"]) for one in facts["classes"]] == [("core", 4), ("whole", 1)]
+    assert facts["label_order"] == ["whole", "core"]
+    assert "1 whole, 4 core" in (tmp_path / "model/README.txt").read_text()
+    for classes in (nested | {"core": ["core"]}, nested | {"core": ["2", "4"]}):
+        facts = exported(study, tmp_path, **of, classes=classes)
+        assert [one["label"] for one in facts["classes"]] == [2, 1]
+        assert "label_order" not in facts
+    of["network"] = network | {"exclusive": True}
+    facts = exported(study, tmp_path, **of, classes={"whole": ["3"], "core": ["4"]})
+    assert "label_order" not in facts and [one["label"] for one in facts["classes"]] == [2, 1]
+
+
+def test_the_only_class_is_exported_with_its_name(study, tmp_path):
+    assert "class_name" not in exported(study, tmp_path)
+    facts = exported(study, tmp_path, classes={"prostate": ["1", "2"]})
+    assert facts["class_name"] == "prostate" and "classes" not in facts
+    assert "A pixel is predicted as prostate if" in (tmp_path / "model/README.txt").read_text()
 
 
 @pytest.mark.parametrize(

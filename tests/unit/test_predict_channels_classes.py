@@ -13,7 +13,7 @@ import yaml
 from chromium import browser
 from model_files import changed, edit_facts, run
 from PIL import Image
-from whole_way import AFFINE, FIXED, THRESHOLDS, head, run_experiment
+from whole_way import AFFINE, SECOND, THRESHOLDS, head, run_experiment
 
 from tumorseg.core.cases import Channel
 from tumorseg.core.errors import UserError
@@ -64,7 +64,7 @@ def stacked(path, plane="axial"):
 
 def test_raw_volumes_get_the_mean_of_the_experiments_own_predictions(volumes, of_volumes):
     facts = yaml.safe_load((volumes / "model/model.yaml").read_text())
-    thresholds = [np.mean(THRESHOLDS), FIXED]
+    thresholds = [np.mean(THRESHOLDS), np.mean(SECOND)]
     assert [one["threshold"] for one in facts["classes"]] == pytest.approx(thresholds)
     assert facts["channel_numbers"] == [2, 0] and facts["overlap"] == 0.5
     for case in read_table(volumes / "cases.tsv")["case"]:
@@ -76,6 +76,9 @@ def test_raw_volumes_get_the_mean_of_the_experiments_own_predictions(volumes, of
             mask = stacked(of_volumes / f"{case}_mask_{one['name']}.nii.gz")
             np.testing.assert_array_equal(mask, found > one["threshold"] * 65535 + 0.01)
             assert 0 < mask.mean() < 1
+        whole, core = (stacked(of_volumes / f"{case}_mask_{n}.nii.gz") for n in ("whole", "core"))
+        labels = stacked(of_volumes / f"{case}_mask.nii.gz")
+        np.testing.assert_array_equal(labels, np.where(core, 2, whole))  # {whole: [1, 2]}
     image = nib.load(of_volumes / "case0_mask_core.nii.gz")
     np.testing.assert_allclose(image.affine, AFFINE, atol=1e-5)
 
@@ -90,6 +93,20 @@ def test_raw_slices_get_the_mean_and_the_likeliest_class(slices, of_slices):
         labels = read_image(of_slices / f"{case}_mask.png")
         np.testing.assert_array_equal(labels, likeliest)
         assert len(np.unique(labels)) > 1
+
+
+def test_a_model_exported_before_there_were_label_maps_still_predicts(volumes, tmp_path):
+    def older(folder):
+        facts = yaml.safe_load((folder / "model.yaml").read_text())
+        del facts["label_order"]
+        (folder / "model.yaml").write_text(yaml.safe_dump(facts))
+
+    (tmp_path / "images").mkdir()
+    for number in (0, 2):
+        shutil.copy(volumes.parent / f"raw/imagesTr/case0_{number:04d}.nii.gz", tmp_path / "images")
+    folder = run(tmp_path / "images", changed(volumes / "model", tmp_path, older), tmp_path / "l")
+    names = {path.name for path in folder.glob("case0_mask*")}
+    assert names == {"case0_mask_whole.nii.gz", "case0_mask_core.nii.gz"}
 
 
 def test_tables_page_and_outlines_know_the_classes(slices, of_slices, of_volumes):
@@ -282,6 +299,7 @@ def test_a_picture_is_no_volume_and_a_changed_model_is_refused(volumes, slices, 
         "`classes`": {"classes": []},
         "`overlap`": {"overlap": "half"},
         "`channel_numbers`": {"channel_numbers": [1]},
+        "`label_order`": {"label_order": ["whole", "rim"]},
     }
     for number, (words, change) in enumerate(wrong.items()):
         model = changed(

@@ -20,7 +20,8 @@ import skull_strip
 from tumorseg.core.files import read_table, write_table
 from tumorseg.training.model import build_network
 
-THRESHOLDS, FIXED = (0.07, 0.11), 0.1  # chosen by the two members; of the experiment
+# Chosen by the two members, for the first and the second class.
+THRESHOLDS, SECOND = (0.07, 0.11), (0.08, 0.14)
 AFFINE = np.array([[-1.2, 0, 0.1, 9], [0, 1.1, 0, -14], [-0.1, 0, 2.5, -20], [0, 0, 0, 1]])
 VOLUME = (22, 26, 18)
 EXPERIMENTS = {
@@ -188,12 +189,19 @@ def run_experiment(root: Path, name: str) -> Path:
     write_table(ranking, out / "ranking.tsv")
     chosen = [same | {"seed": 1, "fold": n, "threshold": t} for n, t in enumerate(THRESHOLDS, 1)]
     write_table(pd.DataFrame(chosen), out / "thresholds.tsv")
+    by_class = [
+        same | {"class": name, "seed": 1, "fold": n, "threshold": t}
+        for name, own in zip(classes, (THRESHOLDS, SECOND), strict=True)
+        for n, t in enumerate(own, 1)
+    ]
+    write_table(pd.DataFrame(by_class), out / "class_thresholds.tsv")
     export_model.main(
         **table,
         settings_files=list(map(str, records)),
         weights=list(map(str, weights)),
         ranking_table=str(out / "ranking.tsv"),
         thresholds_table=str(out / "thresholds.tsv"),
+        class_thresholds_table="" if exclusive else str(out / "class_thresholds.tsv"),
         model_dir=str(out / "model"),
         experiment=name,
         recipe="robust",
@@ -202,8 +210,9 @@ def run_experiment(root: Path, name: str) -> Path:
         model_loss="best",
         network=network,
         skull_strip="head",
-        threshold=FIXED,
+        threshold=0.5,
         labels=dict(zip(classes, (1, 2), strict=True)),
+        classes=classes,
         primary_class=next(iter(classes)),
         channels=of["source"]["channels"],
         inputs=of["inputs"],

@@ -7,6 +7,7 @@ from shutil import copy2
 import cv2
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from project_copy import ProjectCopy, copy_project
@@ -117,6 +118,10 @@ def test_volumes_run_to_their_report_and_keep_their_geometry(project):
         assert row.case in page and "enhancing" in page
     classes = read_table(results / "tables/classes.tsv")
     assert list(dict.fromkeys(classes["class"])) == ["whole", "core", "enhancing"]
+    chosen = read_table(results / "tables/class_thresholds.tsv").query("recipe == 'robust'")
+    whole = chosen[chosen["class"] == "whole"].drop(columns="class").reset_index(drop=True)
+    primary = read_table(results / "tables/thresholds.tsv").query("recipe == 'robust'")
+    pd.testing.assert_frame_equal(whole, primary.reset_index(drop=True))
     roles = read_table(results / "folds.tsv").pivot(index="case", columns="fold", values="role")
     case, role = next(item for item in roles.iterrows() if "train" not in set(item[1]))
     for number, channel in enumerate(("t1ce", "flair"), 1):
@@ -136,3 +141,9 @@ def test_volumes_run_to_their_report_and_keep_their_geometry(project):
     found = planes.cut(found.get_fdata(), found.affine, "axial")
     # A stored volume is stretched to 16 bits when it is read, so intensities are rounded once more.
     np.testing.assert_allclose(found, mean, atol=0.002)
+    mine = chosen[chosen["loss"] == folder["loss"]["name"]].groupby("class")["threshold"].mean()
+    found = {one["name"]: (one["label"], one["threshold"]) for one in folder["classes"]}
+    labels = {"whole": 2, "core": 1, "enhancing": 4}
+    assert found == {name: (labels[name], pytest.approx(at)) for name, at in mine.items()}
+    labels = nib.load(file.with_name("new_mask.nii.gz"))
+    assert labels.shape == nib.load(file).shape

@@ -23,12 +23,15 @@ def spacings(cases: pd.DataFrame) -> dict[str, tuple[float, ...]]:
     return {case: tuple(row) for case, row in zip(table.index, table.to_numpy(), strict=True)}
 
 
-def read_all(paths: list[str], suffix: str) -> pd.DataFrame:
-    """All tables <recipe>/<loss><suffix> as one table with columns recipe and loss."""
+def read_all(paths: list[str], suffix: str, text_columns: tuple[str, ...] = ()) -> pd.DataFrame:
+    """All tables <recipe>/<loss><suffix> as one table with columns recipe and loss.
+
+    text_columns: as in read_table.
+    """
     parts = []
     for path in map(Path, paths):
         names = {"recipe": path.parent.name, "loss": path.name.removesuffix(suffix)}
-        parts.append(read_table(path).assign(**names))
+        parts.append(read_table(path, text_columns).assign(**names))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -28,12 +28,14 @@ class TrainingMetrics(NamedTuple):
 
     rows: a metrics row for each test case, of the primary class or of the mean over all.
     class_rows: one for each test case and class, where there are several. curves: for each test and
-    validation case the counts at every threshold. bins: the reliability table of the test cases.
+    validation case the counts at every threshold; class_curves: those of every class. bins: the
+    reliability table of the test cases.
     """
 
     rows: list[dict[str, object]]
     class_rows: list[dict[str, object]]
     curves: list[pd.DataFrame]
+    class_curves: list[pd.DataFrame]
     bins: pd.DataFrame
 
 
@@ -70,7 +72,8 @@ class Measurement:
         failure = folder / FAILED
         if failure.exists():
             print(f"{folder}: not measured, training failed: {failure.read_text().strip()}")
-        rows, class_rows, curves, totals = [], [], [], np.zeros((BINS, 3))
+        rows, class_rows, curves, class_curves = [], [], [], []
+        totals = np.zeros((BINS, 3))
         for case in self._cases(training["fold"]):
             names = training | {"case": case.case, "patient": case.patient}
             truths = self._masks(case.case)
@@ -82,6 +85,9 @@ class Measurement:
                 counts = list(map(counts_by_threshold, truths, maps))
                 curve = self._of_question(counts, summed_curves)
                 curves.append(curve.assign(**names, role=case.role))
+                named = zip(self.classes, counts, strict=bool(self.classes))
+                own = names | {"role": case.role}
+                class_curves += [one.assign(**own, **{"class": name}) for name, one in named]
             if case.role != "test":
                 continue
             names |= {"plane": case.plane}
@@ -92,7 +98,7 @@ class Measurement:
             named = zip(self.classes, results, strict=bool(self.classes))
             class_rows += [names | {"class": name} | result for name, result in named]
         bins = reliability_table(totals).assign(**training)
-        return TrainingMetrics(rows, class_rows, curves, bins)
+        return TrainingMetrics(rows, class_rows, curves, class_curves, bins)
 
     def _of_question(self, by_class: list, of_all: Callable[[list], Any]) -> Any:
         """The primary class's result, or what `of_all` makes of all where the mean is asked."""

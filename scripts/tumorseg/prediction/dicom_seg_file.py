@@ -17,12 +17,14 @@ from tumorseg.formats import dicom
 from tumorseg.imaging.dicom_pixels import open_dataset
 from tumorseg.imaging.planes import LPS_TO_RAS
 from tumorseg.imaging.scans import Scan
+from tumorseg.prediction.segment_codes import codes_of
 
 # DICOM-SEG requires these tags, but allows empty ones; anonymized images often lack them.
 MAY_BE_EMPTY = (
     *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
     *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
 )
+LABEL_LENGTH = 64  # of DICOM's type LO
 
 
 def sources(scan: Scan) -> list[pydicom.Dataset]:
@@ -78,9 +80,9 @@ def _in_frames_order(masks: np.ndarray, scan: Scan, image: pydicom.Dataset) -> n
 def write_segmentation(path: Path, scan: Scan, masks: dict[str, np.ndarray]) -> None:
     """Writes masks, name -> (slices, rows, columns) 0/1 in the order of scan.uids, as DICOM-SEG.
 
-    Each is a segment; they may overlap. Patient and study are copied from the images, so that
-    viewers show both together. Raises the errors of highdicom if a header lacks what the standard
-    requires.
+    Each is a segment of that name, coded by it (segment_codes.py); they may overlap. Patient and
+    study are copied from the images, so that viewers show both together. Raises the errors of
+    highdicom if a header lacks what the standard requires.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote names of patients
@@ -94,17 +96,20 @@ def _write(path: Path, scan: Scan, names: list[str], masks: np.ndarray) -> None:
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="tumorseg", family=codes.cid7162.ArtificialIntelligence, version=__version__
     )
-    segments = [
-        highdicom.seg.SegmentDescription(
+    segments = []
+    for number, name in enumerate(names, 1):
+        category, kind = codes_of(name)
+        segment = highdicom.seg.SegmentDescription(
             segment_number=number,
-            segment_label=name,
-            segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
-            segmented_property_type=codes.SCT.Neoplasm,
+            segment_label=name[:LABEL_LENGTH],
+            segmented_property_category=category,
+            segmented_property_type=kind,
             algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
             algorithm_identification=algorithm,
         )
-        for number, name in enumerate(names, 1)
-    ]
+        segment.SegmentDescription = name
+        segments.append(segment)
+    what = "Tumour" if names == ["tumour"] else "Segmentation"
     segmentation = highdicom.seg.Segmentation(
         source_images=images,
         pixel_array=masks.astype(np.uint8),
@@ -118,7 +123,7 @@ def _write(path: Path, scan: Scan, names: list[str], masks: np.ndarray) -> None:
         manufacturer_model_name="tumorseg",
         software_versions=__version__,
         device_serial_number="none",
-        series_description="Tumour, predicted: research use, not for diagnosis",
+        series_description=f"{what}, predicted: research use, not for diagnosis",
         transfer_syntax_uid=ExplicitVRLittleEndian,
         # GDCM, and so ITK, takes the frames as evenly spaced: all are written, also empty ones.
         omit_empty_frames=False,

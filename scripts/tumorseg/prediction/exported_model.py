@@ -101,6 +101,8 @@ def _of_kind(facts: dict[str, Any]) -> dict[str, Any]:
         needed |= OF_VOLUMES
     if "channels" in facts:
         needed |= OF_CHANNELS
+    if "class_name" in facts:
+        needed["class_name"] = str
     return needed | (OF_CLASSES if "classes" in network or "classes" in facts else THRESHOLD)
 
 
@@ -113,6 +115,10 @@ def _wrong_list(facts: dict[str, Any]) -> str:
         return "classes"
     if wrong := next(filter(None, (_wrong(one, of_class) for one in classes)), ""):
         return f"classes.{wrong}"
+    names = [one["name"] for one in classes]
+    order = facts.get("label_order", names)
+    if not isinstance(order, list) or sorted(map(str, order)) != sorted(names):
+        return "label_order"
     if not set(facts.get("inputs", [1])) <= set(range(1, len(channels) + 1)):
         return "inputs"
     numbers = facts.get("channel_numbers", range(len(channels)))

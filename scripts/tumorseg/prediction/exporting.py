@@ -1,9 +1,10 @@
 """Exports a model: chooses the loss, and writes weights, facts (model.yaml) and README."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -11,12 +12,12 @@ import yaml
 
 from tumorseg.core.digests import sha256
 from tumorseg.core.errors import UserError
-from tumorseg.core.files import write_atomically, write_text
+from tumorseg.core.files import read_table, write_atomically, write_text
 from tumorseg.core.records import NetworkSettings, RecipeSettings, TrainingRecord
 from tumorseg.prediction.exported_model import FACTS, trained_on
 from tumorseg.prediction.model_channels import Channels
-from tumorseg.prediction.model_classes import decision
-from tumorseg.prediction.records import Member, ModelFacts
+from tumorseg.prediction.model_classes import decision, nested_labels
+from tumorseg.prediction.records import Member, ModelClass, ModelFacts, OwnThresholds
 
 README = "README.txt"
 README_TEXT = """\
@@ -77,39 +78,69 @@ def finished(
     return done, failed
 
 
-def member(record: TrainingRecord, threshold: float) -> Member:
-    """A training as a member of the exported model. threshold: the one it chose."""
+def own_thresholds(
+    table: str, class_table: str, recipe: str, loss: str, records: list[TrainingRecord]
+) -> list[OwnThresholds]:
+    """The thresholds that each training's validation patients chose.
+
+    table: thresholds.tsv. class_table: class_thresholds.tsv where classes may overlap, or empty.
+    """
+
+    def chosen(rows: pd.DataFrame) -> list[float]:
+        by_training = rows.set_index(["seed", "fold"])["threshold"]
+        return [float(by_training.loc[(record["seed"], record["fold"])]) for record in records]
+
+    def of_loss(path: str) -> pd.DataFrame:
+        rows = read_table(path, ("recipe", "loss", "class"))
+        return rows[(rows["recipe"] == recipe) & (rows["loss"] == loss)]
+
+    own: list[OwnThresholds] = [{"threshold": value} for value in chosen(of_loss(table))]
+    if class_table:
+        rows = of_loss(class_table)
+        by_class = {name: chosen(rows[rows["class"] == name]) for name in rows["class"].unique()}
+        for index, one in enumerate(own):
+            one["thresholds"] = {name: values[index] for name, values in by_class.items()}
+    return own
+
+
+def member(record: TrainingRecord, thresholds: OwnThresholds) -> Member:
+    """A training as a member of the exported model. thresholds: those that it chose."""
     return {
         "file": f"seed-{record['seed']}_fold-{record['fold']}.weights.h5",
         "seed": record["seed"],
         "fold": record["fold"],
-        "threshold": threshold,
+        **thresholds,
         "loss_constants": record["loss"]["constants"],
         "training": record["settings"]["training"],
     }
 
 
 def decision_of(
-    chosen: float,
-    fixed: float,
+    thresholds: Sequence[OwnThresholds],
     labels: dict[str, int] | None,
     primary_class: str,
     network: NetworkSettings,
+    sets: Mapping[str, Sequence[str]] | None,
 ) -> dict[str, Any]:
     """The facts by which probabilities become masks.
 
-    chosen: the mean of the thresholds that the trainings chose, for the primary class, or where the
-    mean over all classes is asked about for each. fixed: the one at which others are measured.
-    labels: of several classes, the primary one first; None or empty for one class.
+    thresholds: those that the trainings chose, whose mean is taken. labels: of several classes, the
+    primary one first; None or empty for one class. sets: the labels of each class in annotations,
+    by name, nested where classes may lie inside one another; None or empty for one without a name.
     """
-    threshold = {"threshold": round(chosen, 4)}
     if not labels:
-        return threshold
-    classes = []
-    for name, label in labels.items():
-        own = {"threshold": round(chosen if primary_class in (name, "mean") else fixed, 4)}
-        classes.append({"name": name, "label": label} | ({} if network["exclusive"] else own))
-    return {"classes": classes, "primary_class": primary_class}
+        threshold = {"threshold": round(fmean(one["threshold"] for one in thresholds), 4)}
+        return threshold | ({"class_name": next(iter(sets))} if sets else {})
+    exclusive = network["exclusive"]
+    nested = {} if exclusive else nested_labels(sets or {})
+    classes: list[ModelClass] = []
+    for name, label in (labels | nested).items():
+        classes.append({"name": name, "label": label})
+        if not exclusive:
+            mean = fmean(one["thresholds"][name] for one in thresholds)
+            classes[-1]["threshold"] = round(mean, 4)
+    order = {"label_order": list(nested)} if nested else {}
+    return {"classes": classes, "primary_class": primary_class, **order}
 
 
 def channels_of(

@@ -3,8 +3,9 @@
 Pictures get PNG and LabelMe files, stacks of pictures ImageJ's TIFF; NIfTI, MHA and NRRD files of
 the same format with the same header; DICOM gets a DICOM-SEG of the masks and a NIfTI file of the
 probability. Masks hold 0 and 1 (pictures: 0 and 255), probabilities 0 to 1 (pictures: 16 bit,
-value / 65535). Several classes get one probability each, and one label map together, or a mask each
-where they may overlap; a DICOM-SEG has a segment for each.
+value / 65535). Several classes get one probability each, and one label map together; where they may
+overlap a mask each, and the label map besides where their labels allow it. A DICOM-SEG has a
+segment for each.
 """
 
 import json
@@ -42,21 +43,25 @@ class Writer(Protocol):
 class Result(NamedTuple):
     """What is written of one image.
 
-    masks: name -> uint8 0/1 of the image's shape, one for each class. labels: the label map of
-    classes of which no two overlap, instead of the masks. maps: the name's ending -> uint16.
+    masks: name -> uint8 0/1 of the image's shape, one for each class. labels: the label map of the
+    classes, where one can hold them. labelled: whether it stands for the masks, because no two
+    overlap. maps: the name's ending -> uint16.
     """
 
     masks: dict[str, np.ndarray]
     labels: np.ndarray | None
+    labelled: bool
     maps: dict[str, np.ndarray]
 
     def shown(self, full: int) -> dict[str, np.ndarray]:
         """Ending of the file's name -> what it holds; full: a mask's value inside."""
-        if self.labels is not None:
-            return {"_mask": self.labels}
+        labels = {} if self.labels is None else {"_mask": self.labels}
+        if self.labelled:
+            return labels
         named = self.masks.items()
         alone = len(self.masks) == 1
-        return {"_mask" if alone else f"_mask_{n}": own * np.uint8(full) for n, own in named}
+        masks = {"_mask" if alone else f"_mask_{n}": own * np.uint8(full) for n, own in named}
+        return masks | labels
 
 
 def write(
@@ -66,6 +71,7 @@ def write(
     maps: np.ndarray,
     classes: Sequence[ModelClass] = (),
     labelled: bool = False,
+    order: Sequence[str] = (),
 ) -> tuple[list[Path], list[Problem]]:
     """Writes <base>_mask.*, <base>_probability.* and, for a picture, <base>.json.
 
@@ -74,18 +80,22 @@ def write(
         scan: the image.
         masks: 0/1, of the shape of scan.voxels; with several classes (classes, ...).
         maps: uint16, probability * 65535, of the same shape.
-        classes: where there are several.
+        classes: one that has no name is a tumour; several are named in the files' names.
         labelled: whether no two of them overlap, so that one label map holds them all.
+        order: of classes that may overlap, in which a label map is painted besides the masks;
+            empty where there is none.
 
     Returns:
         The files, and a warning if the image's own format could not be written.
     """
     shape = -1, *scan.voxels.shape
     masks, maps = masks.reshape(shape), maps.reshape(shape)
-    endings = [f"_{one['name']}" for one in classes] or [""]
+    names = [one["name"] for one in classes] or ["tumour"]
+    endings = [f"_{name}" for name in names] if len(names) > 1 else [""]
     result = Result(
-        dict(zip([one["name"] for one in classes] or ["tumour"], masks, strict=True)),
-        label_map(masks, classes) if labelled else None,
+        dict(zip(names, masks, strict=True)),
+        label_map(masks, classes, order) if labelled or order else None,
+        labelled,
         {f"_probability{end}": own for end, own in zip(endings, maps, strict=True)},
     )
     base.parent.mkdir(parents=True, exist_ok=True)

@@ -24,13 +24,19 @@ class ExportedRecipe(TypedDict):
     settings: RecipeSettings
 
 
-class Member(TypedDict):
+class OwnThresholds(TypedDict):
+    """What a training's validation patients chose; thresholds: of each class that may overlap."""
+
+    threshold: float
+    thresholds: NotRequired[dict[str, float]]
+
+
+class Member(OwnThresholds):
     """One training of the model; `file` names its weights in the model's folder."""
 
     file: str
     seed: int
     fold: int
-    threshold: float
     loss_constants: dict[str, Any]
     training: TrainingSettings
     sha256: NotRequired[str]
@@ -53,8 +59,10 @@ class ModelFacts(TypedDict):
 
     Attributes:
         classes: where there are several, the primary one first. primary_class: its name, or `mean`.
-        threshold: mean of the members' own thresholds, of the primary class; absent with exclusive
-            classes.
+        class_name: of the only class, where the config names it.
+        label_order: names of classes that may overlap, in the order in which their labels are
+            painted into one label map; absent where one cannot hold them.
+        threshold: mean of the members' own thresholds; absent with several classes.
         threshold_fixed: the experiment's, at which its tables are measured.
         planes: number of cases by plane.
         channel: which of an image's several channels all cases show, from 0; absent where images
@@ -72,7 +80,9 @@ class ModelFacts(TypedDict):
     network: NetworkSettings
     skull_strip: str
     classes: NotRequired[list[ModelClass]]
+    class_name: NotRequired[str]
     primary_class: NotRequired[str]
+    label_order: NotRequired[list[str]]
     threshold: NotRequired[float]
     threshold_fixed: NotRequired[float]
     planes: dict[str, int]

@@ -167,18 +167,18 @@ class Work:
     ) -> None:
         masks, maps = (unstacked(own, scan, plane) for own in (prediction.masks, prediction.maps))
         notes = [*scan.notes, *self._plane_warning(scan, plane), *self._set_aside(image)]
-        base, classes = self.folder / image.stem, self.facts.get("classes", [])
-        labelled = is_exclusive(self.facts)
-        files, warnings = native_files.write(base, scan, masks, maps, classes, labelled)
+        base, classes = self.folder / image.stem, classes_of(self.facts)
+        labelled, order = is_exclusive(self.facts), self.facts.get("label_order", [])
+        files, warnings = native_files.write(base, scan, masks, maps, classes, labelled, order)
         notes += warnings
         rows, sizes = [], []
-        for number, own in enumerate(classes_of(self.facts)):
+        for number, own in enumerate(classes):
             pixels = int(prediction.masks[number].sum(dtype=np.int64))
             agreement = prediction.spread, prediction.members_dice
             spread, dice = map(defined, agreement) if number == 0 else (None, None)
             row = {
                 "image": image.name,
-                **({"class": own["name"]} if classes else {}),
+                **({"class": own["name"]} if "classes" in self.facts else {}),
                 "status": "ok",
                 "plane": plane,
                 "slices": len(stack.slices),

@@ -7,7 +7,13 @@ import math
 
 import pandas as pd
 
-from tumorseg.statistics.comparison import Question, contrast, patient_scores
+from tumorseg.statistics.comparison import (
+    Question,
+    at_own_threshold,
+    contrast,
+    patient_scores,
+    thresholds,
+)
 from tumorseg.statistics.estimates import holm
 from tumorseg.statistics.ranking import ranking
 
@@ -37,6 +43,19 @@ def by_class(cases: pd.DataFrame, question: Question) -> pd.DataFrame:
     compared = table["loss"] != question.reference
     table.loc[compared, "p_holm"] = holm(table.loc[compared, "p"])
     return table
+
+
+def class_thresholds(curves: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
+    """comparison.thresholds of each class by itself, with the class in the first column.
+
+    curves: counts at every threshold; cases: metrics rows; both with a column class.
+    """
+    tables = []
+    for name in dict.fromkeys(cases["class"]):
+        own, counts = (rows[rows["class"] == name] for rows in (cases, curves))
+        table = thresholds(counts, own, at_own_threshold(own, counts))
+        tables.append(table.assign(**{"class": name})[["class", *table]])
+    return pd.concat(tables, ignore_index=True)
 
 
 def _difference(
