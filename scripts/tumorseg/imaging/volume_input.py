@@ -17,7 +17,6 @@ from tumorseg.imaging.boxes import Box, head_box, nonzero_box, organ_box
 from tumorseg.imaging.intensity import Step, prepared
 from tumorseg.imaging.volume_placement import Order, VolumePlacement, orders, volume_placement
 
-
 AXES = ("depth", "height", "width")
 PATCH_STEP = 32
 
