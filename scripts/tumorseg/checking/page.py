@@ -203,8 +203,10 @@ def _histogram(
         edges = np.linspace(low - margin, high + margin, 25)
     stack = [values[known["plane"] == plane] for plane in PLANES]
     axes.hist(stack, bins=edges.tolist(), stacked=True, color=[colours[plane] for plane in PLANES])
-    if column == "size":
-        axes.locator_params(axis="x", integer=True)
+    if column == "size" and low == high:
+        axes.set_xticks([low], [f"{low:.0f}"])
+    elif not log:  # few: large numbers are wide
+        axes.locator_params(axis="x", integer=column == "size", nbins=4)
     if log:
         steps = [m * 10**power for power in range(10) for m in (1, 2, 5)]
         ticks = [n for n in steps if edges[0] <= np.log10(n) <= edges[-1]]
