@@ -168,13 +168,10 @@ def hippocampus(options: argparse.Namespace) -> None:
     if training.outcome.failure:
         raise SystemExit(training.outcome.failure)
     history = training.outcome.history
-    whole = [
-        after - before
-        for n, (before, after) in enumerate(pairwise(ended), start=1)
-        if n % each and (n > each or len(ended) <= each)  # not the validation, nor the first epoch
-    ]
-    computed = statistics.median(b - a for a, b in zip(started[1:], ended[1:], strict=True))
-    seconds = statistics.mean(whole)
+    # Neither the first epoch nor the validation between two epochs.
+    counted = [n for n in range(1, len(ended)) if n % each and (n > each or len(ended) <= each)]
+    seconds = statistics.mean(ended[n] - ended[n - 1] for n in counted)
+    computed = statistics.mean(ended[n] - started[n] for n in counted)
     row("first step", round(ended[0] - started[0], 1), "s")
     row("steps after it", round(1 / seconds, 2), "a second")
     row("images", round(training.plan.batch_size / seconds, 2), "a second")
