@@ -125,14 +125,33 @@ def keras_loop(task: Task, threads: int, normalisation: bool, precision: str) ->
 def torch_loop(task: Task, threads: int, normalisation: bool, precision: str) -> float:
     """The same network in plain PyTorch, channels_last."""
     import torch
-    from torch import nn
 
     torch.manual_seed(1)
+    network = torch_net(len(task.shape), normalisation=normalisation, dropout=not normalisation)
+    return torch_rate(network, task, threads, precision)
+
+
+def torch_net(
+    dimensions: int,
+    *,
+    channels: int = 1,
+    classes: int = 1,
+    base_width: int = 16,
+    normalisation: bool = True,
+    dropout: bool = False,
+):
+    """The study's U-Net in plain PyTorch: (batch, channels, spatial...) to logits of the classes.
+
+    Five levels, each of twice as many feature maps as the one above.
+    """
+    import torch
+    from torch import nn
+
     rates = (0.1, 0.1, 0.2, 0.2, 0.3, 0.2, 0.2, 0.1, 0.1)
     conv, transposed, norm, pool = {
         2: (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.functional.max_pool2d),
         3: (nn.Conv3d, nn.ConvTranspose3d, nn.BatchNorm3d, nn.functional.max_pool3d),
-    }[len(task.shape)]
+    }[dimensions]
 
     def block(inputs: int, width: int, rate: float) -> nn.Sequential:
         parts = []
@@ -140,21 +159,21 @@ def torch_loop(task: Task, threads: int, normalisation: bool, precision: str) ->
             parts.append(conv(entering, width, 3, padding=1, bias=not normalisation))
             parts += [norm(width)] if normalisation else []
             parts.append(nn.ReLU())
-            if not index and not normalisation:
+            if not index and dropout:
                 parts.append(nn.Dropout(rate))
         return nn.Sequential(*parts)
 
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
-            widths = [16, 32, 64, 128, 256]
-            pairs = zip([1, *widths[:-1]], widths, strict=True)
+            widths = [base_width * 2**level for level in range(5)]
+            pairs = zip([channels, *widths[:-1]], widths, strict=True)
             self.down = nn.ModuleList(block(a, b, rates[i]) for i, (a, b) in enumerate(pairs))
             self.up = nn.ModuleList(transposed(widths[i + 1], widths[i], 2, 2) for i in range(4))
             self.decode = nn.ModuleList(
                 block(2 * widths[i], widths[i], rates[8 - i]) for i in range(4)
             )
-            self.last = conv(16, 1, 1)
+            self.last = conv(base_width, classes, 1)
 
         def forward(self, x):
             skips = []
@@ -168,7 +187,7 @@ def torch_loop(task: Task, threads: int, normalisation: bool, precision: str) ->
                 x = self.decode[level](x)
             return self.last(x)
 
-    return torch_rate(Net(), task, threads, precision)
+    return Net()
 
 
 def monai_loop(task: Task, threads: int, normalisation: bool, precision: str) -> float:

@@ -107,7 +107,9 @@ def start(
 
     cv2.setNumThreads(1)
     backend = keras.backend.backend()
-    device = _tensorflow(wanted, threads) if backend == "tensorflow" else _other(wanted, backend)
+    device = (
+        _tensorflow(wanted, threads) if backend == "tensorflow" else other_device(wanted, backend)
+    )
     if precision != "auto":
         device = replace(device, precision=precision)
     elif (device.kind, device.backend) == ("cpu", "tensorflow"):
@@ -164,18 +166,29 @@ def cpu_precision(width: int, cpuinfo: str | None = None) -> str:
     return "bfloat16" if fast and width >= SHORT_PAYS else "float32"
 
 
-def _other(wanted: str, backend: str) -> Device:
-    """JAX and PyTorch: Keras uses the first device that it finds."""
-    import keras
-
+def other_device(wanted: str, backend: str) -> Device:
+    """JAX and PyTorch: Keras uses the first device that it finds. wanted: as in `start`."""
     kinds = ["tpu", "gpu"] if wanted == "auto" else [wanted]
     for kind in kinds:
-        count = len(keras.distribution.list_devices(kind)) if kind != "cpu" else 0
-        if count:
+        if kind != "cpu" and _has(kind, backend):
             return Device(kind, 1, "bfloat16", backend)
     if wanted not in ("auto", "cpu"):
         raise UserError(f"training.device is {wanted}, but there is none; set it to auto")
     return Device("cpu", 1, "float32", backend)
+
+
+def _has(kind: str, backend: str) -> bool:
+    """Keras cannot tell: it fails for a kind that JAX does not find, and always on PyTorch."""
+    if backend == "torch":
+        import torch
+
+        return kind == "gpu" and torch.cuda.is_available()
+    import jax
+
+    try:
+        return bool(jax.devices(kind))
+    except RuntimeError:  # there is none, or its driver does not start
+        return False
 
 
 def _dataset(batches: Batches) -> Any:

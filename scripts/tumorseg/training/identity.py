@@ -3,7 +3,8 @@
 import hashlib
 import json
 import sys
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tumorseg import __version__
@@ -24,7 +25,16 @@ def content_digest(*parts: Any) -> str:
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python, of tumorseg and of the packages that shape the numbers."""
-    names = ("keras", "tensorflow-cpu", "numpy", "opencv-python-headless")
+    """The versions of Python, of tumorseg and of the packages that shape the numbers.
+
+    Of the backend in use, the package that is installed: TensorFlow has one for CPUs alone.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    packages = ("tensorflow-cpu", "tensorflow") if backend == "tensorflow" else (backend,)
     own = {"python": sys.version.split()[0], "tumorseg": __version__}
-    return own | {name: version(name) for name in names}
+    for name in ("keras", *packages, "numpy", "opencv-python-headless"):
+        with suppress(PackageNotFoundError):
+            own[name] = version(name)
+    return own
