@@ -20,7 +20,8 @@ def gain_figure(table: pd.DataFrame) -> Figure:
     """
     judged = table.dropna(subset=["gain"])
     open_ = int((table["verdict"] != CONVERGED).sum())
-    subtitle = f"{open_} of {len(table)} trainings had not converged"
+    count = f"{open_} of {len(table)}" if open_ else f"none of {len(table)}"
+    subtitle = f"{count} trainings had not converged"
     if len(judged) < len(table):
         subtitle += f"; {len(table) - len(judged)} without a gain to show (see the table)"
     if judged.empty:
