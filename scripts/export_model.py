@@ -52,7 +52,7 @@ def main(
         network: the key `network` of the config.
         skull_strip: the skull-stripping method.
         threshold: the experiment's fixed threshold.
-        class_thresholds_table: the same of each class, where classes may overlap.
+        class_thresholds_table: class_thresholds.tsv, where classes may overlap.
         labels: where there are several classes, their names and labels, the primary one first.
         classes: the labels of each in annotations.
         primary_class: the class that the question is about, or mean.

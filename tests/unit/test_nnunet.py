@@ -450,8 +450,8 @@ def test_an_entry_is_never_both_listed_and_a_problem(prostate):
 
 def completed(folder, **given):
     """What the config is completed to by dataset.json: channels, classes, overlapping, primary."""
-    config = {"source": {"kind": "nnunet"}, "data_dir": str(folder)} | given
-    config |= {"overlapping": False, "primary_class": ""}
+    config = {"source": {"kind": "nnunet"}, "data_dir": str(folder), "overlapping": False} | given
+    config |= {"primary_class": ""}
     dataset_defaults.fill(config)
     classes = config.get("classes")
     return config["source"].get("channels"), classes, config["overlapping"], config["primary_class"]
@@ -479,6 +479,7 @@ def test_what_the_config_says_itself_is_kept(prostate):
     assert completed(prostate, source=source) == (None, None, False, "")
     classes = {"gland": ["PZ", "TZ"]}
     assert completed(prostate, classes=classes)[1:] == (classes, False, "")
+    assert completed(prostate, overlapping=True)[2]  # each label by itself, though none overlap
 
 
 def test_one_channel_and_one_label_stay_without_names(prostate):
@@ -492,6 +493,8 @@ def test_names_that_cannot_be_classes_or_channels_are_changed(prostate):
     channels, classes, *_ = completed(prostate)
     assert channels == ["0", "1"]
     assert list(classes) == ["left-1", "left-1-2", "mean-3", "dem", "class"]
+    change(prostate, labels={"background": 0, "x": 1, "x-2": 3, "x.": 2})
+    assert completed(prostate)[1] == {"x": ["1"], "x-2": ["3"], "x-2-2": ["2"]}
 
 
 def test_more_labels_than_there_can_be_classes_are_one_line(prostate):

@@ -46,7 +46,7 @@ def fill(config: dict[str, Any]) -> None:
     if len(classes) > 1:
         config["classes"] = classes
         numbers = [number for own in classes.values() for number in own]
-        config["overlapping"] = len(set(numbers)) < len(numbers)
+        config["overlapping"] |= len(set(numbers)) < len(numbers)  # true may be the config's own
         config["primary_class"] = config["primary_class"] or "mean"
 
 
@@ -72,7 +72,7 @@ def classes_of(labels: dict[str, tuple[int, ...]]) -> dict[str, list[str]]:
         own = sorted(set(numbers) - {0})
         if own and name != dataset_choices.IGNORE:
             short = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_") or "class"
-            if short == "mean" or short in classes:
+            while short == "mean" or short in classes:
                 short += "-" + "-".join(map(str, own))
             classes[short] = list(map(str, own))
     return classes
