@@ -54,15 +54,22 @@ def calls(of: "Experiment", folder: str, cores: int) -> dict[str, Call]:
     model = {"weights_file": f"{fold}/model.weights.h5", "settings_file": f"{fold}/settings.yaml"}
     prediction = f"{folder}/predictions/seed-{seed}/fold-1"
     recipe = of.recipe(RECIPE)
-    prepared = {"size_px": of.network.get("size_px"), "preparation": recipe.get("preparation")}
+    prepared = {
+        "size_px": of.network(RECIPE).get("size_px"),
+        "preparation": recipe.get("preparation"),
+    }
     if of.volumes:
-        prepared = {"volumes": recipe["volumes"], "patch": of.network["patch"], "cores": cores}
+        prepared = {
+            "volumes": recipe["volumes"],
+            "patch": of.network(RECIPE)["patch"],
+            "cores": cores,
+        }
     function, constants = of.losses[LOSS]
     job = {
         "recipe": RECIPE,
         "settings": recipe,
         "loss": {"name": LOSS, "function": function, "constants": constants},
-        "network": of.network,
+        "network": of.network(RECIPE),
         "fold": 1,
         "seed": seed,
         "threads": config["training"]["threads"],
@@ -166,7 +173,7 @@ def calls(of: "Experiment", folder: str, cores: int) -> dict[str, Call]:
                 "settings_files": [model["settings_file"]],
                 "predictions": [prediction],
                 "settings": recipe,
-                "network": of.network,
+                "network": of.network(RECIPE),
                 "seed": seed,
                 "threads": config["training"]["threads"],
                 "wanted_device": "cpu",

@@ -22,6 +22,9 @@ RECIPES = EXPERIMENT.recipes
 FOLDS = EXPERIMENT.folds
 SEEDS = EXPERIMENT.seeds
 SCOPES = EXPERIMENT.scopes
+NETWORKS = {recipe: EXPERIMENT.network(recipe) for recipe in RECIPES}
+# Recipes whose cases are packed; those with another network read the same.
+PREPARED = list(dict.fromkeys(EXPERIMENT.prepared.values()))
 CLASSES, VOLUMES = EXPERIMENT.classes, EXPERIMENT.volumes
 OVERLAPPING = bool(CLASSES) and config["overlapping"]
 
@@ -51,6 +54,12 @@ wildcard_constraints:
     loss="|".join(LOSSES),
     fold="|".join(map(str, FOLDS)),
     seed="|".join(map(str, SEEDS)),
+
+
+def packed(path):
+    """The packed file that a recipe reads. path: of PACK."""
+    paths = {recipe: path.format(recipe=of) for recipe, of in EXPERIMENT.prepared.items()}
+    return lookup(within=paths, dpath="{recipe}")
 
 
 def shown(path, category, item, caption=None, subcategory=None, **labels):

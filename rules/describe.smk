@@ -14,7 +14,7 @@ rule describe:
                 stage=["import_cases", "skull_strip", "compare_strips", "rasterize", "split"],
             ),
             *collect(f"{TIMES}/{{stage}}.tsv", stage=["compare", "show_data", "show_results"]),
-            *collect(f"{TIMES}/pack/{{recipe}}.tsv", recipe=RECIPES),
+            *collect(f"{TIMES}/pack/{{recipe}}.tsv", recipe=PREPARED),
             *collect(f"{TIMES}/tune/{{recipe}}/{{loss}}/{{scope}}.tsv", **SET_UPS, scope=SCOPES),
             *collect(
                 f"{TIMES}/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.tsv",

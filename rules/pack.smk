@@ -4,7 +4,7 @@ PACKED_AS = (
     {
         "volumes": lookup(within=config, dpath="recipes/{recipe}/volumes"),
         "patch": config["network"].get("patch"),
-        "organ": lookup(within={r: EXPERIMENT.organ(r) for r in RECIPES}, dpath="{recipe}"),
+        "organ": lookup(within={r: EXPERIMENT.organ(r) for r in PREPARED}, dpath="{recipe}"),
     }
     if VOLUMES
     else {
@@ -35,7 +35,7 @@ rule pack:
     params:
         **PACKED_AS,
         code=code("pack_volumes.py" if VOLUMES else "pack.py"),
-        inputs=lookup(within={r: EXPERIMENT.inputs(r) for r in RECIPES}, dpath="{recipe}"),
+        inputs=lookup(within={r: EXPERIMENT.inputs(r) for r in PREPARED}, dpath="{recipe}"),
         classes=max(1, len(CLASSES)),
         overlapping=lookup(within=config, dpath="overlapping"),
     script:

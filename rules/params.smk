@@ -40,7 +40,7 @@ def all_losses_code(wildcards):
 def with_one_loss(script, wildcards):
     """A script with one loss and the network in use: another loss changes nothing here."""
     function, _ = EXPERIMENT.losses[wildcards.loss]
-    network = config["network"]["name"]
+    network = NETWORKS[wildcards.recipe]["name"]
     return code(script, f"tumorseg.losses.{function}", f"tumorseg.networks.{network}")
 
 
@@ -50,7 +50,7 @@ def job_fields(wildcards, **other):
     fields = {
         "recipe": wildcards.recipe,
         "loss": {"name": wildcards.loss, "function": function, "constants": constants},
-        "network": EXPERIMENT.network,
+        "network": NETWORKS[wildcards.recipe],
         "threads": config["training"]["threads"],
         "wanted_device": config["training"]["device"],
         "precision": config["training"]["precision"],
@@ -102,9 +102,9 @@ def tuned(wildcards):
     return f"{TUNING}/best.yaml".format(**values) if scope else []
 
 
-def predict_cases_code(wildcards):
-    """The prediction script with the network in use; no loss is part of it."""
-    return code("predict_cases.py", f"tumorseg.networks.{config['network']['name']}")
+def with_network(script):
+    """A param: the script with the network in use; no loss is part of it."""
+    return lambda wildcards: code(script, f"tumorseg.networks.{NETWORKS[wildcards.recipe]['name']}")
 
 
 def predict_code(wildcards):

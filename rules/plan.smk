@@ -28,7 +28,7 @@ rule plan:
         scopes=len(SCOPES),
         losses=LOSSES,
         seeds=SEEDS,
-        network=EXPERIMENT.network,
+        networks=NETWORKS,
         threads=lookup(within=config, dpath="training/threads"),
     script:
         "../scripts/plan.py"
@@ -53,8 +53,8 @@ rule show_network:
     resources:
         mem_mb=2000,
     params:
-        code=code("show_network.py", f"tumorseg.networks.{config['network']['name']}"),
-        network=EXPERIMENT.network,
+        code=with_network("show_network.py"),
+        network=lookup(within=NETWORKS, dpath="{recipe}"),
         channels=lookup(within=config, dpath="recipes/{recipe}/channels"),
         settings=lookup(within=config, dpath="recipes/{recipe}/network"),
     script:

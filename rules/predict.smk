@@ -31,7 +31,7 @@ rule export_model:
         settings=lookup(within=config, dpath=f"recipes/{RECIPES[0]}"),
         losses=LOSSES,
         model_loss=lookup(within=config, dpath="model_loss"),
-        network=EXPERIMENT.network,
+        network=NETWORKS[RECIPES[0]],
         skull_strip=lookup(within=config, dpath="skull_strip/method"),
         threshold=lookup(within=config, dpath="measure/threshold"),
         labels=EXPERIMENT.class_labels,

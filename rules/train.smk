@@ -3,9 +3,9 @@
 
 rule train:
     input:
-        images_file=PACKED_IMAGES,
-        targets_file=PACKED_TARGETS,
-        placement_table=f"{PACK}/placement.tsv",
+        images_file=packed(PACKED_IMAGES),
+        targets_file=packed(PACKED_TARGETS),
+        placement_table=packed(f"{PACK}/placement.tsv"),
         folds_table=f"{RESULTS}/folds.tsv",
         best_file=tuned,
     output:
@@ -32,8 +32,8 @@ rule train:
 rule predict_cases:
     input:
         **({"cases_dir": f"{RESULTS}/cases"} if VOLUMES else {}),
-        images_file=PACKED_IMAGES,
-        placement_table=f"{PACK}/placement.tsv",
+        images_file=packed(PACKED_IMAGES),
+        placement_table=packed(f"{PACK}/placement.tsv"),
         folds_table=f"{RESULTS}/folds.tsv",
         weights=collect(f"{MODEL}/model.weights.h5", **TRAININGS, allow_missing=True),
         settings_files=collect(f"{MODEL}/settings.yaml", **TRAININGS, allow_missing=True),
@@ -49,9 +49,9 @@ rule predict_cases:
     resources:
         mem_mb=2500,
     params:
-        code=predict_cases_code,
+        code=with_network("predict_cases.py"),
         settings=lookup(within=config, dpath="recipes/{recipe}"),
-        network=EXPERIMENT.network,
+        network=lookup(within=NETWORKS, dpath="{recipe}"),
         seed=lookup(within=config, dpath="seed"),
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),

@@ -3,9 +3,9 @@
 
 rule tune:
     input:
-        images_file=PACKED_IMAGES,
-        targets_file=PACKED_TARGETS,
-        placement_table=f"{PACK}/placement.tsv",
+        images_file=packed(PACKED_IMAGES),
+        targets_file=packed(PACKED_TARGETS),
+        placement_table=packed(f"{PACK}/placement.tsv"),
         folds_table=f"{RESULTS}/folds.tsv",
     output:
         trials_table=f"{TUNING}/trials.tsv",

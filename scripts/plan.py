@@ -18,7 +18,7 @@ def main(
     scopes: int,
     losses: list[str],
     seeds: list[int],
-    network: NetworkSettings,
+    networks: dict[str, NetworkSettings],
     threads: int,
 ) -> None:
     """Writes plan.tsv (per recipe: trainings, epochs, steps, minutes, memory, disk); prints it.
@@ -30,14 +30,14 @@ def main(
         recipes: the config's recipes.
         searches, scopes: recipe -> loss -> what is tuned; how often it runs (once or per fold).
         losses, seeds, threads: names of the losses; seeds of the trainings; threads of each.
-        network: its name and size.
+        networks: of each recipe, its name and size.
     """
     cases, folds = read_table(cases_table), read_table(folds_table)
     count = folds["fold"].nunique()
     training_cases = (folds["role"] == "train").sum()  # in all folds together
-    speed, size = budget.matrix_speed(), budget.image_cost(network)
-    rows = []
+    speed, rows = budget.matrix_speed(), []
     for name, recipe in recipes.items():
+        network, size = networks[name], budget.image_cost(networks[name])
         epochs = recipe["training"]["epochs"]
         tuned = searches.get(name, {}).values()
         tuning_epochs, without_horizon = (

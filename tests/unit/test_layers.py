@@ -15,8 +15,8 @@ from tumorseg.core.places import LIBRARY, SCRIPTS
 FLOORS = (
     ("masks",),
     ("core", "phantom", "distances", "metrics"),
-    ("networks", "imaging", "loss_kit", "evaluation", "statistics", "privacy"),
-    ("outlines", "formats", "losses", "audit"),
+    ("network_kit", "imaging", "loss_kit", "evaluation", "statistics", "privacy"),
+    ("outlines", "formats", "losses", "networks", "audit"),
     ("data", "annotations"),
     ("training", "sources"),
     ("tuning",),
@@ -79,7 +79,7 @@ def test_entries_of_these_registries_need_no_data_no_files_and_no_snakemake(regi
         if path not in reached:
             reached.add(path)
             waiting += imported(path)
-    assert {folder_of(path) for path in reached} <= {registry, "loss_kit", "core"}
+    assert {folder_of(path) for path in reached} <= {registry, "loss_kit", "network_kit", "core"}
 
 
 def test_no_library_module_imports_a_script():

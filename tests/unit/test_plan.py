@@ -40,7 +40,7 @@ def printed(tmp_path, capsys):
             scopes=1,
             losses=["tversky"],
             seeds=[1, 2, 3],
-            network={"name": "unet", "size_px": 128, "base_width": 16},
+            networks={"robust": {"name": "unet", "size_px": 128, "base_width": 16}},
             threads=1,
         )
         return capsys.readouterr().out, read_table(tmp_path / "plan.tsv").iloc[0]

@@ -39,6 +39,18 @@ BAD = {
         "network: {size_px: 100}",
         "config: network.size_px: 100 is not a multiple of 16",
     ),
+    "unknown network": (
+        "network: {name: unet9}",
+        "config: network.name: no 'unet9'; there are: attention_unet, r2unet, regunet,",
+    ),
+    "unknown further network": (
+        "networks: {unet9: {}}",
+        "config: networks.unet9.name: no 'unet9'; there are: attention_unet, r2unet, regunet,",
+    ),
+    "network that cannot halve its input": (
+        "networks: {deep: {name: unet, levels: 5}}",
+        "config: networks.deep: size_px must be a multiple of 32, not 48",
+    ),
     "wrong type": ("seed: one", "config: seed: 'one' is not of type 'integer'"),
     "unknown choice": (
         "skull_strip: {method: knife}",
@@ -315,6 +327,28 @@ def test_a_recipe_packs_its_inputs_in_their_order(recipe, inputs, positions, cha
     experiment = load(LGG % (recipe, f"recipes: {{{recipe}: {{{inputs}}}}}"))
     assert experiment.inputs(recipe) == positions
     assert experiment.recipe(recipe)["channels"] == channels
+
+
+def test_every_recipe_is_trained_with_every_further_network_on_the_same_packed_cases():
+    experiment = load(
+        "use_recipes: [robust, paper]\nnetwork: {base_width: 8}\n"
+        "networks: {attention_unet: {}, wide: {name: resnet50_unet, base_width: 64, levels: 3}}"
+    )
+    assert experiment.prepared == {
+        "robust": "robust",
+        "paper": "paper",
+        "robust-attention_unet": "robust",
+        "paper-attention_unet": "paper",
+        "robust-wide": "robust",
+        "paper-wide": "paper",
+    }
+    assert experiment.recipes == list(experiment.prepared)
+    assert experiment.recipe("paper-wide") == experiment.recipe("paper")
+    base = {"size_px": 48, "base_width": 8}
+    assert experiment.network("paper") == base | {"name": "unet"}
+    assert experiment.network("robust-attention_unet") == base | {"name": "attention_unet"}
+    wide = {"name": "resnet50_unet", "size_px": 48, "base_width": 64, "levels": 3}
+    assert experiment.network("paper-wide") == wide
 
 
 def test_one_channel_needs_no_name():

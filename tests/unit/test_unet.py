@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tumorseg.core import registry
-from tumorseg.networks.unet import LARGEST_ODD, SMALLEST, build, deep_outputs, poolings
+from tumorseg.network_kit.sizes import LARGEST_ODD, SMALLEST, poolings
+from tumorseg.networks.unet import build, deep_outputs
 from tumorseg.training.model import build_network
 
 
@@ -199,7 +200,7 @@ def test_exclusive_classes_share_the_prior_and_overlapping_ones_each_have_it(pri
         ({"shape": (64,)}, "expected a shape of 2 or 3 sides"),
         ({"shape": (32, 32, 32, 32)}, "expected a shape of 2 or 3 sides"),
         ({"levels": 0}, "at least one level"),
-        ({"classes": 0}, "and one class"),
+        ({"classes": 0}, "0 classes, base width 16: expected at least 1 of each"),
         ({"size_px": 40, "levels": 4}, "multiple of 16, not 40"),
     ],
 )

@@ -74,7 +74,7 @@ def blocks(layers: list[Layer]) -> list[Block]:
 
 
 def _text(block: Block) -> str:
-    convolutions = sum(layer.kind.startswith("Conv") for layer in block.layers)
+    convolutions = sum("Conv" in layer.kind for layer in block.layers)
     lines = [block.name, " x ".join(map(str, block.layers[-1].shape))]
     if convolutions:
         lines.append(f"{convolutions} conv" + ("s" if convolutions > 1 else ""))

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from tumorseg.core import registry
 from tumorseg.core.errors import UserError
 from tumorseg.loss_kit.configured import configured_losses
+from tumorseg.network_kit.sizes import sides_of
 from tumorseg.phantom.contrast import PULSES
 from tumorseg.tuning import preset_check
 from tumorseg.tuning.search_space import has_values
@@ -42,6 +44,20 @@ def check_channels(config: dict[str, Any]) -> None:
                 )
         if len(inputs) > 1:
             recipe["channels"] = len(inputs)
+
+
+def check_networks(config: dict[str, Any]) -> None:
+    """Raises UserError for a network that has no file or cannot halve its input that often."""
+    further = {f"networks.{name}": {"name": name} | of for name, of in config["networks"].items()}
+    known = dict.fromkeys(registry.names("networks"))
+    for key, changes in {"network": {}, **further}.items():
+        network = config["network"] | changes
+        check_known(f"{key}.name", network["name"], known)
+        if "patch" not in network:
+            try:
+                sides_of(network["size_px"], None, network.get("levels", 4))
+            except ValueError as error:
+                raise UserError(f"config: {key}: {error}") from None
 
 
 def check_classes(config: dict[str, Any]) -> None:

@@ -38,13 +38,15 @@ DOWNLOADING_SOURCES = ("cheng_mat",)
 class Experiment:
     """A checked config and what follows from it.
 
-    losses: name -> (file in losses/, constants). folds, seeds: their numbers. scopes: the searches
-    of each recipe and loss: none, "shared" (one for all folds) or "fold-1", "fold-2", ...
+    losses: name -> (file in losses/, constants). recipes: those of use_recipes, then each of them
+    with each of `networks`, such as robust-r2unet. prepared: recipe -> whose packed cases it reads.
+    scopes: the searches of each recipe and loss: none, "shared" (for all folds) or "fold-1", ...
     """
 
     config: dict[str, Any]
     losses: dict[str, tuple[str, dict[str, Any]]]
     recipes: list[str]
+    prepared: dict[str, str]
     folds: list[int]
     seeds: list[int]
     scopes: list[str]
@@ -95,18 +97,19 @@ class Experiment:
         ordered = {name: classes[name] for name in self.classes or classes}
         return self.config["source"] | {"classes": ordered}
 
-    @property
-    def network(self) -> dict[str, Any]:
-        """The config's `network`, with the number of classes where there are several."""
-        if not self.classes:
-            return self.config["network"]
-        exclusive = not self.config["overlapping"]
-        return self.config["network"] | {"classes": len(self.classes), "exclusive": exclusive}
+    def network(self, recipe: str) -> dict[str, Any]:
+        """The network of a recipe, with the number of classes where there are several."""
+        further = recipe.removeprefix(self.prepared[recipe]).removeprefix("-")
+        changes = {"name": further} | self.config["networks"][further] if further else {}
+        network = self.config["network"] | changes
+        if self.classes:
+            network |= {"classes": len(self.classes), "exclusive": not self.config["overlapping"]}
+        return network
 
     @property
     def form(self) -> str:
         """In which form losses see the classes (loss_kit/keras_loss.py)."""
-        return form_of(self.network)
+        return form_of(self.network(self.recipes[0]))
 
     @property
     def channels(self) -> list[str]:
@@ -203,8 +206,7 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
     except Exception as error:  # jsonschema's message spans pages; the user needs one line
         raise UserError(_schema_error(error)) from None
     schema = yaml.safe_load(Path(schema_file).read_text(encoding="utf-8"))
-    recipes = list(config["use_recipes"])
-    for name in recipes:
+    for name in config["use_recipes"]:
         config_checks.check_known("use_recipes", name, config["recipes"])
     if config["source"]["kind"] != "phantom" and not config["data_dir"]:
         raise UserError(
@@ -212,6 +214,11 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         )
     dataset_defaults.fill(config)
     config_checks.check_channels(config)
+    config_checks.check_networks(config)
+    bases = config["use_recipes"]
+    prepared = {recipe: recipe for recipe in bases}
+    prepared |= {f"{recipe}-{name}": recipe for name in config["networks"] for recipe in bases}
+    config["recipes"] |= {name: config["recipes"][recipe] for name, recipe in prepared.items()}
     config_checks.check_classes(config)
     config_checks.check_volumes(config)
     folds = list(range(1, config["folds"]["count"] + 1))
@@ -220,7 +227,8 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
     experiment = Experiment(
         config=config,
         losses={},
-        recipes=recipes,
+        recipes=list(prepared),
+        prepared=prepared,
         folds=folds,
         seeds=list(range(first, first + config["training"]["seeds"])),
         scopes=scopes[config["tuning"]["scope"]],
