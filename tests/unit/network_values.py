@@ -42,7 +42,7 @@ def monai_regunet(dimensions: int) -> list[list[float]]:
 
     network = Network("regunet", dimensions)
     ours, images = filled(network.build()), images_of(network, 1)
-    theirs = RegUNet(dimensions, 2, 4, 3, out_channels=1, extract_levels=(0, 3)).eval()
+    theirs = RegUNet(dimensions, 2, 8, 3, out_channels=1, extract_levels=(0, 3)).eval()
     theirs.output_block.forward = lambda features, image_size: features[-1]
     axes = tuple(range(2, 2 + dimensions))
 

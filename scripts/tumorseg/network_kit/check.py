@@ -21,7 +21,7 @@ class Network(NamedTuple):
     def build(self, **options: Any) -> keras.Model:
         """The network from seed 1."""
         keras.utils.set_random_seed(1)
-        small = {"shape": SHAPES[self.dimensions], "channels": CHANNELS, "base_width": 4}
+        small = {"shape": SHAPES[self.dimensions], "channels": CHANNELS, "base_width": 8}
         settled = {"levels": 3, "dropout": 0.0, "normalisation": True}
         return entry("networks", self.name).build(**small | settled | options)
 
@@ -71,7 +71,9 @@ def filled(model: keras.Model, seed: int = 0) -> keras.Model:
         kind, shape = weight.path.rpartition("/")[2], tuple(weight.shape)
         if kind == "kernel":
             values.append(random.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape))
-        elif kind in ("gamma", "moving_variance"):
+        elif kind == "gamma":
+            values.append(random.uniform(0.5, 1.0, shape))  # keeps the last layer's inputs small
+        elif kind == "moving_variance":
             values.append(random.uniform(0.5, 1.5, shape))
         else:
             values.append(random.normal(0, 0.1, shape))
