@@ -39,6 +39,14 @@ BAD = {
         "network: {size_px: 100}",
         "config: network.size_px: 100 is not a multiple of 16",
     ),
+    "unknown loss to use": (
+        "use_losses: [bce, dice]",
+        "config: use_losses: no 'dice'; there are: bce, focal",
+    ),
+    "reference that is not used": (
+        "use_losses: [focal]",
+        "config: reference_loss: 'bce' is not among losses: focal",
+    ),
     "unknown network": (
         "network: {name: unet9}",
         "config: network.name: no 'unet9'; there are: attention_unet, r2unet, regunet,",
@@ -181,6 +189,12 @@ def test_losses_folds_and_seeds_come_in_the_order_of_the_config():
     experiment = load("folds: {count: 3}\nseed: 7\ntraining: {seeds: 2}\n")
     assert list(experiment.losses) == list(DEFAULT["losses"])
     assert (experiment.folds, experiment.seeds) == ([1, 2, 3], [7, 8])
+
+
+def test_an_experiment_can_leave_out_losses_of_the_default_config():
+    added = "losses: {dice: {}, tversky: {}}\nreference_loss: dice\n"
+    assert list(load(added).losses) == ["bce", "focal", "dice", "tversky"]
+    assert list(load(added + "use_losses: [tversky, dice]").losses) == ["tversky", "dice"]
 
 
 def test_a_variant_of_a_loss_keeps_its_name_its_file_and_its_constants():

@@ -220,7 +220,7 @@ def assert_resumes(plan: Plan, folder: Path, **options) -> Outcome:
 
 CHOICES = {
     "sgd and polynomial": {"optimizer": "sgd", "schedule": "polynomial", "weight_decay": 1e-4},
-    "sgd and plateau": {"optimizer": "sgd", "schedule": "plateau"},
+    "sgd and plateau": {"optimizer": "sgd", "schedule": "plateau", "momentum": 0.9},
     "cosine and the best Dice": {"schedule": "cosine", "keep_best": "dice"},
     "the lowest loss": {"keep_best": "loss"},
 }
@@ -333,6 +333,9 @@ def test_the_rate_on_a_plateau_falls_each_time_that_the_loss_was_not_lower_for_i
     losses = [3.0, 2.0, 2.0, 2.5, 1.9, float("nan"), 2.0, 1.9, 1.95]
     rates = [plateau_rate(plan, losses[:epoch], 100, 10) for epoch in range(10)]
     assert rates == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.001])
+    limited = replace(plan, plateau_minimum=0.03)
+    rates = [plateau_rate(limited, losses[:epoch], 100, 10) for epoch in range(10)]
+    assert rates == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.1, 0.03, 0.03, 0.03])
     slow = replace(plan, warmup_epochs=1.5)
     rates = [plateau_rate(slow, [], step, 10) for step in (0, 7, 14, 20)]
     assert rates == pytest.approx([1 / 15, 8 / 15, 1, 1])

@@ -39,8 +39,11 @@ class TrainingSettings(TypedDict):
     keep_best: bool | Literal["iou", "dice", "loss"]
     mirrored: bool | Literal["all"]
     optimizer: NotRequired[Literal["adam", "sgd"]]
+    momentum: NotRequired[float]
+    nesterov: NotRequired[bool]
     plateau_factor: NotRequired[float]
     plateau_patience: NotRequired[int]
+    plateau_minimum: NotRequired[float]
     steps: NotRequired[int]
     deep_supervision: NotRequired[bool]
 

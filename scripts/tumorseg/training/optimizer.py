@@ -10,9 +10,7 @@ from tumorseg.loss_kit.keras_loss import CaseLoss
 from tumorseg.training.adam import FusedAdam
 from tumorseg.training.plan import Plan, has_horizon
 
-# Stochastic gradient descent as in nnU-Net (Isensee et al. 2021), which also limits the gradient.
-MOMENTUM = 0.99
-LARGEST_GRADIENT = 12.0
+LARGEST_GRADIENT = 12.0  # of stochastic gradient descent, as in nnU-Net (Isensee et al. 2021)
 POWER = 0.9  # of the polynomial schedule
 
 
@@ -70,7 +68,8 @@ def compile_model(
         rate = Rate(plan.learning_rate, round(plan.warmup_epochs * steps_per_epoch), horizon, power)
     options: dict[str, Any] = {"weight_decay": plan.weight_decay or None}
     if plan.optimizer == "sgd":
-        options |= {"momentum": MOMENTUM, "nesterov": True, "global_clipnorm": LARGEST_GRADIENT}
+        options |= {"momentum": plan.momentum, "nesterov": plan.nesterov}
+        options["global_clipnorm"] = LARGEST_GRADIENT
         optimizer: keras.optimizers.Optimizer = keras.optimizers.SGD(rate, **options)
     else:
         optimizer = FusedAdam(rate, **options)

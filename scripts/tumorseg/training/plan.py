@@ -27,8 +27,11 @@ class Plan:
     mirrored: bool | Literal["all"]
     seed: int
     optimizer: str = "adam"
+    momentum: float = 0.99
+    nesterov: bool = True
     plateau_factor: float = 0.1
     plateau_patience: int = 10
+    plateau_minimum: float = 0.0
     steps: int = 0
     deep_supervision: bool = False
 
@@ -59,7 +62,8 @@ def plateau_rate(plan: Plan, val_losses: Sequence[float], step: int, steps_per_e
     """The learning rate of a step with the schedule `plateau`, which follows from the history.
 
     Each time that the validation loss has not become lower for plan.plateau_patience epochs, the
-    rate is multiplied by plan.plateau_factor. The warm-up is linear, as for other schedules.
+    rate is multiplied by plan.plateau_factor, down to plan.plateau_minimum. The warm-up is linear,
+    as for other schedules.
 
     val_losses: of all epochs so far; step: the training's number of the step, from 0.
     """
@@ -67,6 +71,6 @@ def plateau_rate(plan: Plan, val_losses: Sequence[float], step: int, steps_per_e
     for loss in val_losses:
         best, waited = (loss, 0) if loss < best else (best, waited + 1)
         if waited == plan.plateau_patience:
-            rate, waited = rate * plan.plateau_factor, 0
+            rate, waited = max(rate * plan.plateau_factor, plan.plateau_minimum), 0
     warmup = max(1, round(plan.warmup_epochs * steps_per_epoch))
     return rate * min(1.0, (step + 1) / warmup)

@@ -102,8 +102,11 @@ def checked_losses(
     form: keras_loss.CaseLoss; classes: in the channels' order, empty for one.
     Raises UserError for unknown losses, constants out of range, and a reference that is none.
     """
+    for name in config["use_losses"]:
+        check_known("use_losses", name, config["losses"])
+    used = {name: config["losses"][name] for name in config["use_losses"] or config["losses"]}
     try:
-        losses = configured_losses(config["losses"], form, max(1, len(classes)))
+        losses = configured_losses(used, form, max(1, len(classes)))
     except UserError as error:
         raise UserError(f"config: {error}") from None
     if config["reference_loss"] not in losses:
