@@ -26,6 +26,7 @@ WRITTEN_BY_READERS = {
     "experiments/regions.yaml",
     "experiments/whole.yaml",
     "scripts/tumorseg/losses/log_cosh_dice.py",
+    "scripts/tumorseg/networks/one_convolution.py",
 }
 OLD_NAMES = "CHANGELOG.md"  # lists modules under the names that they had
 
