@@ -114,7 +114,8 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("loss_kit/*", ("show_losses", *TUNED)),
     ("networks/unet.py network_kit/parts.py network_kit/assembly.py", ("show_network *", *TUNED)),
     ("network_kit/sizes.py", ("show_network *", *TUNED)),
-    ("networks/* network_kit/*", ()),
+    ("network_kit/check.py network_kit/counting.py", NOTHING),
+    ("networks/* network_kit/*", ("predict",)),  # a model may be another experiment's
     ("training/plan.py tuning/search_space.py", ("plan", *TUNED)),
     ("training/budget.py ../plan.py", ("plan", *SHOWN)),
     ("tuning/table1.py", ("show_tuning", *SHOWN)),

@@ -88,8 +88,9 @@ def answers(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 def one_probability_per_voxel_and_class(network: Network) -> None:
     """Every form of outputs, square, oblong and flat inputs; other shapes are refused in words."""
-    sides = {2: [(32, 32), (16, 64)], 3: [(16, 16, 16), (4, 32, 32)]}[network.dimensions]
-    forms = [{}, {"classes": 2}, {"classes": 2, "exclusive": True}]
+    of: dict[int, list[tuple[int, ...]]] = {2: [(32, 32), (16, 64)], 3: [(16,) * 3, (4, 32, 32)]}
+    sides = of[network.dimensions]
+    forms: list[dict[str, Any]] = [{}, {"classes": 2}, {"classes": 2, "exclusive": True}]
     for shape, form in zip([*sides, sides[0]], forms, strict=True):
         model = filled(network.build(shape=shape, **form))
         random = np.random.default_rng(1).normal(size=(1, *shape, CHANNELS))

@@ -1,7 +1,7 @@
 """What networks are made of, in two and three dimensions: convolutions, blocks, the U shape."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import keras
 from keras import layers
@@ -17,7 +17,7 @@ MAX_POOLING = {2: layers.MaxPooling2D, 3: layers.MaxPooling3D}
 UP_SAMPLING = {2: layers.UpSampling2D, 3: layers.UpSampling3D}
 ZERO_PADDING = {2: layers.ZeroPadding2D, 3: layers.ZeroPadding3D}
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 Factor = tuple[int, ...]
 
 
