@@ -130,7 +130,7 @@ def test_the_attention_unet_is_the_unet_and_its_gates():
     """A gate: theta c x c x 4, phi 2c x c + c, psi c + 1, the last convolution c x c + c."""
     gates = sum(4 * c * c + 2 * c * c + c + c + 1 + c * c + c for c in (32, 64, 128))
     unet = trainable("unet", base_width=16)
-    assert trainable("attention_unet", shape=(16, 16, 32), normalisation=True) == 5_883_828
+    assert trainable("attention_unet", shape=(32, 32, 32), normalisation=True) == 5_883_828
     assert trainable("attention_unet", base_width=16) == unet + gates
     assert not [
         layer.name
