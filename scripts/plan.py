@@ -87,8 +87,8 @@ def main(
         if row.epochs < row.advised_epochs:
             print(
                 f"WARNING {row.recipe}: {row.epochs} epochs of {row.steps} steps are too few to "
-                f"converge; expected at least {row.advised_epochs}; raise "
-                f"recipes.{row.recipe}.training.epochs or steps"
+                f"converge; expected at least {row.advised_epochs}; raise training.epochs or "
+                "training.steps of the recipe"
             )
     disk = budget.disk_line(table["disk_mb"].sum(), plan_table)
     print(f"  in total about {table['estimated_min'].sum():.0f} min\n{disk}\n", flush=True)

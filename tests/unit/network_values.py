@@ -1,13 +1,15 @@
 """Prints what every network predicts, with weights that no backend chose, as JSON.
 
-    KERAS_BACKEND=jax python tests/unit/network_values.py
+    KERAS_BACKEND=jax python tests/unit/network_values.py 2 3
 
-test_networks.py compares the backends. On PyTorch it also prints the features of our RegUNet and of
+in 2 and 3 dimensions. test_networks.py compares the backends; JAX, which compiles slowly, in 2-D
+only. On PyTorch it also prints the features of our RegUNet and of
 MONAI's with the same weights, and our linear enlarging beside PyTorch's interpolation.
 """
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
@@ -20,14 +22,14 @@ from tumorseg.network_kit.check import Network, answers, filled, images_of
 from tumorseg.network_kit.layers import LinearUpSampling
 
 
-def values() -> dict[str, list[float]]:
+def values(dimensions: Iterable[int]) -> dict[str, list[float]]:
     """Network and dimensions -> a sample of its predictions."""
     found = {}
     for name in names("networks"):
-        for dimensions in (2, 3):
-            network = Network(name, dimensions)
+        for number in dimensions:
+            network = Network(name, number)
             predicted = answers(filled(network.build()), images_of(network, 1))
-            found[f"{name} {dimensions}"] = predicted.ravel()[::7].tolist()
+            found[f"{name} {number}"] = predicted.ravel()[::7].tolist()
     return found
 
 
@@ -91,7 +93,7 @@ def interpolation(shape: tuple[int, ...]) -> list[list[float]]:
 
 
 if __name__ == "__main__":
-    results = {"keras": keras.backend.backend(), "values": values()}
+    results = {"keras": keras.backend.backend(), "values": values(list(map(int, sys.argv[1:])))}
     if results["keras"] == "torch":
         results["regunet"] = [monai_regunet(2), monai_regunet(3)]
         results["interpolation"] = [interpolation((5, 3)), interpolation((2, 4, 3))]

@@ -24,12 +24,15 @@ from tumorseg.network_kit.check import (
     training_lowers_the_loss,
     untrained_it_predicts_the_prior,
 )
+from tumorseg.network_kit.counting import multiply_adds
 from tumorseg.network_kit.layers import LinearUpSampling, RecurrentConvolution
 from tumorseg.networks import attention_unet, resnet50_unet, unetplusplus
 from tumorseg.reporting.network_figure import draw
+from tumorseg.training.budget import ARITHMETIC
 from tumorseg.training.model import build_network
 
 NAMES = registry.names("networks")
+DIMENSIONS = {"jax": ["2"], "torch": ["2", "3"]}  # JAX compiles 3-D networks slowly
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -70,6 +73,7 @@ def other(request):
             f"networks NOT compared on {request.param}, which is not installed: `make torch`"
         )
     command = [PYTHONS[request.param], ROOT / "tests" / "unit" / "network_values.py"]
+    command += DIMENSIONS[request.param]
     environment = os.environ | {"KERAS_BACKEND": request.param, "CUDA_VISIBLE_DEVICES": ""}
     environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # compiles faster
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -81,13 +85,13 @@ def other(request):
 
 @pytest.fixture(scope="module")
 def here():
-    return network_values.values()
+    return network_values.values((2, 3))
 
 
 def test_every_network_predicts_the_same_on_every_backend(here, other):
-    assert set(here) == set(other["values"]) == {f"{n} {d}" for n in NAMES for d in (2, 3)}
-    for name, expected in here.items():
-        np.testing.assert_allclose(other["values"][name], expected, atol=1e-4, err_msg=name)
+    assert set(other["values"]) == {f"{n} {d}" for n in NAMES for d in DIMENSIONS[other["keras"]]}
+    for name, found in other["values"].items():
+        np.testing.assert_allclose(found, here[name], atol=1e-4, err_msg=name)
 
 
 def test_regunet_and_enlarging_are_those_of_monai_and_pytorch(other):
@@ -124,6 +128,15 @@ def test_parameters_are_as_many_as_the_originals_have():
     # LeeJunHyun/Image_Segmentation, R2U_Net(t=2).
     own = trainable("r2unet", base_width=64, **normalised)
     assert own + bias_of_recurrent_blocks(64) == 39_091_393
+
+
+def test_the_plan_knows_the_arithmetic_of_every_network():
+    counted = {
+        name: multiply_adds(registry.entry("networks", name).build(size_px=128, base_width=16))
+        for name in NAMES
+    }
+    ratios = {name: count / counted["unet"] for name, count in counted.items()}
+    assert ratios == pytest.approx(ARITHMETIC | {"unet": 1.0}, rel=0.1)
 
 
 def test_the_attention_unet_is_the_unet_and_its_gates():

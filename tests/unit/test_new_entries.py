@@ -67,7 +67,7 @@ def test_the_network_of_the_page_passes_every_check(tmp_path):
     code = (
         "import json\n"
         "from tumorseg.network_kit.check import CHECKS, check_network\n"
-        "print(json.dumps([len(CHECKS), check_network('one_convolution')]))\n"
+        "print(json.dumps([len(CHECKS), check_network('one_convolution', dimensions=[2])]))\n"
     )
     path = re.search(r"`scripts/(tumorseg/networks/\w+\.py)`:", NETWORKS)[1]
     number, results = printed(tmp_path, NETWORKS, path, code, None)

@@ -74,7 +74,7 @@ def test_an_epoch_has_at_least_the_steps_of_the_recipe_and_exactly_these_with_pa
 
 def test_too_few_epochs_are_warned_about_with_the_number_that_would_do(printed):
     text, row = printed(epochs=20)
-    assert f"expected at least {row['advised_epochs']}; raise recipes.robust.training" in text
+    assert f"expected at least {row['advised_epochs']}; raise training.epochs or" in text
     assert 20 < row["advised_epochs"] <= 60
 
 

@@ -69,6 +69,7 @@ def blocks(layers: list[Layer]) -> list[Block]:
         inner = {layer.name for layer in members}
         outer = [source for layer in members for source in layer.sources if source not in inner]
         arrows = [origin for source in outer for origin in origins(source, STRAIGHT)]
+        arrows = [arrow for arrow in arrows if arrow[0] != name]
         result.append(Block(name, members, list(dict.fromkeys(arrows))))
     return result
 

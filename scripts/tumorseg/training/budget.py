@@ -14,6 +14,14 @@ GFLOP_128_16 = 4.52  # one training image through the U-Net, base width 16, 128x
 SHARE_OF_PEAK = 0.36  # speed of a training / of a single-precision matrix product: measured
 STEP_S, START_S = 0.02, 10  # time of a step and of a training apart from arithmetic: measured
 VOXEL = 1.25  # time of a voxel of a 3-D network / of a pixel of a 2-D one: measured, 1.03 to 1.44
+# Arithmetic of other networks / of the U-Net of the same base width: counted (docs/networks.md).
+ARITHMETIC = {
+    "attention_unet": 1.04,
+    "r2unet": 3.2,
+    "regunet": 1.3,
+    "resnet50_unet": 0.2,
+    "unetplusplus": 2.5,
+}
 PARAMETERS_16 = 487_881  # of the U-Net with base width 16
 STATE_COPIES = 5  # of the parameters: network, two of Adam, average, weights of the best epoch
 REPORT_MB = 30  # tables, figures and report of a small experiment
@@ -37,7 +45,7 @@ def image_cost(network: NetworkSettings) -> float:
     """Arithmetic of one image or patch, as a multiple of that of base width 16 at 128 x 128."""
     sides = network.get("patch") or [network["size_px"]] * 2
     share = math.prod(sides) / 128**2 * (VOXEL if len(sides) == 3 else 1.0)
-    return share * (network["base_width"] / 16) ** 2
+    return share * (network["base_width"] / 16) ** 2 * ARITHMETIC.get(network["name"], 1.0)
 
 
 def expected_seconds(
