@@ -21,6 +21,17 @@ PYTHONS = {"jax": Path(sys.executable), "torch": TORCH}
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
+def printed_on(backend: str, script: str, *arguments: str, **variables: str) -> dict:
+    """What a script of this folder prints as JSON on a backend, which it names as `keras`."""
+    command = [PYTHONS[backend], ROOT / "tests" / "unit" / script, *arguments]
+    environment = os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""} | variables
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    results = json.loads(done.stdout.splitlines()[-1])
+    assert results["keras"] == backend
+    return results
+
+
 @pytest.fixture(scope="module", params=PYTHONS)
 def other(request):
     """The results of another backend."""
@@ -28,13 +39,7 @@ def other(request):
         pytest.skip(
             "losses NOT compared on PyTorch, which is not installed: `make torch` installs it"
         )
-    command = [PYTHONS[request.param], ROOT / "tests" / "unit" / "loss_values.py"]
-    environment = os.environ | {"KERAS_BACKEND": request.param, "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr[-2000:]
-    results = json.loads(done.stdout.splitlines()[-1])
-    assert results["keras"] == request.param
-    return results
+    return printed_on(request.param, "loss_values.py")
 
 
 @pytest.fixture(scope="module")

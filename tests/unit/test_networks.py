@@ -1,16 +1,12 @@
 """Promises of the networks: the battery, the same on every backend, the published originals."""
 
-import json
-import os
-import subprocess
-
 import cv2
 import keras
 import network_values
 import numpy as np
 import pytest
 from keras import layers, ops
-from test_loss_backends import PYTHONS, ROOT
+from test_loss_backends import PYTHONS, printed_on
 
 from tumorseg.core import registry
 from tumorseg.network_kit.check import (
@@ -74,15 +70,9 @@ def other(request):
         pytest.skip(
             f"networks NOT compared on {request.param}, which is not installed: `make torch`"
         )
-    command = [PYTHONS[request.param], ROOT / "tests" / "unit" / "network_values.py"]
-    command += DIMENSIONS[request.param]
-    environment = os.environ | {"KERAS_BACKEND": request.param, "CUDA_VISIBLE_DEVICES": ""}
-    environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # compiles faster
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr[-2000:]
-    results = json.loads(done.stdout.splitlines()[-1])
-    assert results["keras"] == request.param
-    return results
+    faster = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # compiles faster
+    dimensions = DIMENSIONS[request.param]
+    return printed_on(request.param, "network_values.py", *dimensions, **faster)
 
 
 @pytest.fixture(scope="module")
