@@ -42,9 +42,8 @@ MODEL = f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}"
 PREDICTIONS = f"{RESULTS}/predictions/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}"
 METRICS = f"{RESULTS}/metrics/{{recipe}}/{{loss}}"
 CLASS_THRESHOLDS = f"{METRICS}.class_thresholds.tsv"
-# The values of wildcards for collect(): a set-up is a recipe with a loss; a training of it has one
+# The values of wildcards for collect(): of a set-up, a recipe with a loss, each training has one
 # seed and one fold.
-SET_UPS = {"recipe": RECIPES, "loss": LOSSES}
 TRAININGS = {"seed": SEEDS, "fold": FOLDS}
 
 
@@ -54,6 +53,15 @@ wildcard_constraints:
     loss="|".join(LOSSES),
     fold="|".join(map(str, FOLDS)),
     seed="|".join(map(str, SEEDS)),
+
+
+def of_set_ups(path, **others):
+    """The paths of every set-up, a recipe with a loss. others: values of further wildcards."""
+    return [
+        file
+        for recipe in RECIPES
+        for file in collect(path, recipe=recipe, loss=EXPERIMENT.losses_of(recipe), **others)
+    ]
 
 
 def packed(path):

@@ -6,7 +6,7 @@ FIGURE = {"category": "4. Results", "subcategory": "Figures"}
 
 rule compare:
     input:
-        metrics=collect(f"{METRICS}.tsv", **SET_UPS),
+        metrics=of_set_ups(f"{METRICS}.tsv"),
         background=f"{RESULTS}/metrics/background.tsv",
     output:
         tables=collect(
@@ -36,7 +36,7 @@ rule compare:
 
 rule show_results:
     input:
-        metrics=collect(f"{METRICS}.tsv", **SET_UPS),
+        metrics=of_set_ups(f"{METRICS}.tsv"),
         background=f"{RESULTS}/metrics/background.tsv",
     output:
         bars_svg=shown("figures/fig4.svg", item="Fig. 4, precision, F1 and recall", **FIGURE),
@@ -61,8 +61,8 @@ rule show_results:
 rule show_cases:
     input:
         **({"cases_table": f"{RESULTS}/cases.tsv"} if VOLUMES else {}),
-        metrics=collect(f"{METRICS}.tsv", **SET_UPS),
-        predictions=collect(PREDICTIONS, **SET_UPS, seed=SEEDS[0], fold=FOLDS),
+        metrics=of_set_ups(f"{METRICS}.tsv"),
+        predictions=of_set_ups(PREDICTIONS, seed=SEEDS[0], fold=FOLDS),
         cases_dir=f"{RESULTS}/cases",
         masks_dir=f"{RESULTS}/masks",
     output:

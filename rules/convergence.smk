@@ -3,8 +3,8 @@
 
 rule check_convergence:
     input:
-        histories=collect(f"{MODEL}/history.tsv", **SET_UPS, **TRAININGS),
-        settings_files=collect(f"{MODEL}/settings.yaml", **SET_UPS, **TRAININGS),
+        histories=of_set_ups(f"{MODEL}/history.tsv", **TRAININGS),
+        settings_files=of_set_ups(f"{MODEL}/settings.yaml", **TRAININGS),
         strip_methods_table=f"{RESULTS}/strip_methods.tsv",
         masks_table=f"{RESULTS}/masks.tsv",
     output:

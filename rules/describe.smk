@@ -7,7 +7,7 @@ rule describe:
     input:
         cases_table=f"{RESULTS}/cases.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
-        settings_files=collect(f"{MODEL}/settings.yaml", **SET_UPS, **TRAININGS),
+        settings_files=of_set_ups(f"{MODEL}/settings.yaml", **TRAININGS),
         benchmarks=[
             *collect(
                 f"{TIMES}/{{stage}}.tsv",
@@ -15,16 +15,14 @@ rule describe:
             ),
             *collect(f"{TIMES}/{{stage}}.tsv", stage=["compare", "show_data", "show_results"]),
             *collect(f"{TIMES}/pack/{{recipe}}.tsv", recipe=PREPARED),
-            *collect(f"{TIMES}/tune/{{recipe}}/{{loss}}/{{scope}}.tsv", **SET_UPS, scope=SCOPES),
-            *collect(
+            *of_set_ups(f"{TIMES}/tune/{{recipe}}/{{loss}}/{{scope}}.tsv", scope=SCOPES),
+            *of_set_ups(
                 f"{TIMES}/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.tsv",
-                **SET_UPS,
                 **TRAININGS,
             ),
-            *collect(
+            *of_set_ups(
                 f"{TIMES}/{{stage}}/{{recipe}}/{{loss}}.tsv",
                 stage=["predict_cases", "measure"],
-                **SET_UPS,
             ),
         ],
     output:
@@ -48,5 +46,6 @@ rule describe:
         code=code("describe.py"),
         tolerances_px=lookup(within=config, dpath="measure/tolerances_px"),
         excluded=len(config["source"]["exclude"]),
+        negatives=config["source"].get("negatives", False),
     script:
         "../scripts/describe.py"

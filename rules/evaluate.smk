@@ -80,9 +80,9 @@ rule measure_background:
 
 rule show_recipe:
     input:
-        histories=collect(f"{MODEL}/history.tsv", loss=LOSSES, **TRAININGS, allow_missing=True),
-        metrics=collect(f"{METRICS}.tsv", loss=LOSSES, allow_missing=True),
-        predictions=collect(PREDICTIONS, loss=LOSSES, seed=SEEDS[0], fold=FOLDS, allow_missing=True),
+        histories=of_losses(f"{MODEL}/history.tsv", **TRAININGS),
+        metrics=of_losses(f"{METRICS}.tsv"),
+        predictions=of_losses(PREDICTIONS, seed=SEEDS[0], fold=FOLDS),
         cases_dir=f"{RESULTS}/cases",
         masks_dir=f"{RESULTS}/masks",
     output:

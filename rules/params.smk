@@ -1,6 +1,8 @@
 # Parameters and inputs that are functions; Snakemake's linter wants them apart from rules.
 import functools
 
+from tumorseg.workflow.experiment import fold_of_scope
+
 # Written once the public data set is in data_dir; the other sources download nothing.
 DOWNLOADED = f"{LOCAL}/downloaded.tsv" if EXPERIMENT.downloads else []
 
@@ -24,24 +26,38 @@ def source_digest(wildcards):
     return source_state(bool(DOWNLOADED) and os.path.exists(DOWNLOADED))
 
 
+def entries(*folders):
+    """The modules of all files of these registries."""
+    return [f"tumorseg.{folder}.{n}" for folder in folders for n in registry.names(folder)]
+
+
 def import_code(wildcards):
     """The importer with the source in use, and every image and annotation format."""
-    entries = [f"tumorseg.sources.{config['source']['kind']}"]
-    for folder in ("formats", "annotations"):
-        entries += [f"tumorseg.{folder}.{name}" for name in registry.names(folder)]
-    return code("import_cases.py", *entries)
+    source = f"tumorseg.sources.{config['source']['kind']}"
+    return code("import_cases.py", source, *entries("formats", "annotations"))
 
 
 def all_losses_code(wildcards):
     """The figure of losses, with every loss of the folder: it draws them all."""
-    return code("show_losses.py", *(f"tumorseg.losses.{n}" for n in registry.names("losses")))
+    return code("show_losses.py", *entries("losses"))
 
 
-def with_one_loss(script, wildcards):
-    """A script with one loss and the network in use: another loss changes nothing here."""
-    function, _ = EXPERIMENT.losses[wildcards.loss]
-    network = NETWORKS[wildcards.recipe]["name"]
-    return code(script, f"tumorseg.losses.{function}", f"tumorseg.networks.{network}")
+def of_losses(path, **others):
+    """An input: the paths of every loss that is trained with the recipe of the job."""
+    return lambda wildcards: collect(
+        path, recipe=wildcards.recipe, loss=EXPERIMENT.losses_of(wildcards.recipe), **others
+    )
+
+
+def with_one_loss(script):
+    """A param: the script with one loss and the network in use; another loss changes nothing."""
+
+    def digest(wildcards):
+        function, _ = EXPERIMENT.losses[wildcards.loss]
+        network = NETWORKS[wildcards.recipe]["name"]
+        return code(script, f"tumorseg.losses.{function}", f"tumorseg.networks.{network}")
+
+    return digest
 
 
 def job_fields(wildcards, **other):
@@ -58,17 +74,12 @@ def job_fields(wildcards, **other):
     return dict(sorted((fields | other).items()))
 
 
-def tune_code(wildcards):
-    """The tuning script with one loss and the network in use."""
-    return with_one_loss("tune.py", wildcards)
-
-
 def tuning_job(wildcards):
     """The training that tuning varies, with a trial's epochs, the search's fold, the first seed."""
     return job_fields(
         wildcards,
         settings=EXPERIMENT.trial_recipe(wildcards.recipe, wildcards.loss),
-        fold=settings.fold_of_scope(wildcards.scope),
+        fold=fold_of_scope(wildcards.scope),
         seed=config["seed"],
         state_dir=f"{RESULTS}/.resume/tune-{wildcards.recipe}-{wildcards.loss}-{wildcards.scope}",
     )
@@ -77,11 +88,6 @@ def tuning_job(wildcards):
 def search_of(wildcards):
     """What is searched for a loss with a recipe."""
     return EXPERIMENT.search(wildcards.recipe, wildcards.loss)
-
-
-def train_code(wildcards):
-    """The training script with one loss and the network in use."""
-    return with_one_loss("train.py", wildcards)
 
 
 def training_job(wildcards):
@@ -109,12 +115,4 @@ def with_network(script):
 
 def predict_code(wildcards):
     """The script for new images with every network and image format: a model may be another's."""
-    entries = [
-        f"{folder}.{name}" for folder in ("networks", "formats") for name in registry.names(folder)
-    ]
-    return code("predict.py", *(f"tumorseg.{entry}" for entry in entries))
-
-
-def exported_model(wildcards):
-    """The model for new images; none is made where the config names one, or no images."""
-    return f"{RESULTS}/model" if config["images"] and not config["model"] else []
+    return code("predict.py", *entries("networks", "formats"))

@@ -26,7 +26,7 @@ rule plan:
         recipes={name: EXPERIMENT.recipe(name) for name in RECIPES},
         searches=EXPERIMENT.searches(),
         scopes=len(SCOPES),
-        losses=LOSSES,
+        losses={name: EXPERIMENT.losses_of(name) for name in RECIPES},
         seeds=SEEDS,
         networks=NETWORKS,
         threads=lookup(within=config, dpath="training/threads"),

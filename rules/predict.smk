@@ -47,7 +47,7 @@ rule export_model:
 # images stay out of Snakemake's own records.
 rule predict:
     input:
-        model_dir=exported_model,
+        model_dir=f"{RESULTS}/model" if config["images"] and not config["model"] else [],
     log:
         f"{LOCAL}/predict.log",
     conda:

@@ -20,6 +20,7 @@ rule split:
     params:
         code=code("split.py"),
         fold_count=lookup(within=config, dpath="folds/count"),
+        test_patients=config["folds"].get("test_patients", 0),
         validation_share=lookup(within=config, dpath="folds/validation_share"),
         seed=lookup(within=config, dpath="seed"),
     script:

@@ -20,14 +20,14 @@ STATISTIC = {"category": "5. Statistics", "subcategory": "Figures"}
 
 rule analyse:
     input:
-        metrics=collect(f"{METRICS}.tsv", **SET_UPS),
-        thresholds_tables=collect(f"{METRICS}.thresholds.tsv", **SET_UPS),
-        reliability_tables=collect(f"{METRICS}.reliability.tsv", **SET_UPS),
-        classes_tables=collect(f"{METRICS}.classes.tsv", **SET_UPS) if CLASSES else [],
-        class_thresholds_tables=collect(CLASS_THRESHOLDS, **SET_UPS) if OVERLAPPING else [],
+        metrics=of_set_ups(f"{METRICS}.tsv"),
+        thresholds_tables=of_set_ups(f"{METRICS}.thresholds.tsv"),
+        reliability_tables=of_set_ups(f"{METRICS}.reliability.tsv"),
+        classes_tables=of_set_ups(f"{METRICS}.classes.tsv") if CLASSES else [],
+        class_thresholds_tables=of_set_ups(CLASS_THRESHOLDS) if OVERLAPPING else [],
         cases_table=f"{RESULTS}/cases.tsv",
         masks_table=f"{RESULTS}/masks.tsv",
-        settings_files=collect(f"{MODEL}/settings.yaml", **SET_UPS, **TRAININGS),
+        settings_files=of_set_ups(f"{MODEL}/settings.yaml", **TRAININGS),
         convergence_table=f"{RESULTS}/tables/convergence.tsv",
     output:
         answer_file=f"{RESULTS}/answer.rst",

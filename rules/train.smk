@@ -23,7 +23,7 @@ rule train:
     resources:
         mem_mb=3000,
     params:
-        code=train_code,
+        code=with_one_loss("train.py"),
         job=training_job,
     script:
         "../scripts/train.py"

@@ -22,7 +22,7 @@ rule tune:
         mem_mb=1500 + 2000 * config["tuning"]["trials_at_once"],
         gpu=0,
     params:
-        code=tune_code,
+        code=with_one_loss("tune.py"),
         job=tuning_job,
         search=search_of,
         at_once=lookup(within=config, dpath="tuning/trials_at_once"),
@@ -32,11 +32,9 @@ rule tune:
 
 rule show_tuning:
     input:
-        best_files=collect(f"{TUNING}/best.yaml", **SET_UPS, scope=SCOPES),
+        best_files=of_set_ups(f"{TUNING}/best.yaml", scope=SCOPES),
         # Found by the script in the folder of each best.yaml.
-        others=collect(
-            f"{TUNING}/{{name}}.tsv", **SET_UPS, scope=SCOPES, name=["trials", "history"]
-        ),
+        others=of_set_ups(f"{TUNING}/{{name}}.tsv", scope=SCOPES, name=["trials", "history"]),
     output:
         tables=[
             f"{RESULTS}/tables/table1.tsv",

@@ -23,6 +23,7 @@ def main(
     pages: list[str],
     tolerances_px: list[float],
     excluded: int = 0,
+    negatives: bool | str = False,
 ) -> None:
     """Writes the tables run, cost (by stage), loss_cost and conventions (of the metrics).
 
@@ -35,11 +36,13 @@ def main(
         pages: paths of the HTML pages, each named after its table.
         tolerances_px: tolerances of the surface Dice, as they were measured.
         excluded: number of cases that the user took out (source.exclude).
+        negatives: what became of images without a tumour (source.negatives).
     """
     trainings: list[TrainingRecord] = [
         yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files
     ]
-    facts = run_table(read_table(cases_table), read_table(folds_table), trainings, excluded)
+    cases, folds = read_table(cases_table), read_table(folds_table)
+    facts = run_table(cases, folds, trainings, excluded, negatives == "leave_out")
     built = {
         "run": pd.concat([facts, provenance([cases_table, folds_table], trainings)]),
         "cost": stage_cost(benchmarks, trainings),

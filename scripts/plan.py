@@ -16,7 +16,7 @@ def main(
     recipes: dict[str, RecipeSettings],
     searches: dict[str, dict[str, Search]],
     scopes: int,
-    losses: list[str],
+    losses: dict[str, list[str]],
     seeds: list[int],
     networks: dict[str, NetworkSettings],
     threads: int,
@@ -29,7 +29,8 @@ def main(
         cases_table, folds_table, plan_table: cases.tsv and folds.tsv are read, plan.tsv written.
         recipes: the config's recipes.
         searches, scopes: recipe -> loss -> what is tuned; how often it runs (once or per fold).
-        losses, seeds, threads: names of the losses; seeds of the trainings; threads of each.
+        losses: recipe -> names of the losses.
+        seeds, threads: seeds of the trainings; threads of each.
         networks: of each recipe, its name and size.
     """
     cases, folds = read_table(cases_table), read_table(folds_table)
@@ -38,22 +39,21 @@ def main(
     speed, rows = budget.matrix_speed(), []
     for name, recipe in recipes.items():
         network, size = networks[name], budget.image_cost(networks[name])
-        epochs = recipe["training"]["epochs"]
+        epochs, of_fold = recipe["training"]["epochs"], len(losses[name]) * len(seeds)
         tuned = searches.get(name, {}).values()
         tuning_epochs, without_horizon = (
             scopes * sum(planned_epochs(search, horizon) for search in tuned)
             for horizon in (True, False)
         )
         steps = budget.steps_of_an_epoch(training_cases / count, recipe["training"], network)
-        steps_in_all = steps * (count * epochs * len(losses) * len(seeds) + tuning_epochs)
-        images = steps_in_all * recipe["training"]["batch_size"]
-        trainings = count * len(losses) * len(seeds)
+        steps_in_all = steps * (count * epochs * of_fold + tuning_epochs)
+        images, trainings = steps_in_all * recipe["training"]["batch_size"], count * of_fold
         starts = trainings + scopes * len(tuned)
         seconds = budget.expected_seconds(images, steps_in_all, starts, size, speed, threads)
         rows.append(
             {
                 "recipe": name,
-                "losses": len(losses),
+                "losses": len(losses[name]),
                 "seeds": len(seeds),
                 "folds": count,
                 "trainings": trainings,

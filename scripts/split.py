@@ -6,7 +6,13 @@ from tumorseg.data.folds import split, tumour_problems
 
 
 def main(
-    *, masks_table: str, folds_table: str, fold_count: int, validation_share: float, seed: int
+    *,
+    masks_table: str,
+    folds_table: str,
+    fold_count: int,
+    validation_share: float,
+    seed: int,
+    test_patients: int = 0,
 ) -> None:
     """Writes folds.tsv: case, patient, plane, fold, role (train, validation, test).
 
@@ -16,12 +22,13 @@ def main(
         fold_count: number of folds.
         validation_share: validation's share of the cases that are not test.
         seed: of the random assignment.
+        test_patients: of a single fold, which is a fixed split.
 
     Raises:
         UserError: there are too few patients, or a fold would train or validate without a tumour.
     """
     masks = read_table(masks_table)
-    folds = split(masks, fold_count, validation_share, seed)
+    folds = split(masks, fold_count, validation_share, seed, test_patients)
     for problem in tumour_problems(folds, masks):
         if problem.severity == "error":
             raise DataError(problem)

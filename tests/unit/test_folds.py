@@ -213,3 +213,33 @@ def test_the_step_stops_at_a_fold_without_a_tumour_and_names_fold_and_remedy(tmp
     split_script.main(**files, **arguments)
     warned = [line for line in capsys.readouterr().out.splitlines() if "WARNING" in line]
     assert len(warned) == 1 and "no test case has a tumour (4 patients have one)" in warned[0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(tests=st.integers(1, 30), more=st.integers(2, 60), seed=st.integers(0, 999))
+def test_a_fixed_split_tests_exactly_so_many_patients_evenly_from_all_strata(tests, more, seed):
+    table = masks(tests + more, seed, most=1)
+    table["tumour_px"] += 1
+    folds = split(table, 1, 0.2, seed, test_patients=tests)
+    assert sorted(folds["case"]) == sorted(table["case"])
+    assert (folds.groupby("patient")["role"].nunique() == 1).all()
+    assert folds.loc[folds["role"] == "test", "patient"].nunique() == tests
+    chosen = set(folds.loc[folds["role"] == "test", "case"])
+    for _, cases in table["case"].groupby(strata(table)):
+        share = len(cases) * tests / (tests + more)
+        assert abs(cases.isin(chosen).sum() - share) < 2  # systematic: at most one off at each end
+
+
+def test_a_fixed_split_depends_on_the_seed_and_not_on_names():
+    table = masks(40)
+    renamed = table.assign(
+        patient=table["patient"].map(lambda name: hashlib.sha1(name.encode()).hexdigest())
+    )
+    roles = [split(rows, 1, 0.2, 1, test_patients=9)["role"].tolist() for rows in (table, renamed)]
+    assert roles[0] == roles[1]
+    assert split(table, 1, 0.2, 2, test_patients=9)["role"].tolist() != roles[0]
+
+
+def test_a_fixed_split_of_too_few_patients_is_one_line():
+    with pytest.raises(UserError, match=r"9 patients cannot make 1 folds.*folds\.test_patients"):
+        split(masks(9), 1, 0.2, 1, test_patients=8)

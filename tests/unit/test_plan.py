@@ -38,7 +38,7 @@ def printed(tmp_path, capsys):
             recipes={"robust": recipe},
             searches={"robust": {"tversky": search}},
             scopes=1,
-            losses=["tversky"],
+            losses={"robust": ["tversky"]},
             seeds=[1, 2, 3],
             networks={"robust": {"name": "unet", "size_px": 128, "base_width": 16}},
             threads=1,

@@ -11,6 +11,7 @@ from snakemake.utils import update_config
 
 from tumorseg.core.errors import UserError
 from tumorseg.workflow import settings
+from tumorseg.workflow.experiment import fold_of_scope
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -30,7 +31,15 @@ BAD = {
         "recipes: {robust: {training: {rate: 1}}}",
         "config: recipes.robust.training: .*'rate' was unexpected",
     ),
-    "too small": ("folds: {count: 1}", "config: folds.count: 1 is less than the minimum of 2"),
+    "too small": ("folds: {count: 0}", "config: folds.count: 0 is less than the minimum of 1"),
+    "one fold without its test part": (
+        "folds: {count: 1}",
+        "config: folds.test_patients: one fold is a fixed split; say how many patients test",
+    ),
+    "test part of several folds": (
+        "folds: {count: 5, test_patients: 40}",
+        "config: folds.test_patients: 5 folds test every patient; remove it, or set folds.count: 1",
+    ),
     "too large": (
         "measure: {threshold: 1.5}",
         "config: measure.threshold: 1.5 is greater than or equal to the maximum of 1",
@@ -54,6 +63,14 @@ BAD = {
     "unknown further network": (
         "networks: {unet9: {}}",
         "config: networks.unet9.name: no 'unet9'; there are: attention_unet, r2unet, regunet,",
+    ),
+    "unknown loss of a further network": (
+        "networks: {r2unet: {losses: [bce, dice]}}",
+        "config: networks.r2unet.losses: no 'dice'; there are: bce, focal",
+    ),
+    "further network without the reference": (
+        "networks: {r2unet: {losses: [focal]}}",
+        "config: networks.r2unet.losses: add 'bce', the reference_loss, with which",
     ),
     "network that cannot halve its input": (
         "networks: {deep: {name: unet, levels: 5}}",
@@ -293,7 +310,7 @@ def test_the_scope_of_the_tuning_decides_which_search_a_training_uses(scope, sco
 
 @pytest.mark.parametrize(("scope", "fold"), [("shared", 1), ("fold-1", 1), ("fold-12", 12)])
 def test_a_search_uses_the_training_patients_of(scope, fold):
-    assert settings.fold_of_scope(scope) == fold
+    assert fold_of_scope(scope) == fold
 
 
 def test_a_longer_training_does_not_change_a_search_whose_trials_have_their_own_length():
@@ -396,3 +413,15 @@ def test_labels_of_predicted_classes_are_their_own_where_each_has_one_number(cla
 
 def test_one_class_has_no_labels():
     assert load().class_labels == {}
+
+
+def test_a_further_network_may_be_trained_with_some_of_the_losses_only():
+    experiment = load(
+        "losses: {dice: {}}\nuse_recipes: [robust, paper]\n"
+        "networks: {r2unet: {losses: [bce, dice]}, regunet: {}}"
+    )
+    of = experiment.losses_of
+    assert of("robust") == of("robust-regunet") == ["bce", "focal", "dice"]
+    assert of("robust-r2unet") == of("paper-r2unet") == ["bce", "dice"]
+    assert "losses" not in experiment.network("robust-r2unet")
+    assert list(experiment.searches()["robust-r2unet"]) == ["bce", "dice"]

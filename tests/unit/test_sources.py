@@ -567,3 +567,10 @@ def test_a_colour_picture_and_a_4d_volume_are_rejected_without_a_channel(tmp_pat
     for pattern in ("*_1.tif", "imagesTr/BRATS*"):
         with pytest.raises(DataError, match=r"image_colour|volume_many"):
             scans.read(next(tmp_path.rglob(pattern)))
+
+
+def test_images_without_a_tumour_are_left_out_where_the_experiment_says_so(tmp_path):
+    options = {"negatives": "leave_out", "dimensions": 3}
+    found = [reading.cases_of(entry, options) for entry in entries_of("picai", tmp_path)]
+    assert [problems for _, problems in found] == [[]] * len(found)
+    assert [bool(cases) for cases, _ in found] == [False, True, True, True]

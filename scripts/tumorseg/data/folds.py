@@ -83,19 +83,40 @@ def _best(choices: Iterable[Choice], quality: Callable[[Choice], tuple[bool, ...
     return max(judged, key=lambda pair: pair[0])[1]
 
 
-def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -> pd.DataFrame:
+def _fixed_test(masks: pd.DataFrame, count: int, seed: int) -> np.ndarray:
+    """The positions of the cases of so many patients, drawn evenly from all strata.
+
+    A patient's stratum is that of the largest tumour. Systematic sampling: patients are shuffled,
+    sorted by stratum, and taken at equal distances from a random start.
+    """
+    patients = pd.Series(pd.factorize(masks["patient"])[0])
+    random = np.random.default_rng(seed)
+    largest = masks["tumour_px"].reset_index(drop=True).groupby(patients).idxmax()
+    labels = strata(masks).to_numpy()[largest.to_numpy()]
+    shuffled = random.permutation(len(labels))
+    order = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    chosen = order[np.floor((np.arange(count) + random.random()) * len(order) / count).astype(int)]
+    return np.flatnonzero(patients.isin(chosen))
+
+
+def split(
+    masks: pd.DataFrame, count: int, validation_share: float, seed: int, test_patients: int = 0
+) -> pd.DataFrame:
     """Folds 1 to count, each case once per fold: case, patient, plane, fold, role.
 
     masks: case, patient, plane, tumour_px, one row per case; the result depends on their order and
     on no name. Every case is test in exactly one fold; about validation_share of the others are
-    validation. As far as there are enough tumours, each part of each fold has one. Raises UserError
-    where there are fewer patients than the folds need.
+    validation. As far as there are enough tumours, each part of each fold has one. A single fold is
+    a fixed split with so many test_patients. Raises UserError where there are fewer patients than
+    the folds need.
     """
     patients = masks["patient"].nunique()
-    if patients < patients_needed(count):
+    needed = test_patients + 2 if count == 1 else patients_needed(count)
+    if patients < needed:
         raise UserError(
             f"folds: {patients} patients cannot make {count} folds with train, validation and test;"
-            f" use at least {patients_needed(count)} patients or lower folds.count"
+            f" use at least {needed} patients or lower folds."
+            + ("test_patients" if count == 1 else "count")
         )
     masks = masks.reset_index(drop=True)  # the table's order counts, as names may be pseudonyms
     tables = []
@@ -103,7 +124,10 @@ def split(masks: pd.DataFrame, count: int, validation_share: float, seed: int) -
     def of_all_parts(parts: Parts) -> tuple[bool, ...]:
         return tuple(map(all, zip(*(_tumours(masks, part, 2) for part in parts), strict=True)))
 
-    tests = _best(_divisions(masks, count, seed, remaining=2), of_all_parts)
+    if count == 1:
+        tests = [_fixed_test(masks, test_patients, seed)]
+    else:
+        tests = _best(_divisions(masks, count, seed, remaining=2), of_all_parts)
     for fold, test in enumerate(tests, start=1):
         rest = masks.drop(index=masks.index[test])
         count_inside = min(max(2, round(1 / validation_share)), rest["patient"].nunique())
@@ -126,7 +150,10 @@ def positions(folds: pd.DataFrame, fold: int, role: str, cases: pd.Series) -> np
 
 
 def check(folds: pd.DataFrame) -> None:
-    """Raises UserError where a patient has several roles, or a role lacks or repeats a case."""
+    """Raises UserError where a patient has several roles, or a role lacks or repeats a case.
+
+    Of several folds every case must be test in one; a single fold is a fixed split.
+    """
     for fold, rows in folds.groupby("fold"):
         per_patient = rows.groupby("patient")["role"].nunique()
         if (per_patient > 1).any():
@@ -139,7 +166,8 @@ def check(folds: pd.DataFrame) -> None:
         if missing:
             raise UserError(f"folds: fold {fold} has no {' and no '.join(sorted(missing))} case")
     tests = folds.loc[folds["role"] == "test", "case"]
-    if tests.duplicated().any() or set(tests) != set(folds["case"]):
+    several = folds["fold"].nunique() > 1
+    if tests.duplicated().any() or (several and set(tests) != set(folds["case"])):
         raise UserError("folds: every case must be test in exactly one fold")
 
 

@@ -16,7 +16,7 @@ class SliceSettings(TypedDict, total=False):
     planes: list[str]
     slices: Literal["tumour", "all", "largest"]
     slices_per_volume: int
-    negatives: bool
+    negatives: bool | Literal["leave_out"]
     dimensions: Literal[2, 3]
 
 

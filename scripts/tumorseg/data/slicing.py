@@ -27,15 +27,15 @@ def cases(
 
     annotations: of each class, the primary one first; further: the other channels, on the grid of
     `scan`. The cases of a volume or a stack are named <case>-<plane>-<slice>; slices count from 0
-    in the order of planes.cut or of the pages. Raises DataError for what cannot be a case.
+    in the order of planes.cut or of the pages. None where there is no tumour and `negatives` leaves
+    such entries out. Raises DataError for what cannot be a case.
     """
     annotation = annotations[0]
     masks = [_mask(one, scan) for one in annotations]
-    if (
-        not any(mask.any() for mask in masks)
-        and entry.annotation is not None
-        and not settings.get("negatives")
-    ):
+    negatives, empty = settings.get("negatives"), not any(mask.any() for mask in masks)
+    if empty and negatives == "leave_out":
+        return [], []
+    if empty and entry.annotation is not None and not negatives:
         raise error(
             "annotation_empty",
             "polygons that contain no pixel centre" if annotation.parts else "no tumour annotated",

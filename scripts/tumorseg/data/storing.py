@@ -89,10 +89,11 @@ def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
     return row | further  # type: ignore[return-value]  # the further channels' columns
 
 
-def summary(table: pd.DataFrame, left_out: int) -> str:
-    """What was imported, in one line. table: of CaseRow; left_out: cases that were taken out."""
+def summary(table: pd.DataFrame, excluded: int, empty: int) -> str:
+    """What was imported, in one line. table: of CaseRow; the numbers of images that were not."""
     planes = ", ".join(f"{(table['plane'] == plane).sum()} {plane}" for plane in PLANES)
-    out = f"; {left_out} cases left out (source.exclude)" if left_out else ""
+    out = f"; {excluded} cases left out (source.exclude)" if excluded else ""
+    out += f"; {empty} images left out, which have no tumour" if empty else ""
     return f"imported {len(table)} cases of {table['patient'].nunique()} patients: {planes}{out}"
 
 

@@ -18,14 +18,16 @@ def run_table(
     folds: pd.DataFrame,
     trainings: list[TrainingRecord],
     excluded: int = 0,
+    positive: bool = False,
 ) -> pd.DataFrame:
     """What was run, one fact a row: what, value. Failed trainings get a row FAILED each.
 
-    excluded: number of cases that the user took out (source.exclude).
+    excluded: number of cases that the user took out (source.exclude); positive: whether images
+    without a tumour were left out.
     """
     first = trainings[0]
     lines = [
-        *_data(cases, folds, excluded),
+        *_data(cases, folds, excluded, positive),
         ("training seeds", ", ".join(map(str, sorted({item["seed"] for item in trainings})))),
         ("network", f"{first['network']['name']}, {first['network']['size_px']} px"),
     ]
@@ -53,12 +55,13 @@ def precisions(trainings: list[TrainingRecord]) -> str:
     return f"MIXED: {each} trainings; differences between losses may come from it"
 
 
-def _data(cases: pd.DataFrame, folds: pd.DataFrame, excluded: int) -> list[Line]:
+def _data(cases: pd.DataFrame, folds: pd.DataFrame, excluded: int, positive: bool) -> list[Line]:
     planes = cases["plane"].value_counts()
     sizes = folds.groupby(["role", "fold"])["case"].count().groupby("role").agg(["min", "max"])
     return [
         ("cases", str(len(cases))),
         *([("cases left out (source.exclude)", str(excluded))] if excluded else []),
+        *([("images without a tumour", "left out (source.negatives)")] if positive else []),
         ("patients", str(cases["patient"].nunique())),
         ("planes", ", ".join(f"{count} {plane}" for plane, count in planes.items())),
         ("cases with a known pixel spacing", str(cases["pixel_height_mm"].notna().sum())),

@@ -5,7 +5,7 @@ downloaded, and nothing comes from a real patient.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from tumorseg.core.cases import Case, Channel
 from tumorseg.core.errors import UserError
@@ -25,7 +25,7 @@ def cases(
     dimensions: int = 2,
     channels: Sequence[str] | None = None,
     voxel_mm: float = 4.0,
-    negatives: bool = False,
+    negatives: bool | Literal["leave_out"] = False,
     **_: Any,
 ) -> Iterator[Case]:
     """The slices, or with three dimensions the volumes, of the first `patients` patients.
@@ -37,7 +37,7 @@ def cases(
         height_px, width_px: of slices.
         channels: any of t1, t1ce, t2 and flair; without them T1-CE alone.
         voxel_mm: side of a volume's voxels; 4 gives 40 x 56 x 48 of them.
-        negatives: whether every eighth volume shows no tumour.
+        negatives: whether (True) every eighth volume shows no tumour.
 
     Raises UserError for fewer than one patient, an unknown channel, a picture too small to show a
     head, and voxels too large or too small.
@@ -48,7 +48,7 @@ def cases(
     if patients < 1:
         raise UserError(f"phantom: {patients} patients, expected at least one")
     if dimensions == 3:
-        yield from _volumes(seed, patients, sequences, voxel_mm, negatives)
+        yield from _volumes(seed, patients, sequences, voxel_mm, negatives is True)
         return
     if height_px < 64 or width_px < height_px:
         raise UserError(

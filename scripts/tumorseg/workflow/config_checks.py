@@ -47,7 +47,10 @@ def check_channels(config: dict[str, Any]) -> None:
 
 
 def check_networks(config: dict[str, Any]) -> None:
-    """Raises UserError for a network that has no file or cannot halve its input that often."""
+    """Raises UserError for a network that has no file or cannot halve its input that often.
+
+    Also where the losses of a further network are not among those compared.
+    """
     further = {f"networks.{name}": {"name": name} | of for name, of in config["networks"].items()}
     known = dict.fromkeys(registry.names("networks"))
     for key, changes in {"network": {}, **further}.items():
@@ -58,6 +61,26 @@ def check_networks(config: dict[str, Any]) -> None:
                 sides_of(network["size_px"], None, network.get("levels", 4))
             except ValueError as error:
                 raise UserError(f"config: {key}: {error}") from None
+    used = dict.fromkeys(config["use_losses"] or config["losses"])
+    for name, changes in config["networks"].items():
+        for loss in changes.get("losses", []):
+            check_known(f"networks.{name}.losses", loss, used)
+        if config["reference_loss"] not in changes.get("losses", used):
+            raise UserError(
+                f"config: networks.{name}.losses: add {config['reference_loss']!r}, the "
+                "reference_loss, with which the others are compared"
+            )
+
+
+def check_folds(folds: dict[str, Any]) -> None:
+    """Raises UserError unless the number of test patients is given for one fold and no more."""
+    count, key = folds["count"], "config: folds.test_patients"
+    if count == 1 and "test_patients" not in folds:
+        raise UserError(f"{key}: one fold is a fixed split; say how many patients test")
+    if count > 1 and "test_patients" in folds:
+        raise UserError(
+            f"{key}: {count} folds test every patient; remove it, or set folds.count: 1"
+        )
 
 
 def check_classes(config: dict[str, Any]) -> None:
@@ -147,52 +170,6 @@ def searched_preset(config: dict[str, Any], classes: list[str]) -> dict[str, Any
         for loss, dimensions in preset["space"].items()
     }
     return preset | {"space": space}
-
-
-def check_volumes(config: dict[str, Any]) -> None:
-    """Raises UserError where dimensions, patch and intensity steps do not fit one another."""
-    source, patch = config["source"], config["network"].get("patch")
-    volumes = source.get("dimensions", 2) == 3
-    if volumes and (patch is None or len(patch) != 3):
-        raise UserError(
-            "config: network.patch: volumes (source.dimensions: 3) are trained in patches; give "
-            "their depth, height and width in voxels, such as [32, 64, 64]"
-        )
-    if not volumes and patch is not None:
-        raise UserError(
-            "config: network.patch: slices are trained whole, at network.size_px; remove it, or "
-            "set source.dimensions: 3"
-        )
-    for name in config["use_recipes"] if volumes else ():
-        recipe = config["recipes"][name]
-        if "volumes" not in recipe:
-            raise UserError(
-                f"config: recipes.{name}.volumes: say how volumes are prepared, such as "
-                "{crop: nonzero, intensities: [zscore]}"
-            )
-        _check_organ(f"recipes.{name}.volumes", recipe["volumes"], source.get("channels", []))
-        from tumorseg.imaging.intensity import check_steps  # loads SimpleITK; slices need none
-
-        try:
-            check_steps(recipe["volumes"]["intensities"])
-        except UserError as error:
-            key = f"recipes.{name}.volumes.intensities"
-            raise UserError(f"config: {key}: {error}") from None
-
-
-def _check_organ(key: str, volumes: dict[str, Any], channels: list[str]) -> None:
-    """Raises UserError where a crop to an organ has no mask, or a mask is not cropped to."""
-    organ = volumes.get("organ")
-    if volumes.get("crop") != "organ":
-        if extra := next((name for name in ("organ", "margin_mm") if name in volumes), ""):
-            raise UserError(f"config: {key}.{extra}: set crop: organ as well, or remove {extra}")
-    elif organ is None or str(organ) not in channels[1:]:
-        found = "no organ" if organ is None else f"no {str(organ)!r}"
-        known = ", ".join(channels[1:]) or "none"
-        raise UserError(
-            f"config: {key}.organ: {found} in source.channels after the first ({known}); name the "
-            "channel that is the organ's mask"
-        )
 
 
 def name_labels(config: dict[str, Any]) -> None:

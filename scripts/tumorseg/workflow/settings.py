@@ -1,11 +1,11 @@
-"""Checks the config before any job starts, and derives from it what the rules need.
+"""Checks the config before any job starts, and makes the Experiment that the rules need of it.
 
 rules/common.smk calls `load`, and tests do so without running a workflow. Whatever the user set
 wrongly raises UserError with one line that names the key.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,173 +14,8 @@ from snakemake.utils import validate
 
 from tumorseg.core import yaml_text
 from tumorseg.core.errors import UserError
-from tumorseg.core.records import RecipeSettings, Search
-from tumorseg.training.model import form_of
-from tumorseg.tuning import search_space
-from tumorseg.workflow import config_checks, dataset_defaults
-
-# Keys whose values may name files, folders or people: the report shows "(local)" instead.
-LOCAL_KEYS = ("data_dir", "images", "model")
-LOCAL_SOURCE_KEYS = (
-    "table",
-    "annotation_file",
-    "patient_pattern",
-    "images",
-    "masks",
-    "labels",
-    "exclude",
-)
-LOCAL_IDENTIFIER_KEYS = ("key_file",)
-DOWNLOADING_SOURCES = ("cheng_mat",)
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A checked config and what follows from it.
-
-    losses: name -> (file in losses/, constants). recipes: those of use_recipes, then each of them
-    with each of `networks`, such as robust-r2unet. prepared: recipe -> whose packed cases it reads.
-    scopes: the searches of each recipe and loss: none, "shared" (for all folds) or "fold-1", ...
-    """
-
-    config: dict[str, Any]
-    losses: dict[str, tuple[str, dict[str, Any]]]
-    recipes: list[str]
-    prepared: dict[str, str]
-    folds: list[int]
-    seeds: list[int]
-    scopes: list[str]
-
-    @property
-    def volumes(self) -> bool:
-        """Whether cases are volumes."""
-        return self.config["source"].get("dimensions", 2) == 3
-
-    @property
-    def classes(self) -> list[str]:
-        """The names of the classes, the primary one first; empty where there is one, unnamed."""
-        names, primary = list(self.config.get("classes", {})), self.config["primary_class"]
-        return sorted(names, key=lambda name: name != primary) if len(names) > 1 else []
-
-    @property
-    def class_labels(self) -> dict[str, int]:
-        """The label of each of several classes in predicted label maps, the primary one first.
-
-        It is the class's own where each has a single one that is a number; otherwise its position
-        in the config, from 1.
-        """
-        own = self.config.get("classes", {})
-        alone = [labels[0] for labels in own.values() if len(labels) == 1 and labels[0].isdecimal()]
-        numbers = [int(label) for label in alone]
-        proper = len(set(numbers)) == len(own) and all(0 < n < 256 for n in numbers)
-        labels = dict(zip(own, numbers if proper else range(1, len(own) + 1), strict=True))
-        return {name: labels[name] for name in self.classes}
-
-    @property
-    def primary_class(self) -> str:
-        """The class that the question is about, or mean; empty where there is one, unnamed."""
-        return self.config["primary_class"] or next(iter(self.classes), "")
-
-    @property
-    def asked_about(self) -> str:
-        """What the question is about, in words; empty where there is one class without a name."""
-        if self.primary_class == "mean":
-            return f"mean over {', '.join(self.classes)}"
-        return self.primary_class
-
-    @property
-    def source(self) -> dict[str, Any]:
-        """The config's `source`, with `classes` by which annotations are read."""
-        classes = self.config.get("classes", {})
-        if not classes:
-            return self.config["source"]
-        ordered = {name: classes[name] for name in self.classes or classes}
-        return self.config["source"] | {"classes": ordered}
-
-    def network(self, recipe: str) -> dict[str, Any]:
-        """The network of a recipe, with the number of classes where there are several."""
-        further = recipe.removeprefix(self.prepared[recipe]).removeprefix("-")
-        changes = {"name": further} | self.config["networks"][further] if further else {}
-        network = self.config["network"] | changes
-        if self.classes:
-            network |= {"classes": len(self.classes), "exclusive": not self.config["overlapping"]}
-        return network
-
-    @property
-    def form(self) -> str:
-        """In which form losses see the classes (loss_kit/keras_loss.py)."""
-        return form_of(self.network(self.recipes[0]))
-
-    @property
-    def channels(self) -> list[str]:
-        """The channels of each case; empty where there is one, which then needs no name."""
-        channels = self.config["source"].get("channels", [])
-        return channels if len(channels) > 1 else []
-
-    def inputs(self, recipe: str) -> list[int]:
-        """The positions, from 1, of the channels that the recipe's network sees."""
-        chosen = self.recipe(recipe).get("inputs", self.channels)
-        return [self.channels.index(str(name)) + 1 for name in chosen] or [1]
-
-    def organ(self, recipe: str) -> int:
-        """The position, from 1, of the channel that masks what the recipe crops to; 0 for none."""
-        name = self.recipe(recipe).get("volumes", {}).get("organ")
-        return 0 if name is None else self.channels.index(str(name)) + 1
-
-    @property
-    def downloads(self) -> bool:
-        """Whether the source is a public data set that the workflow downloads itself."""
-        return self.config["source"]["kind"] in DOWNLOADING_SOURCES
-
-    def recipe(self, name: str) -> RecipeSettings:
-        """The settings of a recipe."""
-        return self.config["recipes"][name]
-
-    def search(self, recipe: str, loss: str) -> Search:
-        """What is searched for a loss with a recipe."""
-        function, _ = self.losses[loss]
-        preset = config_checks.searched_preset(self.config, self.classes)
-        return search_space.resolve(preset, loss, function, self.recipe(recipe)["training"])
-
-    def searches(self) -> dict[str, dict[str, Search]]:
-        """Every search, by recipe and loss; empty where nothing is tuned."""
-        return {
-            recipe: {loss: self.search(recipe, loss) for loss in self.losses}
-            for recipe in (self.recipes if self.scopes else [])
-        }
-
-    def trial_recipe(self, recipe: str, loss: str) -> RecipeSettings:
-        """The recipe with a trial's number of epochs, so that its own number re-runs no search."""
-        settings = self.recipe(recipe)
-        epochs = self.search(recipe, loss)["epochs"]
-        return settings | {"training": settings["training"] | {"epochs": epochs}}
-
-    def scope_of(self, fold: int) -> str | None:
-        """The search whose result a training of the fold uses; None where nothing is tuned."""
-        own = f"fold-{fold}"
-        return own if own in self.scopes else next(iter(self.scopes), None)
-
-    def shown(self) -> dict[str, Any]:
-        """The config as the report prints it: "(local)" for what may name files or people."""
-        return hidden(self.config, LOCAL_KEYS) | {
-            "source": hidden(self.config["source"], LOCAL_SOURCE_KEYS),
-            "identifiers": hidden(self.config["identifiers"], LOCAL_IDENTIFIER_KEYS),
-        }
-
-    def public_names(self) -> list[str]:
-        """The experiment's own words, which results may contain though a source name equals one."""
-        numbered = [f"fold-{fold}" for fold in self.folds] + [f"seed-{s}" for s in self.seeds]
-        return [self.config["experiment"], *self.recipes, *self.losses, *numbered]
-
-
-def fold_of_scope(scope: str) -> int:
-    """The fold whose training patients a search uses; a shared search uses the first fold's."""
-    return 1 if scope == "shared" else int(scope.removeprefix("fold-"))
-
-
-def hidden(settings: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
-    """The settings with "(local)" in place of every value of these keys that is not empty."""
-    return settings | {key: "(local)" for key in keys if settings.get(key)}
+from tumorseg.workflow import config_checks, dataset_defaults, volume_checks
+from tumorseg.workflow.experiment import Experiment
 
 
 def check_files(paths: Iterable[str | Path]) -> None:
@@ -213,6 +48,7 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
             "config: data_dir: say where the data are, for instance --config data_dir=<folder>"
         )
     dataset_defaults.fill(config)
+    config_checks.check_folds(config["folds"])
     config_checks.check_channels(config)
     config_checks.check_networks(config)
     bases = config["use_recipes"]
@@ -220,7 +56,7 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
     prepared |= {f"{recipe}-{name}": recipe for name in config["networks"] for recipe in bases}
     config["recipes"] |= {name: config["recipes"][recipe] for name, recipe in prepared.items()}
     config_checks.check_classes(config)
-    config_checks.check_volumes(config)
+    volume_checks.check_volumes(config)
     folds = list(range(1, config["folds"]["count"] + 1))
     first = config["seed"]
     scopes = {"none": [], "shared": ["shared"], "nested": [f"fold-{fold}" for fold in folds]}
