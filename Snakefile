@@ -38,6 +38,7 @@ include: "rules/compare.smk"
 include: "rules/describe.smk"
 include: "rules/statistics.smk"
 include: "rules/classes.smk"
+include: "rules/papers.smk"
 include: "rules/predict.smk"
 
 
@@ -49,6 +50,8 @@ rule study:
         rules.analyse.output,
         rules.show_statistics.output,
         rules.show_classes.output if CLASSES else [],
+        rules.compare_paper.output if PAPER else [],
+        rules.show_adaptive.output if ADAPTIVE else [],
         rules.show_losses.output,
         rules.show_tuning.output if SCOPES else [],
         rules.show_data.output,
@@ -56,7 +59,7 @@ rule study:
         rules.check_convergence.output,
         rules.show_convergence.output,
         rules.show_cases.output,
-        collect(rules.measure.output, recipe=RECIPES, loss=LOSSES),
+        of_set_ups(rules.measure.output),
         collect(rules.show_recipe.output, recipe=RECIPES),
         collect(rules.show_network.output, recipe=RECIPES),
 

@@ -71,6 +71,8 @@ def job_fields(wildcards, **other):
         "wanted_device": config["training"]["device"],
         "precision": config["training"]["precision"],
     }
+    if file := EXPERIMENT.encoder_file(wildcards.recipe):
+        fields["encoder_file"] = file
     return dict(sorted((fields | other).items()))
 
 

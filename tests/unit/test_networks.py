@@ -9,6 +9,7 @@ from keras import layers, ops
 from test_loss_backends import PYTHONS, printed_on
 
 from tumorseg.core import registry
+from tumorseg.core.errors import UserError
 from tumorseg.network_kit.check import (
     CHECKS,
     Network,
@@ -22,6 +23,7 @@ from tumorseg.network_kit.check import (
     untrained_it_predicts_the_prior,
 )
 from tumorseg.network_kit.counting import multiply_adds
+from tumorseg.network_kit.encoder_weights import load_resnet50
 from tumorseg.network_kit.layers import LinearUpSampling, RecurrentConvolution
 from tumorseg.networks import attention_unet, resnet50_unet, unetplusplus
 from tumorseg.reporting.network_figure import draw
@@ -255,3 +257,73 @@ def test_the_weights_of_one_network_suit_it_in_another_size():
     large.set_weights(filled(network.build()).get_weights())
     assert np.ptp(answers(large, np.random.rand(1, 64, 64, 2).astype("float32"))) > 0
     assert images_of(network).shape == (2, 32, 48, 2)
+
+
+@pytest.fixture(scope="module")
+def imagenet(tmp_path_factory):
+    """A file of keras.applications.ResNet50 with random weights, with or without its top."""
+    keras.utils.set_random_seed(3)
+    model = keras.applications.ResNet50(weights=None, include_top=False)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel, np.random.default_rng(1).normal(0, 0.1, bias.shape)])
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            gamma, beta, mean, variance = layer.get_weights()
+            layer.set_weights([gamma, beta, mean + 0.1, variance * 1.3])
+    path = tmp_path_factory.mktemp("weights") / "resnet50.weights.h5"
+    model.save_weights(path)
+    return model, path
+
+
+def encoder_of(model: keras.Model, layer: str) -> keras.Model:
+    return keras.Model(model.inputs, model.get_layer(layer).output)
+
+
+def test_the_users_own_weights_make_the_encoder_compute_what_keras_applications_computes(imagenet):
+    theirs, path = imagenet
+    ours = resnet50_unet.build(size_px=64, base_width=64, channels=3)
+    load_resnet50(ours, path)
+    images = np.random.default_rng(0).random((2, 64, 64, 3), np.float32)
+    for layer in ("conv1_relu", "conv3_block4_out", "conv5_block3_out"):
+        expected = encoder_of(theirs, layer)(images)
+        found = encoder_of(ours, layer)(images)
+        scale = float(np.abs(expected).max())
+        assert np.asarray(found) == pytest.approx(np.asarray(expected), abs=1e-4 * scale)
+
+
+def test_the_users_own_weights_see_grey_images_as_three_equal_colours(imagenet):
+    theirs, path = imagenet
+    ours = resnet50_unet.build(size_px=64, base_width=64, channels=1)
+    load_resnet50(ours, path)
+    grey = np.random.default_rng(0).random((1, 64, 64, 1), np.float32)
+    expected = np.asarray(encoder_of(theirs, "conv4_block6_out")(np.repeat(grey, 3, axis=-1)))
+    found = np.asarray(encoder_of(ours, "conv4_block6_out")(grey))
+    assert found == pytest.approx(expected, abs=1e-4 * np.abs(expected).max())
+
+
+def test_inflated_weights_sum_to_the_flat_ones_and_see_a_constant_depth_alike(imagenet):
+    theirs, path = imagenet
+    ours = resnet50_unet.build(shape=(32, 32, 32), base_width=64, channels=3)
+    load_resnet50(ours, path)
+    flat, deep = (m.get_layer("conv2_block1_2_conv").kernel for m in (theirs, ours))
+    assert np.asarray(deep).sum(axis=0) == pytest.approx(np.asarray(flat), abs=1e-6)
+    image = np.random.default_rng(0).random((1, 32, 32, 3), np.float32)
+    volume = np.repeat(image[:, None], 32, axis=1)
+    found = np.asarray(encoder_of(ours, "conv1_relu")(volume))[:, 8]  # far from both ends
+    expected = np.asarray(encoder_of(theirs, "conv1_relu")(image))
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("width", "content", "says"),
+    [(64, "text", "no weights of keras.applications.ResNet50"), (16, None, "set base_width to 64")],
+)
+def test_weights_that_do_not_fit_are_one_line(imagenet, tmp_path, width, content, says):
+    path = imagenet[1]
+    if content:
+        path = tmp_path / "other.weights.h5"
+        path.write_text(content, encoding="utf-8")
+    model = resnet50_unet.build(size_px=32, base_width=width, channels=3)
+    with pytest.raises(UserError, match=says):
+        load_resnet50(model, path)

@@ -64,6 +64,36 @@ BAD = {
         "networks: {unet9: {}}",
         "config: networks.unet9.name: no 'unet9'; there are: attention_unet, r2unet, regunet,",
     ),
+    "weights of ResNet50 for another network": (
+        "network: {encoder_file: resnet50.h5}",
+        "config: network.encoder_file: only resnet50_unet of base_width 64 begins from weights of "
+        "ResNet50, not unet of base_width 8",
+    ),
+    "weights that do not exist": (
+        "networks: {r: {name: resnet50_unet, base_width: 64, levels: 3, encoder_file: no.h5}}",
+        "config: networks.r.encoder_file: there is no file no.h5",
+    ),
+    "unknown paper": (
+        "paper: {name: someone_2020, dataset: KiTS19, losses: {Focal: focal}}",
+        "config: paper.name: no 'someone_2020'; there are: adaptive_focal_2024,",
+    ),
+    "data set that the paper does not print": (
+        "paper: {name: mixed_focal_2021, dataset: LiTS, losses: {Focal: focal}}",
+        "config: paper.dataset: no 'LiTS'; there are: KiTS19, BraTS20",
+    ),
+    "loss that the paper does not print": (
+        "paper: {name: mixed_focal_2021, dataset: KiTS19, losses: {Boundary: focal}}",
+        "config: paper.losses: no 'Boundary'; there are: Focal, Dice,",
+    ),
+    "loss of a paper that is not compared": (
+        "paper: {name: mixed_focal_2021, dataset: KiTS19, losses: {Dice: dice}}",
+        "config: paper.losses.Dice: no 'dice'; there are: bce, focal",
+    ),
+    "network of a paper that is not trained": (
+        "paper: {name: adaptive_focal_2024, dataset: PI-CAI, losses: {FL: focal}, "
+        "networks: {UNet: unet}}",
+        "config: paper.networks.UNet: no 'unet'; there are: ",
+    ),
     "unknown loss of a further network": (
         "networks: {r2unet: {losses: [bce, dice]}}",
         "config: networks.r2unet.losses: no 'dice'; there are: bce, focal",
@@ -425,3 +455,24 @@ def test_a_further_network_may_be_trained_with_some_of_the_losses_only():
     assert of("robust-r2unet") == of("paper-r2unet") == ["bce", "dice"]
     assert "losses" not in experiment.network("robust-r2unet")
     assert list(experiment.searches()["robust-r2unet"]) == ["bce", "dice"]
+
+
+def test_weights_of_an_encoder_are_known_by_their_content_and_not_shown_by_their_path(tmp_path):
+    file = tmp_path / "resnet50.h5"
+    text = f"""
+networks:
+  ready: {{name: resnet50_unet, base_width: 64, levels: 3, encoder_file: {file}}}
+  raw: {{name: resnet50_unet, base_width: 64, levels: 3}}
+"""
+    digests = []
+    for content in ("a", "b"):
+        file.write_text(content, encoding="utf-8")
+        experiment = load(text)
+        network = experiment.network("robust-ready")
+        assert "encoder_file" not in network
+        digests.append(network["encoder"])
+    assert digests[0] != digests[1]
+    assert experiment.encoder_file("robust-ready") == str(file)
+    assert experiment.encoder_file("robust-raw") == experiment.encoder_file("robust") == ""
+    assert "encoder" not in experiment.network("robust-raw")
+    assert str(tmp_path) not in str(experiment.shown())

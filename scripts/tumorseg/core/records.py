@@ -13,6 +13,7 @@ class NetworkSettings(TypedDict):
 
     patch: (height, width) or (depth, height, width), instead of size_px. levels: poolings, at most.
     classes: their number, 1 where absent; exclusive: whether a pixel has one of them at most.
+    encoder: digest of the file with the weights from which the encoder begins.
     """
 
     name: str
@@ -22,6 +23,7 @@ class NetworkSettings(TypedDict):
     levels: NotRequired[int]
     classes: NotRequired[int]
     exclusive: NotRequired[bool]
+    encoder: NotRequired[str]
     parameters: NotRequired[int]
 
 

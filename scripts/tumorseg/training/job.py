@@ -14,6 +14,7 @@ from tumorseg.core.records import (
 from tumorseg.training.identity import random_seed
 
 PATHS = ("images_file", "targets_file", "placement_table", "folds_table", "state_dir")
+OPTIONAL_PATHS = ("encoder_file",)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class TrainingJob:
         images_file, targets_file: the packed cases (.npy); placement_table: their order.
         code: digest of the code that trains.
         tuned: what tuning chose; `with_tuning` has put it into settings and loss.
+        encoder_file: weights from which the network's encoder begins; empty for random ones. Its
+            digest is in `network`.
         tuning: whether this is a trial of tuning, which has random numbers of its own.
     """
 
@@ -51,6 +54,7 @@ class TrainingJob:
     code: str
     tuned: TuningResult = field(default_factory=TuningResult)
     tuning: bool = False
+    encoder_file: str = ""
 
     @property
     def name(self) -> str:
@@ -76,10 +80,15 @@ class TrainingJob:
 
     def with_absolute_paths(self) -> "TrainingJob":
         """This job for a process that runs in another folder."""
-        paths: dict[str, Any] = {name: str(Path(getattr(self, name)).resolve()) for name in PATHS}
+        given = [name for name in (*PATHS, *OPTIONAL_PATHS) if getattr(self, name)]
+        paths: dict[str, Any] = {name: str(Path(getattr(self, name)).resolve()) for name in given}
         return replace(self, **paths)
 
     def result_settings(self) -> dict[str, Any]:
         """All fields that shape the result; paths do not."""
-        left_out = (*PATHS, "tuned")  # the values that tuning chose are in settings and loss
+        left_out = (
+            *PATHS,
+            *OPTIONAL_PATHS,
+            "tuned",
+        )  # the values that tuning chose are in settings and loss
         return {name: value for name, value in asdict(self).items() if name not in left_out}

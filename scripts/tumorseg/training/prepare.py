@@ -28,6 +28,7 @@ def prepare(job: TrainingJob) -> "Training":
         width=job.network["base_width"],
     )
     from tumorseg.loss_kit.keras_loss import CaseLoss  # Keras must start after the device
+    from tumorseg.network_kit.encoder_weights import load_resnet50
     from tumorseg.training.deep_supervision import deeply_supervised
     from tumorseg.training.loop import Training
 
@@ -35,6 +36,8 @@ def prepare(job: TrainingJob) -> "Training":
     with machine.scope():
         model = build_network(job.network, job.settings)
         trained = deeply_supervised(model, job.network["name"]) if plan.deep_supervision else None
+    if job.encoder_file:
+        load_resnet50(model, job.encoder_file)
     training, validation = cases_of_fold(job)
     name, constants = job.loss["function"], job.loss["constants"]
     loss = CaseLoss.fitted(name, constants, training.each_mask(), form_of(job.network))

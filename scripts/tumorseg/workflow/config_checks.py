@@ -1,5 +1,6 @@
 """Checks of the config that its schema cannot make; each error is one line that names the key."""
 
+from pathlib import Path
 from typing import Any
 
 from tumorseg.core import registry
@@ -56,6 +57,9 @@ def check_networks(config: dict[str, Any]) -> None:
     for key, changes in {"network": {}, **further}.items():
         network = config["network"] | changes
         check_known(f"{key}.name", network["name"], known)
+        own = changes or network
+        if file := own.get("encoder_file"):
+            _check_encoder(key, network, file)
         if "patch" not in network:
             try:
                 sides_of(network["size_px"], None, network.get("levels", 4))
@@ -70,6 +74,17 @@ def check_networks(config: dict[str, Any]) -> None:
                 f"config: networks.{name}.losses: add {config['reference_loss']!r}, the "
                 "reference_loss, with which the others are compared"
             )
+
+
+def _check_encoder(key: str, network: dict[str, Any], file: str) -> None:
+    """Raises UserError where weights of ResNet50 are given that do not exist, or to another."""
+    if network["name"] != "resnet50_unet" or network["base_width"] != 64:
+        raise UserError(
+            f"config: {key}.encoder_file: only resnet50_unet of base_width 64 begins from weights "
+            f"of ResNet50, not {network['name']} of base_width {network['base_width']}"
+        )
+    if not Path(file).is_file():
+        raise UserError(f"config: {key}.encoder_file: there is no file {file}")
 
 
 def check_folds(folds: dict[str, Any]) -> None:

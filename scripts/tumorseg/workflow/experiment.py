@@ -1,8 +1,10 @@
 """What follows from a checked config: the names, searches and settings that the rules need."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from tumorseg.core.digests import sha256
 from tumorseg.core.records import RecipeSettings, Search
 from tumorseg.training.model import form_of
 from tumorseg.tuning import search_space
@@ -20,6 +22,7 @@ LOCAL_SOURCE_KEYS = (
     "exclude",
 )
 LOCAL_IDENTIFIER_KEYS = ("key_file",)
+LOCAL_NETWORK_KEYS = ("encoder_file",)
 DOWNLOADING_SOURCES = ("cheng_mat",)
 
 
@@ -92,9 +95,18 @@ class Experiment:
         changes = {"name": further} | self.config["networks"][further] if further else {}
         network = self.config["network"] | changes
         network.pop("losses", None)
+        network.pop("encoder_file", None)
+        if file := self.encoder_file(recipe):
+            network["encoder"] = sha256(Path(file))[:20]
         if self.classes:
             network |= {"classes": len(self.classes), "exclusive": not self.config["overlapping"]}
         return network
+
+    def encoder_file(self, recipe: str) -> str:
+        """The file with weights from which the encoder of a recipe's network begins, or ""."""
+        further = self._further_network(recipe)
+        network = self.config["networks"][further] if further else self.config["network"]
+        return network.get("encoder_file", "")
 
     def _further_network(self, recipe: str) -> str:
         """The name in `networks` of a recipe's network; empty where it is `network`."""
@@ -164,6 +176,11 @@ class Experiment:
         """The config as the report prints it: "(local)" for what may name files or people."""
         return hidden(self.config, LOCAL_KEYS) | {
             "source": hidden(self.config["source"], LOCAL_SOURCE_KEYS),
+            "network": hidden(self.config["network"], LOCAL_NETWORK_KEYS),
+            "networks": {
+                name: hidden(network, LOCAL_NETWORK_KEYS)
+                for name, network in self.config["networks"].items()
+            },
             "identifiers": hidden(self.config["identifiers"], LOCAL_IDENTIFIER_KEYS),
         }
 

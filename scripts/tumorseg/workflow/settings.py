@@ -14,7 +14,7 @@ from snakemake.utils import validate
 
 from tumorseg.core import yaml_text
 from tumorseg.core.errors import UserError
-from tumorseg.workflow import config_checks, dataset_defaults, volume_checks
+from tumorseg.workflow import config_checks, dataset_defaults, paper_check, volume_checks
 from tumorseg.workflow.experiment import Experiment
 
 
@@ -70,6 +70,7 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         scopes=scopes[config["tuning"]["scope"]],
     )
     losses = config_checks.checked_losses(config, experiment.form, experiment.classes)
+    paper_check.check_paper(config, losses)
     numbers = max(1, len(experiment.classes))
     config_checks.check_tuning(config["tuning"], losses, schema, experiment.form, numbers)
     return replace(experiment, losses=losses)
