@@ -2,6 +2,7 @@
 
     PYTHONPATH=scripts .venv/bin/python bench/networks.py [--networks unet r2unet]
         [--shape 128 128] [--channels 1] [--batch 4] [--base-width 16] [--precision float32]
+        [--steps 3]
 
 For the patches of the papers: --shape 96 96 96 --batch 2 (BraTS 2020), --shape 80 160 160 --batch 2
 (KiTS 2019), --shape 24 160 128 --channels 3 --batch 1 (PI-CAI). Every network runs in a process of
@@ -15,10 +16,10 @@ import subprocess
 import sys
 import time
 
-STEPS = 3
 
-
-def measure(name: str, shape: list[int], channels: int, batch: int, width: int, kind: str) -> dict:
+def measure(
+    name: str, shape: list[int], channels: int, batch: int, width: int, kind: str, steps: int
+) -> dict:
     """One network, in this process."""
     from tumorseg.core import device
 
@@ -37,13 +38,13 @@ def measure(name: str, shape: list[int], channels: int, batch: int, width: int, 
     y = (x[..., :1] > 1).astype(np.float32)
     model.train_on_batch(x, y)
     begun = time.perf_counter()
-    for _ in range(STEPS):
+    for _ in range(steps):
         model.train_on_batch(x, y)
     return {
         "network": name,
         "parameters": model.count_params(),
         "gmac": multiply_adds(model) / 1e9,
-        "step_s": (time.perf_counter() - begun) / STEPS,
+        "step_s": (time.perf_counter() - begun) / steps,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "precision": started.precision,
     }
@@ -57,9 +58,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--base-width", type=int, default=16)
     parser.add_argument("--precision", default="float32")
+    parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     of = [options.shape, options.channels, options.batch, options.base_width, options.precision]
+    of.append(options.steps)
     if options.one:
         print(json.dumps(measure(options.one, *of)))
         return

@@ -16,6 +16,7 @@ PUBLIC = [
     *(f"tumorseg.losses.{name}.{name}" for name in registry.names("losses")),
     "tumorseg.loss_kit.check.check_loss",
     "tumorseg.network_kit.check.check_network",
+    "tumorseg.network_kit.counting.activations",
     "tumorseg.network_kit.counting.multiply_adds",
     "tumorseg.network_kit.sizes.poolings",
     "tumorseg.distances.surface_distances",

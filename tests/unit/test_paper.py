@@ -89,6 +89,9 @@ def test_networks_find_their_recipes_and_one_split_has_no_interval():
     assert table.loc[("Table 4", "UNet", "A-FL"), "iou_ours"] == f"{own['iou'].mean():.3f}"
     assert "BraTS" not in table.index.get_level_values("table").str.cat()
     assert "precision_printed" not in table  # the paper prints none
+    tests = paper_tables.tests(ADAPTIVE, PICAI, metrics)  # and no p
+    assert (len(tests), list(tests)) == (0, list(paper_tables.TESTED))
+    assert paper_figures.matrix_figure(tests.assign(printed_difference=[]), "a paper").axes
 
 
 def test_p_values_are_scipys_with_holm_over_each_printed_matrix(kits):

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from tumorseg.core.records import TrainingSettings
-from tumorseg.training.job import PATHS, TrainingJob
+from tumorseg.training.job import OPTIONAL_PATHS, PATHS, TrainingJob
 from tumorseg.training.plan import Plan
 
 
@@ -48,7 +48,7 @@ def test_no_two_trainings_share_their_random_numbers():
 def test_every_field_but_paths_and_the_tuning_record_identifies_the_result(field):
     changed = replace(job(), **{field: "another"})
     same = changed.result_settings() == job().result_settings()
-    assert same == (field in (*PATHS, "tuned"))
+    assert same == (field in (*PATHS, *OPTIONAL_PATHS, "tuned"))
 
 
 def test_a_plan_has_the_keys_of_a_recipes_training_and_the_seed():

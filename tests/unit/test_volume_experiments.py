@@ -16,11 +16,16 @@ from tumorseg.data import reading
 from tumorseg.workflow import settings
 
 ROOT = Path(__file__).parents[2]
-# Of each set: the channels, and voxels of each class in the first case with a tumour.
+# Of each experiment: the set, the channels, and voxels of each class in the first case with a
+# tumour.
 EXPERIMENTS = {
-    "brats20": (4, {"whole": 72, "core": 48, "enhancing": 24}),
-    "kits19": (1, {"tumour": 24, "kidney": 24}),
-    "picai": (4, {"": 24}),
+    "brats20": ("brats20", 4, {"whole": 72, "core": 48, "enhancing": 24}),
+    "kits19": ("kits19", 1, {"tumour": 24, "kidney": 24}),
+    "picai": ("picai", 4, {"": 24}),
+    "mixed_focal_2021_brats20": ("brats20", 1, {"": 24}),
+    "mixed_focal_2021_kits19": ("kits19", 1, {"tumour": 24, "kidney": 24}),
+    "adaptive_focal_2024_picai": ("picai", 4, {"": 24}),
+    "adaptive_focal_2024_brats18": ("msd_brain", 4, {"": 72}),
 }
 
 
@@ -32,9 +37,10 @@ def loaded(name: str, data_dir: Path) -> settings.Experiment:
 
 
 def cases_of(name: str, folder: Path) -> tuple[settings.Experiment, list]:
-    getattr(layouts, name)(folder)
+    getattr(layouts, EXPERIMENTS[name][0])(folder)
     experiment = loaded(name, folder)
-    items = list(reading.read(experiment.source, str(folder), 1))
+    source = experiment.source | {"exclude": []}  # the small copy lacks the cases to exclude
+    items = list(reading.read(source, str(folder), 1))
     errors = [p.line() for item in items for p in item.problems if p.severity == "error"]
     assert errors == []
     return experiment, [case for item in items for case in item.cases]
@@ -42,9 +48,9 @@ def cases_of(name: str, folder: Path) -> tuple[settings.Experiment, list]:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_shipped_experiment_reads_every_channel_and_class_of_its_set(name, tmp_path):
-    channels, voxels = EXPERIMENTS[name]
+    _, channels, voxels = EXPERIMENTS[name]
     experiment, cases = cases_of(name, tmp_path)
-    assert len(cases) >= 2
+    assert cases
     for case in cases:
         assert case.image.ndim == 3
         assert len(case.further) == channels - 1
@@ -52,6 +58,39 @@ def test_a_shipped_experiment_reads_every_channel_and_class_of_its_set(name, tmp
     first = next(case for case in cases if case.mask.any())
     drawn = [first.mask, *(other.mask for other in first.other_classes)]
     assert [int(mask.sum()) for mask in drawn] == list(voxels.values())
+
+
+def test_the_experiment_of_2024_takes_the_studies_that_experts_graded_first(tmp_path):
+    _, every = cases_of("picai", tmp_path)
+    _, graded = cases_of("adaptive_focal_2024_picai", tmp_path)
+    positive = [case.case for case in every if case.mask.any()]
+    assert len(positive) == 3
+    # The last one has a label 1 of 2025, which is no grade.
+    assert [case.case for case in graded] == positive[:2]
+    assert all(case.mask.any() for case in graded)
+
+
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if "focal" in name])
+def test_a_protocols_small_variant_differs_in_the_data_and_in_size_alone(name, tmp_path):
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    for path in (f"experiments/{name}.yaml", f"experiments/small/{name}.yaml"):
+        update_config(config, yaml.safe_load((ROOT / path).read_text(encoding="utf-8")))
+    small = settings.load(config, str(ROOT / "config.schema.yaml"))
+    whole = loaded(name, tmp_path)
+    assert small.losses == whole.losses
+    assert small.recipes == whole.recipes
+    assert small.form == whole.form
+    assert small.config["paper"] == whole.config["paper"]
+    sized = {"epochs", "steps", "learning_rate"}
+    trainings = [
+        {
+            key: value
+            for key, value in of.recipe("published")["training"].items()
+            if key not in sized
+        }
+        for of in (small, whole)
+    ]
+    assert trainings[0] == trainings[1]
 
 
 def test_the_prostate_is_packed_with_its_margin_and_without_its_mask_as_an_input(tmp_path):

@@ -68,6 +68,8 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("../show_volumes.py ../pack_volumes.py", NOTHING),
     ("reporting/volume_cases.py reporting/volume_viewer.*", NOTHING),
     ("reporting/three_planes.py", NOTHING),
+    ("reporting/paper_*.py reporting/adaptive_figures.py", NOTHING),
+    ("../compare_paper.py ../show_adaptive.py", NOTHING),
     ("data/source_check.py data/source_files.py data/downloads.py ../download.py", NOTHING),
     ("data/dataset_choices.py data/dataset_files.py", NOTHING),
     ("data/dataset_json.py data/channel_names.py", ("predict",)),
@@ -115,6 +117,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("networks/unet.py network_kit/parts.py network_kit/assembly.py", ("show_network *", *TUNED)),
     ("network_kit/sizes.py", ("show_network *", *TUNED)),
     ("network_kit/check.py network_kit/counting.py", NOTHING),
+    ("network_kit/encoder_weights.py", TUNED),
     ("networks/* network_kit/*", ("predict",)),  # a model may be another experiment's
     ("training/plan.py tuning/search_space.py", ("plan", *TUNED)),
     ("training/budget.py ../plan.py", ("plan", *SHOWN)),

@@ -1,4 +1,4 @@
-"""Counts the arithmetic of a network."""
+"""Counts the arithmetic and the activations of a network."""
 
 from math import prod
 
@@ -13,6 +13,24 @@ def multiply_adds(model: keras.Model) -> int:
     0.75
     """
     return sum(_of_layer(layer) for layer in model.layers)
+
+
+def activations(model: keras.Model) -> int:
+    """Values that a training step keeps of one image: the outputs of all layers.
+
+    A recurrent convolution keeps two more of its size for each step. Backends that fuse layers keep
+    fewer; each value takes four bytes in float32 and two in bfloat16.
+
+    >>> from tumorseg.networks.unet import build
+    >>> round(activations(build(size_px=128, base_width=16)) / 1e6, 1)
+    6.6
+    """
+    return sum(_kept_of(layer) for layer in model.layers)
+
+
+def _kept_of(layer: keras.layers.Layer) -> int:
+    steps = layer.steps if type(layer).__name__ == "RecurrentConvolution" else 0
+    return (1 + 2 * steps) * prod(layer.output.shape[1:])
 
 
 def _of_layer(layer: keras.layers.Layer) -> int:

@@ -13,7 +13,7 @@ from tumorseg.audit.printed import Row, Source
 from tumorseg.statistics.estimates import Interval, holm, mean, signed_rank, t_interval
 
 QUANTITIES = ("dice", "iou", "precision", "recall", "specificity")
-RAN = ("recipe", "loss", "class")
+TESTED = ("table", "class", "loss", "against", "p_printed", "patients", "difference")
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ def tests(source: Source, names: Names, metrics: pd.DataFrame) -> pd.DataFrame:
         line["p_rank_sum"] = float(stats.ranksums(*both.T.to_numpy()).pvalue) if whole else math.nan
         line["p_signed_rank"] = signed_rank(differences).p if whole else math.nan
         rows.append(line)
-    found = pd.DataFrame(rows)
-    for _, family in found.groupby("table") if rows else ():
+    found = pd.DataFrame(rows, columns=None if rows else TESTED)
+    for _, family in found.groupby("table"):
         for name in ("p_rank_sum", "p_signed_rank"):
             found.loc[family.index, name] = holm(family[name])
     return found
