@@ -78,8 +78,8 @@ BAD = {
         "config: paper.name: no 'someone_2020'; there are: adaptive_focal_2024,",
     ),
     "data set that the paper does not print": (
-        "paper: {name: mixed_focal_2021, dataset: LiTS, losses: {Focal: focal}}",
-        "config: paper.dataset: no 'LiTS'; there are: KiTS19, BraTS20",
+        "paper: {name: mixed_focal_2021, dataset: AMOS, losses: {Focal: focal}}",
+        "config: paper.dataset: no 'AMOS'; there are: KiTS19, BraTS20",
     ),
     "loss that the paper does not print": (
         "paper: {name: mixed_focal_2021, dataset: KiTS19, losses: {Boundary: focal}}",
