@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from scipy import stats
 
 from tumorseg.reporting.figure_style import GREY, WIDTH_IN, empty_figure, style, titled
@@ -41,17 +42,19 @@ def adaptive_figure(cases: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(1, 3, figsize=(WIDTH_IN, 3.6))
     panels = (
         ("share", "gamma", "foreground share of the voxels", "gamma"),
-        ("compactness", "gamma", "compactness (1 round; more: jagged)", "gamma"),
-        ("compactness", "weight", "compactness (1 round; more: jagged)", "weight of a voxel"),
+        ("compactness", "gamma", "compactness (1: round)", "gamma"),
+        ("compactness", "weight", "compactness (1: round)", "weight of a voxel"),
     )
     for axis, (x, y, below, beside) in zip(axes, panels, strict=True):
         known = table.dropna(subset=[x, y])
         axis.scatter(known[x], known[y], s=10, alpha=0.6, edgecolors="none")
         axis.set(xlabel=below, ylabel=beside)
-        if x == "share":
-            axis.set_xscale("log")
-        if y == "gamma":
-            axis.set_yscale("log")
+        for name, side in ((x, axis.xaxis), (y, axis.yaxis)):
+            if name in ("share", "gamma"):
+                axis.set(**{f"{side.axis_name}scale": "log"})
+                side.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                side.set_major_formatter("{x:g}")
+                side.set_minor_formatter(NullFormatter())
         rank = stats.spearmanr(known[x], known[y]).statistic
         axis.set_title(f"rank correlation {rank:+.2f}")
     axes[2].axhline(1, color=GREY, lw=1)

@@ -187,7 +187,7 @@ def subgroup_figure(
             ends = [rows["dice"] - rows["low"], rows["high"] - rows["dice"]]
             axis.errorbar(x, rows["dice"], ends, fmt="o", ms=4, lw=1.2, color=colours[loss])
         sizes = of_kind.groupby("group")["patients"].max()
-        names = [f"{group}\n{sizes[group]} patients" for group in groups]
+        names = [f"{g}\n{sizes[g]} patient{'s' if sizes[g] != 1 else ''}" for g in groups]
         axis.set_xticks(range(len(groups)), names)
         axis.set(title=kind, ylim=(0, 1))
         axis.grid(axis="x", visible=False)
