@@ -41,7 +41,7 @@ if PAPER:
             mem_mb=1500,
         params:
             code=code("compare_paper.py"),
-            paper=PAPER,
+            paper=EXPERIMENT.paper,
             recipe=RECIPES[0],
             threshold=lookup(within=config, dpath="measure/threshold"),
         script:

@@ -50,7 +50,7 @@ def main(
         classes_tables: the metrics of every class, where there are several.
     """
     source = read(LIBRARY / f"audit/published/{paper['name']}.yaml")[0]
-    names = Names(recipe, paper["dataset"], paper["losses"], paper.get("networks", {}))
+    names = Names(recipe, paper["dataset"], paper["losses"], paper["networks"])
     cases = pd.concat([read_table(path) for path in metrics], ignore_index=True)
     by_class = [read_table(path, ("class",)) for path in classes_tables]
     measured = pd.concat(by_class, ignore_index=True) if by_class else cases

@@ -1,13 +1,19 @@
 """Promises of a paper's tables beside ours: the right rows, the printed format, the tests' p."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+import compare_paper
 from tumorseg.audit.reading import read
+from tumorseg.core.files import read_table, write_table
+from tumorseg.core.images import write_mask, write_png
 from tumorseg.core.places import LIBRARY
+from tumorseg.evaluation.probabilities import quantised
 from tumorseg.reporting import paper_cases, paper_figures, paper_tables
 from tumorseg.reporting.adaptive_figures import adaptive_figure, constants
 from tumorseg.reporting.paper_tables import Names
@@ -21,7 +27,10 @@ KITS = Names(
     {},
 )
 PICAI = Names(
-    "published", "PI-CAI", {"FL": "focal", "A-FL": "afl"}, {"UNet": "unet", "RRUNet": "r2"}
+    "published",
+    "PI-CAI",
+    {"FL": "focal", "A-FL": "afl"},
+    {"ResNet50 U-Net": "published", "UNet": "published-unet"},
 )
 
 
@@ -194,3 +203,61 @@ def test_alpha_and_gamma_of_a_case_are_those_of_the_loss():
     assert table["alpha"].to_numpy() == pytest.approx(1 - np.ravel(share(truth)), rel=1e-6)
     assert table["weight"].to_numpy() == pytest.approx(table["alpha"] * 0.5 ** table["gamma"])
     assert "rank correlation" in adaptive_figure(pd.DataFrame(rows)).axes[0].get_title()
+
+
+def test_the_script_writes_all_tables_and_figures_of_a_paper(tmp_path):
+    losses = ("focal", "afl")
+    random = np.random.default_rng(0)
+    cases = [f"c{number}" for number in range(6)]
+    masks = []
+    for number, case in enumerate(cases):
+        mask = np.zeros((40, 48), np.uint8)
+        mask[5 : 9 + number, 6 : 10 + 2 * number] = 1
+        write_png(tmp_path / f"cases/{case}.png", random.integers(0, 255, mask.shape, np.uint8))
+        write_mask(tmp_path / f"masks/{case}.png", mask)
+        masks.append({"case": case, "tumour_px": int(mask.sum()), "compactness": 1.0 + number})
+        for loss in losses:
+            folder = tmp_path / f"predictions/published/{loss}/seed-1/fold-1"
+            write_png(folder / f"{case}.png", quantised(mask * 0.8))
+    write_table(pd.DataFrame(masks), tmp_path / "masks.tsv")
+    tables = {}
+    for loss in losses:
+        rows = pd.DataFrame({"case": cases, "patient": cases, "fold": 1, "seed": 1})
+        rows = rows.assign(recipe="published", loss=loss, status="ok")
+        for name in paper_tables.QUANTITIES:
+            rows[name] = random.uniform(0.2, 1, len(cases))
+        tables[loss] = tmp_path / f"{loss}.tsv"
+        write_table(rows, tables[loss])
+    subgroups = [
+        {"kind": kind, "group": group, "recipe": "published", "loss": loss, "patients": 3}
+        | {"dice": 0.5, "low": 0.4, "high": 0.6}
+        for kind in ("plane", "size", "gamma_mSa")
+        for group in ("a", "b")
+        for loss in losses
+    ]
+    write_table(pd.DataFrame(subgroups), tmp_path / "subgroups.tsv")
+    names = [f"{name}.{end}" for end in ("tsv", "html") for name in ("paper", "paper_p")]
+    written = [str(tmp_path / "out" / name) for name in names]
+    figures = {name: str(tmp_path / f"out/{name}.svg") for name in ("matrix", "subgroups", "cases")}
+    compare_paper.main(
+        metrics=list(map(str, tables.values())),
+        predictions=[str(tmp_path / f"predictions/published/{x}/seed-1/fold-1") for x in losses],
+        masks_table=str(tmp_path / "masks.tsv"),
+        subgroups_table=str(tmp_path / "subgroups.tsv"),
+        cases_dir=str(tmp_path / "cases"),
+        masks_dir=str(tmp_path / "masks"),
+        tables=written[:2],
+        pages=written[2:],
+        **{f"{name}_svg": path for name, path in figures.items()},
+        paper={
+            "name": "adaptive_focal_2024",
+            "dataset": "PI-CAI",
+            "losses": {"FL": "focal", "A-FL": "afl"},
+            "networks": {"ResNet50 U-Net": "published"},
+        },
+        recipe="published",
+        threshold=0.5,
+    )
+    assert all(Path(path).stat().st_size > 50 for path in (*written, *figures.values()))
+    table = read_table(written[0])
+    assert (table["ours"] == "published/afl").sum() == 6

@@ -91,8 +91,8 @@ BAD = {
     ),
     "network of a paper that is not trained": (
         "paper: {name: adaptive_focal_2024, dataset: PI-CAI, losses: {FL: focal}, "
-        "networks: {UNet: unet}}",
-        "config: paper.networks.UNet: no 'unet'; there are: ",
+        "networks: {UNet: r2unet}}",
+        "config: paper.networks.UNet: no 'r2unet'; there are: unet",
     ),
     "unknown loss of a further network": (
         "networks: {r2unet: {losses: [bce, dice]}}",
@@ -476,3 +476,12 @@ networks:
     assert experiment.encoder_file("robust-raw") == experiment.encoder_file("robust") == ""
     assert "encoder" not in experiment.network("robust-raw")
     assert str(tmp_path) not in str(experiment.shown())
+
+
+def test_a_papers_networks_are_the_recipes_that_train_them():
+    experiment = load(
+        "networks: {r2unet: {}}\n"
+        "paper: {name: adaptive_focal_2024, dataset: PI-CAI, losses: {FL: focal}, "
+        "networks: {UNet: unet, RRUNet: r2unet}}"
+    )
+    assert experiment.paper["networks"] == {"UNet": "robust", "RRUNet": "robust-r2unet"}

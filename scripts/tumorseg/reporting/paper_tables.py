@@ -21,7 +21,7 @@ class Names:
     """Which of our set-ups a printed row is about.
 
     recipe: the experiment's first; dataset: as the paper names it; losses: printed name -> ours;
-    networks: printed name -> the one in the config's `networks`, where it is not `network`.
+    networks: printed name -> the recipe that trains it.
     """
 
     recipe: str
@@ -29,10 +29,9 @@ class Names:
     losses: Mapping[str, str]
     networks: Mapping[str, str]
 
-    def recipe_of(self, network: str) -> str:
-        """The recipe that trains a printed network."""
-        own = self.networks.get(network)
-        return f"{self.recipe}-{own}" if own else self.recipe
+    def recipe_of(self, network: str) -> str | None:
+        """The recipe that trains a printed network; the first where the row names none."""
+        return self.networks.get(network) if network else self.recipe
 
 
 def _rows(source: Source, names: Names) -> Iterator[tuple[str, Row]]:
@@ -43,7 +42,7 @@ def _rows(source: Source, names: Names) -> Iterator[tuple[str, Row]]:
                 yield table.name, row
 
 
-def _chosen(metrics: pd.DataFrame, recipe: str, loss: str | None, of: str) -> pd.DataFrame:
+def _chosen(metrics: pd.DataFrame, recipe: str | None, loss: str | None, of: str) -> pd.DataFrame:
     """The test cases of a set-up and class; without a column class there is one only."""
     rows = metrics[(metrics["recipe"] == recipe) & (metrics["loss"] == loss)]
     return rows[rows["class"] == of] if of and "class" in rows else rows

@@ -108,6 +108,17 @@ class Experiment:
         network = self.config["networks"][further] if further else self.config["network"]
         return network.get("encoder_file", "")
 
+    @property
+    def paper(self) -> dict[str, Any]:
+        """The config's `paper`, with the recipe that trains each printed network."""
+        paper = self.config.get("paper", {})
+        first = self.recipes[0]
+        recipes = {
+            printed: f"{first}-{own}" if own in self.config["networks"] else first
+            for printed, own in paper.get("networks", {}).items()
+        }
+        return paper | {"networks": recipes}
+
     def _further_network(self, recipe: str) -> str:
         """The name in `networks` of a recipe's network; empty where it is `network`."""
         return recipe.removeprefix(self.prepared[recipe]).removeprefix("-")

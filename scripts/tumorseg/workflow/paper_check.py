@@ -26,7 +26,7 @@ def check_paper(config: dict[str, Any], losses: dict[str, Any]) -> None:
     check_known("paper.dataset", paper["dataset"], printed["dataset"])
     for key, label, own in (
         ("losses", "loss", losses),
-        ("networks", "network", config["networks"]),
+        ("networks", "network", {config["network"]["name"]: None} | config["networks"]),
     ):
         for name, ours in paper.get(key, {}).items():
             check_known(f"paper.{key}", name, printed[label])
