@@ -59,7 +59,6 @@ def main(
     sources: list[tuple[str | Path | None, ...]] = []
     targets = [Path(folder) for folder in (cases_dir, annotations_dir, true_brain_dir)]
     Path(cases_table).parent.mkdir(parents=True, exist_ok=True)
-    left_out = 0  # images without a tumour, if source.negatives says so
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=Path(cases_table).parent) as folder:
         work = Path(folder)
         for target in targets:
@@ -67,13 +66,11 @@ def main(
 
         def checked_cases() -> Iterator[tuple[Case, str, str, Path]]:
             """The cases to store, as long as the data has no error."""
-            nonlocal left_out
             valid = True
             for item in reading.read(source, data_dir, seed, cores):
                 new = [*item.problems, *cohort.add(item)]
                 problems.extend(new)
                 valid = valid and all(problem.severity != "error" for problem in new)
-                left_out += bool(item.entry and not item.cases)
                 for case in item.cases if valid else []:
                     entry = item.entry.case if item.entry else case.case
                     name = name_of("case", entry) + case.case.removeprefix(entry)
@@ -94,7 +91,7 @@ def main(
             (work / target.name).replace(target)
         write_table(pd.DataFrame(sources, columns=NAMES), local / "names.tsv")
         write_table(table, cases_table)
-    print(summary(table, len(excluded_names(source)), left_out))
+    print(summary(table, len(excluded_names(source)), cohort.left_out))
 
 
 if "snakemake" in globals():

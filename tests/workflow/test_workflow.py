@@ -193,7 +193,7 @@ def test_a_second_run_does_nothing_and_changes_nothing(study, results):
 # Every mistake has its row in tests/unit/test_settings.py; these are how a user meets them: one of
 # the schema, and one that only our own checks find.
 BAD_CONFIG = {
-    "too small": ("folds: {count: 1}", "config: folds.count: 1 is less than the minimum of 2"),
+    "too small": ("folds: {count: 0}", "config: folds.count: 0 is less than the minimum of 1"),
     "no data_dir": ("source: {kind: table}", "config: data_dir: say where the data are"),
     "a key twice": (
         "losses: {bce: {}}\nfolds: {count: 3}\nlosses: {focal: {}}",

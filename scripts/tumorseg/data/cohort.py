@@ -26,6 +26,7 @@ class Cohort:
         self.with_class: dict[str, set[str]] = {name: set() for name in classes}  # patients
         self.patients: set[str] = set()
         self.with_tumour: set[str] = set()  # patients
+        self.left_out = 0  # images without a tumour, where source.negatives says so
         self.has_errors = False
         self.names: set[str] = set()
         self.owners: dict[str, tuple[str, str]] = {}  # pixel digest -> patient and first case
@@ -36,6 +37,7 @@ class Cohort:
         """Adds the cases of an entry; returns what `add_slice` finds in them."""
         self.expect(item)
         row = item.entry.row if item.entry else 0
+        self.left_out += bool(item.entry and not item.cases)
         problems: list[Problem] = []
         for case in item.cases:
             blank = case.image.min() == case.image.max()
