@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from scipy import stats
 
 from tumorseg.reporting.figure_style import GREY, WIDTH_IN, empty_figure, style, titled
@@ -52,7 +52,8 @@ def adaptive_figure(cases: pd.DataFrame) -> Figure:
         for name, side in ((x, axis.xaxis), (y, axis.yaxis)):
             if name in ("share", "gamma"):
                 axis.set(**{f"{side.axis_name}scale": "log"})
-                side.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                narrow = known[name].max() < 10 * known[name].min()
+                side.set_major_locator(MaxNLocator(4) if narrow else LogLocator(subs=(1, 2, 5)))
                 side.set_major_formatter("{x:g}")
                 side.set_minor_formatter(NullFormatter())
         rank = stats.spearmanr(known[x], known[y]).statistic
