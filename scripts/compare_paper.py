@@ -4,9 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from tumorseg.audit.reading import read
+from tumorseg.audit import published
 from tumorseg.core.files import read_table
-from tumorseg.core.places import LIBRARY
 from tumorseg.reporting import paper_figures, paper_tables
 from tumorseg.reporting.comparison_figures import subgroup_figure
 from tumorseg.reporting.figure_style import save_svg
@@ -49,7 +48,7 @@ def main(
         recipe: the experiment's first; threshold: of the predictions.
         classes_tables: the metrics of every class, where there are several.
     """
-    source = read(LIBRARY / f"audit/published/{paper['name']}.yaml")[0]
+    source = published.PAPERS[paper["name"]]
     names = Names(recipe, paper["dataset"], paper["losses"], paper["networks"])
     cases = pd.concat([read_table(path) for path in metrics], ignore_index=True)
     by_class = [read_table(path, ("class",)) for path in classes_tables]

@@ -1,5 +1,6 @@
 """Promises of a paper's tables beside ours: the right rows, the printed format, the tests' p."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 import compare_paper
-from tumorseg.audit.reading import read
+from tumorseg.audit.published import PAPERS
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import write_mask, write_png
 from tumorseg.core.places import LIBRARY
@@ -17,9 +18,10 @@ from tumorseg.evaluation.probabilities import quantised
 from tumorseg.reporting import paper_cases, paper_figures, paper_tables
 from tumorseg.reporting.adaptive_figures import adaptive_figure, constants
 from tumorseg.reporting.paper_tables import Names
+from tumorseg.workflow import code_digest
 
-MIXED = read(LIBRARY / "audit/published/mixed_focal_2021.yaml")[0]
-ADAPTIVE = read(LIBRARY / "audit/published/adaptive_focal_2024.yaml")[0]
+MIXED = PAPERS["mixed_focal_2021"]
+ADAPTIVE = PAPERS["adaptive_focal_2024"]
 KITS = Names(
     "published",
     "KiTS19",
@@ -261,3 +263,14 @@ def test_the_script_writes_all_tables_and_figures_of_a_paper(tmp_path):
     assert all(Path(path).stat().st_size > 50 for path in (*written, *figures.values()))
     table = read_table(written[0])
     assert (table["ours"] == "published/afl").sum() == 6
+
+
+def test_a_corrected_printed_number_makes_the_comparison_run_again(tmp_path, monkeypatch):
+    scripts = tmp_path / "scripts"
+    shutil.copytree(LIBRARY.parent, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code_digest, "SCRIPTS", scripts)
+    before = code_digest.code_digest("compare_paper.py")
+    printed = scripts / "tumorseg/audit/published/adaptive_focal_2024.yaml"
+    text = printed.read_text(encoding="utf-8")
+    printed.write_text(text.replace("0.769", "0.768"), encoding="utf-8")
+    assert code_digest.code_digest("compare_paper.py") != before

@@ -12,7 +12,10 @@ from tumorseg.audit.reading import QUOTED, read
 
 COLUMNS = ("accuracy", "dice", "precision", "recall", "specificity")
 RECIPE = QUOTED
-SOURCES = [read(path)[0] for path in sorted(Path(__file__).with_suffix("").glob("*.yaml"))]
+PAPERS = {
+    path.stem: read(path)[0] for path in sorted(Path(__file__).with_suffix("").glob("*.yaml"))
+}
+SOURCES = list(PAPERS.values())
 _STUDY = next(source for source in SOURCES if "2025" in source.name)
 _ROWS = {table.name: table.rows for table in _STUDY.tables}
 _TABLE2, _TABLE3 = _ROWS["Table 2"], _ROWS["Table 3"]

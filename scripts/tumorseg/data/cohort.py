@@ -26,7 +26,7 @@ class Cohort:
         self.with_class: dict[str, set[str]] = {name: set() for name in classes}  # patients
         self.patients: set[str] = set()
         self.with_tumour: set[str] = set()  # patients
-        self.left_out = 0  # images without a tumour, where source.negatives says so
+        self.left_out = 0  # images of which no case is made, because they show no tumour
         self.has_errors = False
         self.names: set[str] = set()
         self.owners: dict[str, tuple[str, str]] = {}  # pixel digest -> patient and first case

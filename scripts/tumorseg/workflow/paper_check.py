@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tumorseg.core.places import LIBRARY
 from tumorseg.workflow.config_checks import check_known
 
 
@@ -13,12 +12,10 @@ def check_paper(config: dict[str, Any], losses: dict[str, Any]) -> None:
     """
     if not (paper := config.get("paper")):
         return
-    from tumorseg.audit.reading import read  # loads pandas, which other experiments need not
+    from tumorseg.audit.published import PAPERS  # loads pandas, which other experiments need not
 
-    folder = LIBRARY / "audit/published"
-    files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-    check_known("paper.name", paper["name"], files)
-    rows = [row.labels for table in read(files[paper["name"]])[0].tables for row in table.rows]
+    check_known("paper.name", paper["name"], dict.fromkeys(PAPERS))
+    rows = [row.labels for table in PAPERS[paper["name"]].tables for row in table.rows]
     printed = {
         label: dict.fromkeys(row[label] for row in rows if label in row)
         for label in ("dataset", "loss", "network")
