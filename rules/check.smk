@@ -7,7 +7,8 @@ rule check:
     input:
         DOWNLOADED,
     log:
-        f"{LOCAL}/check.log",
+        local(f"{LOCAL}/check.log"),
+    localrule: STORED
     conda:
         "../envs/imaging.yaml"
     threads: 64

@@ -7,6 +7,7 @@ if CLASSES:
         input:
             classes_table=f"{RESULTS}/tables/classes.tsv",
         output:
+            drawn("classes"),
             classes_svg=shown(
                 "figures/classes.svg", item="Dice by class", caption="class_figure", **STATISTIC
             ),

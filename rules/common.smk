@@ -32,6 +32,8 @@ RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"
 # What may name source files; never shared, never part of a report.
 LOCAL = f"local/{config['experiment']}"
+# From here a killed training continues. Where jobs have no common disk: the place of a volume.
+STATE = f".resume/{config['experiment']}"
 TIMES = f"{RESULTS}/benchmarks"
 PACK = f"{RESULTS}/pack/{{recipe}}"
 # One file for all slices; of volumes a folder with one file each.
@@ -42,6 +44,14 @@ MODEL = f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}"
 PREDICTIONS = f"{RESULTS}/predictions/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}"
 METRICS = f"{RESULTS}/metrics/{{recipe}}/{{loss}}"
 CLASS_THRESHOLDS = f"{METRICS}.class_thresholds.tsv"
+MEASURED = [f"{METRICS}.{kind}" for kind in ("tsv", "thresholds.tsv", "reliability.tsv", "html")]
+MEASURED += [f"{METRICS}.classes.tsv"] if CLASSES else []
+MEASURED += [CLASS_THRESHOLDS] if OVERLAPPING else []
+FIGURES_OF_RECIPE = [
+    f"{RESULTS}/figures/{name}/{{recipe}}.{kind}"
+    for name in ("fig1", "fig5", "training_curves")
+    for kind in ("svg", "pdf")
+]
 # The values of wildcards for collect(): of a set-up, a recipe with a loss, each training has one
 # seed and one fold.
 TRAININGS = {"seed": SEEDS, "fold": FOLDS}
@@ -84,6 +94,11 @@ def shown(path, category, item, caption=None, subcategory=None, **labels):
         subcategory=subcategory,
         labels={"item": item} | labels,
     )
+
+
+def drawn(*names):
+    """Outputs: the PDFs that are drawn beside these figures, for manuscripts."""
+    return [f"{RESULTS}/figures/{name}.pdf" for name in names]
 
 
 def reported(table, category, item, **more):

@@ -39,6 +39,7 @@ rule show_results:
         metrics=of_set_ups(f"{METRICS}.tsv"),
         background=f"{RESULTS}/metrics/background.tsv",
     output:
+        drawn("fig4", "dice_by_case"),
         bars_svg=shown("figures/fig4.svg", item="Fig. 4, precision, F1 and recall", **FIGURE),
         cases_svg=shown(
             "figures/dice_by_case.svg", item="Dice of every test case", caption="cases", **FIGURE

@@ -33,6 +33,7 @@ rule show_convergence:
     input:
         convergence_table=f"{RESULTS}/tables/convergence.tsv",
     output:
+        drawn("convergence"),
         gains_svg=shown(
             "figures/convergence.svg",
             "3. Training",

@@ -8,7 +8,7 @@ if DOWNLOADED:
         output:
             downloaded=DOWNLOADED,
         log:
-            f"{LOCAL}/download.log",
+            local(f"{LOCAL}/download.log"),
         retries: 3
         conda:
             "../envs/imaging.yaml"
@@ -32,9 +32,10 @@ rule import_cases:
         annotations_dir=directory(f"{RESULTS}/annotations"),
         true_brain_dir=directory(f"{RESULTS}/true_brain"),
     log:
-        f"{LOCAL}/import_cases.log",
+        local(f"{LOCAL}/import_cases.log"),
     benchmark:
         f"{TIMES}/import_cases.tsv"
+    localrule: STORED
     conda:
         "../envs/imaging.yaml"
     threads: 4

@@ -86,6 +86,7 @@ rule show_recipe:
         cases_dir=f"{RESULTS}/cases",
         masks_dir=f"{RESULTS}/masks",
     output:
+        drawn("fig5/{recipe}", "training_curves/{recipe}"),
         predictions_svg=shown(
             "figures/fig5/{recipe}.svg",
             "4. Results",

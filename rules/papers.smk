@@ -18,6 +18,7 @@ if PAPER:
             cases_dir=f"{RESULTS}/cases",
             masks_dir=f"{RESULTS}/masks",
         output:
+            drawn("paper_p", "paper_subgroups", "paper_cases"),
             tables=collect(f"{RESULTS}/tables/{{name}}.tsv", name=["paper", "paper_p"]),
             pages=[
                 reported("paper", item="Its tables beside ours", **BESIDE),
@@ -55,6 +56,7 @@ if ADAPTIVE:
             cases_table=f"{RESULTS}/cases.tsv",
             masks_table=f"{RESULTS}/masks.tsv",
         output:
+            drawn("adaptive"),
             adaptive_svg=shown(
                 "figures/adaptive.svg", "3. Training", "The adaptive focal loss over the cases"
             ),

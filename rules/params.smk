@@ -4,7 +4,7 @@ import functools
 from tumorseg.workflow.experiment import fold_of_scope
 
 # Written once the public data set is in data_dir; the other sources download nothing.
-DOWNLOADED = f"{LOCAL}/downloaded.tsv" if EXPERIMENT.downloads else []
+DOWNLOADED = local(f"{LOCAL}/downloaded.tsv") if EXPERIMENT.downloads else []
 
 
 @functools.cache
@@ -83,7 +83,7 @@ def tuning_job(wildcards):
         settings=EXPERIMENT.trial_recipe(wildcards.recipe, wildcards.loss),
         fold=fold_of_scope(wildcards.scope),
         seed=config["seed"],
-        state_dir=f"{RESULTS}/.resume/tune-{wildcards.recipe}-{wildcards.loss}-{wildcards.scope}",
+        state_dir=f"{STATE}/tune-{wildcards.recipe}-{wildcards.loss}-{wildcards.scope}",
     )
 
 
@@ -99,7 +99,7 @@ def training_job(wildcards):
         settings=EXPERIMENT.recipe(wildcards.recipe),
         fold=int(wildcards.fold),
         seed=int(wildcards.seed),
-        state_dir=f"{RESULTS}/.resume",
+        state_dir=STATE,
     )
 
 

@@ -37,6 +37,7 @@ rule plan:
 # Every parameter is read from the recipe, so a recipe's own channels and layers are what is drawn.
 rule show_network:
     output:
+        drawn("fig1/{recipe}"),
         network_svg=shown(
             "figures/fig1/{recipe}.svg",
             "3. Training",
@@ -63,6 +64,7 @@ rule show_network:
 
 rule show_losses:
     output:
+        drawn("losses"),
         losses_svg=shown("figures/losses.svg", "3. Training", "The losses and their gradients"),
     log:
         f"{LOGS}/show_losses.log",

@@ -49,7 +49,8 @@ rule predict:
     input:
         model_dir=f"{RESULTS}/model" if config["images"] and not config["model"] else [],
     log:
-        f"{LOCAL}/predict.log",
+        local(f"{LOCAL}/predict.log"),
+    localrule: STORED
     conda:
         "../envs/training.yaml"
     threads: config["training"]["threads"]

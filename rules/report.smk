@@ -1,7 +1,9 @@
 # Collects all results in one page, and for a manuscript. A rule and not --report-after-run, so that
 # the page is in its experiment's folder and is made again only if a result or a caption is newer.
 
-CAPTIONS = sorted(map(os.path.relpath, Path(workflow.basedir, "report").glob("*.rst")))
+# Files of the workflow itself, which no storage holds.
+TEXTS = map(os.path.relpath, Path(workflow.basedir, "report").glob("*.rst"))
+CAPTIONS = [local(path) for path in sorted(TEXTS)]
 
 
 rule write_report:
@@ -9,7 +11,7 @@ rule write_report:
         rules.study.input,
         CAPTIONS,
         answer_file=rules.analyse.output.answer_file,
-        guide_file=os.path.relpath(Path(workflow.basedir, "report/workflow.rst")),
+        guide_file=local(os.path.relpath(Path(workflow.basedir, "report/workflow.rst"))),
     output:
         settings_file=f"{RESULTS}/config.yaml",
         opening_file=f"{RESULTS}/opening.rst",
@@ -29,6 +31,7 @@ rule write_report:
         config=dict(config),
         shown=EXPERIMENT.shown(),
         target="study",
+        storage=storage_options,
     script:
         "../scripts/write_report.py"
 
@@ -57,11 +60,13 @@ rule seek_names:
         rules.study.input,
         rules.write_report.output,
         rules.write_manuscript.output,
+        written,
         cases_table=f"{RESULTS}/cases.tsv",
     output:
         privacy_table=f"{RESULTS}/privacy.tsv",
     log:
-        f"{LOCAL}/seek_names.log",
+        local(f"{LOCAL}/seek_names.log"),
+    localrule: STORED
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -74,7 +79,6 @@ rule seek_names:
         names=lookup(within=config, dpath="identifiers/names"),
         key_file=lookup(within=config, dpath="identifiers/key_file"),
         own_names=EXPERIMENT.public_names(),
-        folders=[RESULTS, LOGS],
         local_dir=LOCAL,
     script:
         "../scripts/seek_names.py"

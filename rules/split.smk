@@ -40,6 +40,7 @@ rule show_data:
         strip_methods_table=f"{RESULTS}/strip_methods.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
     output:
+        drawn("fig2", "figS1", "fig3", "skull_stripping"),
         annotation_svg=shown("figures/fig2.svg", DATA, "Fig. 2, annotation to mask"),
         ratio_svg=shown("figures/figS1.svg", DATA, "Fig. S1, tumour to brain ratio"),
         strip_svg=shown("figures/fig3.svg", STRIPPING, "Fig. 3, skull stripping"),

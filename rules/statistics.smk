@@ -67,6 +67,8 @@ rule show_statistics:
         calibration_table=f"{RESULTS}/tables/calibration.tsv",
         subgroups_table=f"{RESULTS}/tables/subgroups.tsv",
     output:
+        drawn("forest", "paired", "ranking", "balance", "size"),
+        drawn("thresholds", "reliability", "subgroups"),
         forest_svg=shown("figures/forest.svg", item="Each loss against the reference", **STATISTIC),
         paired_svg=shown(
             "figures/paired.svg", item="Dice of every patient with every loss", **STATISTIC

@@ -30,12 +30,16 @@ rule tune:
         "../scripts/tune.py"
 
 
+TUNING_FIGURES = ("tuning_curves", "tuning_sensitivity")
+
+
 rule show_tuning:
     input:
         best_files=of_set_ups(f"{TUNING}/best.yaml", scope=SCOPES),
         # Found by the script in the folder of each best.yaml.
         others=of_set_ups(f"{TUNING}/{{name}}.tsv", scope=SCOPES, name=["trials", "history"]),
     output:
+        drawn(*(f"{name}/{r}" for name in TUNING_FIGURES for r in RECIPES)),
         tables=[
             f"{RESULTS}/tables/table1.tsv",
             reported("table1", "3. Training", "Table 1, settings searched and chosen"),

@@ -1,0 +1,45 @@
+# Where no files are shared (--default-storage-provider): what stays on the machine that starts the
+# run, and what a step must be given there. Without a storage provider nothing here has an effect.
+import shlex
+
+from snakemake.io import get_wildcard_names, is_flagged
+
+STORAGE = workflow.storage_settings
+# Steps that read the user's own files, or write what may name them, then run where Snakemake was
+# started (localrule).
+STORED = STORAGE.default_storage_provider is not None
+# Where the logs of failed jobs are besides LOGS and LOCAL.
+JOB_LOGS = [str(STORAGE.local_storage_prefix), ".snakemake/auxiliary"] if STORED else []
+ON_DEMAND = ("export_model", "predict", "check")
+
+
+def storage_options(wildcards):
+    """A param: the options that name the storage. Its keys are in the environment of each job."""
+    factory = workflow.spawned_job_args_factory
+    options = [factory.get_default_storage_provider_args(), *factory.get_storage_provider_args()]
+    return shlex.split(" ".join(options)) if STORED else []
+
+
+def under_prefix(file):
+    """The path of a rule's output, as the rule gives it."""
+    return (
+        file.flags["storage_object"].query.removeprefix(STORAGE.default_storage_prefix).lstrip("/")
+    )
+
+
+def written(wildcards):
+    """An input: all that the rules write, where a storage has it; else it is in the folder."""
+    files = []
+    for rule in workflow.rules if STORED else ():
+        kept = [*rule.output, *rule.log, *filter(None, [rule.benchmark])]
+        if rule.name in (*ON_DEMAND, "seek_names"):
+            continue
+        for path in (under_prefix(file) for file in kept if not is_flagged(file, "local")):
+            names = get_wildcard_names(path)
+            values = {"seed": SEEDS, "fold": FOLDS, "scope": SCOPES}
+            others = {name: values[name] for name in names - {"recipe", "loss"}}
+            if "loss" in names:
+                files += of_set_ups(path, **others)
+            else:
+                files += collect(path, recipe=PREPARED if rule.name == "pack" else RECIPES)
+    return files
