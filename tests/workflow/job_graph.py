@@ -31,6 +31,8 @@ class Job:
     params: frozenset[str]
     digest: str
     code: tuple[str, ...]  # the arguments of code_digest: a script, and modules that a rule names
+    logs: frozenset[str]
+    local: bool  # whether it runs where Snakemake was started, whatever runs the others
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,14 @@ class Graph:
 
 @dataclass(frozen=True)
 class Variant:
-    """The text of a config, and files that stand in the tree while it is read."""
+    """The text of a config, and files that stand in the tree while it is read.
+
+    prefix: of the keys in the storage of tests, where no files are shared.
+    """
 
     config: str
     files: dict[str, str] = field(default_factory=dict)
+    prefix: str = ""
 
 
 def load(folder: Path, variants: dict[str, Variant]) -> dict[str, Graph]:
@@ -90,6 +96,8 @@ def _jobs(answer: dict[str, dict]) -> dict[str, Job]:
             *(frozenset(job[key]) for key in ("inputs", "outputs", "params")),
             job["digest"],
             tuple(job["code"]),
+            frozenset(job["logs"]),
+            job["local"],
         )
         for name, job in answer.items()
     }
@@ -170,6 +178,7 @@ def _main() -> None:
         OutputSettings,
         Quietness,
         ResourceSettings,
+        StorageSettings,
     )
 
     from tumorseg.workflow import code_digest
@@ -192,13 +201,20 @@ def _main() -> None:
             "params": [str(value) for value in workflow.persistence._params(job)],
             "digest": job.params.code,
             "code": arguments[job.params.code],
+            "logs": list(job.log),
+            "local": job.rule.name in workflow._localrules,
         }
 
-    def graph(config: str) -> dict[str, dict]:
+    def graph(config: str, prefix: str) -> dict[str, dict]:
+        storage = StorageSettings()
+        if prefix:
+            storage = StorageSettings("shelf", f"shelf://{prefix}", shared_fs_usage=frozenset())
         Path("graph.yaml").write_text(config, encoding="utf-8")
         with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as snakemake:
             settings = ConfigSettings(config={"images": "images"}, configfiles=[Path("graph.yaml")])
-            loaded = snakemake.workflow(ResourceSettings(cores=1), config_settings=settings)
+            loaded = snakemake.workflow(
+                ResourceSettings(cores=1), config_settings=settings, storage_settings=storage
+            )
             loaded.dag(DAGSettings(targets=set(TARGETS)))
             workflow = loaded._workflow
             workflow._prepare_dag(
@@ -217,7 +233,7 @@ def _main() -> None:
     for name, variant in json.load(sys.stdin).items():
         for path, text in variant["files"].items():
             Path(path).write_text(text, encoding="utf-8")
-        answer[name] = graph(variant["config"])
+        answer[name] = graph(variant["config"], variant["prefix"])
         for path in variant["files"]:
             Path(path).unlink()
     print(json.dumps(answer))
