@@ -11,9 +11,12 @@ from tumorseg.workflow import settings
 from tumorseg.workflow.code_digest import code_digest as code
 from tumorseg.workflow.job import print_errors
 
+# Whether no files are shared: then a storage has all that steps write (storage.smk).
+STORED = workflow.storage_settings.default_storage_provider is not None
+
 try:
     settings.check_files(workflow.configfiles)
-    EXPERIMENT = settings.load(config, f"{workflow.basedir}/config.schema.yaml")
+    EXPERIMENT = settings.load(config, f"{workflow.basedir}/config.schema.yaml", stored=STORED)
 except UserError as error:
     sys.exit(f"ERROR: {error}")  # so that this line is the last; an exception would add its own
 

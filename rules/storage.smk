@@ -1,13 +1,11 @@
-# Where no files are shared (--default-storage-provider): what stays on the machine that starts the
-# run, and what a step must be given there. Without a storage provider nothing here has an effect.
+# What steps must be given where no files are shared (--default-storage-provider). Steps that read the
+# user's own files, or write what may name them, then run where Snakemake was started (localrule:
+# STORED). Without a storage provider nothing here has an effect.
 import shlex
 
 from snakemake.io import get_wildcard_names, is_flagged
 
 STORAGE = workflow.storage_settings
-# Steps that read the user's own files, or write what may name them, then run where Snakemake was
-# started (localrule).
-STORED = STORAGE.default_storage_provider is not None
 # Where the logs of failed jobs are besides LOGS and LOCAL.
 JOB_LOGS = [str(STORAGE.local_storage_prefix), ".snakemake/auxiliary"] if STORED else []
 ON_DEMAND = ("export_model", "predict", "check")
