@@ -7,6 +7,8 @@ EXPERIMENT ?= config.yaml
 ARGS ?=
 # Where the steps run: nothing for this computer, or a folder of profiles/.
 PROFILE :=
+# The name under which a cluster finds the image of `make image`.
+IMAGE ?= tumorseg:0.2.0
 
 SHELL := /bin/sh
 BIN := .venv/bin
@@ -20,7 +22,7 @@ COVERED := 92
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv profiles all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale bench-volumes torch docs lock
+.PHONY: help venv profiles image all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale bench-volumes torch docs lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -29,6 +31,9 @@ help:  ## this list
 venv: .venv/installed  ## sets up .venv from requirements.lock
 
 profiles: .venv/profiles  ## adds what the profiles of clusters need to .venv
+
+image:  ## builds the image in which the steps of the profiles kubernetes and awsbatch run
+	@docker build --tag $(IMAGE) .
 
 all: venv $(if $(PROFILE),.venv/profiles)  ## runs an experiment (by default config.yaml) and prints where its report is
 	@sh profiles/default/resume.sh $(BIN)/snakemake $(WHERE) all $(CONFIGFILE) $(ARGS)
