@@ -9,6 +9,7 @@ rule check:
     log:
         local(f"{LOCAL}/check.log"),
     localrule: STORED
+    retries: 0  # what it finds is no accident, even under a profile that repeats what failed
     conda:
         "../envs/imaging.yaml"
     threads: 64
