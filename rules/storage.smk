@@ -5,7 +5,12 @@ import shlex
 
 from snakemake.io import get_wildcard_names, is_flagged
 
+from tumorseg.workflow.s3_folders import see_new_folders
+
 STORAGE = workflow.storage_settings
+if STORAGE.default_storage_provider == "s3":
+    see_new_folders()
+
 # Where the logs of failed jobs are besides LOGS and LOCAL.
 JOB_LOGS = [str(STORAGE.local_storage_prefix), ".snakemake/auxiliary"] if STORED else []
 ON_DEMAND = ("export_model", "predict", "check")
