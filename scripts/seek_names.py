@@ -63,7 +63,7 @@ def main(
     kinds = sought.sought | sought.whole_values
     hits = []
     results = Path(cases_table).parent
-    folders = results, results.parents[1] / "logs" / results.name
+    folders = results, results.parent.parent / "logs" / results.name
     paths = [path for folder in folders for path in sorted(folder.rglob("*"))]
     paths = [path for path in paths if path.is_file() and path != Path(privacy_table)]
     for path in paths:

@@ -310,7 +310,6 @@ def search(root: Path, names: str = "pseudonyms") -> None:
         key_file="",
         own_names=["own"],
         cases_table="results/cases.tsv",
-        folders=["results"],
         local_dir="local/own",
         privacy_table="results/privacy.tsv",
     )
