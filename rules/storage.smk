@@ -33,9 +33,9 @@ def under_prefix(file):
 def written(wildcards):
     """An input: all that the rules write, where a storage has it; else it is in the folder."""
     files = []
-    for rule in workflow.rules if STORED else ():
-        kept = [*rule.output, *rule.log, *filter(None, [rule.benchmark])]
-        if rule.name in (*ON_DEMAND, "seek_names"):
+    for each in workflow.rules if STORED else ():
+        kept = [*each.output, *each.log, *filter(None, [each.benchmark])]
+        if each.name in (*ON_DEMAND, "seek_names"):
             continue
         for path in (under_prefix(file) for file in kept if not is_flagged(file, "local")):
             names = get_wildcard_names(path)
@@ -44,5 +44,5 @@ def written(wildcards):
             if "loss" in names:
                 files += of_set_ups(path, **others)
             else:
-                files += collect(path, recipe=PREPARED if rule.name == "pack" else RECIPES)
+                files += collect(path, recipe=PREPARED if each.name == "pack" else RECIPES)
     return files
