@@ -43,9 +43,15 @@ def test_the_plug_ins_accept_the_options_of_a_profile(name, tmp_path):
     copy = copy_project(tmp_path)
     # The bucket's place is taken by the storage for tests: even a dry run asks for its files.
     places = {"SHELF": str(tmp_path / "shelf"), "PYTHONPATH": str(copy.folder / "tests/workflow")}
-    options = ["--workflow-profile", f"profiles/{name}", "--default-storage-provider", "shelf"]
+    options = [
+        "all",
+        "--workflow-profile",
+        f"profiles/{name}",
+        "--default-storage-provider",
+        "shelf",
+    ]
     options += ["--default-storage-prefix", "shelf://mine", "--dry-run", "--quiet", "host"]
-    done = copy.execute(copy.command(*options, "--", "all"), **places)
+    done = copy.execute(copy.command(*options), **places)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "rule train:" in done.stdout
 
