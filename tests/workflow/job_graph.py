@@ -102,12 +102,12 @@ class Code:
         self.folder = Path(copytree(scripts, folder / "scripts"))
         self.digests = self._own_module()
         parse = self.digests._parsed.__wrapped__
-        self._trees: dict[Path, tuple] = {}
+        self._modules: dict[Path, tuple] = {}
 
         def parsed(path: Path) -> tuple:
-            if path not in self._trees:  # a file is parsed again only where it was edited
-                self._trees[path] = parse(path)
-            return self._trees[path]
+            if path not in self._modules:  # a file is parsed again only where it was edited
+                self._modules[path] = parse(path)
+            return self._modules[path]
 
         self.digests._parsed = parsed
 
@@ -128,17 +128,18 @@ class Code:
             path = self.folder / name
             before[path] = path.read_text(encoding="utf-8")
             path.write_text(change(before[path]), encoding="utf-8")
-            self._trees.pop(path, None)
+            self._modules.pop(path, None)
         try:
             yield
         finally:
             for path, text in before.items():
                 path.write_text(text, encoding="utf-8")
-                self._trees.pop(path, None)
+                self._modules.pop(path, None)
 
     def changed(self, graph: Graph) -> set[str]:
         """The jobs whose digest is another than in the graph, and all that follow them."""
-        digests = {job.code: self.digests.code_digest(*job.code) for job in graph.jobs.values()}
+        codes = {job.code for job in graph.jobs.values()}
+        digests = {code: self.digests.code_digest(*code) for code in codes}
         return graph.with_followers(
             {name for name, job in graph.jobs.items() if digests[job.code] != job.digest}
         )
