@@ -261,10 +261,10 @@ EDITS = [
     # Recipes.
     tiny(
         "a recipe's epochs",
-        "{epochs: 3, steps: 1}",
+        "epochs: 3",
         "plan",
         *RECIPE,
-        old="{epochs: 2, steps: 1}",
+        old="epochs: 8",
         dry_run=True,
     ),
     tiny(

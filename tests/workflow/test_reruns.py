@@ -195,7 +195,8 @@ def edited(path: Path, change: Callable[[str], str]) -> Iterator[None]:
 def test_snakemake_runs_what_was_computed(study, graphs, scripts, case):
     with edited(study.folder / case.file, case.apply):
         found = study.jobs()
-    assert found == computed(case, graphs, scripts) - ON_DEMAND
+    expected = computed(case, graphs, scripts) - ON_DEMAND
+    assert found == {job for job in expected if " paper" not in job}  # the study has no such recipe
 
 
 def test_touched_scripts_rules_and_config_run_nothing(study):
