@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tumorseg.core.places import SCRIPTS
 
@@ -51,27 +51,6 @@ def _statements(tree: ast.Module) -> Iterator[ast.AST]:
         for block in BLOCKS:
             waiting += getattr(node, block, ())
         yield node
-
-
-@cache
-def _fields(kind: str) -> list[tuple[str, bool]]:
-    """The fields of a kind of node, and whether one that is None is not written."""
-    node = getattr(ast, kind)
-    return [(name, getattr(node, name, ...) is None) for name in node._fields]
-
-
-def _dump(node: Any) -> str:
-    """What ast.dump returns, in half the time."""
-    if isinstance(node, list):
-        return f"[{', '.join(map(_dump, node))}]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    kind, parts = type(node).__name__, []
-    for name, optional in _fields(kind):
-        value = getattr(node, name)
-        if value is not None or not optional:
-            parts.append(f"{name}={_dump(value)}")
-    return f"{kind}({', '.join(parts)})"
 
 
 def _without_words(error: ast.Raise) -> None:
@@ -127,7 +106,7 @@ def _parsed(path: Path) -> _Module:
             node.module, node.names = None, []
         else:
             reached += files
-    return _Module(_dump(tree), tuple(reached), data)
+    return _Module(ast.dump(tree), tuple(reached), data)
 
 
 def _file(module: str) -> Path | None:
