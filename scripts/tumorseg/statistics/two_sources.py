@@ -11,6 +11,7 @@ of the mean is estimated by the method of moments (Searle et al. 1992, chapter 4
 freedom after Satterthwaite 1946. docs/statistics.md has the simulations that chose this estimator.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -86,12 +87,7 @@ def sums_of_squares(values: np.ndarray, folds: np.ndarray) -> Squares:
     known = np.isfinite(values).reshape(-1, *values.shape[-2:]).all(axis=0)
     means, sizes, seeds = [], [], []
     patients = trainings = rest = np.zeros(values.shape[:-2])
-    for fold in dict.fromkeys(folds.tolist()):
-        rows = np.flatnonzero(folds == fold)
-        trained = np.flatnonzero(known[rows].any(axis=0))
-        rows = rows[known[np.ix_(rows, trained)].all(axis=1)]
-        if not len(rows) or not len(trained):
-            continue
+    for rows, trained in _counted(known, folds):
         scores = values[..., rows[:, None], trained]
         of_patients, of_trainings = scores.mean(axis=-1), scores.mean(axis=-2)
         centre = of_patients.mean(axis=-1)
@@ -106,6 +102,25 @@ def sums_of_squares(values: np.ndarray, folds: np.ndarray) -> Squares:
     stacked = np.stack(means, axis=-1) if means else np.empty((*values.shape[:-2], 0))
     numbers = np.array(sizes, int), np.array(seeds, int)
     return Squares(stacked, *numbers, patients, trainings, rest)
+
+
+def _counted(known: np.ndarray, folds: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The patients and the trainings of each fold that count; a fold without any is left out."""
+    for fold in dict.fromkeys(folds.tolist()):
+        rows = np.flatnonzero(folds == fold)
+        trained = np.flatnonzero(known[rows].any(axis=0))
+        rows = rows[known[np.ix_(rows, trained)].all(axis=1)]
+        if len(rows) and len(trained):
+            yield rows, trained
+
+
+def counted(scores: pd.DataFrame) -> pd.Series:
+    """Each patient's mean over seeds, NaN for a patient whom of_table leaves out."""
+    values, folds = scores.to_numpy(float), scores.index.get_level_values("fold").to_numpy()
+    means = pd.Series(np.nan, index=scores.index)
+    for rows, trained in _counted(np.isfinite(values), folds):
+        means.iloc[rows] = values[np.ix_(rows, trained)].mean(axis=1)
+    return means
 
 
 def two_sources(values: np.ndarray, folds: np.ndarray) -> Estimate:
