@@ -37,8 +37,8 @@ class Question(NamedTuple):
 
     recipe: str
     reference: str
-    resamples: int
-    seed: int
+    resamples: int = 9999
+    seed: int = 1
     of: str = ""
     margin: float = 0.02
 

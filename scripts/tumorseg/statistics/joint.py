@@ -48,6 +48,9 @@ def compared(scores: np.ndarray, folds: np.ndarray, draws: int, seed: int) -> Jo
     leave it (Klein, Wright and Wieczorek 2020).
     """
     own, pairs = two_sources(scores, folds), two_sources(scores[:, None] - scores[None], folds)
+    if not np.isfinite(own.error).all():
+        nothing = np.full(len(scores), np.nan)
+        return Joint(nothing, nothing, nothing, nothing, np.nan)
     matrix = covariances(scores, folds)
     random = np.random.default_rng(seed)
     normal = random.multivariate_normal(np.zeros(len(scores)), matrix, draws, method="eigh")
