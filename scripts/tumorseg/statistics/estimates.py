@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from scipy.special import stdtrit
-from statsmodels.stats.multitest import multipletests
 
 from tumorseg.metrics import METRICS, Counts, overlap
 
@@ -158,8 +157,11 @@ def holm(ps: Iterable[float]) -> list[float]:
     """
     array = np.asarray(list(ps), float)
     filled = np.where(np.isnan(array), 1.0, array)
-    adjusted = multipletests(filled, method="holm")[1] if len(array) else filled
-    return [math.nan if math.isnan(p) else float(a) for p, a in zip(array, adjusted, strict=True)]
+    order = np.argsort(filled, kind="stable")
+    steps = filled[order] * np.arange(len(array), 0, -1)
+    adjusted = np.empty(len(array))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return np.where(np.isnan(array), np.nan, adjusted).tolist()
 
 
 def smallest_p(pairs: int) -> float:
