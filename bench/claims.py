@@ -290,7 +290,7 @@ def verdicts(random, studies):
                     ends = zip(mean - half, mean + half, strict=True)
                     cells.append(share([verdict(*pair, MARGIN) == wanted for pair in ends]))
                 spreads = float(np.median(found.spread_patients)), spread
-                plan = needed(spreads, (patients, folds * seeds), MARGIN, 0.95)
+                plan = needed(spreads, (patients, folds * seeds), MARGIN, 0.95)[:2]
                 text = " / ".join("none" if np.isnan(n) else f"{n:.0f}" for n in plan)
                 half_text = f"{100 * np.median(half):.1f}"
                 row(patients, f"{folds} x {seeds}", spread, half_text, *cells, text)
@@ -302,7 +302,7 @@ def plans(random, studies):
     for spread, folds, seeds in ((0.01, 5, 3), (0.02, 5, 3), (0.02, 5, 5), (0.03, 10, 5)):
         pilot = two_sources(*differences(random, 500, 108, folds, seeds, spread))
         spreads = float(np.sqrt((pilot.spread_patients**2).mean())), spread
-        patients, _ = needed(spreads, (108, folds * seeds), MARGIN, 0.95)
+        patients = needed(spreads, (108, folds * seeds), MARGIN, 0.95).patients
         if np.isnan(patients):
             row(spread, f"{folds} x {seeds}", "none", "", "")
             continue

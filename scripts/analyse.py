@@ -46,12 +46,9 @@ def main(
 
     Args:
         metrics: metrics tables of all recipes and losses.
-        thresholds_tables: their counts by threshold, <recipe>/<loss>.thresholds.tsv.
-        reliability_tables: their reliability, <recipe>/<loss>.reliability.tsv.
-        cases_table: cases.tsv, for the subgroups.
-        masks_table: masks.tsv, for the subgroups.
-        settings_files: settings.yaml of every training, for the training times.
-        convergence_table: which trainings had converged.
+        thresholds_tables, reliability_tables: theirs, <recipe>/<loss>.{thresholds,reliability}.tsv.
+        cases_table, masks_table: cases.tsv and masks.tsv, for the subgroups.
+        settings_files: settings.yaml of every training; convergence_table: which had converged.
         tables, pages: written, <name>.tsv and <name>.html with the names of `built`.
         answer_file: written, the report's opening paragraph as reStructuredText.
         recipe, reference_loss, margin, of: see Question.
@@ -71,10 +68,10 @@ def main(
     )
     names = [*SPREAD, *(name for name in cases if name.startswith("nsd_"))]
     names += [f"{name}_{unit}" for unit in ("px", "mm") for name in LENGTHS]
-    contrasts = comparison.contrasts(scores, question)
+    pairs = comparison.contrasts(scores, question)
     built = {
-        "contrasts": contrasts,
-        "verdicts": with_sentences(verdicts(contrasts[contrasts["role"] == PRIMARY], margin)),
+        "contrasts": pairs,
+        "verdicts": with_sentences(verdicts(pairs[pairs["role"] == PRIMARY], margin)),
         "recipes": comparison.between_recipes(scores[FIXED]),
         "ranking": pd.concat(ranked, ignore_index=True),
         "variances": ranking.variances(scores[FIXED], reference_loss),
@@ -93,7 +90,7 @@ def main(
     facts = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files]
     built["convergence"] = read_table(convergence_table)
     text = answer.answer(built, cases, loss_cost(facts), question)
-    write_text(answer_file, text + "\n")
+    write_text(answer_file, f"{text}\n")
     print(text)
 
 

@@ -219,6 +219,7 @@ def test_the_answer_is_about_these_models_where_each_loss_has_one_training():
     table = metrics_rows({"bce": 0.0, "focal": 0.25}).assign(fold=1)
     text = paragraph(table)
     assert "**undecided: focal**" in text and "too few trainings to tell" in text
+    assert "use folds or training.seeds" in text
     assert "hold **for these trained models**" in text
     assert "count patients and trainings" not in text
     assert "nan" not in text
@@ -227,7 +228,7 @@ def test_the_answer_is_about_these_models_where_each_loss_has_one_training():
 def test_an_undecided_answer_says_how_many_patients_or_trainings_would_decide():
     text = paragraph(metrics_rows({"bce": 0.0, "focal": 0.0}, seeds=3, spread=0.2))
     assert "**undecided: focal**" in text
-    assert re.search(r"About \d+ (patients|trainings)|both are needed", text)
+    assert re.search(r"About \d+ (patients|trainings) .* would tell a difference of 2 points", text)
 
 
 def test_the_answer_states_that_no_loss_found_a_tumour():

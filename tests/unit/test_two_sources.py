@@ -177,12 +177,13 @@ def test_another_set_of_trainings_moves_the_mean_by_more_than_stated_in_5_of_100
 def test_studies_of_the_planned_size_decide_as_often_as_promised():
     random, margin = np.random.default_rng(9), 0.02
     spreads = math.sqrt(0.13**2 + 0.09**2 / 5), 0.02
-    patients, trainings = needed(spreads, (100, 25), margin, 0.95)
+    patients, trainings, *both = needed(spreads, (100, 25), margin, 0.95)
     values, fold = simulated(random, 400, 5, 5, int(patients) // 5, trainings=0.02)
     found = two_sources(values, fold)
     half = half_width(found.error, found.df, 0.95)
     assert (abs(found.mean) + half < margin).mean() == pytest.approx(0.8, abs=0.06)
     assert (found.mean + margin - half > 0).mean() == pytest.approx(0.9, abs=0.05)
+    assert both[0] == 4 * both[1] > 100
     assert math.isnan(trainings)  # 100 patients are too few, whatever the number of trainings
     assert math.isnan(needed((0.1, 0.5), (1000, 4), margin, 0.95)[0])
     assert needed((0.1, 0.0), (1000, 4), margin, 0.95)[1] == 2

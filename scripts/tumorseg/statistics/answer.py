@@ -59,7 +59,7 @@ def answer(
         _other_recipes(tables["recipes"], recipe, best),
         _missed(cases, recipe, best, reference),
         _cost(cost, recipe, best, reference),
-        _scope(contrasts, best, reference),
+        _scope(contrasts, best, reference) if first["mean"] > 0 else "",
         failures(cases),
     ]
     return " ".join(sentence for sentence in sentences if sentence)

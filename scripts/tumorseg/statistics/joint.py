@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from tumorseg.statistics.estimates import LEVEL
-from tumorseg.statistics.two_sources import two_sources
+from tumorseg.statistics.two_sources import TINY, half_width, two_sources
 
 
 class Joint(NamedTuple):
@@ -43,42 +43,40 @@ def covariances(scores: np.ndarray, folds: np.ndarray) -> np.ndarray:
 def compared(scores: np.ndarray, folds: np.ndarray, draws: int, seed: int) -> Joint:
     """The means of scores (losses, patients, seeds), all complete, compared with each other.
 
-    Critical values are quantiles of the largest of all |t| (max-t), drawn from a multivariate t
-    distribution. A loss's places are those that significant differences between pairs of losses
-    leave it (Klein, Wright and Wieczorek 2020).
+    The level of each of several intervals is such that all hold at once in 95 % of draws from a
+    normal distribution with the means' covariances; each has its own degrees of freedom (Hasler
+    and Hothorn 2008). A loss's places are those that significant differences between pairs of
+    losses leave it (Klein, Wright and Wieczorek 2020).
     """
     own, pairs = two_sources(scores, folds), two_sources(scores[:, None] - scores[None], folds)
+    number = len(scores)
     if not np.isfinite(own.error).all():
-        nothing = np.full(len(scores), np.nan)
+        nothing = np.full(number, np.nan)
         return Joint(nothing, nothing, nothing, nothing, np.nan)
-    matrix = covariances(scores, folds)
+    matrix, means = covariances(scores, folds), np.asarray(own.mean)
     random = np.random.default_rng(seed)
-    normal = random.multivariate_normal(np.zeros(len(scores)), matrix, draws, method="eigh")
-    degrees = np.concatenate([own.df, pairs.df[np.triu_indices(len(scores), 1)]])
-    df = float(np.nanmin(degrees)) if np.isfinite(degrees).any() else np.inf
-    heavy = normal * np.sqrt(df / random.chisquare(df, draws))[:, None] if df < np.inf else normal
-    means = np.asarray(own.mean)
-    deviations = np.sqrt(np.diag(matrix))
-    largest = _standardized(heavy, deviations).max(axis=1)
-    gap_deviations = np.sqrt(
-        np.maximum(deviations[:, None] ** 2 + deviations[None] ** 2 - 2 * matrix, 0)
-    )
-    first, second = np.triu_indices(len(scores), 1)
-    gaps = _standardized(heavy[:, first] - heavy[:, second], gap_deviations[first, second])
-    critical = np.quantile(gaps.max(axis=1), 1 - LEVEL)
-    above = means[:, None] - means[None] > critical * pairs.error
+    normal = random.multivariate_normal(np.zeros(number), matrix, draws, method="eigh")
+    first, second = np.triu_indices(number, 1)
+    level = _level(normal, np.eye(number))
+    pairs_level = _level(normal, np.eye(number)[first] - np.eye(number)[second])
+    above = means[:, None] - means[None] > half_width(pairs.error, pairs.df, pairs_level)
     np.fill_diagonal(above, False)
     best = (means + normal).argmax(axis=1)
     return Joint(
-        half_width=np.quantile(largest, 1 - LEVEL) * own.error,
+        half_width=half_width(own.error, own.df, level),
         first=(stats.rankdata(-(means + normal), axis=1, method="min") == 1).mean(axis=0),
         low=1 + above.sum(axis=0),
-        high=len(scores) - above.sum(axis=1),
+        high=number - above.sum(axis=1),
         luck=float(normal[np.arange(draws), best].mean()),
     )
 
 
-def _standardized(draws: np.ndarray, deviations: np.ndarray) -> np.ndarray:
-    """|t| of each draw; 0 where nothing varies."""
-    none = deviations == 0
-    return np.abs(draws) / np.where(none, 1, deviations) * ~none
+def _level(normal: np.ndarray, combinations: np.ndarray) -> float:
+    """The level at which the intervals of all these combinations of the means hold at once."""
+    values = normal @ combinations.T
+    spreads = values.std(axis=0)
+    varying = spreads > TINY
+    if not varying.any():
+        return 1 - LEVEL
+    largest = (abs(values[:, varying]) / spreads[varying]).max(axis=1)
+    return float(1 - 2 * stats.norm.sf(np.quantile(largest, 1 - LEVEL)))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 from scipy.special import stdtrit
 
@@ -9,10 +10,19 @@ MOST = 1_000_000  # more patients or trainings than this are "no number"
 POWER = 0.8
 
 
+class Needed(NamedTuple):
+    """Patients with the same trainings, trainings with the same patients, or more of both."""
+
+    patients: float
+    trainings: float
+    both_patients: float
+    both_trainings: float
+
+
 def needed(
     spreads: tuple[float, float], numbers: tuple[int, int], margin: float, level: float
-) -> tuple[float, float]:
-    """Patients needed with the same trainings, and trainings needed with the same patients.
+) -> Needed:
+    """How many patients and trainings a verdict needs, one of them or both raised alike.
 
     With these numbers the interval of this level is so narrow that, with a probability of 80 %, a
     true difference of 0 is recognized as within the margin; a true difference of the size of the
@@ -27,7 +37,7 @@ def needed(
         level: of the interval, for example .95.
     """
     if not all(spread >= 0 for spread in spreads) or not any(spreads):
-        return math.nan, math.nan
+        return Needed(*[math.nan] * 4)
 
     def enough(patients: int, trainings: int) -> bool:
         parts = spreads[0] ** 2 / patients, spreads[1] ** 2 / trainings
@@ -37,9 +47,13 @@ def needed(
         return bool(tails * math.sqrt(sum(parts)) <= margin)
 
     patients, trainings = numbers
-    return (
-        _smallest(lambda number: enough(number, trainings)),
-        _smallest(lambda number: enough(patients, number)),
+    per_training = patients / trainings
+    both = _smallest(lambda number: enough(math.ceil(number * per_training), number))
+    return Needed(
+        patients=_smallest(lambda number: enough(number, trainings)),
+        trainings=_smallest(lambda number: enough(patients, number)),
+        both_patients=math.ceil(both * per_training) if both == both else math.nan,
+        both_trainings=both,
     )
 
 

@@ -19,7 +19,8 @@ KEPT = (
     *("spread_patients", "spread_trainings", "models_low", "models_high", "another_seed"),
     *("better", "equal", "worse"),
 )
-TRAININGS, PATIENTS, NO_SPREAD = "too few trainings", "too few patients", "no spread"
+TRAININGS, PATIENTS, BOTH = "too few trainings", "too few patients", "too few of both"
+NO_SPREAD = "no spread"
 
 
 def verdict(low: float, high: float, margin: float) -> str:
@@ -99,14 +100,9 @@ def _row(row: dict, level: float, margin: float) -> dict[str, object]:
     elif not row["trainings_counted"]:
         said = UNDECIDED
     if said not in FINAL and not reason:
-        few_trainings = verdict(*by_models, margin) in FINAL
-        reason = TRAININGS if few_trainings else PATIENTS
-    patients, trainings = needed(
-        (row["spread_patients"], row["spread_trainings"]),
-        (row["patients"], row["trainings"]),
-        margin,
-        level,
-    )
+        reason = _reason(row, verdict(*by_models, margin) in FINAL, level, margin)
+    spreads = row["spread_patients"], row["spread_trainings"]
+    plan = needed(spreads, (row["patients"], row["trainings"]), margin, level)
     kept = {name: row[name] for name in KEPT}
     return {
         **{name: row[name] for name in ("recipe", "loss", "against")},
@@ -116,8 +112,22 @@ def _row(row: dict, level: float, margin: float) -> dict[str, object]:
         **{"adjusted_low": adjusted[0], "adjusted_high": adjusted[1]},
         **{"margin": margin, "p_equivalent": p_equivalent(mean, error, df, margin)},
         **kept,
-        **{"needed_patients": patients, "needed_trainings": trainings},
+        **{f"needed_{name}": number for name, number in plan._asdict().items()},
     }
+
+
+def _reason(row: dict, decided_by_models: bool, level: float, margin: float) -> str:
+    """Of which source there is too little: patients alone would decide, or trainings alone would.
+
+    The interval from trainings alone has the variance that remains without that of the patients.
+    """
+    if decided_by_models:
+        return TRAININGS
+    if not row["trainings_counted"]:
+        return BOTH
+    error = math.sqrt(max(0.0, row["standard_error"] ** 2 - row["models_error"] ** 2))
+    alone = _interval(row["mean_difference"], error, max(1, row["trainings"] - 1), level)
+    return PATIENTS if verdict(*alone, margin) in FINAL else BOTH
 
 
 def _interval(mean: float, error: float, df: float, level: float) -> tuple[float, float]:

@@ -9,11 +9,13 @@ import pandas as pd
 from tumorseg.statistics.estimates import p_text
 from tumorseg.statistics.verdicts import (
     BETTER,
+    BOTH,
     EQUIVALENT,
     FINAL,
     NO_SPREAD,
     NOT_BETTER,
     NOT_WORSE,
+    PATIENTS,
     UNDECIDED,
     WORSE,
 )
@@ -63,12 +65,17 @@ def claim(row: Mapping[str, Any]) -> str:
         return f"{loss} segments {row['verdict']} than {other}: {numbers}."
     if row["verdict"] in (NOT_WORSE, NOT_BETTER):
         first = f"{loss} is {row['verdict']} than {other} by {margin} or more: {numbers}"
-        return f"{first}; more is undecided: {row['reason']} to tell."
+        return f"{first}; more is undecided, {_too_few(row)}."
     if row["reason"] == NO_SPREAD:
         return (
             f"{loss} against {other} is undecided: {numbers}, the patients' differences are equal."
         )
-    return f"{loss} against {other} is undecided: {numbers}, {row['reason']} to tell."
+    return f"{loss} against {other} is undecided: {numbers}, {_too_few(row)}."
+
+
+def _too_few(row: Mapping[str, Any]) -> str:
+    both = f"{PATIENTS} and trainings"
+    return f"{both if row['reason'] == BOTH else row['reason']} to tell"
 
 
 def decision(row: Mapping[str, Any]) -> str:
@@ -82,10 +89,13 @@ def decision(row: Mapping[str, Any]) -> str:
     if row["needed_trainings"] > row["trainings"]:
         patients = plural(row["patients"], "patient")
         numbers.append(f"{row['needed_trainings']:.0f} trainings of each loss with {patients}")
-    if not numbers and row["trainings"] < 2:
+    if row["trainings"] < 2:
         return "One training of each loss says nothing about another: use folds or training.seeds."
+    if not numbers and not math.isnan(row["needed_both_patients"]):
+        both = f"{row['needed_both_patients']:.0f} patients with {row['needed_both_trainings']:.0f}"
+        numbers.append(f"{both} trainings of each loss")
     if not numbers:
-        return "More patients alone or more trainings alone would not decide it: both are needed."
+        return ""
     return (
         f"About {' or '.join(numbers)} would tell a difference of {100 * row['margin']:.3g} points "
         "from none (80 % probability, by the spreads measured here)."
