@@ -9,16 +9,11 @@ Markdown; docs/statistics.md shows the tables. A few minutes on an idle core.
 """
 
 import argparse
-import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 from scipy import stats
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-
 from tumorseg.statistics.joint import compared
 from tumorseg.statistics.planning import needed
 from tumorseg.statistics.two_sources import half_width, p_value, sums_of_squares, two_sources
