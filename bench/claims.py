@@ -14,6 +14,7 @@ import warnings
 
 import numpy as np
 from scipy import stats
+
 from tumorseg.statistics.joint import compared
 from tumorseg.statistics.planning import needed
 from tumorseg.statistics.two_sources import half_width, p_value, sums_of_squares, two_sources
