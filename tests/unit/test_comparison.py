@@ -225,6 +225,13 @@ def test_the_answer_is_about_these_models_where_each_loss_has_one_training():
     assert "nan" not in text
 
 
+def test_of_many_losses_the_answer_has_all_verdicts_but_spells_out_only_the_best_ones():
+    others = {f"loss{number}": -0.25 for number in range(6)}
+    text = paragraph(metrics_rows({"bce": 0.0} | others, spread=0.05))
+    assert "worse: loss0, loss1" in text and "segments worse" not in text
+    assert "**bce** reached the highest" in text
+
+
 def test_an_undecided_answer_says_how_many_patients_or_trainings_would_decide():
     text = paragraph(metrics_rows({"bce": 0.0, "focal": 0.0}, seeds=3, spread=0.2))
     assert "**undecided: focal**" in text

@@ -76,10 +76,11 @@ def _verdicts(verdicts: list[dict], question: Question, best: str) -> list[str]:
     chosen = chosen or [row for row in verdicts if row["loss"] == best]
     for row in chosen:
         counts = f"higher in {row['better']} and lower in {row['worse']} of {row['patients']}"
-        sentences.append(f"{claim(row)[:-1]}; {counts} patients.")
-        sentences.append(decision(row))
+        sentences += [f"{claim(row)[:-1]}; {counts} patients.", decision(row)]
+    sources = "both sources of chance" if verdicts[0]["trainings_counted"] else "patients only"
     family = plural(len(verdicts), "primary contrast")
-    return [*sentences, f"p: t test with both sources of chance, Holm's correction over {family}."]
+    sentences.append(f"p: t test with {sources}, Holm's correction over {family}.")
+    return list(dict.fromkeys(sentences))  # what would decide several is said once
 
 
 def _lead(first: pd.Series, order: pd.DataFrame, question: Question) -> str:

@@ -23,7 +23,8 @@ from tumorseg.statistics.verdicts import (
 
 def points(value: float) -> str:
     """A Dice difference in percentage points, with its sign."""
-    return f"{100 * value:+.1f}"
+    text = f"{100 * value:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
 
 
 def percent(value: float) -> str:
