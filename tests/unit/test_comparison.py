@@ -235,7 +235,9 @@ def test_of_many_losses_the_answer_has_all_verdicts_but_spells_out_only_the_best
 def test_an_undecided_answer_says_how_many_patients_or_trainings_would_decide():
     text = paragraph(metrics_rows({"bce": 0.0, "focal": 0.0}, seeds=3, spread=0.2))
     assert "**undecided: focal**" in text
-    assert re.search(r"About \d+ (patients|trainings) .* would tell a difference of 2 points", text)
+    assert re.search(
+        r"About [\d,]+ (patients|trainings) .* would tell a difference of 2 points", text
+    )
 
 
 def test_the_answer_states_that_no_loss_found_a_tumour():

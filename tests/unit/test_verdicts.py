@@ -23,7 +23,7 @@ from tumorseg.statistics.verdicts import (
     verdict,
     verdicts,
 )
-from tumorseg.statistics.wording import claim, decision, headline, with_sentences
+from tumorseg.statistics.wording import about, claim, decision, headline, with_sentences
 
 MIRRORED = {BETTER: WORSE, NOT_WORSE: NOT_BETTER, EQUIVALENT: EQUIVALENT, UNDECIDED: UNDECIDED}
 MIRRORED |= {value: key for key, value in MIRRORED.items()}
@@ -121,7 +121,7 @@ def test_too_few_trainings_are_told_from_too_few_patients_with_what_would_decide
     ]
     assert (lucky["verdict"], lucky["reason"]) == (UNDECIDED, "too few trainings")
     assert lucky["trainings"] == 10 and lucky["needed_trainings"] > 10
-    assert f"{lucky['needed_trainings']:.0f} trainings" in lucky["decision"]
+    assert f"{about(lucky['needed_trainings'])} trainings" in lucky["decision"]
     noisy = decided(rows({"bce": 0.0, "dice": 0.0}, patients=20, spread=0.3)).loc["dice"]
     assert noisy["reason"] == "too few patients" and noisy["needed_patients"] > 20
 

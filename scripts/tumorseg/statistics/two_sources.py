@@ -138,8 +138,8 @@ def two_sources(values: np.ndarray, folds: np.ndarray) -> Estimate:
     of_patients, of_trainings, of_rest, of_folds = squares.degrees
     number = int(sizes.sum())
     if not number:
-        nothing = np.full(values.shape[:-2], np.nan)
-        return Estimate(*[nothing] * 4, 0, *[nothing] * 3, np.nan, 0, 0, 0, False)
+        none = np.full(values.shape[:-2], np.nan)
+        return Estimate(none, none, none, none, 0, none, none, none, np.nan, 0, 0, 0, False)
     within = squares.patients / of_patients if of_patients else 0 * squares.patients
     rest = squares.rest / of_rest if of_rest else np.full_like(within, np.nan)
     shares = float(((sizes / number) ** 2 / seeds).sum())
@@ -190,7 +190,7 @@ def of_table(scores: pd.DataFrame) -> Estimate:
     return two_sources(scores.to_numpy(float), scores.index.get_level_values("fold").to_numpy())
 
 
-def half_width(error: np.ndarray, df: np.ndarray, confidence: float) -> np.ndarray:
+def half_width(error: np.ndarray, df: np.ndarray | float, confidence: float) -> np.ndarray:
     """Half of the width of a t interval; 0 where nothing varies, NaN where nothing is known."""
     none = np.asarray(error) == 0
     quantile = stdtrit(np.where(none, 1, df), (1 + confidence) / 2)

@@ -1,7 +1,7 @@
 """Numbers and verdicts in words."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -41,6 +41,16 @@ def listed(names: Iterable[str]) -> str:
 def plural(number: int, noun: str) -> str:
     """1 patient, 2 patients."""
     return f"{number} {noun}" + ("s" if number != 1 else "")
+
+
+def about(number: float) -> str:
+    """A whole number, rounded up to two digits.
+
+    >>> about(2189), about(28)
+    ('2,200', '28')
+    """
+    digits = max(0, len(f"{number:.0f}") - 2)
+    return f"{math.ceil(number / 10**digits) * 10**digits:,}"
 
 
 def ends(low: float, high: float) -> str:
@@ -86,14 +96,14 @@ def decision(row: Mapping[str, Any]) -> str:
     numbers = []
     if row["needed_patients"] > row["patients"]:
         trainings = plural(row["trainings"], "training")
-        numbers.append(f"{row['needed_patients']:.0f} patients with {trainings} of each loss")
+        numbers.append(f"{about(row['needed_patients'])} patients with {trainings} of each loss")
     if row["needed_trainings"] > row["trainings"]:
         patients = plural(row["patients"], "patient")
-        numbers.append(f"{row['needed_trainings']:.0f} trainings of each loss with {patients}")
+        numbers.append(f"{about(row['needed_trainings'])} trainings of each loss with {patients}")
     if row["trainings"] < 2:
         return "One training of each loss says nothing about another: use folds or training.seeds."
     if not numbers and not math.isnan(row["needed_both_patients"]):
-        both = f"{row['needed_both_patients']:.0f} patients with {row['needed_both_trainings']:.0f}"
+        both = f"{about(row['needed_both_patients'])} patients with {about(row['needed_both_trainings'])}"
         numbers.append(f"{both} trainings of each loss")
     if not numbers:
         return ""
@@ -109,7 +119,7 @@ def with_sentences(verdicts: pd.DataFrame) -> pd.DataFrame:
     return verdicts.assign(sentence=[*map(claim, rows)], decision=[*map(decision, rows)])
 
 
-def headline(verdicts: list[Mapping[str, Any]]) -> str:
+def headline(verdicts: Sequence[Mapping[str, Any]]) -> str:
     """The verdicts of all primary contrasts in one line: better: a and b; undecided: c."""
     groups = []
     for name in (BETTER, EQUIVALENT, NOT_WORSE, NOT_BETTER, WORSE, UNDECIDED):
