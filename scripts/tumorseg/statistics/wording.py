@@ -103,8 +103,8 @@ def decision(row: Mapping[str, Any]) -> str:
     if row["trainings"] < 2:
         return "One training of each loss says nothing about another: use folds or training.seeds."
     if not numbers and not math.isnan(row["needed_both_patients"]):
-        both = f"{about(row['needed_both_patients'])} patients with {about(row['needed_both_trainings'])}"
-        numbers.append(f"{both} trainings of each loss")
+        patients, trainings = row["needed_both_patients"], row["needed_both_trainings"]
+        numbers.append(f"{about(patients)} patients with {about(trainings)} trainings of each loss")
     if not numbers:
         return ""
     return (
