@@ -16,7 +16,7 @@ COVERED := 92
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale bench-volumes torch docs lock
+.PHONY: help venv all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale bench-volumes bench-claims torch docs lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -68,6 +68,9 @@ bench-scale: venv  ## seconds and memory from raw slices to one epoch, at 314 an
 
 bench-volumes: venv  ## seconds and memory of each step on volumes of the size of BraTS
 	@PYTHONPATH=scripts $(BIN)/python bench/volumes.py $(ARGS)
+
+bench-claims: .venv/developed  ## false positives, coverage and power of the statistics, simulated
+	@PYTHONPATH=scripts $(BIN)/python bench/claims.py $(ARGS)
 
 # PyTorch is used only in tests and benchmarks. PyPI has its CUDA build (several GB); for the CPU
 # build, set PIP_INDEX_URL to the index that PyTorch's "get started" page names for CPU.

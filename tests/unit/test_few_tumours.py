@@ -48,7 +48,7 @@ SHAPE = (40, 48)
 KEYS = ["case", "patient", "plane"]
 CASE_COLUMNS = ["pixel_height_mm", "pixel_width_mm", "tumour_type"]
 NAMES = {
-    "analyse": "contrasts ranking variances thresholds calibration subgroups distribution",
+    "analyse": "verdicts contrasts ranking variances thresholds calibration subgroups distribution",
     "compare": "summary table2 table3 audit",
     "show_data": "tumour_brain_ratio skull_stripping harmed_cases folds",
     "check_convergence": "convergence fairness",
@@ -237,7 +237,7 @@ class Cohort:
             convergence_table=path("tables/convergence.tsv"), gains_svg=path("gains.svg")
         )
         tested = {"metrics": metrics, "thresholds_tables": curves, "reliability_tables": bins}
-        question = {"recipe": "robust", "reference_loss": "bce", "resamples": 99, "seed": 1}
+        question = {"recipe": "robust", "reference_loss": "bce", "margin": 0.02}
         analyse.main(
             **tested,
             cases_table=path("cases.tsv"),
@@ -247,6 +247,8 @@ class Cohort:
             answer_file=path("answer.rst"),
             **self.outputs("analyse"),
             **question,
+            resamples=99,
+            seed=1,
         )
         figures = [
             "forest",
@@ -259,7 +261,7 @@ class Cohort:
             "subgroups",
         ]
         tables = {"chosen": "thresholds"} | {
-            name: name for name in ("contrasts", "ranking", "calibration", "subgroups")
+            name: name for name in ("contrasts", "verdicts", "ranking", "calibration", "subgroups")
         }
         show_statistics.main(
             **tested,

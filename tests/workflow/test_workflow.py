@@ -89,7 +89,7 @@ def test_plan_is_printed_before_the_first_training(study):
 
 def test_tables_have_their_rows(results):
     names = "summary table1 table2 table3 audit run cost loss_cost folds conventions "
-    names += "contrasts ranking thresholds calibration variances subgroups distribution"
+    names += "verdicts contrasts ranking thresholds calibration variances subgroups distribution"
     tables = {name: read_table(results / "tables" / f"{name}.tsv") for name in names.split()}
     assert all(len(table) for table in tables.values())
     summary = tables["summary"]
@@ -157,12 +157,13 @@ def test_the_report_opens_with_the_answer_in_its_numbers(results):
     answer = answer.partition(". ")[2] if open_ else answer
     if best["mean"] > 0:
         words = "reached the highest patient-mean Dice"
-        assert answer.startswith(f"**{best['loss']}** {words}")
+        assert answer.startswith("**Against bce** (margin 2 points)")
+        assert f"**{best['loss']}** {words}" in answer
         assert f"{100 * best['mean']:.1f} %" in answer
+        assert "For these trained models alone" in answer
     else:  # so short a training may find nothing
         words = "No loss found any tumour"
         assert answer.startswith(f"**{words}**")
-    assert "for these trained models" in answer
     assert words in (results / "report.html").read_text(encoding="utf-8")
 
 
