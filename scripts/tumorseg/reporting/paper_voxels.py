@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from mpl_toolkits.mplot3d.axes3d import Axes3D
 from scipy.ndimage import zoom
 
 from tumorseg.reporting.figure_style import PREDICTION, TRUTH, WIDTH_IN, empty_figure, style, titled
@@ -50,7 +50,7 @@ def cubes(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
     return zoom(mask.astype(np.float32), factors, order=1, grid_mode=True, mode="nearest") >= 0.5
 
 
-def _draw(axis: Axes, truth: np.ndarray, found: np.ndarray) -> None:
+def _draw(axis: Axes3D, truth: np.ndarray, found: np.ndarray) -> None:
     """Hits green, false alarms orange, and missed voxels as grey glass."""
     solid = np.swapaxes(
         truth | found, 0, 2
