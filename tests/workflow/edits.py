@@ -294,5 +294,6 @@ EDITS = [
     tiny("network.size_px", "size_px: 48", "plan", "show_network *", *PACKED, old="size_px: 32"),
     tiny("masks.large_ratio", "masks: {large_ratio: 0.05}\n", "show_data", *DESCRIBED),
     tiny("measure.threshold", "measure: {threshold: 0.4}\n", "measure_background", *METRICS),
+    tiny("statistics.margin", "statistics: {margin: 0.05}\n", *ANSWER),
     tiny("statistics.resamples", "statistics: {resamples: 1999}\n", *ANSWER),
 ]

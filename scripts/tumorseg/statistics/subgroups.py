@@ -7,6 +7,7 @@ import pandas as pd
 
 from tumorseg.statistics.comparison import Question, interval, patient_scores, set_ups
 from tumorseg.statistics.estimates import mean
+from tumorseg.statistics.two_sources import counted
 
 TERTILES = {
     "size": ("tumour_px", ("small", "middle", "large")),
@@ -64,14 +65,14 @@ def subgroups(metrics: pd.DataFrame, table: pd.DataFrame, question: Question) ->
         for recipe, loss in set_ups(scores):
             of_loss = scores[recipe, loss]
             difference = of_loss - scores[recipe, question.reference]
-            centre, low, high = interval(of_loss, question)
+            centre, low, high = interval(of_loss, least=0)
             row: dict[str, object] = {"kind": kind, "group": group}
             row |= {"recipe": recipe, "loss": loss}
             row |= {"cases": chosen["case"].nunique(), "patients": len(of_loss)}
-            row |= {"undefined": int(of_loss.mean(axis=1, skipna=False).isna().sum())}
+            row |= {"undefined": int(counted(of_loss).isna().sum())}
             row |= {"dice": centre, "low": low, "high": high}
             if loss != question.reference:
-                row |= dict(zip(COLUMNS[-3:], interval(difference, question), strict=True))
+                row |= dict(zip(COLUMNS[-3:], interval(difference), strict=True))
             rows.append(row)
     return pd.DataFrame(rows, columns=None if rows else COLUMNS)
 
