@@ -7,7 +7,6 @@ import yaml
 from tumorseg.core.files import read_table
 from tumorseg.reporting.answer_page import Link, Page, write_page
 from tumorseg.reporting.answer_tiles import how_expensive, how_fair, how_good, how_sure
-from tumorseg.statistics.comparison import PRIMARY
 from tumorseg.statistics.convergence import warning_sentence
 from tumorseg.statistics.plain_words import plain_verdict
 
@@ -19,7 +18,7 @@ GENERATED = (
 
 def main(
     *,
-    contrasts_table: str,
+    verdicts_table: str,
     ranking_table: str,
     convergence_table: str,
     fairness_table: str,
@@ -37,7 +36,7 @@ def main(
     """Writes the page.
 
     Args:
-        contrasts_table, ranking_table: of `analyse`; convergence_table, fairness_table: of
+        verdicts_table, ranking_table: of `analyse`; convergence_table, fairness_table: of
             `check_convergence`; table2: of `compare`; cases_table: cases.tsv.
         settings_files: settings.yaml of every training.
         answer_file: the statistician's paragraph.
@@ -46,8 +45,7 @@ def main(
         generated: whether the images are the phantom's.
         links: path and text of what to look at next.
     """
-    contrasts = read_table(contrasts_table)
-    primary = contrasts[contrasts["role"] == PRIMARY].reset_index(drop=True)
+    verdicts = read_table(verdicts_table, ("reason", "decision"))
     convergence, fairness = (
         table[table["recipe"] == recipe]
         for table in (read_table(convergence_table), read_table(fairness_table))
@@ -57,8 +55,8 @@ def main(
     order = read_table(ranking_table).query("recipe == @recipe").dropna(subset=["mean"])
     best = str(order["loss"].iloc[0]) if len(order) else reference_loss
     cases = read_table(cases_table)
-    verdict = plain_verdict(primary, cases["patient"].nunique(), best)
-    tiles = [how_sure(primary)] if len(primary) else []
+    verdict = plain_verdict(verdicts, cases["patient"].nunique(), best)
+    tiles = [how_sure(verdicts)] if len(verdicts) else []
     tiles += [
         how_fair(convergence, fairness, convergence["seed"].nunique()),
         how_good(read_table(table2), recipe, best, reference_loss),
@@ -79,7 +77,7 @@ def main(
         verdict=verdict.verdict,
         further=verdict.further,
         warnings=[warning for warning in warnings if warning],
-        contrasts=primary,
+        verdicts=verdicts,
         tiles=tiles,
         paragraph=Path(answer_file).read_text(encoding="utf-8").strip(),
         links=[Link(*link) for link in links],

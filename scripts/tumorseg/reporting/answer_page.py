@@ -14,7 +14,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from tumorseg.core.files import write_text
-from tumorseg.statistics.plain_words import BETTER, EQUIVALENT, WORSE, in_points
+from tumorseg.statistics.plain_words import in_points
+from tumorseg.statistics.verdicts import BETTER, EQUIVALENT, WORSE
 
 COLOURS = {BETTER: "better", WORSE: "worse", EQUIVALENT: "equivalent"}  # class of a bar
 STEPS = (0.5, 1, 2, 5, 10, 20, 50)  # points of Dice between two marks of the axis
@@ -43,7 +44,7 @@ class Page(NamedTuple):
     verdict: str
     further: str
     warnings: Sequence[str]
-    contrasts: pd.DataFrame
+    verdicts: pd.DataFrame
     tiles: Sequence[Tile]
     paragraph: str
     links: Sequence[Link]
@@ -58,10 +59,10 @@ def html_of(text: str) -> str:
 class _Axis:
     """Places differences on a line that holds every interval, the margin and 0."""
 
-    def __init__(self, contrasts: pd.DataFrame) -> None:
-        ends = contrasts[["low", "high", "mean_difference"]].to_numpy(float).ravel()
+    def __init__(self, verdicts: pd.DataFrame) -> None:
+        ends = verdicts[["adjusted_low", "adjusted_high", "mean"]].to_numpy(float).ravel()
         ends = [100 * end for end in ends if not math.isnan(end)]
-        margin = 100 * float(contrasts["margin"].max())
+        margin = 100 * float(verdicts["margin"].max())
         low, high = min([-margin, *ends]), max([margin, *ends])
         pad = 0.08 * (high - low) or 1.0
         self.low, self.high = low - pad, high + pad
@@ -78,15 +79,16 @@ class _Axis:
         return [step * number for number in range(first, last + 1)]
 
 
-def forest(contrasts: pd.DataFrame) -> str:
+def forest(verdicts: pd.DataFrame) -> str:
     """The differences from the reference as rows of HTML, which a narrow screen can stack.
 
-    contrasts: loss, against, mean_difference, low, high, margin, verdict; Dice between 0 and 1.
+    verdicts: the table of that name; Dice between 0 and 1. The line of each loss is the interval
+    from which its verdict follows.
     """
-    axis = _Axis(contrasts)
-    reference = str(contrasts["against"].iloc[0])
+    axis = _Axis(verdicts)
+    reference = str(verdicts["against"].iloc[0])
     rows = []
-    for row in contrasts.itertuples():
+    for row in verdicts.itertuples():
         kind = COLOURS.get(str(row.verdict), "undecided")
         width = 2 * float(row.margin)
         span = 100 * width / (axis.high - axis.low) * 100
@@ -94,17 +96,17 @@ def forest(contrasts: pd.DataFrame) -> str:
             f'<span class="band" style="left:{axis.place(-row.margin)};width:{span:.2f}%"></span>',
             f'<span class="zero" style="left:{axis.place(0)}"></span>',
         ]
-        if math.isnan(row.mean_difference):
+        if math.isnan(row.mean):
             text, note = "not measured", ""
         else:
-            text = f"{100 * row.mean_difference:+.1f} points"
+            text = f"{100 * row.mean:+.1f} points"
             note = "no interval"
-            if not math.isnan(row.low):
-                length = 10000 * (row.high - row.low) / (axis.high - axis.low)
-                left = axis.place(row.low)
+            if not math.isnan(row.adjusted_low):
+                length = 10000 * (row.adjusted_high - row.adjusted_low) / (axis.high - axis.low)
+                left = axis.place(row.adjusted_low)
                 parts.append(f'<span class="bar" style="left:{left};width:{length:.2f}%"></span>')
-                note = f"{100 * row.low:+.1f} to {100 * row.high:+.1f}"
-            middle = axis.place(row.mean_difference)
+                note = f"{100 * row.adjusted_low:+.1f} to {100 * row.adjusted_high:+.1f}"
+            middle = axis.place(row.mean)
             parts.append(f'<span class="dot" style="left:{middle}"></span>')
         label = f"{row.loss} against {reference}: {text}, {note}; {row.verdict}"
         rows.append(
@@ -121,13 +123,14 @@ def forest(contrasts: pd.DataFrame) -> str:
         for mark in axis.marks()
     )
     blank = '<div class="blank"></div>'
+    several = f", widened for {len(verdicts)} comparisons" if len(verdicts) > 1 else ""
     return (
         f'<div class="forest">{"".join(rows)}{blank}<div class="axis">{marks}</div>{blank}'
         f'{blank}<div class="sides"><span>&#8592; {escape(reference)} better</span>'
         f"<span>{escape(reference)} worse &#8594;</span></div>{blank}</div>"
-        '<p class="key">Dot: mean difference over patients. Line: 95 % confidence interval, where '
-        "the true difference plausibly lies. Shaded: the margin of "
-        f"&#177;{in_points(float(contrasts['margin'].iloc[0]))} points, below which a difference "
+        '<p class="key">Dot: mean difference over patients. Line: 95 % confidence interval'
+        f"{several}, where the true difference plausibly lies. Shaded: the margin of "
+        f"&#177;{in_points(float(verdicts['margin'].iloc[0]))} points, below which a difference "
         "was taken as of no importance before training.</p>"
     )
 
@@ -144,8 +147,8 @@ def render(page: Page) -> str:
     """The page as HTML."""
     module = Path(__file__)
     warnings = "".join(f"<li>{html_of(warning)}</li>" for warning in page.warnings)
-    compared = not page.contrasts.empty
-    reference = escape(str(page.contrasts["against"].iloc[0])) if compared else ""
+    compared = not page.verdicts.empty
+    reference = escape(str(page.verdicts["against"].iloc[0])) if compared else ""
     parts = {
         "style": module.with_suffix(".css").read_text(encoding="utf-8"),
         "script": module.with_suffix(".js").read_text(encoding="utf-8"),
@@ -155,7 +158,7 @@ def render(page: Page) -> str:
         "further": f'<p class="further">{escape(page.further)}</p>' if page.further else "",
         "warnings": f'<ul class="warnings">{warnings}</ul>' if warnings else "",
         "figure_title": f"Difference in Dice from {reference}" if compared else "Nothing compared",
-        "forest": forest(page.contrasts) if compared else "",
+        "forest": forest(page.verdicts) if compared else "",
         "tiles": "\n".join(map(_tile, page.tiles)),
         "paragraph": html_of(page.paragraph),
         "links": "\n".join(

@@ -8,47 +8,49 @@ from tumorseg.core.records import TrainingRecord
 from tumorseg.reporting.answer_page import Tile
 from tumorseg.statistics.convergence import CONVERGED
 from tumorseg.statistics.estimates import p_text
-from tumorseg.statistics.plain_words import BETTER, EQUIVALENT, WORSE, chance, in_points
+from tumorseg.statistics.plain_words import chance, in_points
+from tumorseg.statistics.verdicts import BETTER, EQUIVALENT, WORSE
+from tumorseg.statistics.wording import decision
 
 SHOWN = 4  # losses whose missed tumours are named: the best, the reference, and the next
 
 
-def deciding(primary: pd.DataFrame) -> pd.Series:
-    """The contrast that the first tile is about: the decided one with the largest difference."""
-    decided = primary[primary["verdict"].isin([BETTER, WORSE])]
-    rows = decided if len(decided) else primary
-    return rows.loc[rows["mean_difference"].abs().fillna(-1).idxmax()]
+def deciding(verdicts: pd.DataFrame) -> pd.Series:
+    """The contrast that the first tile is about: of the decided ones that with most points."""
+    decided = verdicts[verdicts["verdict"].isin([BETTER, WORSE])]
+    rows = decided if len(decided) else verdicts
+    return rows.loc[rows["mean"].abs().fillna(-1).idxmax()]
 
 
-def how_sure(primary: pd.DataFrame) -> Tile:
+def how_sure(verdicts: pd.DataFrame) -> Tile:
     """The chance of such a difference without a true one, and where chance comes from.
 
-    primary: the primary contrasts, at least one.
+    verdicts: the table of that name, at least one row.
     """
-    row = deciding(primary)
-    corrected = (
-        f" after Holm's correction for {len(primary)} comparisons" if len(primary) > 1 else ""
-    )
+    row = deciding(verdicts)
+    several = f" after Holm's correction for {len(verdicts)} comparisons"
+    corrected = several if len(verdicts) > 1 else ""
+    pair = f"{row['loss']} and {row['against']}"
     if row["verdict"] == EQUIVALENT:
         number = f"within {in_points(row['margin'])} points"
         meaning = (
-            f"The whole interval of {row['loss']} against {row['against']}, "
-            f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f} points, is inside the margin."
+            f"Were the difference between {pair} as large as the margin or larger, one as small "
+            f"as this would appear in {chance(row['p_equivalent'] / 2)} such studies."
         )
+    elif math.isnan(row["p_holm"]):
+        number, meaning = "not testable", f"{pair} cannot be tested: {row['reason']}."
     else:
         number = f"{chance(row['p_holm'])} by chance"
         meaning = (
-            f"Were {row['loss']} and {row['against']} equally good, so large a difference would "
-            f"still appear in {chance(row['p_holm'])} such studies ({p_text(row['p_holm'])}"
-            f"{corrected})."
+            f"Were {pair} equally good, so large a difference would still appear in "
+            f"{chance(row['p_holm'])} such studies ({p_text(row['p_holm'])}{corrected})."
         )
-    if math.isnan(row["p_holm"]) and row["verdict"] != EQUIVALENT:
-        number, meaning = "not testable", "There are too few patients or trainings for a test."
     sources = (
         f"Chance enters through {row['patients']} patients and through {row['trainings']} "
         "trainings of each loss: another start of the same training gives another network."
     )
-    return Tile("How sure", number, [meaning, sources])
+    sentences = [meaning, sources, decision(row)]
+    return Tile("How sure", number, [sentence for sentence in sentences if sentence])
 
 
 def how_fair(convergence: pd.DataFrame, fairness: pd.DataFrame, seeds: int) -> Tile:

@@ -6,10 +6,15 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from tumorseg.statistics.answer import listed
-
-BETTER, WORSE, EQUIVALENT = "better", "worse", "equivalent"
-NOT_WORSE, NOT_BETTER, UNDECIDED = "not worse", "not better", "undecided"
+from tumorseg.statistics.verdicts import (
+    BETTER,
+    EQUIVALENT,
+    NOT_BETTER,
+    NOT_WORSE,
+    UNDECIDED,
+    WORSE,
+)
+from tumorseg.statistics.wording import listed
 
 
 class Plain(NamedTuple):
@@ -43,26 +48,28 @@ def _points(value: float) -> str:
     return f"{text} point{'' if text == '1' else 's'}"
 
 
-def plain_verdict(primary: pd.DataFrame, patients: int, best: str) -> Plain:
+def plain_verdict(verdicts: pd.DataFrame, patients: int, best: str) -> Plain:
     """The verdict on the losses, each compared with the reference.
 
     Args:
-        primary: the primary contrasts: loss, against, mean_difference, low, high, margin, verdict.
+        verdicts: the table of that name, all contrasts with one reference.
         patients: how many were tested.
         best: the loss with the highest mean; the answer where nothing was compared.
     """
     of = f"On these {patients} patients,"
-    if primary.empty:
+    if verdicts.empty:
         return Plain(f"{of} {best} is the only loss: there is nothing to compare.", "")
-    reference = str(primary["against"].iloc[0])
-    rows = list(primary.itertuples())
-    by = {verdict: [r for r in rows if r.verdict == verdict] for verdict in set(primary["verdict"])}
+    reference = str(verdicts["against"].iloc[0])
+    rows = list(verdicts.itertuples())
+    by = {
+        verdict: [r for r in rows if r.verdict == verdict] for verdict in set(verdicts["verdict"])
+    }
     sentences = [
-        *(_direction(by.get(BETTER, []), reference, "better", lambda r: r.low)),
-        *(_direction(by.get(WORSE, []), reference, "worse", lambda r: -r.high)),
+        *(_direction(by.get(BETTER, []), reference, "better", lambda r: r.adjusted_low)),
+        *(_direction(by.get(WORSE, []), reference, "worse", lambda r: -r.adjusted_high)),
         *_equivalent(by.get(EQUIVALENT, []), reference),
-        *_bounded(by.get(NOT_WORSE, []), reference, "worse", lambda r: -r.low),
-        *_bounded(by.get(NOT_BETTER, []), reference, "better", lambda r: r.high),
+        *_bounded(by.get(NOT_WORSE, []), reference, "worse", lambda r: -r.adjusted_low),
+        *_bounded(by.get(NOT_BETTER, []), reference, "better", lambda r: r.adjusted_high),
         *_undecided(by.get(UNDECIDED, []), reference),
     ]
     return Plain(f"{of} {sentences[0]}", " ".join(s[0].upper() + s[1:] for s in sentences[1:]))
@@ -70,18 +77,16 @@ def plain_verdict(primary: pd.DataFrame, patients: int, best: str) -> Plain:
 
 def _direction(rows: list, reference: str, word: str, least: Callable) -> list[str]:
     """Losses that are better, or worse, than the reference."""
-    rows = sorted(rows, key=lambda row: -abs(row.mean_difference))
+    rows = sorted(rows, key=lambda row: -abs(row.mean))
     if len(rows) == 1:
         (row,) = rows
         return [
-            f"{row.loss} segments {word} than {reference}: about {_points(row.mean_difference)} "
+            f"{row.loss} segments {word} than {reference}: about {_points(row.mean)} "
             f"of Dice, at least {in_points(max(0.0, least(row)))}."
         ]
     if not rows:
         return []
-    first, *others = (
-        (in_points(row.mean_difference), in_points(max(0.0, least(row)))) for row in rows
-    )
+    first, *others = ((in_points(row.mean), in_points(max(0.0, least(row)))) for row in rows)
     each = [f"about {first[0]} points of Dice (at least {first[1]})"]
     each += [f"about {mean} (at least {low})" for mean, low in others]
     return [
@@ -116,9 +121,9 @@ def _undecided(rows: list, reference: str) -> list[str]:
         f"it cannot be told whether {row.loss} or {reference} segments better"
         + (
             "."
-            if math.isnan(row.low)
-            else f": the difference is somewhere between {_side(row, 'low')} and "
-            f"{_side(row, 'high')}."
+            if math.isnan(row.adjusted_low)
+            else f": the difference is somewhere between {_side(row, 'adjusted_low')} and "
+            f"{_side(row, 'adjusted_high')}."
         )
         for row in rows
     ]
