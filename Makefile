@@ -24,9 +24,9 @@ help:  ## this list
 
 venv: .venv/installed  ## sets up .venv from requirements.lock
 
-all: venv  ## runs an experiment (by default config.yaml) and prints where its report is
+all: venv  ## runs an experiment (by default config.yaml) and prints where its answer is
 	@sh profiles/default/resume.sh $(BIN)/snakemake --cores all all $(CONFIGFILE) $(ARGS)
-	@echo "Open $(CURDIR)/results/$$(sed -n 's/^experiment: *\([^ #]*\).*/\1/p' $(EXPERIMENT))/report.html"
+	@echo "Open $(CURDIR)/results/$$(sed -n 's/^experiment: *\([^ #]*\).*/\1/p' $(EXPERIMENT))/answer.html"
 
 # Two processes, and the longest tests first; tests that share something stay together
 # (tests/conftest.py).

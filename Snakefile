@@ -57,6 +57,7 @@ rule study:
         rules.show_data.output,
         rules.describe.output,
         rules.check_convergence.output,
+        f"{RESULTS}/answer.html",
         rules.show_convergence.output,
         rules.show_cases.output,
         of_set_ups(rules.measure.output),
