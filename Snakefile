@@ -30,6 +30,7 @@ include: "rules/preprocess.smk"
 include: "rules/pack.smk"
 include: "rules/split.smk"
 include: "rules/plan.smk"
+include: "rules/register.smk"
 include: "rules/tune.smk"
 include: "rules/train.smk"
 include: "rules/convergence.smk"
@@ -56,6 +57,7 @@ rule study:
         rules.show_tuning.output if SCOPES else [],
         rules.show_data.output,
         rules.describe.output,
+        rules.show_registration.output,
         rules.check_convergence.output,
         rules.show_convergence.output,
         rules.show_cases.output,

@@ -7,7 +7,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
-from tumorseg.workflow import settings
+from tumorseg.workflow import protocol, settings
 from tumorseg.workflow.code_digest import code_digest as code
 from tumorseg.workflow.job import print_errors
 

@@ -9,6 +9,7 @@ rule write_report:
         rules.study.input,
         CAPTIONS,
         answer_file=rules.analyse.output.answer_file,
+        registration_text=f"{RESULTS}/registration.rst",
         guide_file=os.path.relpath(Path(workflow.basedir, "report/workflow.rst")),
     output:
         settings_file=f"{RESULTS}/config.yaml",

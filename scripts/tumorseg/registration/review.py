@@ -1,0 +1,140 @@
+"""Whether what was run is what was registered: two tables, and a sentence for the report."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from tumorseg.core.records import TrainingRecord
+from tumorseg.registration.record import (
+    ABSENT,
+    Amendment,
+    Existed,
+    Registration,
+    amended,
+    changes,
+    flat,
+)
+
+NAMED = 3  # changes that the sentence names; the table has all
+
+
+def text_of(value: Any) -> str:
+    """A value of a plan as it is printed: text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def known_then(existed: Existed) -> str:
+    """What was known when a record was written, in words."""
+    trainings = f"{existed['trainings']} training{'s' if existed['trainings'] != 1 else ''}"
+    if existed["tested"]:
+        return f"after test results ({trainings} finished, {existed['tested']} measured)"
+    return f"after {trainings}, before test results" if existed["trainings"] else "before training"
+
+
+def comparison_table(registration: Registration, amendments: list[Amendment]) -> pd.DataFrame:
+    """A row for each value of the plan: what, registered, run, same, changed (time of the last)."""
+    before = flat(registration["plan"])
+    after = amended(before, amendments)
+    times = {
+        change["what"]: amendment["time"]
+        for amendment in amendments
+        for change in amendment["changes"]
+    }
+    rows = [
+        ("registered (UTC)", registration["registered"], "", "", ""),
+        ("registered", known_then(registration["existed"]), "", "", ""),
+        ("SHA-256 of the settings", registration["config_sha256"], "", "", ""),
+    ]
+    for name in dict.fromkeys([*before, *after]):
+        old, new = (text_of(plan.get(name, ABSENT)) for plan in (before, after))
+        rows.append((name, old, new, "yes" if old == new else "no", times.get(name, "never")))
+    rows += [(f"software.{name}", of, "", "", "") for name, of in registration["software"].items()]
+    return pd.DataFrame(rows, columns=["what", "registered", "run", "same", "changed"])
+
+
+def amendments_table(amendments: Iterable[Amendment]) -> pd.DataFrame:
+    """A row for each change: time (UTC), what was known then, what, before, after."""
+    rows = [
+        (
+            amendment["time"],
+            known_then(amendment["existed"]),
+            change["what"],
+            text_of(change["before"]),
+            text_of(change["after"]),
+        )
+        for amendment in amendments
+        for change in amendment["changes"]
+    ]
+    return pd.DataFrame(rows, columns=["time", "known_then", "what", "before", "after"])
+
+
+def deviations(registration: Registration, trainings: list[TrainingRecord]) -> list[str]:
+    """What the trainings' own records say against the registration, one phrase each.
+
+    A training that ended before the registration, or other versions of the software.
+    """
+    found = []
+    early = sum(item["finished"] < registration["registered"] for item in trainings)
+    if early:
+        found.append(f"{early} of {len(trainings)} trainings had ended before the registration")
+    registered = registration["software"]
+    other = Counter(
+        f"{name} {version} instead of {registered[name]}"
+        for item in trainings
+        for name, version in item["versions"].items()
+        if name in registered and registered[name] != version
+    )
+    return found + [f"{what} in {number} trainings" for what, number in other.items()]
+
+
+def sentence(
+    registration: Registration,
+    amendments: list[Amendment],
+    deviating: list[str],
+    sha256: str,
+) -> str:
+    """The paragraph for the report's first page (reStructuredText).
+
+    deviating: see `deviations`; sha256: of registration.yaml.
+    """
+    before = flat(registration["plan"])
+    differing = changes(before, amended(before, amendments))
+    when = f"{registration['registered'][:16].replace('T', ' ')} UTC"
+    lead = (
+        f"The plan was registered on {when}, {known_then(registration['existed'])} "
+        f"(*registration.yaml*, SHA-256 {sha256[:12]}...)."
+    )
+    if not amendments and not deviating:
+        return f"**What was run is what was registered.** {lead}"
+    parts = ["**What was run is not what was registered.**" if differing or deviating else ""]
+    if amendments and not differing and not deviating:
+        parts[0] = "**What was run is what was registered**, after changes that were taken back."
+    parts.append(lead)
+    if amendments:
+        rows = amendments_table(amendments)
+        late = sum(
+            len(amendment["changes"]) for amendment in amendments if amendment["existed"]["tested"]
+        )
+        named = [
+            f"{row.what} from {_short(row.before)} to {_short(row.after)} "
+            f"({row.time[:16].replace('T', ' ')} UTC, {row.known_then})"
+            for row in rows.head(NAMED).itertuples()
+        ]
+        more = f"; and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+        parts.append(
+            f"Changed since then: {len(rows)} value{'s' if len(rows) > 1 else ''} of the plan, "
+            f"{late} of them when test results were known: {'; '.join(named)}{more} (table "
+            "*Changes since the registration*)."
+        )
+    if deviating:
+        parts.append(f"The trainings' records differ: {'; '.join(deviating)}.")
+    return " ".join(part for part in parts if part)
+
+
+def _short(value: str) -> str:
+    """A value as a literal of one line, cut where it is long."""
+    text = value.replace("`", "'")
+    return f"``{text[:57]}...``" if len(text) > 60 else f"``{text or ' '}``"
