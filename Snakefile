@@ -40,6 +40,7 @@ include: "rules/describe.smk"
 include: "rules/statistics.smk"
 include: "rules/classes.smk"
 include: "rules/papers.smk"
+include: "rules/checklists.smk"
 include: "rules/predict.smk"
 
 
@@ -58,6 +59,7 @@ rule study:
         rules.show_data.output,
         rules.describe.output,
         rules.show_registration.output,
+        rules.fill_checklists.output,
         rules.check_convergence.output,
         rules.show_convergence.output,
         rules.show_cases.output,

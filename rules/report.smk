@@ -33,6 +33,7 @@ rule write_report:
 rule write_manuscript:
     input:
         results=rules.study.input,
+        checklists=collect(f"{RESULTS}/tables/{{name}}.tsv", name=CHECKLISTS),
     output:
         manuscript_dir=directory(f"{RESULTS}/manuscript"),
     log:

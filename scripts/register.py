@@ -31,7 +31,7 @@ def main(
         registration_file: written.
     """
     if Path(registration_file).exists():
-        print(f"{registration_file} is kept as it was: {record.read(registration_file)['registered']}")
+        print(f"{registration_file} is there already and stays as it is")
         return
     settings = json.dumps(plan["settings"], sort_keys=True)
     registration: record.Registration = {

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 NOTHING: tuple[str, ...] = ()
 REPORT = ("write_report", "seek_names")
 SHOWN = ("write_manuscript", *REPORT)  # where a figure or a table changes
-DESCRIBED = ("describe", *SHOWN)  # where its seconds and memory are shown as well
-ANSWER = ("analyse", "show_statistics", "export_model", "predict", *SHOWN)
+CHECKED = ("fill_checklists", *SHOWN)  # where checklists are filled from it
+DESCRIBED = ("describe", *CHECKED)  # where its seconds and memory are shown as well
+REGISTERED = ("show_registration", *CHECKED)
+AMENDED = ("amend", *REGISTERED)  # where the plan of the study changes
+ANSWER = ("analyse", "show_statistics", "export_model", "predict", *AMENDED)
 FIGURES = (
     *("show_data", "show_network *", "show_losses", "show_tuning", "show_recipe *"),
     *("show_convergence", "show_results", "show_statistics", "show_cases", *DESCRIBED),
@@ -88,7 +91,11 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("core/case_index.py", TUNED),
     ("core/batch_norm.py", ("show_network *", *TUNED)),
     ("core/device.py core/backend.py", ("show_losses", "show_network *", *TUNED)),
-    ("core/digests.py", ("describe", "export_model", "predict", *SHOWN)),
+    ("core/digests.py", ("describe", "export_model", "predict", *AMENDED)),
+    ("registration/record.py registration/content.py ../amend.py", AMENDED),
+    ("registration/review.py ../show_registration.py", REGISTERED),
+    ("../register.py", NOTHING),  # what it wrote stays
+    ("reporting/checklist* ../fill_checklists.py", CHECKED),
     (
         "imaging/kept_share.py ../compare_strips.py",
         ("compare_strips", "show_data", "describe", *CONVERGENCE, *ANSWER),

@@ -138,7 +138,8 @@ class Code:
 
     def changed(self, graph: Graph) -> set[str]:
         """The jobs whose digest is another than in the graph, and all that follow them."""
-        digests = {job.code: self.digests.code_digest(*job.code) for job in graph.jobs.values()}
+        codes = {job.code for job in graph.jobs.values()}
+        digests = {code: self.digests.code_digest(*code) if code else "" for code in codes}
         return graph.with_followers(
             {name for name, job in graph.jobs.items() if digests[job.code] != job.digest}
         )
@@ -164,6 +165,7 @@ def _main() -> None:
     """Reads variants from stdin and prints their graphs; runs in a copy of the project."""
     sys.path.insert(0, str(Path("scripts").resolve()))
     from snakemake.api import SnakemakeApi
+    from snakemake.io import is_flagged
     from snakemake.settings.types import (
         ConfigSettings,
         DAGSettings,
@@ -185,13 +187,14 @@ def _main() -> None:
     code_digest.code_digest = recorded
 
     def described(workflow, job) -> dict:
+        digest = getattr(job.params, "code", "")  # `register` has none: it never runs again
         return {
-            "inputs": list(job.input),
+            "inputs": [path for path in job.input if not is_flagged(path, "ancient")],
             # A benchmark is written by a job and read by another one, as an output is.
             "outputs": [*job.output, *filter(None, [job.benchmark])],
             "params": [str(value) for value in workflow.persistence._params(job)],
-            "digest": job.params.code,
-            "code": arguments[job.params.code],
+            "digest": digest,
+            "code": arguments[digest] if digest else (),
         }
 
     def graph(config: str) -> dict[str, dict]:

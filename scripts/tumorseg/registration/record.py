@@ -107,8 +107,8 @@ def read(path: str | Path) -> Any:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = str(error).splitlines()[0]
         raise UserError(
-            f"{path}: not readable as YAML ({line}); restore it from a copy of the results; without "
-            "it nobody can tell what had been planned"
+            f"{path}: not readable as YAML ({line}); restore it from a copy of the results; "
+            "without it nobody can tell what had been planned"
         ) from None
 
 

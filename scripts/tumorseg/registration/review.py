@@ -30,12 +30,16 @@ def known_then(existed: Existed) -> str:
     """What was known when a record was written, in words."""
     trainings = f"{existed['trainings']} training{'s' if existed['trainings'] != 1 else ''}"
     if existed["tested"]:
-        return f"after test results ({trainings} finished, {existed['tested']} measured)"
+        losses = f"{existed['tested']} recipe{'s' if existed['tested'] != 1 else ''} with a loss"
+        return f"after {trainings} and test results of {losses}"
     return f"after {trainings}, before test results" if existed["trainings"] else "before training"
 
 
 def comparison_table(registration: Registration, amendments: list[Amendment]) -> pd.DataFrame:
-    """A row for each value of the plan: what, registered, run, same, changed (time of the last)."""
+    """A row for each value of the plan: what, registered, run, same, changed (time of the last).
+
+    Those that differ come first.
+    """
     before = flat(registration["plan"])
     after = amended(before, amendments)
     times = {
@@ -48,7 +52,8 @@ def comparison_table(registration: Registration, amendments: list[Amendment]) ->
         ("registered", known_then(registration["existed"]), "", "", ""),
         ("SHA-256 of the settings", registration["config_sha256"], "", "", ""),
     ]
-    for name in dict.fromkeys([*before, *after]):
+    names = dict.fromkeys([*before, *after])
+    for name in sorted(names, key=lambda name: before.get(name) == after.get(name)):
         old, new = (text_of(plan.get(name, ABSENT)) for plan in (before, after))
         rows.append((name, old, new, "yes" if old == new else "no", times.get(name, "never")))
     rows += [(f"software.{name}", of, "", "", "") for name, of in registration["software"].items()]
@@ -120,7 +125,7 @@ def sentence(
         )
         named = [
             f"{row.what} from {_short(row.before)} to {_short(row.after)} "
-            f"({row.time[:16].replace('T', ' ')} UTC, {row.known_then})"
+            f"({row.time[:16].replace('T', ' ')} UTC)"
             for row in rows.head(NAMED).itertuples()
         ]
         more = f"; and {len(rows) - NAMED} more" if len(rows) > NAMED else ""

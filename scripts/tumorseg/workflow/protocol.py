@@ -1,7 +1,8 @@
 """The plan of an experiment, as it is registered before the first training.
 
-It follows from the config and from digests of the code alone, without the user's paths. What changes
-no result of the comparison is left out: other recipes and presets, and what `predict` reads.
+It follows from the config and from digests of the code alone, without the user's paths. What
+changes no result of the comparison is left out: other recipes and presets, and what `predict`
+reads.
 """
 
 from typing import Any
@@ -58,10 +59,10 @@ def _question(experiment: Experiment) -> dict[str, Any]:
     of = f" ({experiment.asked_about})" if experiment.asked_about else ""
     return {
         "in words": (
-            f"Does each of {', '.join(others) or 'no other loss'} segment better or worse than "
-            f"{reference}, in patient-mean Dice{of} with recipe {recipe}, where a pixel is tumour "
-            f"above {config['measure']['threshold']:g}? Differences below {margin:g} points do not "
-            "matter."
+            f"Which of these losses segments better than {reference}, and which worse: "
+            f"{', '.join(others) or 'none'}? Measured by the mean over test patients of their Dice"
+            f"{of}, with recipe {recipe} at threshold {config['measure']['threshold']:g}; a "
+            f"difference below {margin:g} points does not matter"
         ),
         "primary contrasts": [f"{loss} against {reference}" for loss in others],
         "margin in points of Dice": margin,
