@@ -5,8 +5,8 @@ CHECKLISTS = {"claim_2024": "CLAIM 2024", "tripod_ai": "TRIPOD+AI"}
 
 rule fill_checklists:
     input:
-        registration_file=f"{RESULTS}/registration.yaml",
-        amendments_file=f"{RESULTS}/amendments.yaml",
+        registration_file=REGISTRATION,
+        amendments_file=AMENDMENTS,
         settings_files=of_set_ups(f"{MODEL}/settings.yaml", **TRAININGS),
         facts=[
             *collect(f"{RESULTS}/{{name}}.tsv", name=["cases", "masks", "folds"]),

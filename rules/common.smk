@@ -33,6 +33,8 @@ LOGS = f"logs/{config['experiment']}"
 # What may name source files; never shared, never part of a report.
 LOCAL = f"local/{config['experiment']}"
 TIMES = f"{RESULTS}/benchmarks"
+# The plan, written before the first training and never again.
+REGISTRATION = f"{RESULTS}/registration.yaml"
 PACK = f"{RESULTS}/pack/{{recipe}}"
 # One file for all slices; of volumes a folder with one file each.
 PACKED_IMAGES = f"{PACK}/images" + ("" if VOLUMES else ".npy")

@@ -1,6 +1,11 @@
 # Registers the plan before the first training, and lists its later changes.
 from types import SimpleNamespace
 
+from snakemake.common import async_run
+from snakemake.io import is_flagged
+
+AMENDMENTS = f"{RESULTS}/amendments.yaml"
+
 # The digests of the code of every step between the data and the answer.
 CODE_IN_USE = {
     "import": import_code({}),
@@ -25,6 +30,13 @@ CODE_IN_USE = {
 PLAN = protocol.plan(EXPERIMENT, CODE_IN_USE)
 
 
+def retrieve(path):
+    """Brings a result of an earlier run here where a storage has it: `update` expects it here."""
+    file = workflow.modifier.path_modifier.apply_default_storage(path)
+    if is_flagged(file, "storage_object") and exists(path):
+        async_run(file.flags["storage_object"].managed_retrieve())
+
+
 def registered_plan(wildcards, output):
     """The plan. As a function of `output` it is no reason for Snakemake to run a job again."""
     return PLAN
@@ -32,6 +44,8 @@ def registered_plan(wildcards, output):
 
 def existing(wildcards, output):
     """What earlier runs left: finished trainings, and set-ups whose test cases were measured."""
+    for path in (REGISTRATION, AMENDMENTS):
+        retrieve(path)
     trainings = of_set_ups(f"{MODEL}/settings.yaml", **TRAININGS)
     return {
         "trainings": sum(map(exists, trainings)),
@@ -48,7 +62,7 @@ rule register:
         folds_table=ancient(f"{RESULTS}/folds.tsv"),
     output:
         # `update`: Snakemake does not delete it when it is forced to run the rule again.
-        registration_file=update(f"{RESULTS}/registration.yaml"),
+        registration_file=update(REGISTRATION),
     log:
         f"{LOGS}/register.log",
     priority: 100
@@ -67,12 +81,12 @@ rule register:
 # Goes before trainings by priority, as `plan` does, and not as their input.
 rule amend:
     input:
-        registration_file=f"{RESULTS}/registration.yaml",
+        registration_file=REGISTRATION,
         cases_dir=f"{RESULTS}/cases",
         masks_dir=f"{RESULTS}/masks",
         folds_table=f"{RESULTS}/folds.tsv",
     output:
-        amendments_file=update(f"{RESULTS}/amendments.yaml"),
+        amendments_file=update(AMENDMENTS),
     log:
         f"{LOGS}/amend.log",
     priority: 100
@@ -91,8 +105,8 @@ rule amend:
 
 rule show_registration:
     input:
-        registration_file=f"{RESULTS}/registration.yaml",
-        amendments_file=f"{RESULTS}/amendments.yaml",
+        registration_file=REGISTRATION,
+        amendments_file=AMENDMENTS,
         settings_files=of_set_ups(f"{MODEL}/settings.yaml", **TRAININGS),
     output:
         text_file=f"{RESULTS}/registration.rst",

@@ -113,7 +113,8 @@ def subgroups(run: Evidence) -> str:
 
 @fact(REGISTERED)
 def external(run: Evidence) -> str:
-    return "" if run.under("settings.external") else "no outside data in this run"
+    kind = run.plan.get("settings.external.kind")
+    return f"outside data: read by the source {kind}" if kind else "no outside data in this run"
 
 
 @fact(REGISTERED)
