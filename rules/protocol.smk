@@ -37,13 +37,8 @@ def retrieve(path):
         async_run(file.flags["storage_object"].managed_retrieve())
 
 
-def registered_plan(wildcards, output):
-    """The plan. As a function of `output` it is no reason for Snakemake to run a job again."""
-    return PLAN
-
-
-def existing(wildcards, output):
-    """What earlier runs left: finished trainings, and set-ups whose test cases were measured."""
+def left_by_earlier_runs():
+    """Numbers of finished trainings, and of set-ups whose test cases were measured."""
     for path in (REGISTRATION, AMENDMENTS):
         retrieve(path)
     trainings = of_set_ups(f"{MODEL}/settings.yaml", **TRAININGS)
@@ -51,3 +46,18 @@ def existing(wildcards, output):
         "trainings": sum(map(exists, trainings)),
         "tested": sum(map(exists, of_set_ups(f"{METRICS}.tsv"))),
     }
+
+
+# Looked up before any job runs, in the process that starts them.
+EXISTED = left_by_earlier_runs() if workflow.is_main_process else {}
+
+
+# As functions of `output` these params are no reason for Snakemake to run a job again.
+def planned(wildcards, output):
+    """The plan."""
+    return PLAN
+
+
+def existed(wildcards, output):
+    """What earlier runs left."""
+    return EXISTED

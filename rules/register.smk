@@ -14,19 +14,20 @@ rule register:
     log:
         f"{LOGS}/register.log",
     priority: 100
+    localrule: True
     conda:
         "../envs/training.yaml"
     threads: 1
     resources:
         mem_mb=500,
     params:
-        plan=registered_plan,
-        existed=existing,
+        plan=planned,
+        existed=existed,
     script:
         "../scripts/register.py"
 
 
-# Goes before trainings by priority, as `plan` does, and not as their input.
+# Goes before trainings by priority and because it waits in no queue, not as their input.
 rule amend:
     input:
         registration_file=REGISTRATION,
@@ -38,6 +39,7 @@ rule amend:
     log:
         f"{LOGS}/amend.log",
     priority: 100
+    localrule: True
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -46,7 +48,7 @@ rule amend:
     params:
         code=code("amend.py"),
         plan=PLAN,
-        existed=existing,
+        existed=existed,
     script:
         "../scripts/amend.py"
 
