@@ -18,6 +18,7 @@ from job_graph import ON_DEMAND, Code, Graph, Variant
 from project_copy import ROOT, TINY, ProjectCopy, copy_project
 
 LIBRARY = "tumorseg"
+UNUSED_PRESET = "a preset that is not in use"
 GENERIC = {
     ".py": "\nEDITED = True\n",
     ".css": "b { color: red }\n",
@@ -154,6 +155,17 @@ def test_another_seed_runs_all_but_what_is_drawn_without_one(graphs, graph):
     found = graphs["another seed"].after(graph)
     kept = matching(["show_losses", "show_network *", "register"], graph.jobs)
     assert {job.replace("/2/", "/1/", 1) for job in found} == set(graph.jobs) - kept
+
+
+def test_searches_and_trainings_wait_for_a_registration_that_nothing_makes_run_again(graphs, graph):
+    for name, job in graph.jobs.items():
+        if name.startswith(("tune ", "train ")):
+            assert graph.jobs["register"].outputs <= job.inputs
+    others = [name for name in graphs if name != "another name"]
+    assert not [name for name in others if "register" in graphs[name].after(graph)]
+    assert {name for name in others if "amend" in graphs[name].after(graph)} == {
+        name for name in others if name not in ("tiny", "a comment in the config", UNUSED_PRESET)
+    }
 
 
 def test_an_experiment_of_another_name_shares_nothing(graphs, graph):

@@ -1,6 +1,7 @@
 """Whether what was run is what was registered: two tables, and a sentence for the report."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -18,12 +19,17 @@ from tumorseg.registration.record import (
     flat,
 )
 
+SAME = "as registered"
+SHA256 = re.compile("[0-9a-f]{64}")
 NAMED = 3  # changes that the sentence names; the table has all
 
 
 def text_of(value: Any) -> str:
-    """A value of a plan as it is printed: text as it is, everything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A value of a plan as it is printed: text as it is, a list with commas, the rest as JSON."""
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"{text[:16]}..." if SHA256.fullmatch(text) else text
 
 
 def known_then(existed: Existed) -> str:
@@ -36,9 +42,9 @@ def known_then(existed: Existed) -> str:
 
 
 def comparison_table(registration: Registration, amendments: list[Amendment]) -> pd.DataFrame:
-    """A row for each value of the plan: what, registered, run, same, changed (time of the last).
+    """A row for each value of the plan: what, registered, run, changed (time of the last change).
 
-    Those that differ come first.
+    Values that differ come first; of the others, run is SAME. Digests are cut to their beginning.
     """
     before = flat(registration["plan"])
     after = amended(before, amendments)
@@ -48,16 +54,17 @@ def comparison_table(registration: Registration, amendments: list[Amendment]) ->
         for change in amendment["changes"]
     }
     rows = [
-        ("registered (UTC)", registration["registered"], "", "", ""),
-        ("registered", known_then(registration["existed"]), "", "", ""),
-        ("SHA-256 of the settings", registration["config_sha256"], "", "", ""),
+        ("registered (UTC)", registration["registered"], "", ""),
+        ("registered", known_then(registration["existed"]), "", ""),
+        ("SHA-256 of the settings", text_of(registration["config_sha256"]), "", ""),
     ]
     names = dict.fromkeys([*before, *after])
     for name in sorted(names, key=lambda name: before.get(name) == after.get(name)):
         old, new = (text_of(plan.get(name, ABSENT)) for plan in (before, after))
-        rows.append((name, old, new, "yes" if old == new else "no", times.get(name, "never")))
-    rows += [(f"software.{name}", of, "", "", "") for name, of in registration["software"].items()]
-    return pd.DataFrame(rows, columns=["what", "registered", "run", "same", "changed"])
+        run = SAME if before.get(name, ABSENT) == after.get(name, ABSENT) else new
+        rows.append((name, old, run, times.get(name, "never")))
+    rows += [(f"software.{name}", of, "", "") for name, of in registration["software"].items()]
+    return pd.DataFrame(rows, columns=["what", "registered", "run", "changed"])
 
 
 def amendments_table(amendments: Iterable[Amendment]) -> pd.DataFrame:
