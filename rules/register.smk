@@ -62,7 +62,7 @@ rule show_registration:
         text_file=f"{RESULTS}/registration.rst",
         tables=collect(f"{RESULTS}/tables/{{name}}.tsv", name=["registration", "amendments"]),
         pages=[
-            reported("registration", "0. What was run", "What was registered, and what was run"),
+            reported("registration", "0. What was run", "The plan: registered and run"),
             reported("amendments", "0. What was run", "Changes since the registration"),
         ],
     log:

@@ -14,7 +14,7 @@ import pandas as pd
 from tumorseg.core.records import TrainingRecord
 
 # Items of the report that show several facts.
-RUN, REGISTERED = "Data, folds, recipes, versions", "What was registered, and what was run"
+RUN, REGISTERED = "Data, folds, recipes, versions", "The plan: registered and run"
 FOLDS = "Folds (table)"
 BESIDE = "beside the report: {}"  # a file of the results folder
 

@@ -74,7 +74,7 @@ def _cell(name: object, value: object) -> str:
         kind = "failed"
     else:
         numeric = name not in LABELS and _is_number(text.split(" (")[0])
-        kind = "number" if numeric else "long" if len(text) > 40 else ""
+        kind = "number" if numeric else "long" if len(text) > 30 else ""
     return f'<td class="{kind}">{escape(text)}</td>'
 
 
