@@ -43,7 +43,7 @@ def main(
         plan=record.amended(record.flat(registration["plan"]), amendments),
         tables={Path(path).stem: read_table(path, ("site",)) for path in facts},
         trainings=trainings,
-        registered=f"{registration['registered']}, {known}",
+        registered=f"{review.when(registration['registered'])}, {known}",
         changes=len(review.amendments_table(amendments)),
         names=names,
         excluded=excluded,

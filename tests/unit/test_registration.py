@@ -79,6 +79,14 @@ def test_an_unchanged_plan_is_what_was_registered(folder):
     assert "before training" in text
 
 
+def test_a_registration_that_comes_after_trainings_says_so(folder):
+    register(**arguments(folder, plan_of(), TESTED))
+    assert amended(folder, plan_of(), TESTED) == []
+    text = paragraph(folder)
+    assert text.startswith("**The plan was registered when trainings were already there.**")
+    assert "after 10 trainings and test results of 2 recipes with a loss" in text
+
+
 def test_each_change_is_appended_with_its_values_and_what_was_known(folder):
     register(**arguments(folder, plan_of()))
     amended(folder, plan_of(statistics={"resamples": 1999}))

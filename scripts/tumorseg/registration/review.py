@@ -32,6 +32,11 @@ def text_of(value: Any) -> str:
     return f"{text[:16]}..." if SHA256.fullmatch(text) else text
 
 
+def when(time: str) -> str:
+    """A time of a record as it is printed in sentences: 2026-11-28 10:00 UTC."""
+    return f"{time[:16].replace('T', ' ')} UTC"
+
+
 def known_then(existed: Existed) -> str:
     """What was known when a record was written, in words."""
     trainings = f"{existed['trainings']} training{'s' if existed['trainings'] != 1 else ''}"
@@ -113,26 +118,26 @@ def sentence(
     deviating: see `deviations`; sha256: of registration.yaml.
     """
     before = flat(registration["plan"])
-    differing = changes(before, amended(before, amendments))
-    when = f"{registration['registered'][:16].replace('T', ' ')} UTC"
-    lead = (
-        f"The plan was registered on {when}, {known_then(registration['existed'])} "
+    if registration["existed"]["trainings"]:
+        verdict = "**The plan was registered when trainings were already there.**"
+    elif deviating or changes(before, amended(before, amendments)):
+        verdict = "**What was run is not what was registered.**"
+    elif amendments:
+        verdict = "**What was run is what was registered**, after changes that were taken back."
+    else:
+        verdict = "**What was run is what was registered.**"
+    known = known_then(registration["existed"])
+    parts = [
+        f"{verdict} The plan was registered on {when(registration['registered'])}, {known} "
         f"(*registration.yaml*, SHA-256 {sha256[:12]}...)."
-    )
-    if not amendments and not deviating:
-        return f"**What was run is what was registered.** {lead}"
-    parts = ["**What was run is not what was registered.**" if differing or deviating else ""]
-    if amendments and not differing and not deviating:
-        parts[0] = "**What was run is what was registered**, after changes that were taken back."
-    parts.append(lead)
+    ]
     if amendments:
         rows = amendments_table(amendments)
         late = sum(
             len(amendment["changes"]) for amendment in amendments if amendment["existed"]["tested"]
         )
         named = [
-            f"{row.what} from {_short(row.before)} to {_short(row.after)} "
-            f"({row.time[:16].replace('T', ' ')} UTC)"
+            f"{row.what} from {_short(row.before)} to {_short(row.after)} ({when(row.time)})"
             for row in rows.head(NAMED).itertuples()
         ]
         more = f"; and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
@@ -143,10 +148,10 @@ def sentence(
         )
     if deviating:
         parts.append(f"The trainings' records differ: {'; '.join(deviating)}.")
-    return " ".join(part for part in parts if part)
+    return " ".join(parts)
 
 
 def _short(value: str) -> str:
     """A value as a literal of one line, cut where it is long."""
     text = value.replace("`", "'")
-    return f"``{text[:57]}...``" if len(text) > 60 else f"``{text or ' '}``"
+    return f"``{text[:57]}...``" if len(text) > 60 else f"``{text or '(empty)'}``"
