@@ -41,7 +41,7 @@ rule amend:
     priority: 100
     localrule: True
     conda:
-        "../envs/imaging.yaml"
+        "../envs/training.yaml"
     threads: 1
     resources:
         mem_mb=500,

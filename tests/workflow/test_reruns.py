@@ -13,6 +13,7 @@ from shutil import copytree
 
 import job_graph
 import pytest
+import yaml
 from edits import EDITS, FIGURES, MODULES, TUNED, Edit
 from job_graph import ON_DEMAND, Code, Graph, Variant
 from project_copy import ROOT, TINY, ProjectCopy, copy_project
@@ -230,3 +231,21 @@ def test_a_search_that_ends_as_before_trains_nothing_again(study, tmp_path):
     found = again.jobs()
     assert "show_tuning" in found
     assert not [job for job in found if job.startswith(("train ", "tune ", "predict_cases "))]
+
+
+def test_a_registration_outlives_force_and_a_change_is_appended_with_what_was_known(
+    study, tmp_path
+):
+    again = ProjectCopy(copytree(study.folder, tmp_path / "project"))
+    registration, amendments = (
+        again.folder / f"results/tiny/{name}.yaml" for name in ("registration", "amendments")
+    )
+    before = registration.read_bytes()
+    again.write("tiny.yaml", TINY + "statistics: {resamples: 1999}\n")
+    targets = [str(path.relative_to(again.folder)) for path in (registration, amendments)]
+    done = again.run("--cores", "1", "--force", *targets)
+    assert done.returncode == 0, done.stdout
+    assert registration.read_bytes() == before
+    (change,) = yaml.safe_load(amendments.read_text(encoding="utf-8"))
+    assert change["existed"] == {"trainings": 8, "tested": 4}
+    assert [item["what"] for item in change["changes"]] == ["settings.statistics.resamples"]
