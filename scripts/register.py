@@ -42,7 +42,7 @@ def main(
         "plan": record.plain(plan | {"data": data_of(cases_dir, masks_dir, folds_table)}),
     }
     record.write(registration_file, registration, HEADING)
-    print(f"Registered before training: {plan['question']['in words']}", flush=True)
+    print(f"Registered: {plan['question']['in words']}", flush=True)
 
 
 if "snakemake" in globals():
