@@ -121,6 +121,7 @@ def test_a_removed_loss_and_a_change_taken_back_are_listed_too(folder):
     registered = record.flat(record.read(folder / "registration.yaml")["plan"])
     assert record.amended(registered, amendments) == registered
     assert "after changes that were taken back" in paragraph(folder)
+    assert "*id" not in (folder / "amendments.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("where", ["cases", "masks"])

@@ -22,6 +22,13 @@ Plan = dict[str, Any]  # nested
 Flat = dict[str, Any]  # its keys joined by dots
 
 
+class _InFull(yaml.SafeDumper):
+    """Writes a value again where it is repeated, and not as an alias."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 class Existed(TypedDict):
     """What an experiment's folder held when a record was written.
 
@@ -114,5 +121,5 @@ def read(path: str | Path) -> Any:
 
 def write(path: str | Path, content: Any, heading: str) -> None:
     """Writes one of the two files atomically, below a comment of one line."""
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.dump(content, Dumper=_InFull, sort_keys=False, allow_unicode=True, width=100)
     write_text(path, f"# {heading}\n{text}")
