@@ -83,7 +83,7 @@ def test_a_registration_that_comes_after_trainings_says_so(folder):
     register(**arguments(folder, plan_of(), TESTED))
     assert amended(folder, plan_of(), TESTED) == []
     text = paragraph(folder)
-    assert text.startswith("**The plan was registered when trainings were already there.**")
+    assert text.startswith("**Trainings were there before the plan was registered.**")
     assert "after 10 trainings and test results of 2 recipes with a loss" in text
 
 

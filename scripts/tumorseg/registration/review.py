@@ -119,7 +119,7 @@ def sentence(
     """
     before = flat(registration["plan"])
     if registration["existed"]["trainings"]:
-        verdict = "**The plan was registered when trainings were already there.**"
+        verdict = "**Trainings were there before the plan was registered.**"
     elif deviating or changes(before, amended(before, amendments)):
         verdict = "**What was run is not what was registered.**"
     elif amendments:
