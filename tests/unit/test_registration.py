@@ -103,7 +103,9 @@ def test_each_change_is_appended_with_its_values_and_what_was_known(folder):
     assert changed["question.primary contrasts"]["after"][-1] == "dice against bce"
     text = paragraph(folder)
     assert text.startswith("**What was run is not what was registered.**")
-    assert f"{len(changed)} of them when test results were known" in text
+    settings_changed = [name for name in changed if name.startswith("settings.")]
+    assert f"{len(settings_changed)} of them when test results were known" in text
+    assert "settings.statistics.resamples from ``9999`` to ``1999``" in text
     rows = review.amendments_table(amendments)
     assert len(rows) == 1 + len(changed)
     assert rows["known_then"].iloc[-1].startswith("after 10 trainings and test results")

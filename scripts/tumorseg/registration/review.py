@@ -131,11 +131,11 @@ def sentence(
         f"{verdict} The plan was registered on {when(registration['registered'])}, {known} "
         f"(*registration.yaml*, SHA-256 {sha256[:12]}...)."
     ]
-    if amendments:
-        rows = amendments_table(amendments)
-        late = sum(
-            len(amendment["changes"]) for amendment in amendments if amendment["existed"]["tested"]
-        )
+    rows = amendments_table(amendments)
+    # The words of the question follow from the settings: the sentence need not say both.
+    rows = rows[~rows["what"].str.startswith(("question.", "use of patients."))]
+    if len(rows):
+        late = int(rows["known_then"].str.contains("test results of").sum())
         named = [
             f"{row.what} from {_short(row.before)} to {_short(row.after)} ({when(row.time)})"
             for row in rows.head(NAMED).itertuples()
