@@ -30,6 +30,8 @@ include: "rules/preprocess.smk"
 include: "rules/pack.smk"
 include: "rules/split.smk"
 include: "rules/plan.smk"
+include: "rules/protocol.smk"
+include: "rules/register.smk"
 include: "rules/tune.smk"
 include: "rules/train.smk"
 include: "rules/convergence.smk"
@@ -39,6 +41,7 @@ include: "rules/describe.smk"
 include: "rules/statistics.smk"
 include: "rules/classes.smk"
 include: "rules/papers.smk"
+include: "rules/checklists.smk"
 include: "rules/predict.smk"
 
 
@@ -56,6 +59,8 @@ rule study:
         rules.show_tuning.output if SCOPES else [],
         rules.show_data.output,
         rules.describe.output,
+        rules.show_registration.output,
+        rules.fill_checklists.output,
         rules.check_convergence.output,
         f"{RESULTS}/answer.html",
         rules.show_convergence.output,

@@ -7,7 +7,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
-from tumorseg.workflow import settings
+from tumorseg.workflow import protocol, settings
 from tumorseg.workflow.code_digest import code_digest as code
 from tumorseg.workflow.job import print_errors
 
@@ -33,6 +33,8 @@ LOGS = f"logs/{config['experiment']}"
 # What may name source files; never shared, never part of a report.
 LOCAL = f"local/{config['experiment']}"
 TIMES = f"{RESULTS}/benchmarks"
+# The plan, written before the first training and never again.
+REGISTRATION = f"{RESULTS}/registration.yaml"
 PACK = f"{RESULTS}/pack/{{recipe}}"
 # One file for all slices; of volumes a folder with one file each.
 PACKED_IMAGES = f"{PACK}/images" + ("" if VOLUMES else ".npy")

@@ -49,6 +49,7 @@ rule write_report:
         rules.study.input,
         CAPTIONS,
         answer_file=rules.analyse.output.answer_file,
+        registration_text=f"{RESULTS}/registration.rst",
         guide_file=os.path.relpath(Path(workflow.basedir, "report/workflow.rst")),
     output:
         settings_file=f"{RESULTS}/config.yaml",
@@ -72,6 +73,7 @@ rule write_report:
 rule write_manuscript:
     input:
         results=rules.study.input,
+        checklists=collect(f"{RESULTS}/tables/{{name}}.tsv", name=CHECKLISTS),
     output:
         manuscript_dir=directory(f"{RESULTS}/manuscript"),
     log:

@@ -7,6 +7,7 @@ rule train:
         targets_file=packed(PACKED_TARGETS),
         placement_table=packed(f"{PACK}/placement.tsv"),
         folds_table=f"{RESULTS}/folds.tsv",
+        registration=REGISTRATION,
         best_file=tuned,
     output:
         weights_file=f"{MODEL}/model.weights.h5",

@@ -7,6 +7,7 @@ rule tune:
         targets_file=packed(PACKED_TARGETS),
         placement_table=packed(f"{PACK}/placement.tsv"),
         folds_table=f"{RESULTS}/folds.tsv",
+        registration=REGISTRATION,
     output:
         trials_table=f"{TUNING}/trials.tsv",
         history_table=f"{TUNING}/history.tsv",

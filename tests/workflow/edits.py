@@ -11,8 +11,12 @@ from dataclasses import dataclass
 NOTHING: tuple[str, ...] = ()
 REPORT = ("write_report", "seek_names")
 SHOWN = ("write_manuscript", *REPORT)  # where a figure or a table changes
-DESCRIBED = ("describe", *SHOWN)  # where its seconds and memory are shown as well
-ANSWER = ("analyse", "show_statistics", "export_model", "predict", *SHOWN)
+CHECKED = ("fill_checklists", *SHOWN)  # where checklists are filled from it
+DESCRIBED = ("describe", *CHECKED)  # where its seconds and memory are shown as well
+REGISTERED = ("show_registration", *CHECKED)
+AMENDED = ("amend", *REGISTERED)  # where the plan of the study changes
+ANALYSED = ("analyse", "show_statistics", "export_model", "predict", *CHECKED)
+ANSWER = (*ANALYSED, *AMENDED)  # by other code, which is part of the plan
 FIGURES = (
     *("show_data", "show_network *", "show_losses", "show_tuning", "show_recipe *"),
     *("show_convergence", "show_results", "show_statistics", "show_cases", *DESCRIBED),
@@ -88,10 +92,15 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("core/case_index.py", TUNED),
     ("core/batch_norm.py", ("show_network *", *TUNED)),
     ("core/device.py core/backend.py", ("show_losses", "show_network *", *TUNED)),
-    ("core/digests.py", ("describe", "export_model", "predict", *SHOWN)),
+    ("core/digests.py", ("describe", "export_model", "predict", *AMENDED)),
+    ("registration/record.py registration/content.py ../amend.py", AMENDED),
+    ("../show_registration.py", ("show_registration", *SHOWN)),
+    ("registration/review.py", REGISTERED),
+    ("../register.py", NOTHING),  # what it wrote stays
+    ("reporting/checklist* ../fill_checklists.py", CHECKED),
     (
         "imaging/kept_share.py ../compare_strips.py",
-        ("compare_strips", "show_data", "describe", *CONVERGENCE, *ANSWER),
+        ("compare_strips", "show_data", "describe", *CONVERGENCE, *ANALYSED),
     ),
     ("imaging/strip_harm.py", NOTHING),
     ("imaging/skull_strip.py ../skull_strip.py", STRIPPED),
@@ -133,7 +142,8 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("../measure_background.py", ("measure_background", "compare", "show_results", *DESCRIBED)),
     # Tables and figures.
     ("statistics/estimates.py", ("compare", "show_results", "show_recipe *", "describe", *ANSWER)),
-    ("statistics/convergence.py ../check_convergence.py", (*CONVERGENCE, *ANSWER)),
+    ("../check_convergence.py", (*CONVERGENCE, *ANALYSED)),
+    ("statistics/convergence.py", (*CONVERGENCE, *ANSWER)),
     ("statistics/* ../analyse.py", ANSWER),
     ("audit/findings.py audit/rows.py ../compare.py", ("compare", *DESCRIBED)),
     ("audit/*", ("compare", "show_data", "show_results", "show_recipe *", *DESCRIBED)),
@@ -163,7 +173,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("reporting/tuning_figures.py ../show_tuning.py", ("show_tuning", *SHOWN)),
     ("../show_recipe.py", ("show_recipe *", *SHOWN)),
     ("../show_results.py", ("show_results", *DESCRIBED)),
-    ("reporting/run_tables.py ../describe.py", ("describe", *SHOWN)),
+    ("reporting/run_tables.py ../describe.py", DESCRIBED),
     ("reporting/large_pages.py ../write_report.py", REPORT),
     ("../write_manuscript.py", ("write_manuscript", "seek_names")),
     # The model on new images.
@@ -292,7 +302,7 @@ EDITS = [
     # Data and measuring.
     tiny("skull_strip.method", "skull_strip: {method: none}\n", *STRIPPED),
     tiny("network.size_px", "size_px: 48", "plan", "show_network *", *PACKED, old="size_px: 32"),
-    tiny("masks.large_ratio", "masks: {large_ratio: 0.05}\n", "show_data", *DESCRIBED),
+    tiny("masks.large_ratio", "masks: {large_ratio: 0.05}\n", "show_data", "describe", *AMENDED),
     tiny("measure.threshold", "measure: {threshold: 0.4}\n", "measure_background", *METRICS),
     tiny("statistics.margin", "statistics: {margin: 0.05}\n", *ANSWER),
     tiny("statistics.resamples", "statistics: {resamples: 1999}\n", *ANSWER),

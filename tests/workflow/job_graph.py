@@ -24,13 +24,13 @@ ON_DEMAND = {"export_model", "predict"}  # jobs that `all` does not need
 
 @dataclass(frozen=True)
 class Job:
-    """A job, and all that decides whether it runs again. `digest` is its parameter `code`."""
+    """A job, and all that decides whether it runs again; ancient inputs do not."""
 
     inputs: frozenset[str]
     outputs: frozenset[str]
     params: frozenset[str]
-    digest: str
-    code: tuple[str, ...]  # the arguments of code_digest: a script, and modules that a rule names
+    # Code digests among its params, with their arguments: a script, and modules that a rule names.
+    codes: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,7 @@ def _jobs(answer: dict[str, dict]) -> dict[str, Job]:
     return {
         name: Job(
             *(frozenset(job[key]) for key in ("inputs", "outputs", "params")),
-            job["digest"],
-            tuple(job["code"]),
+            tuple((digest, tuple(given)) for digest, given in job["codes"]),
         )
         for name, job in answer.items()
     }
@@ -138,10 +137,10 @@ class Code:
 
     def changed(self, graph: Graph) -> set[str]:
         """The jobs whose digest is another than in the graph, and all that follow them."""
-        codes = {job.code for job in graph.jobs.values()}
-        digests = {code: self.digests.code_digest(*code) for code in codes}
+        codes = {code for job in graph.jobs.values() for code in job.codes}
+        other = {code for code in codes if self.digests.code_digest(*code[1]) != code[0]}
         return graph.with_followers(
-            {name for name, job in graph.jobs.items() if digests[job.code] != job.digest}
+            {name for name, job in graph.jobs.items() if other.intersection(job.codes)}
         )
 
 
@@ -165,6 +164,7 @@ def _main() -> None:
     """Reads variants from stdin and prints their graphs; runs in a copy of the project."""
     sys.path.insert(0, str(Path("scripts").resolve()))
     from snakemake.api import SnakemakeApi
+    from snakemake.io import is_flagged
     from snakemake.settings.types import (
         ConfigSettings,
         DAGSettings,
@@ -186,13 +186,14 @@ def _main() -> None:
     code_digest.code_digest = recorded
 
     def described(workflow, job) -> dict:
+        params = [str(value) for value in workflow.persistence._params(job)]
+        text = " ".join(params)
         return {
-            "inputs": list(job.input),
+            "inputs": [path for path in job.input if not is_flagged(path, "ancient")],
             # A benchmark is written by a job and read by another one, as an output is.
             "outputs": [*job.output, *filter(None, [job.benchmark])],
-            "params": [str(value) for value in workflow.persistence._params(job)],
-            "digest": job.params.code,
-            "code": arguments[job.params.code],
+            "params": params,
+            "codes": [item for item in arguments.items() if item[0] in text],
         }
 
     def graph(config: str) -> dict[str, dict]:

@@ -13,11 +13,13 @@ from shutil import copytree
 
 import job_graph
 import pytest
+import yaml
 from edits import EDITS, FIGURES, MODULES, TUNED, Edit
 from job_graph import ON_DEMAND, Code, Graph, Variant
 from project_copy import ROOT, TINY, ProjectCopy, copy_project
 
 LIBRARY = "tumorseg"
+UNUSED_PRESET = "a preset that is not in use"
 GENERIC = {
     ".py": "\nEDITED = True\n",
     ".css": "b { color: red }\n",
@@ -152,8 +154,19 @@ def test_one_more_training_seed_trains_that_seed_alone(graphs):
 
 def test_another_seed_runs_all_but_what_is_drawn_without_one(graphs, graph):
     found = graphs["another seed"].after(graph)
-    kept = matching(["show_losses", "show_network *"], graph.jobs)
+    kept = matching(["show_losses", "show_network *", "register"], graph.jobs)
     assert {job.replace("/2/", "/1/", 1) for job in found} == set(graph.jobs) - kept
+
+
+def test_searches_and_trainings_wait_for_a_registration_that_nothing_makes_run_again(graphs, graph):
+    for name, job in graph.jobs.items():
+        if name.startswith(("tune ", "train ")):
+            assert graph.jobs["register"].outputs <= job.inputs
+    others = [name for name in graphs if name != "another name"]
+    assert not [name for name in others if "register" in graphs[name].after(graph)]
+    assert {name for name in others if "amend" in graphs[name].after(graph)} == {
+        name for name in others if name not in ("tiny", "a comment in the config", UNUSED_PRESET)
+    }
 
 
 def test_an_experiment_of_another_name_shares_nothing(graphs, graph):
@@ -219,3 +232,21 @@ def test_a_search_that_ends_as_before_trains_nothing_again(study, tmp_path):
     found = again.jobs()
     assert "show_tuning" in found
     assert not [job for job in found if job.startswith(("train ", "tune ", "predict_cases "))]
+
+
+def test_a_registration_outlives_force_and_a_change_is_appended_with_what_was_known(
+    study, tmp_path
+):
+    again = ProjectCopy(copytree(study.folder, tmp_path / "project"))
+    registration, amendments = (
+        again.folder / f"results/tiny/{name}.yaml" for name in ("registration", "amendments")
+    )
+    before = registration.read_bytes()
+    again.write("tiny.yaml", TINY + "statistics: {resamples: 1999}\n")
+    targets = [str(path.relative_to(again.folder)) for path in (registration, amendments)]
+    done = again.run("--cores", "1", "--force", *targets)
+    assert done.returncode == 0, done.stdout
+    assert registration.read_bytes() == before
+    (change,) = yaml.safe_load(amendments.read_text(encoding="utf-8"))
+    assert change["existed"] == {"trainings": 8, "tested": 4}
+    assert [item["what"] for item in change["changes"]] == ["settings.statistics.resamples"]

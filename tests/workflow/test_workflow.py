@@ -87,6 +87,18 @@ def test_plan_is_printed_before_the_first_training(study):
     assert log.index("Plan: training") < log.index("epoch 1/")
 
 
+def test_the_plan_was_registered_before_anything_was_trained_and_is_what_was_run(results):
+    registration = yaml.safe_load((results / "registration.yaml").read_text(encoding="utf-8"))
+    assert registration["existed"] == {"trainings": 0, "tested": 0}
+    for path in results.glob("models/**/settings.yaml"):
+        training = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert training["finished"] > registration["registered"]
+        code = f"training {training['recipe']}/{training['loss']['name']}"
+        assert training["code"] == registration["plan"]["code"][code]
+    opening = (results / "opening.rst").read_text(encoding="utf-8")
+    assert "**What was run is what was registered.**" in opening
+
+
 def test_tables_have_their_rows(results):
     names = "summary table1 table2 table3 audit run cost loss_cost folds conventions "
     names += "verdicts contrasts ranking thresholds calibration variances subgroups distribution"
@@ -139,7 +151,8 @@ def test_report_holds_every_figure_and_table_and_needs_no_network(study, results
         "Convergence of every training",
     ]
     wanted += ["Each loss against the reference", "Every pair of losses", "Every test case, worst"]
-    wanted += ["Metrics of empty masks", "Audit of"]
+    wanted += ["Metrics of empty masks", "Audit of", "CLAIM 2024", "TRIPOD+AI"]
+    wanted += ["The plan: registered and run", "Changes since the registration"]
     wanted += ["Table 2,", "Table 3,", "Summary,", "Plan:", "Seconds and memory"]
     for label in wanted:
         assert any(item.startswith(label) for item in items), f"not in the report: {label}"
@@ -176,7 +189,10 @@ def test_the_zip_and_the_manuscript_folder_hold_every_figure_and_table(results):
     for path in (results / "tables").glob("*.tsv"):
         table = pd.read_csv(folder / f"{path.stem}.csv")
         assert len(table) == len(read_table(path))
-        assert "\\begin{tabular}" in (folder / f"{path.stem}.tex").read_text(encoding="utf-8")
+        text = (folder / f"{path.stem}.tex").read_text(encoding="utf-8")
+        assert re.match(r"\\begin\{(tabular|longtable)\}", text)
+    for name in ("claim_2024.tsv", "tripod_ai.tsv"):
+        assert (folder / name).read_bytes() == (results / "tables" / name).read_bytes()
     with zipfile.ZipFile(results / "report.zip") as report:
         assert report.testzip() is None
         assert any(name.endswith(".html") for name in report.namelist())

@@ -8,15 +8,28 @@ import pandas as pd
 
 from tumorseg.core.files import write_table, write_text
 
-LABELS = ("case", "patient", "fold", "what", "value")  # left-aligned even if numeric
+# Left-aligned even if numeric.
+LABELS = (
+    "case",
+    "patient",
+    "fold",
+    "what",
+    "value",
+    "item",
+    "registered",
+    "run",
+    "before",
+    "after",
+)
 STYLE = """
 body { font: 13px/1.4 system-ui, sans-serif; color: #222; background: #fff; margin: 12px; }
 input[type=search] { padding: 4px 8px; margin-bottom: 8px; width: 22em; font: inherit; }
 table { border-collapse: collapse; }
-th, td { padding: 3px 9px; border-bottom: 1px solid #ddd; white-space: nowrap; text-align: left; }
+th, td { padding: 3px 9px; border-bottom: 1px solid #ddd; white-space: nowrap;
+  text-align: left; vertical-align: top; }
 th { position: sticky; top: 0; background: #eef2f6; white-space: normal; vertical-align: bottom; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
-td.long { white-space: normal; min-width: 18em; }
+td.long { white-space: normal; min-width: 14em; }
 tr:hover td { background: #f6f8fa; }
 tr.mean td { font-weight: 600; background: #f3f6ea; }
 td.failed { text-align: right; color: #a33b00; font-weight: 600; }
@@ -65,7 +78,7 @@ def _cell(name: object, value: object) -> str:
         kind = "failed"
     else:
         numeric = name not in LABELS and _is_number(text.split(" (")[0])
-        kind = "number" if numeric else "long" if len(text) > 40 else ""
+        kind = "number" if numeric else "long" if len(text) > 30 else ""
     return f'<td class="{kind}">{escape(text)}</td>'
 
 
