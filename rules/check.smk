@@ -18,6 +18,7 @@ rule check:
         data_dir=lookup(within=config, dpath="data_dir"),
         seed=lookup(within=config, dpath="seed"),
         fold_count=lookup(within=config, dpath="folds/count"),
+        by_site=BY_SITE,
         strip_method=lookup(within=config, dpath="skull_strip/method"),
         accept_harm=lookup(within=config, dpath="skull_strip/accept_harm"),
         experiment=lookup(within=config, dpath="experiment"),

@@ -27,6 +27,7 @@ NETWORKS = {recipe: EXPERIMENT.network(recipe) for recipe in RECIPES}
 PREPARED = list(dict.fromkeys(EXPERIMENT.prepared.values()))
 CLASSES, VOLUMES = EXPERIMENT.classes, EXPERIMENT.volumes
 OVERLAPPING = bool(CLASSES) and config["overlapping"]
+BY_SITE = config["folds"].get("by") == "site"
 
 RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"

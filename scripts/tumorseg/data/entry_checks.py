@@ -151,17 +151,21 @@ def _of_group(
     return replace(problem.at(last.origin, last.row), severity=severity)
 
 
-def similar_types(entries: list[Entry]) -> list[Problem]:
-    """A warning for each tumour type that is spelled in several ways."""
-    first: dict[str, Entry] = {}
-    for entry in entries:
-        first.setdefault(entry.tumour_type, entry)
-    return [
-        warning(
-            "tumour_type_similar",
-            f"tumour types {', '.join(map(repr, names[:GROUP_SHOWN]))} are spelled alike",
-            "one spelling for each type, because each spelling becomes a subgroup of its own",
-            "write the type in the same way in all rows",
-        ).at(first[names[-1]].origin, first[names[-1]].row)
-        for names in _groups(filter(None, first), spelling)
-    ]
+def similar_groups(entries: list[Entry]) -> list[Problem]:
+    """A warning for each tumour type and each site that is spelled in several ways."""
+    problems = []
+    for what in ("tumour_type", "site"):
+        first: dict[str, Entry] = {}
+        for entry in entries:
+            first.setdefault(getattr(entry, what), entry)
+        name = what.replace("_", " ")
+        problems += [
+            warning(
+                f"{what}_similar",
+                f"{name}s {', '.join(map(repr, names[:GROUP_SHOWN]))} are spelled alike",
+                f"one spelling for each {name}, because each becomes a subgroup of its own",
+                f"write the {name} in the same way in all rows",
+            ).at(first[names[-1]].origin, first[names[-1]].row)
+            for names in _groups(filter(None, first), spelling)
+        ]
+    return problems
