@@ -26,3 +26,19 @@ rule check:
         names=lookup(within=config, dpath="identifiers/names"),
     script:
         "../scripts/check.py"
+
+
+if OUTSIDE:
+
+    use rule check as check_external with:
+        input:
+            DOWNLOADED_OUTSIDE,
+        log:
+            f"{EXTERNAL_LOCAL}/check.log",
+        params:
+            source=OUTSIDE.source,
+            data_dir=OUTSIDE.config["data_dir"],
+            seed=OUTSIDE.config["seed"],
+            fold_count=0,  # of no folds: nothing is trained
+            by_site=False,
+            folder=EXTERNAL_LOCAL,

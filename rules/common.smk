@@ -14,6 +14,7 @@ from tumorseg.workflow.job import print_errors
 try:
     settings.check_files(workflow.configfiles)
     EXPERIMENT = settings.load(config, f"{workflow.basedir}/config.schema.yaml")
+    OUTSIDE = EXPERIMENT.external  # the same with outside data, or None
 except UserError as error:
     sys.exit(f"ERROR: {error}")  # so that this line is the last; an exception would add its own
 
@@ -34,6 +35,9 @@ LOGS = f"logs/{config['experiment']}"
 # What may name source files; never shared, never part of a report.
 LOCAL = f"local/{config['experiment']}"
 TIMES = f"{RESULTS}/benchmarks"
+# The outside data, where the config names some, in the same layout as the inside ones. Both have
+# the key of pseudonyms in local/, so a person has the same one in both.
+EXTERNAL, EXTERNAL_LOCAL = f"{RESULTS}/external", f"{LOCAL}.external"
 PACK = f"{RESULTS}/pack/{{recipe}}"
 # One file for all slices; of volumes a folder with one file each.
 PACKED_IMAGES = f"{PACK}/images" + ("" if VOLUMES else ".npy")
@@ -69,6 +73,11 @@ def packed(path):
     """The packed file that a recipe reads. path: of PACK."""
     paths = {recipe: path.format(recipe=of) for recipe, of in EXPERIMENT.prepared.items()}
     return lookup(within=paths, dpath="{recipe}")
+
+
+def of_outside(path):
+    """The outside data's file or folder that has this path among the inside ones."""
+    return f"{EXTERNAL}{path.removeprefix(RESULTS)}"
 
 
 def shown(path, category, item, caption=None, subcategory=None, **labels):

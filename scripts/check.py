@@ -38,7 +38,7 @@ def main(
         source: the config's `source`.
         data_dir: the folder of the data.
         seed: of cases that the source makes itself.
-        fold_count: number of folds, for which there must be enough patients.
+        fold_count: number of folds, for which there must be enough patients; 0 without folds.
         strip_method: the skull-stripping method in use.
         accept_harm: whether it may remove tumours.
         experiment: name of the experiment, for the page's heading.

@@ -185,13 +185,19 @@ def flat(case: Case) -> Case:
 
 
 def patients_needed(count: int) -> int:
-    """The fewest patients needed for `count` folds with train, validation and test parts."""
+    """The fewest patients needed for `count` folds with train, validation and test parts.
+
+    Of cases that are tested alone, without folds (0), two, so that there is an interval.
+    """
     return count + 2
 
 
 def tumours_needed(count: int) -> int:
     """The fewest patients with a tumour of which `count` folds can train, validate and test.
 
-    A fold tests with at least one in `count` of them, rounded up, and needs two others.
+    A fold tests with at least one in `count` of them, rounded up, and needs two others; cases that
+    are tested alone (0 folds) need one.
     """
+    if count == 0:
+        return 1
     return 4 if count == 2 else 3
