@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from tumorseg.metrics import count, overlap
 
 def store(folder: Path, case: str, members: Sequence[str], masks: Sequence[np.ndarray]) -> None:
     """Writes <case>.npz: for each member the bits of its mask, as numpy.packbits gives them."""
+    arrays: dict[str, Any] = dict(zip(members, masks, strict=True))
     with replacing(folder / f"{case}.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **dict(zip(members, masks, strict=True)))
+        np.savez_compressed(file, **arrays)
 
 
 def dice(folder: Path, case: str, truth: np.ndarray) -> dict[str, float]:
