@@ -1553,6 +1553,12 @@ def _(data: Data) -> None:
         data.set(number, tumour_type="glioma" if number % 2 else "Glioma")
 
 
+@bad("sites North and north", "site_similar", "warning")
+def _(data: Data) -> None:
+    for number in range(1, PATIENTS + 1):
+        data.set(number, site="north" if number % 2 else "North")
+
+
 @bad("patient MR12 and patient MR12b", "patient_similar", "warning")
 def _(data: Data) -> None:
     data.set(3, patient="MR12")
