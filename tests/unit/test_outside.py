@@ -104,6 +104,12 @@ def test_failed_ensembles_have_no_dice_and_no_single_trainings():
     assert contrast["undecided"] == 20 and math.isnan(contrast["single_difference"])
 
 
+def test_a_loss_alone_has_results_and_no_contrast():
+    metrics, members = outside({"bce": 0.0})
+    assert len(results(metrics, members, inside({"bce": 0.0}))) == 2
+    assert outside_contrasts(metrics, members, QUESTION).empty
+
+
 def test_single_scores_are_means_over_a_patients_images_where_defined():
     rows = [
         ("r", "bce", 1, 2, "a1", "a", 0.2),

@@ -200,4 +200,4 @@ def test_the_site_is_a_kind_of_subgroup_where_the_data_have_one():
     table = table.assign(tumour_px=0, compactness=1.0, gamma_msa=1.0)
     assert groups(table).empty
     found = groups(table.assign(site=["x", "y", math.nan, "x"]))
-    assert list(found["kind"].unique()) == ["site"] and list(found["case"]) == list("abd")
+    assert list(found["kind"].unique()) == ["site"] and list(found["case"]) == ["a", "b", "d"]

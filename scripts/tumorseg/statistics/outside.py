@@ -91,11 +91,14 @@ def outside_contrasts(
 ) -> pd.DataFrame:
     """The contrasts of `comparison`, of outside patients, with the trainings one by one beside.
 
+    Outside there are no folds, and so no column of theirs.
+
     `about` says of what the p value speaks. single_difference is the mean over outside patients and
     over pairs of trainings of the same fold and seed, with an interval for which both are sources
     of chance (interactions.of_patients_and_trainings).
     """
     table = contrasts(scores_of(metrics), question)
+    table = table.drop(columns=[name for name in table if name.startswith("folds_")])
     single = single_scores(members)
     found = [
         _single_difference(single, (row.recipe, row.loss), (row.recipe, row.against))
