@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 from test_comparison import QUESTION, metrics_rows
 
+import analyse_external
 import compare_sources
 import measure_external
 from tumorseg.core.files import read_table, write_table
@@ -102,6 +103,56 @@ def test_failed_ensembles_have_no_dice_and_no_single_trainings():
     assert math.isnan(row["dice"]) and row["undefined"] == 20 and row["trainings"] == 0
     contrast = outside_contrasts(metrics, members[members["loss"] == "bce"], QUESTION).iloc[0]
     assert contrast["undecided"] == 20 and math.isnan(contrast["single_difference"])
+
+
+def test_the_tables_of_the_report_are_those_of_the_outside_data_by_loss_and_by_site(tmp_path):
+    gains = {"bce": 0.0, "focal": 0.1}
+    metrics, members = outside(gains)
+    within = metrics_rows(gains, patients=40).assign(plane="axial", threshold=0.5)
+    for folder in ("in/robust", "out/robust"):
+        (tmp_path / folder).mkdir(parents=True)
+    for loss in gains:
+        own = within[within["loss"] == loss]
+        keys = own[["seed", "fold", "case", "patient"]]
+        curves = [
+            keys.assign(role=role, threshold=at, tp=50, fp=int(100 * at), fn=20)
+            for role in ("test", "validation")
+            for at in (0.3, 0.5)
+        ]
+        write_table(own, tmp_path / f"in/robust/{loss}.tsv")
+        write_table(pd.concat(curves), tmp_path / f"in/robust/{loss}.thresholds.tsv")
+        for table, end in ((metrics, ""), (members, ".members")):
+            rows = table[table["loss"] == loss]
+            write_table(rows, tmp_path / f"out/robust/{loss}{end}.tsv")
+    cases = metrics[["case", "patient"]].drop_duplicates().assign(plane="axial")
+    sites = cases.assign(tumour_type=math.nan, site=["1", "2"] * 10)
+    write_table(sites, tmp_path / "cases.tsv")
+    shape = {"tumour_px": range(20), "compactness": range(20), "gamma_msa": range(20)}
+    write_table(cases.assign(**shape), tmp_path / "masks.tsv")
+    names = ["external", "external_contrasts", "external_subgroups"]
+
+    def of_losses(pattern):
+        return [str(tmp_path / pattern.format(loss)) for loss in gains]
+
+    analyse_external.main(
+        metrics=of_losses("in/robust/{}.tsv"),
+        thresholds_tables=of_losses("in/robust/{}.thresholds.tsv"),
+        external_metrics=of_losses("out/robust/{}.tsv"),
+        members_tables=of_losses("out/robust/{}.members.tsv"),
+        cases_table=str(tmp_path / "cases.tsv"),
+        masks_table=str(tmp_path / "masks.tsv"),
+        tables=[str(tmp_path / f"{name}.tsv") for name in names],
+        pages=[str(tmp_path / f"{name}.html") for name in names],
+        recipe="robust",
+        reference_loss="bce",
+        resamples=999,
+        seed=1,
+    )
+    found, pairs, groups = (read_table(tmp_path / f"{name}.tsv", ("group",)) for name in names)
+    assert list(found["loss"]) == ["bce", "focal"] * 2 and (found["inside_patients"] == 40).all()
+    assert list(pairs["loss"]) == ["focal", "focal"] and not pairs["about"].isna().any()
+    by_site = groups[(groups["kind"] == "site") & (groups["loss"] == "focal")]
+    assert list(by_site["group"]) == ["1", "2"] and list(by_site["patients"]) == [10, 10]
 
 
 def test_a_loss_alone_has_results_and_no_contrast():
