@@ -14,6 +14,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/sources.smk"
 include: "rules/params.smk"
 
 
@@ -39,6 +40,14 @@ include: "rules/evaluate.smk"
 include: "rules/compare.smk"
 include: "rules/describe.smk"
 include: "rules/statistics.smk"
+
+
+if OUTSIDE:
+
+    include: "rules/external_data.smk"
+    include: "rules/external.smk"
+
+
 include: "rules/classes.smk"
 include: "rules/papers.smk"
 include: "rules/checklists.smk"
@@ -66,6 +75,7 @@ rule study:
         rules.show_convergence.output,
         rules.show_cases.output,
         of_set_ups(rules.measure.output),
+        rules.analyse_external.output if OUTSIDE else [],
         collect(rules.show_recipe.output, recipe=RECIPES),
         collect(rules.show_network.output, recipe=RECIPES),
 
@@ -75,7 +85,7 @@ include: "rules/report.smk"
 
 # Snakemake prints lines of its own after those of a failed job: the reason is repeated at the end.
 onerror:
-    atexit.register(print_errors, [LOGS, LOCAL], STARTED)
+    atexit.register(print_errors, [LOGS, LOCAL, EXTERNAL_LOCAL], STARTED)
 
 
 rule all:
@@ -85,3 +95,4 @@ rule all:
         rules.write_report.output,
         rules.write_manuscript.output,
         rules.seek_names.output,
+        rules.seek_names_external.output if OUTSIDE else [],

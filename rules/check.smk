@@ -18,6 +18,7 @@ rule check:
         data_dir=lookup(within=config, dpath="data_dir"),
         seed=lookup(within=config, dpath="seed"),
         fold_count=lookup(within=config, dpath="folds/count"),
+        by_site=BY_SITE,
         strip_method=lookup(within=config, dpath="skull_strip/method"),
         accept_harm=lookup(within=config, dpath="skull_strip/accept_harm"),
         experiment=lookup(within=config, dpath="experiment"),
@@ -25,3 +26,19 @@ rule check:
         names=lookup(within=config, dpath="identifiers/names"),
     script:
         "../scripts/check.py"
+
+
+if OUTSIDE:
+
+    use rule check as check_external with:
+        input:
+            DOWNLOADED_OUTSIDE,
+        log:
+            f"{EXTERNAL_LOCAL}/check.log",
+        params:
+            source=OUTSIDE.source,
+            data_dir=OUTSIDE.config["data_dir"],
+            seed=OUTSIDE.config["seed"],
+            fold_count=0,  # of no folds: nothing is trained
+            by_site=False,
+            folder=EXTERNAL_LOCAL,

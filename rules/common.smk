@@ -14,6 +14,7 @@ from tumorseg.workflow.job import print_errors
 try:
     settings.check_files(workflow.configfiles)
     EXPERIMENT = settings.load(config, f"{workflow.basedir}/config.schema.yaml")
+    OUTSIDE = EXPERIMENT.external  # the same with outside data, or None
 except UserError as error:
     sys.exit(f"ERROR: {error}")  # so that this line is the last; an exception would add its own
 
@@ -27,6 +28,7 @@ NETWORKS = {recipe: EXPERIMENT.network(recipe) for recipe in RECIPES}
 PREPARED = list(dict.fromkeys(EXPERIMENT.prepared.values()))
 CLASSES, VOLUMES = EXPERIMENT.classes, EXPERIMENT.volumes
 OVERLAPPING = bool(CLASSES) and config["overlapping"]
+BY_SITE = config["folds"].get("by") == "site"
 
 RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"
@@ -35,6 +37,9 @@ LOCAL = f"local/{config['experiment']}"
 TIMES = f"{RESULTS}/benchmarks"
 # The plan, written before the first training and never again.
 REGISTRATION = f"{RESULTS}/registration.yaml"
+# The outside data, where the config names some, in the same layout as the inside ones. Both have
+# the key of pseudonyms in local/, so a person has the same one in both.
+EXTERNAL, EXTERNAL_LOCAL = f"{RESULTS}/external", f"{LOCAL}.external"
 PACK = f"{RESULTS}/pack/{{recipe}}"
 # One file for all slices; of volumes a folder with one file each.
 PACKED_IMAGES = f"{PACK}/images" + ("" if VOLUMES else ".npy")
@@ -70,6 +75,11 @@ def packed(path):
     """The packed file that a recipe reads. path: of PACK."""
     paths = {recipe: path.format(recipe=of) for recipe, of in EXPERIMENT.prepared.items()}
     return lookup(within=paths, dpath="{recipe}")
+
+
+def of_outside(path):
+    """The outside data's file or folder that has this path among the inside ones."""
+    return f"{EXTERNAL}{path.removeprefix(RESULTS)}"
 
 
 def shown(path, category, item, caption=None, subcategory=None, **labels):

@@ -106,7 +106,7 @@ rule seek_names:
     resources:
         mem_mb=2000,
     params:
-        code=code("seek_names.py", f"tumorseg.sources.{config['source']['kind']}"),
+        code=with_source("seek_names.py", EXPERIMENT),
         source=EXPERIMENT.source,
         data_dir=lookup(within=config, dpath="data_dir"),
         names=lookup(within=config, dpath="identifiers/names"),
@@ -116,3 +116,24 @@ rule seek_names:
         local_dir=LOCAL,
     script:
         "../scripts/seek_names.py"
+
+
+if OUTSIDE:
+
+    # After the other, so that neither writes while one reads.
+    use rule seek_names as seek_names_external with:
+        input:
+            rules.study.input,
+            rules.write_report.output,
+            rules.write_manuscript.output,
+            f"{RESULTS}/privacy.tsv",
+            cases_table=f"{EXTERNAL}/cases.tsv",
+        output:
+            privacy_table=f"{EXTERNAL}/privacy.tsv",
+        log:
+            f"{EXTERNAL_LOCAL}/seek_names.log",
+        params:
+            code=with_source("seek_names.py", OUTSIDE),
+            source=OUTSIDE.source,
+            data_dir=OUTSIDE.config["data_dir"],
+            local_dir=EXTERNAL_LOCAL,

@@ -8,6 +8,7 @@ STATISTICS = {
     "calibration": "Calibration",
     "variances": "Where the scores vary",
     "subgroups": "Subgroups",
+    "interactions": "Do differences depend on the subgroup?",
     "distribution": "Every metric: mean, quantiles, undefined",
 }
 if len(RECIPES) > 1:

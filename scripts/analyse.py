@@ -15,6 +15,7 @@ from tumorseg.statistics import answer, comparison, own_threshold, ranking, subg
 from tumorseg.statistics.by_class import by_class, class_thresholds
 from tumorseg.statistics.calibration import calibration
 from tumorseg.statistics.comparison import FIXED, OWN, PRIMARY, Question
+from tumorseg.statistics.interactions import interactions
 from tumorseg.statistics.verdicts import verdicts
 from tumorseg.statistics.wording import with_sentences
 
@@ -63,9 +64,7 @@ def main(
     at_own = own_threshold.at_own_threshold(cases, curves)
     scores = {FIXED: comparison.patient_scores(cases), OWN: comparison.patient_scores(at_own)}
     ranked = [ranking.ranking(scores[FIXED], name, question) for name in cases["recipe"].unique()]
-    described = read_table(cases_table).merge(
-        read_table(masks_table).drop(columns=["patient", "plane"]), on="case", validate="1:1"
-    )
+    groups = subgroups.groups(subgroups.described(cases_table, masks_table))
     names = [*SPREAD, *(name for name in cases if name.startswith("nsd_"))]
     names += [f"{name}_{unit}" for unit in ("px", "mm") for name in LENGTHS]
     pairs = comparison.contrasts(scores, question)
@@ -77,7 +76,8 @@ def main(
         "variances": ranking.variances(scores[FIXED], reference_loss),
         "thresholds": own_threshold.thresholds(curves, cases, at_own),
         "calibration": calibration(bins, cases),
-        "subgroups": subgroups.subgroups(cases, subgroups.groups(described), question),
+        "subgroups": subgroups.subgroups(cases, groups, question),
+        "interactions": interactions(cases, groups, question),
         "distribution": subgroups.distribution(cases, names),
     }
     if classes_tables:

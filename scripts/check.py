@@ -12,6 +12,7 @@ from tumorseg.core.files import write_table
 from tumorseg.core.problems import Problem, print_problems
 from tumorseg.data.listing import excluded_names
 from tumorseg.data.settings import SourceSettings
+from tumorseg.data.site_folds import site_problems
 from tumorseg.privacy.kept_names import kept_problems
 from tumorseg.privacy.local import local_only
 from tumorseg.reporting.shown_cases import chosen_cases
@@ -28,6 +29,7 @@ def main(
     experiment: str,
     folder: str,
     names: str = "pseudonyms",
+    by_site: bool = False,
     cores: int = 1,
 ) -> None:
     """Writes check.html and check.tsv into `folder`.
@@ -36,12 +38,13 @@ def main(
         source: the config's `source`.
         data_dir: the folder of the data.
         seed: of cases that the source makes itself.
-        fold_count: number of folds, for which there must be enough patients.
+        fold_count: number of folds, for which there must be enough patients; 0 without folds.
         strip_method: the skull-stripping method in use.
         accept_harm: whether it may remove tumours.
         experiment: name of the experiment, for the page's heading.
         folder: a local folder, marked LOCAL_ONLY.txt.
         names: "pseudonyms" or "keep" (config key identifiers.names).
+        by_site: whether folds are made of sites.
         cores: number of threads that read.
 
     Raises:
@@ -52,6 +55,7 @@ def main(
     problems = [
         *checked.problems,
         *all_slices.problems(slices, checked.fingerprints, fold_count, strip_method, accept_harm),
+        *(site_problems(slices, fold_count) if by_site and len(slices) else []),
     ]
     if names == "keep" and len(slices):
         problems += kept_problems([*slices["case"], *slices["patient"]])

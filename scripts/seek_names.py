@@ -39,7 +39,7 @@ def main(
         names: "pseudonyms" or "keep" (config key identifiers.names).
         key_file: the configured key file; may be empty.
         own_names: words of the experiment that are written on purpose.
-        cases_table: cases.tsv, whose tumour types are written on purpose as well.
+        cases_table: cases.tsv, whose tumour types and sites are written on purpose as well.
         folders: what will be shared.
         local_dir: a local folder.
         privacy_table: numbers of identifiers and hits by kind.
@@ -57,8 +57,9 @@ def main(
     sought = source_names.gather(
         found.entries, files, data_dir, keep=names == "keep", key=key, excluded=found.excluded
     )
-    types = read_table(cases_table, ("tumour_type",))["tumour_type"].dropna().unique()
-    source_names.drop_common(sought, [*own_names, *types])
+    cases = read_table(cases_table, ("tumour_type", "site"))
+    words = [w for name in ("tumour_type", "site") if name in cases for w in cases[name].dropna()]
+    source_names.drop_common(sought, [*own_names, *dict.fromkeys(words)])
 
     seeker = Seeker(sought)
     kinds = sought.sought | sought.whole_values

@@ -70,6 +70,9 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("tuning/preset_check.py workflow/*.py ../audit_table.py privacy/kept_names.py", NOTHING),
     ("checking/* ../check.py ../show_classes.py", NOTHING),
     ("../show_volumes.py ../pack_volumes.py", NOTHING),
+    # Outside data, which this experiment has none of (OUTSIDE has what they run).
+    ("../*_external.py ../compare_sources.py", NOTHING),
+    ("statistics/outside.py evaluation/member_masks.py data/two_sources.py", NOTHING),
     ("reporting/volume_cases.py reporting/volume_viewer.*", NOTHING),
     ("reporting/three_planes.py", NOTHING),
     ("reporting/paper_*.py reporting/adaptive_figures.py", NOTHING),
@@ -111,7 +114,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("imaging/* formats/* annotations/* ../import_cases.py", DATA),
     ("outlines/contours.py", ("predict",)),
     ("outlines/*", DATA),
-    ("data/folds.py ../split.py", FOLDS),
+    ("data/folds.py data/site_folds.py ../split.py", FOLDS),
     ("data/*", DATA),
     ("../rasterize.py", MASKS),
     ("../pack.py", PACKED),
@@ -209,6 +212,12 @@ def code(name: str, file: str, old: str, new: str, *jobs: str, dry_run: bool = F
     return Edit(name, f"scripts/tumorseg/{file}", old, new, jobs, dry_run)
 
 
+# What the outside data run, one step after another.
+OUTSIDE = (
+    *("import_cases_external", "compare_sources", "skull_strip_external", "rasterize_external"),
+    *("pack_external *", "predict_external *", "measure_external *", "analyse_external"),
+    *("seek_names_external", "write_manuscript", "write_report", "seek_names"),
+)
 RECIPE = of_losses("train", recipe="robust")
 CHANGED_FOCAL = ("show_losses", *of_losses("tune", loss="focal"))
 EDITS = [
@@ -305,5 +314,10 @@ EDITS = [
     tiny("masks.large_ratio", "masks: {large_ratio: 0.05}\n", "show_data", "describe", *AMENDED),
     tiny("measure.threshold", "measure: {threshold: 0.4}\n", "measure_background", *METRICS),
     tiny("statistics.margin", "statistics: {margin: 0.05}\n", *ANSWER),
+    tiny(
+        "outside data",
+        "external: {kind: phantom, patients: 7, height_px: 128, width_px: 200}\n",
+        *OUTSIDE,
+    ),
     tiny("statistics.resamples", "statistics: {resamples: 1999}\n", *ANSWER),
 ]

@@ -14,7 +14,7 @@ from shutil import copytree
 import job_graph
 import pytest
 import yaml
-from edits import EDITS, FIGURES, MODULES, TUNED, Edit
+from edits import EDITS, FIGURES, MODULES, OUTSIDE, TUNED, Edit
 from job_graph import ON_DEMAND, Code, Graph, Variant
 from project_copy import ROOT, TINY, ProjectCopy, copy_project
 
@@ -41,6 +41,9 @@ VARIANTS = {
     "a new loss": Variant(
         TINY + "losses: {bce: {}, focal: {alpha: 0.6, gamma: 2.0}, squared: {}}\n",
         {f"scripts/{LIBRARY}/losses/squared.py": NEW_LOSS},
+    ),
+    "other outside data": Variant(
+        TINY + "external: {kind: phantom, patients: 8, height_px: 128, width_px: 200}\n"
     ),
     **{case.name: Variant(case.apply(TINY)) for case in EDITS if case.file == "tiny.yaml"},
 }
@@ -134,6 +137,30 @@ def test_comments_docstrings_and_the_words_of_errors_run_nothing_wherever_they_a
     modules = [name for name in library_files() if name.endswith(".py")]
     with scripts.edited({name: job_graph.other_words for name in modules}):
         assert scripts.changed(graph) == set()
+
+
+def test_other_outside_data_run_the_outside_steps_alone(graphs):
+    before, after = graphs["outside data"], graphs["other outside data"]
+    assert after.after(before) == matching(OUTSIDE, before.jobs)
+
+
+@pytest.mark.parametrize(
+    ("file", "first"),
+    [
+        ("compare_sources.py", "compare_sources"),
+        ("predict_external.py", "predict_external *"),
+        (f"{LIBRARY}/evaluation/member_masks.py", "predict_external *"),
+        ("measure_external.py", "measure_external *"),
+        (f"{LIBRARY}/statistics/outside.py", "measure_external *"),
+        ("analyse_external.py", "analyse_external"),
+    ],
+)
+def test_a_change_of_an_outside_step_runs_it_and_what_follows(graphs, scripts, file, first):
+    steps = list(OUTSIDE)
+    later = steps[steps.index(first) :] if first != "compare_sources" else [first, *steps[-5:]]
+    with scripts.edited({file: lambda text: text + GENERIC[".py"]}):
+        found = scripts.changed(graphs["outside data"])
+    assert found == matching(later, graphs["outside data"].jobs)
 
 
 def test_groups_of_jobs_do_not_reach_further_than_their_name(graph):

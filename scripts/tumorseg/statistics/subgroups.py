@@ -1,10 +1,11 @@
-"""Results by plane, tumour type, size and smoothness, and the distribution of every metric."""
+"""Results by plane, tumour type, site, size and smoothness; the distribution of every metric."""
 
 import math
 from collections.abc import Iterator
 
 import pandas as pd
 
+from tumorseg.core.files import read_table
 from tumorseg.statistics.comparison import Question, interval, patient_scores, set_ups
 from tumorseg.statistics.estimates import mean
 from tumorseg.statistics.two_sources import counted
@@ -18,17 +19,25 @@ COLUMNS = (
     *("kind", "group", "recipe", "loss", "cases", "patients", "undefined", "dice", "low", "high"),
     *("difference", "difference_low", "difference_high"),
 )
-NAMED = {"plane": "plane", "tumour type": "tumour_type"}
+NAMED = {"plane": "plane", "tumour type": "tumour_type", "site": "site"}
+
+
+def described(cases_table: str, masks_table: str) -> pd.DataFrame:
+    """cases.tsv joined with masks.tsv; words for subgroups stay text."""
+    masks = read_table(masks_table).drop(columns=["patient", "plane"])
+    return read_table(cases_table, ("tumour_type", "site")).merge(masks, on="case", validate="1:1")
 
 
 def groups(cases: pd.DataFrame) -> pd.DataFrame:
     """case, kind, group: the subgroups of each case; TERTILES are of all cases with a tumour.
 
-    cases: cases.tsv joined with masks.tsv. A kind with fewer than two groups is left out, and so
+    cases: from `described`. A kind with fewer than two groups is left out, and so
     are cases for which the kind is unknown.
     """
     parts = []
     for kind, column in NAMED.items():
+        if column not in cases:  # no case has a site
+            continue
         known = cases.dropna(subset=[column])
         parts.append(pd.DataFrame({"case": known["case"], "kind": kind, "group": known[column]}))
     tumours = cases[cases["tumour_px"] > 0]

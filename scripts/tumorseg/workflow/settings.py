@@ -14,7 +14,13 @@ from snakemake.utils import validate
 
 from tumorseg.core import yaml_text
 from tumorseg.core.errors import UserError
-from tumorseg.workflow import config_checks, dataset_defaults, paper_check, volume_checks
+from tumorseg.workflow import (
+    config_checks,
+    dataset_defaults,
+    external_checks,
+    paper_check,
+    volume_checks,
+)
 from tumorseg.workflow.experiment import Experiment
 
 
@@ -36,6 +42,7 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
     reference loss or data folder.
     """
     config_checks.name_labels(config)
+    external_checks.name_labels(config)
     try:
         validate(config, schema_file)
     except Exception as error:  # jsonschema's message spans pages; the user needs one line
@@ -57,6 +64,7 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
     config["recipes"] |= {name: config["recipes"][recipe] for name, recipe in prepared.items()}
     config_checks.check_classes(config)
     volume_checks.check_volumes(config)
+    external_checks.check_external(config)
     folds = list(range(1, config["folds"]["count"] + 1))
     first = config["seed"]
     scopes = {"none": [], "shared": ["shared"], "nested": [f"fold-{fold}" for fold in folds]}
