@@ -62,5 +62,6 @@ rule predict:
         local_dir=LOCAL,
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),
+        backend=lookup(within=config, dpath="training/backend"),
     script:
         "../scripts/predict.py"

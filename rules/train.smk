@@ -55,5 +55,6 @@ rule predict_cases:
         seed=lookup(within=config, dpath="seed"),
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),
+        backend=lookup(within=config, dpath="training/backend"),
     script:
         "../scripts/predict_cases.py"
