@@ -7,6 +7,7 @@ import pandas as pd
 
 from tumorseg.checking import all_slices, each_slice
 from tumorseg.checking.page import COLUMNS, SHEET, write_page
+from tumorseg.core.backends import check_installed
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
 from tumorseg.core.problems import Problem, print_problems
@@ -27,6 +28,7 @@ def main(
     accept_harm: bool,
     experiment: str,
     folder: str,
+    backend: str,
     names: str = "pseudonyms",
     cores: int = 1,
 ) -> None:
@@ -41,12 +43,15 @@ def main(
         accept_harm: whether it may remove tumours.
         experiment: name of the experiment, for the page's heading.
         folder: a local folder, marked LOCAL_ONLY.txt.
+        backend: on which it will be trained.
         names: "pseudonyms" or "keep" (config key identifiers.names).
         cores: number of threads that read.
 
     Raises:
-        UserError: there is an error that would stop a run; both files have been written.
+        UserError: the backend is not installed; or there is an error in the data that would stop a
+            run, and both files have been written.
     """
+    check_installed(backend)
     checked = each_slice.read_all(source, data_dir, seed, fold_count, cores, strip_method)
     slices = checked.slices
     problems = [

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from tumorseg.core.backends import check_installed
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.records import NetworkSettings, RecipeSettings, Search
 from tumorseg.training import budget
@@ -20,6 +21,7 @@ def main(
     seeds: list[int],
     networks: dict[str, NetworkSettings],
     threads: int,
+    backend: str,
 ) -> None:
     """Writes plan.tsv (per recipe: trainings, epochs, steps, minutes, memory, disk); prints it.
 
@@ -32,7 +34,9 @@ def main(
         losses: recipe -> names of the losses.
         seeds, threads: seeds of the trainings; threads of each.
         networks: of each recipe, its name and size.
+        backend: on which it trains; UserError where it is not installed.
     """
+    check_installed(backend)
     cases, folds = read_table(cases_table), read_table(folds_table)
     count = folds["fold"].nunique()
     training_cases = (folds["role"] == "train").sum()  # in all folds together
