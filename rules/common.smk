@@ -34,6 +34,8 @@ LOGS = f"logs/{config['experiment']}"
 LOCAL = f"local/{config['experiment']}"
 TIMES = f"{RESULTS}/benchmarks"
 PACK = f"{RESULTS}/pack/{{recipe}}"
+# The environment of the rules that train or predict.
+TRAINING = f"../envs/{EXPERIMENT.training_environment}.yaml"
 # One file for all slices; of volumes a folder with one file each.
 PACKED_IMAGES = f"{PACK}/images" + ("" if VOLUMES else ".npy")
 PACKED_TARGETS = f"{PACK}/targets" + ("" if VOLUMES else ".npy")

@@ -51,7 +51,7 @@ rule predict:
     log:
         f"{LOCAL}/predict.log",
     conda:
-        "../envs/training.yaml"
+        TRAINING
     threads: config["training"]["threads"]
     resources:
         mem_mb=3000,

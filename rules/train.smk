@@ -17,7 +17,7 @@ rule train:
     benchmark:
         f"{TIMES}/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.tsv"
     conda:
-        "../envs/training.yaml"
+        TRAINING
     # A fixed number, so that --cores 1 and --cores 8 give the same bytes.
     threads: config["training"]["threads"]
     resources:
@@ -44,7 +44,7 @@ rule predict_cases:
     benchmark:
         f"{TIMES}/predict_cases/{{recipe}}/{{loss}}.tsv"
     conda:
-        "../envs/training.yaml"
+        TRAINING
     threads: config["training"]["threads"]
     resources:
         mem_mb=2500,
