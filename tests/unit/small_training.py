@@ -20,8 +20,7 @@ import numpy as np
 import test_training as trainings
 from keras import layers
 
-from tumorseg.core.backend import value_and_gradient
-from tumorseg.core.backends import divided
+from tumorseg.core.backend import divided, value_and_gradient
 from tumorseg.core.batch_norm import FusedBatchNormalization
 
 SETTINGS = {"steps": 4, "batch_size": 2, "deep_supervision": True, "learning_rate": 0.05}

@@ -1,6 +1,6 @@
-"""The backend's own operations, for which Keras has none or a slower one.
+"""What each backend does in its own way: operations for which Keras has none or a slower one.
 
-Only this module and core/device.py name a backend.
+Only this module, core/backends.py and core/device.py name a backend.
 """
 
 from collections.abc import Callable
@@ -137,3 +137,50 @@ def fused_adam_step(
         epsilon=adam.epsilon,
         grad=gradient,
     )
+
+
+def seed_epoch(seed: tuple[int, int]) -> None:
+    """Makes the random numbers of an epoch a function of these numbers alone.
+
+    On PyTorch, Keras draws dropout from a generator that no variable of the model holds.
+    """
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+
+
+def divide_batches(devices: list[str]) -> None:
+    """From now on, JAX divides every batch among these devices; a single one gets it whole.
+
+    The variables of a model built after it are on every device. Each computes its part of a batch,
+    and all sums over the batch (loss, gradient, batch normalisation) are over the whole of it, so a
+    training is the same, up to rounding, on any number of devices. A batch that has no equal parts,
+    as the last of an epoch may be, is computed whole by every device.
+
+    devices: Keras' names, such as "tpu:0".
+    """
+    if len(devices) == 1:
+        keras.distribution.set_distribution(None)
+        return
+
+    class Batches(keras.distribution.DataParallel):
+        def get_data_layout(self, data_shape: tuple[int, ...]) -> Any:
+            if data_shape[0] % len(devices) == 0:
+                return super().get_data_layout(data_shape)
+            return keras.distribution.TensorLayout([None] * len(data_shape), self.device_mesh)
+
+    keras.distribution.set_distribution(Batches(devices=devices, auto_shard_dataset=False))
+
+
+def divided(batch: Any) -> Any:
+    """A batch for predict_on_batch, on the devices of `divide_batches`.
+
+    Keras divides those of train_on_batch itself.
+    """
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return batch
+    import jax
+
+    return jax.device_put(batch, distribution.get_data_layout(batch.shape).backend_layout)

@@ -13,13 +13,7 @@ from typing import Any
 import numpy as np
 
 from tumorseg.core import gpus
-from tumorseg.core.backends import (
-    divide_batches,
-    made_for_gpus,
-    make_deterministic,
-    seed_epoch,
-    use_backend,
-)
+from tumorseg.core.backends import made_for_gpus, make_deterministic, use_backend
 from tumorseg.core.errors import UserError
 from tumorseg.core.precision import POLICIES, SHORT_PAYS, cpu_precision, gpu_precision
 from tumorseg.core.quiet import TENSORFLOW_START, without_lines
@@ -70,7 +64,9 @@ class Device:
             after_step: called after each batch.
             seed: of the training and number of the epoch: of what the backend draws in it.
         """
-        seed_epoch(self.backend, seed)
+        from tumorseg.core.backend import seed_epoch  # Keras starts after the device
+
+        seed_epoch(seed)
         if self.strategy is not None:
             from keras.callbacks import LambdaCallback
 
@@ -192,6 +188,8 @@ def other_device(wanted: str, backend: str, threads: int = 1, batch: int = 0) ->
     if batch:
         names = names[: max(n for n in range(1, len(names) + 1) if batch % n == 0)]
     if backend == "jax":
+        from tumorseg.core.backend import divide_batches
+
         divide_batches(names)
     return Device(kind, len(names), precision, backend)
 

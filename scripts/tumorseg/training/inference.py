@@ -6,7 +6,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tumorseg.core.backends import divided
+from tumorseg.core.backend import divided
 from tumorseg.training.windows import OVERLAP, Windows
 
 Mirrored = bool | Literal["all"]
