@@ -28,9 +28,9 @@ def main(
     accept_harm: bool,
     experiment: str,
     folder: str,
-    backend: str,
     names: str = "pseudonyms",
     cores: int = 1,
+    backend: str = "tensorflow",
 ) -> None:
     """Writes check.html and check.tsv into `folder`.
 
@@ -43,9 +43,9 @@ def main(
         accept_harm: whether it may remove tumours.
         experiment: name of the experiment, for the page's heading.
         folder: a local folder, marked LOCAL_ONLY.txt.
-        backend: on which it will be trained.
         names: "pseudonyms" or "keep" (config key identifiers.names).
         cores: number of threads that read.
+        backend: on which it will be trained.
 
     Raises:
         UserError: the backend is not installed; or there is an error in the data that would stop a

@@ -21,7 +21,7 @@ def main(
     seeds: list[int],
     networks: dict[str, NetworkSettings],
     threads: int,
-    backend: str,
+    backend: str = "tensorflow",
 ) -> None:
     """Writes plan.tsv (per recipe: trainings, epochs, steps, minutes, memory, disk); prints it.
 
