@@ -3,6 +3,7 @@
 The losses on every backend are in test_loss_backends.py.
 """
 
+import importlib
 import os
 import subprocess
 import sys
@@ -86,6 +87,16 @@ def test_a_backend_that_is_not_installed_is_one_line_that_says_how_to_install_it
     with pytest.raises(RuntimeError, match="Keras runs on tensorflow in this process"):
         monkeypatch.setattr(backends, "find_spec", lambda name: True)
         backends.use_backend("jax")
+
+
+def test_one_backend_does_not_import_another(monkeypatch):
+    """Keras does where it is installed, for seconds, whenever it is given a seed."""
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    with backends.alone("tensorflow"):
+        assert "tensorflow" in sys.modules
+        with pytest.raises(ImportError):
+            importlib.import_module("jax")
+    assert "jax" not in sys.modules
 
 
 def test_without_a_choice_the_backend_is_that_of_the_variable_or_the_first_that_is_installed(

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from importlib.util import find_spec
 
@@ -35,6 +37,21 @@ def use_backend(name: str = "") -> str:
         raise RuntimeError(f"Keras runs on {running} in this process, so it cannot run on {name}")
     os.environ["KERAS_BACKEND"] = name
     return name
+
+
+@contextmanager
+def alone(backend: str) -> Iterator[None]:
+    """Within it no other backend can be imported, which Keras tries where one is installed.
+
+    That takes seconds, and TensorFlow prints what it finds.
+    """
+    hidden = [name for name in BACKENDS if name != backend and name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: not to be found
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def not_installed(name: str, found: list[str]) -> str:

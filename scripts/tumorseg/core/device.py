@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tumorseg.core import gpus
-from tumorseg.core.backends import made_for_gpus, make_deterministic, use_backend
+from tumorseg.core.backends import alone, made_for_gpus, make_deterministic, use_backend
 from tumorseg.core.errors import UserError
 from tumorseg.core.precision import POLICIES, SHORT_PAYS, cpu_precision, gpu_precision
 from tumorseg.core.quiet import TENSORFLOW_START, without_lines
@@ -126,7 +126,7 @@ def start(
         make_deterministic(backend)
     import cv2
 
-    with without_lines(TENSORFLOW_START):
+    with without_lines(TENSORFLOW_START), alone(backend):
         import keras
 
     cv2.setNumThreads(1)
@@ -139,7 +139,8 @@ def start(
     elif (device.kind, device.backend) == ("cpu", "tensorflow"):
         device = replace(device, precision=cpu_precision(width))
     keras.config.set_dtype_policy(POLICIES[device.precision])
-    keras.utils.set_random_seed(seed)
+    with alone(backend):
+        keras.utils.set_random_seed(seed)
     return device
 
 

@@ -88,7 +88,9 @@ def table_element(table: pd.DataFrame) -> str:
         body.append(f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>")
     return (
         '<input type="search" placeholder="show rows with all these words" aria-label="filter">\n'
-        f"{FOLDS if summed else ''}<table><thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(body) + "\n</tbody></table>"
+        f"{FOLDS if summed else ''}<table><thead><tr>{head}</tr></thead>\n<tbody>\n"
+        + "\n".join(body)
+        + "\n</tbody></table>"
     )
 
 
