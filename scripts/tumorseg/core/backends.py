@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
+from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 
 from tumorseg.core.errors import UserError
@@ -39,19 +40,29 @@ def use_backend(name: str = "") -> str:
     return name
 
 
+class _Others(MetaPathFinder):
+    """Finds no backend but one."""
+
+    def __init__(self, backend: str) -> None:
+        self.hidden = BACKENDS.keys() - {backend}
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """Asked before all other finders; None lets them look."""
+        if fullname in self.hidden:
+            raise ModuleNotFoundError(f"{fullname} is not the backend in use", name=fullname)
+
+
 @contextmanager
 def alone(backend: str) -> Iterator[None]:
     """Within it no other backend can be imported, which Keras tries where one is installed.
 
     That takes seconds, and TensorFlow prints what it finds.
     """
-    hidden = [name for name in BACKENDS if name != backend and name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: not to be found
+    sys.meta_path.insert(0, finder := _Others(backend))
     try:
         yield
     finally:
-        for name in hidden:
-            del sys.modules[name]
+        sys.meta_path.remove(finder)
 
 
 def not_installed(name: str, found: list[str]) -> str:
