@@ -23,6 +23,7 @@ rule check:
         accept_harm=lookup(within=config, dpath="skull_strip/accept_harm"),
         experiment=lookup(within=config, dpath="experiment"),
         folder=LOCAL,
+        backend=lookup(within=config, dpath="training/backend"),
         names=lookup(within=config, dpath="identifiers/names"),
     script:
         "../scripts/check.py"

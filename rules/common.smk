@@ -41,6 +41,8 @@ REGISTRATION = f"{RESULTS}/registration.yaml"
 # the key of pseudonyms in local/, so a person has the same one in both.
 EXTERNAL, EXTERNAL_LOCAL = f"{RESULTS}/external", f"{LOCAL}.external"
 PACK = f"{RESULTS}/pack/{{recipe}}"
+# The environment of the rules that train or predict.
+TRAINING = f"../envs/{EXPERIMENT.training_environment}.yaml"
 # One file for all slices; of volumes a folder with one file each.
 PACKED_IMAGES = f"{PACK}/images" + ("" if VOLUMES else ".npy")
 PACKED_TARGETS = f"{PACK}/targets" + ("" if VOLUMES else ".npy")

@@ -34,6 +34,7 @@ def job_fields(wildcards, **other):
         "network": NETWORKS[wildcards.recipe],
         "threads": config["training"]["threads"],
         "wanted_device": config["training"]["device"],
+        "backend": config["training"]["backend"],
         "precision": config["training"]["precision"],
     }
     if file := EXPERIMENT.encoder_file(wildcards.recipe):

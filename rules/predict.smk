@@ -51,7 +51,7 @@ rule predict:
     log:
         f"{LOCAL}/predict.log",
     conda:
-        "../envs/training.yaml"
+        TRAINING
     threads: config["training"]["threads"]
     resources:
         mem_mb=3000,
@@ -62,5 +62,6 @@ rule predict:
         local_dir=LOCAL,
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),
+        backend=lookup(within=config, dpath="training/backend"),
     script:
         "../scripts/predict.py"

@@ -18,7 +18,7 @@ rule train:
     benchmark:
         f"{TIMES}/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.tsv"
     conda:
-        "../envs/training.yaml"
+        TRAINING
     # A fixed number, so that --cores 1 and --cores 8 give the same bytes.
     threads: config["training"]["threads"]
     resources:
@@ -45,7 +45,7 @@ rule predict_cases:
     benchmark:
         f"{TIMES}/predict_cases/{{recipe}}/{{loss}}.tsv"
     conda:
-        "../envs/training.yaml"
+        TRAINING
     threads: config["training"]["threads"]
     resources:
         mem_mb=2500,
@@ -56,5 +56,6 @@ rule predict_cases:
         seed=lookup(within=config, dpath="seed"),
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),
+        backend=lookup(within=config, dpath="training/backend"),
     script:
         "../scripts/predict_cases.py"

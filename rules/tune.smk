@@ -17,7 +17,7 @@ rule tune:
     benchmark:
         f"{TIMES}/tune/{{recipe}}/{{loss}}/{{scope}}.tsv"
     conda:
-        "../envs/training.yaml"
+        TRAINING
     threads: config["tuning"]["trials_at_once"] * config["training"]["threads"]
     resources:
         mem_mb=1500 + 2000 * config["tuning"]["trials_at_once"],

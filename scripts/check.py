@@ -7,6 +7,7 @@ import pandas as pd
 
 from tumorseg.checking import all_slices, each_slice
 from tumorseg.checking.page import COLUMNS, SHEET, write_page
+from tumorseg.core.backends import check_installed
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
 from tumorseg.core.problems import Problem, print_problems
@@ -31,6 +32,7 @@ def main(
     names: str = "pseudonyms",
     by_site: bool = False,
     cores: int = 1,
+    backend: str = "tensorflow",
 ) -> None:
     """Writes check.html and check.tsv into `folder`.
 
@@ -46,10 +48,13 @@ def main(
         names: "pseudonyms" or "keep" (config key identifiers.names).
         by_site: whether folds are made of sites.
         cores: number of threads that read.
+        backend: on which it will be trained.
 
     Raises:
-        UserError: there is an error that would stop a run; both files have been written.
+        UserError: the backend is not installed; or there is an error in the data that would stop a
+            run, and both files have been written.
     """
+    check_installed(backend)
     checked = each_slice.read_all(source, data_dir, seed, fold_count, cores, strip_method)
     slices = checked.slices
     problems = [

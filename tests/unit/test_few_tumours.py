@@ -164,7 +164,11 @@ class Cohort:
                 "training": {"epochs": 12, "keep_best": True},
             }
         }
-        record |= {"device": {"kind": "cpu", "precision": "float32"}, "versions": {}, "code": "c"}
+        record |= {
+            "device": {"kind": "cpu", "precision": "float32", "backend": "jax"},
+            "versions": {},
+            "code": "c",
+        }
         record |= {"training_s": 9.0, "chosen_epoch": 1, "finished": "2026-01-01T00:00:00+00:00"}
         write_text(self.folder / f"models/{place}/settings.yaml", yaml.safe_dump(record))
         folder = self.folder / f"predictions/{place}"

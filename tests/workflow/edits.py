@@ -94,7 +94,11 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("core/arrays.py", PACKED),
     ("core/case_index.py", TUNED),
     ("core/batch_norm.py", ("show_network *", *TUNED)),
-    ("core/device.py core/backend.py", ("show_losses", "show_network *", *TUNED)),
+    (
+        "core/device.py core/backend.py core/gpus.py core/precision.py",
+        ("show_losses", "show_network *", *TUNED),
+    ),
+    ("core/backends.py", ("plan", "show_losses", "show_network *", *TUNED)),
     ("core/digests.py", ("describe", "export_model", "predict", *AMENDED)),
     ("registration/record.py registration/content.py ../amend.py", AMENDED),
     ("../show_registration.py", ("show_registration", *SHOWN)),
@@ -293,6 +297,8 @@ EDITS = [
         *of_losses("tune", recipe="paper"),
         old="{epochs: 1}",
     ),
+    # Where it trains.
+    tiny("another backend", "training: {backend: jax}\n", "plan", *TUNED),
     # Tuning.
     tiny("trials of the tuning", "trials: 3", "plan", *TUNED, old="trials: 2"),
     tiny(

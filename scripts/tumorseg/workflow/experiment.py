@@ -81,6 +81,16 @@ class Experiment:
         return self.primary_class
 
     @property
+    def training_environment(self) -> str:
+        """The file in envs/ that has the backend of the config, for its device."""
+        backend, device = self.config["training"]["backend"], self.config["training"]["device"]
+        if backend == "torch":
+            return "training-torch"
+        if device == "tpu":
+            return "training-tpu"
+        return "training-cuda" if backend == "jax" or device == "gpu" else "training"
+
+    @property
     def source(self) -> dict[str, Any]:
         """The config's `source`, with `classes` by which annotations are read."""
         classes = self.config.get("classes", {})

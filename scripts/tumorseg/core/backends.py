@@ -1,0 +1,115 @@
+"""Chooses the backend on which Keras runs; needs neither it nor Keras."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from importlib.abc import MetaPathFinder
+from importlib.util import find_spec
+
+from tumorseg.core.errors import UserError
+
+# The names of training.backend, which are those of the packages to import, and of those to install.
+BACKENDS = {"tensorflow": "tensorflow-cpu", "jax": "jax", "torch": "torch"}
+UNUSED = {"sklearn", "matplotlib"}  # Keras imports them to wrap what is not used here
+
+
+def installed() -> list[str]:
+    """The backends that this Python could import; none is imported."""
+    return [name for name in BACKENDS if find_spec(name)]
+
+
+def use_backend(name: str = "") -> str:
+    """Makes Keras run on a backend, and returns its name; call it before Keras is imported.
+
+    name: one of BACKENDS. Empty for the one on which Keras runs already, else that of the variable
+    KERAS_BACKEND, else the first that is installed.
+
+    Raises:
+        UserError: it is not installed.
+        RuntimeError: Keras runs on another one already.
+    """
+    running = sys.modules["keras"].backend.backend() if "keras" in sys.modules else ""
+    found = installed()
+    name = name or running or os.environ.get("KERAS_BACKEND") or (found or list(BACKENDS))[0]
+    if name not in found and name != running:
+        raise UserError(not_installed(name, found))
+    if running and name != running:
+        raise RuntimeError(f"Keras runs on {running} in this process, so it cannot run on {name}")
+    os.environ["KERAS_BACKEND"] = name
+    return name
+
+
+class _Others(MetaPathFinder):
+    """Finds no backend but one, and nothing of UNUSED."""
+
+    def __init__(self, backend: str) -> None:
+        self.hidden = (BACKENDS.keys() | UNUSED) - {backend}
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """Asked before all other finders; None lets them look."""
+        if fullname in self.hidden:
+            raise ModuleNotFoundError(f"{fullname} is not needed here", name=fullname)
+
+
+@contextmanager
+def alone(backend: str) -> Iterator[None]:
+    """Within it no other backend nor UNUSED can be imported, which Keras tries where it is there.
+
+    That is a fourth of the start, which every training, prediction and trial waits for; and
+    TensorFlow prints what it finds.
+    """
+    sys.meta_path.insert(0, finder := _Others(backend))
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def not_installed(name: str, found: list[str]) -> str:
+    """The line for a backend that is not installed. found: those that are."""
+    others = f", or set it to {' or '.join(found)}" if found else ""
+    return (
+        f"training.backend is {name}, but {name} is not installed here; install it with "
+        f"`python -m pip install {BACKENDS[name]}`, in the environment of the trainings{others} "
+        "(docs/machines.md, Backends)"
+    )
+
+
+def check_installed(name: str) -> None:
+    """Raises UserError where a backend is missing from an environment that has another one.
+
+    With `--sdm conda` only the environment of the trainings has any: elsewhere nothing is known.
+    """
+    found = installed()
+    if found and name not in found:
+        raise UserError(not_installed(name, found))
+
+
+def made_for_gpus(backend: str) -> bool:
+    """Whether the build that is installed can use a GPU; none is touched to find out."""
+    if backend == "tensorflow":
+        return not any(metadata.distributions(name="tensorflow-cpu"))
+    if backend == "jax":
+        return any(find_spec(f"jax_cuda{version}_plugin") for version in (12, 13))
+    import torch
+
+    return torch.version.cuda is not None
+
+
+def make_deterministic(backend: str) -> None:
+    """Forbids JAX and PyTorch operations of a GPU whose result differs from run to run.
+
+    Call it before the first operation; TensorFlow is told in device.py.
+    """
+    if backend == "jax":
+        flag = "--xla_gpu_deterministic_ops=true"
+        if flag not in (flags := os.environ.get("XLA_FLAGS", "")):
+            os.environ["XLA_FLAGS"] = f"{flags} {flag}".strip()
+    elif backend == "torch":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        import torch
+
+        # Only a warning: poolings of volumes have no such operation.
+        torch.use_deterministic_algorithms(True, warn_only=True)
