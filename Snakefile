@@ -80,6 +80,7 @@ rule study:
         collect(rules.show_network.output, recipe=RECIPES),
 
 
+include: "rules/answer.smk"
 include: "rules/report.smk"
 
 
