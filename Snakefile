@@ -48,6 +48,7 @@ if OUTSIDE:
     include: "rules/external.smk"
 
 
+include: "rules/answer.smk"
 include: "rules/classes.smk"
 include: "rules/papers.smk"
 include: "rules/checklists.smk"
@@ -71,7 +72,7 @@ rule study:
         rules.show_registration.output,
         rules.fill_checklists.output,
         rules.check_convergence.output,
-        f"{RESULTS}/answer.html",
+        rules.write_answer.output,
         rules.show_convergence.output,
         rules.show_cases.output,
         of_set_ups(rules.measure.output),
@@ -80,7 +81,6 @@ rule study:
         collect(rules.show_network.output, recipe=RECIPES),
 
 
-include: "rules/answer.smk"
 include: "rules/report.smk"
 
 

@@ -20,6 +20,7 @@ rule write_answer:
         cases_table=f"{RESULTS}/cases.tsv",
         settings_files=of_set_ups(f"{MODEL}/settings.yaml", **TRAININGS),
         answer_file=f"{RESULTS}/answer.rst",
+        registration_text=f"{RESULTS}/registration.rst",
     output:
         page=shown("answer.html", "0. Answer", "The answer, for every reader"),
     log:

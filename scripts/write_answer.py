@@ -5,6 +5,7 @@ from pathlib import Path
 import yaml
 
 from tumorseg.core.files import read_table
+from tumorseg.registration.review import AS_REGISTERED
 from tumorseg.reporting.answer_page import Link, Page, write_page
 from tumorseg.reporting.answer_tiles import how_expensive, how_fair, how_good, how_sure
 from tumorseg.statistics.convergence import warning_sentence
@@ -26,6 +27,7 @@ def main(
     cases_table: str,
     settings_files: list[str],
     answer_file: str,
+    registration_text: str,
     page: str,
     experiment: str,
     recipe: str,
@@ -39,7 +41,7 @@ def main(
         verdicts_table, ranking_table: of `analyse`; convergence_table, fairness_table: of
             `check_convergence`; table2: of `compare`; cases_table: cases.tsv.
         settings_files: settings.yaml of every training.
-        answer_file: the statistician's paragraph.
+        answer_file: the statistician's paragraph; registration_text: that of the registration.
         page: written.
         experiment, recipe, reference_loss: of the question.
         generated: whether the images are the phantom's.
@@ -56,9 +58,11 @@ def main(
     best = str(order["loss"].iloc[0]) if len(order) else reference_loss
     cases = read_table(cases_table)
     verdict = plain_verdict(verdicts, cases["patient"].nunique(), best)
+    registered = Path(registration_text).read_text(encoding="utf-8").strip()
+    as_planned = registered.startswith(AS_REGISTERED)
     tiles = [how_sure(verdicts)] if len(verdicts) else []
     tiles += [
-        how_fair(convergence, fairness, convergence["seed"].nunique()),
+        how_fair(convergence, fairness, registered if as_planned else ""),
         how_good(read_table(table2), recipe, best, reference_loss),
         how_expensive(facts, best),
     ]
@@ -70,6 +74,7 @@ def main(
         f"**{failed} of {len(facts)} trainings failed**; their patients are not counted."
         if failed
         else "",
+        "" if as_planned else registered,
         *(f"**Skull stripping removed tumour**: {detail}." for detail in lost["detail"]),
     ]
     shown = Page(

@@ -13,9 +13,10 @@ REPORT = ("write_report", "seek_names")
 SHOWN = ("write_manuscript", *REPORT)  # where a figure or a table changes
 CHECKED = ("fill_checklists", *SHOWN)  # where checklists are filled from it
 DESCRIBED = ("describe", *CHECKED)  # where its seconds and memory are shown as well
-REGISTERED = ("show_registration", *CHECKED)
+FIRST_PAGE = ("write_answer", *SHOWN)
+REGISTERED = ("show_registration", "write_answer", *CHECKED)
 AMENDED = ("amend", *REGISTERED)  # where the plan of the study changes
-ANALYSED = ("analyse", "show_statistics", "export_model", "predict", *CHECKED)
+ANALYSED = (*("analyse", "show_statistics", "export_model", "predict", "write_answer", *CHECKED),)
 ANSWER = (*ANALYSED, *AMENDED)  # by other code, which is part of the plan
 FIGURES = (
     *("show_data", "show_network *", "show_losses", "show_tuning", "show_recipe *"),
@@ -24,7 +25,7 @@ FIGURES = (
 MEASURED = ("compare", "show_results", "describe", "show_recipe *", "show_cases", *ANSWER)
 
 
-CONVERGENCE = ("check_convergence", "show_convergence")
+CONVERGENCE = ("check_convergence", "show_convergence", "write_answer")
 
 
 def of_losses(first: str, recipe: str = "*", loss: str = "*") -> tuple[str, ...]:
@@ -183,6 +184,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("reporting/run_tables.py ../describe.py", DESCRIBED),
     ("reporting/large_pages.py ../write_report.py", REPORT),
     ("../write_manuscript.py", ("write_manuscript", "seek_names")),
+    ("reporting/answer_*.py statistics/plain_words.py ../write_answer.py", FIRST_PAGE),
     # The model on new images.
     ("prediction/export*.py prediction/model_*.py", ("export_model", "predict")),
     ("../export_model.py", ("export_model", "predict")),

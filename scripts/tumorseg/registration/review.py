@@ -20,6 +20,7 @@ from tumorseg.registration.record import (
 )
 
 SAME = "as registered"
+AS_REGISTERED = "**What was run is what was registered.**"
 SHA256 = re.compile("[0-9a-f]{64}")
 NAMED = 3  # changes that the sentence names; the table has all
 
@@ -125,7 +126,7 @@ def sentence(
     elif amendments:
         verdict = "**What was run is what was registered**, after changes that were taken back."
     else:
-        verdict = "**What was run is what was registered.**"
+        verdict = AS_REGISTERED
     known = known_then(registration["existed"])
     parts = [
         f"{verdict} The plan was registered on {when(registration['registered'])}, {known} "

@@ -51,8 +51,9 @@ class Page(NamedTuple):
 
 
 def html_of(text: str) -> str:
-    """Text with `**bold**` and `*emphasis*`, as HTML."""
+    """Text with `**bold**`, `*emphasis*` and literals, as HTML."""
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(text))
+    text = re.sub(r"``(.+?)``", r"<code>\1</code>", text)
     return re.sub(r"\*(.+?)\*", r"<em>\1</em>", text)
 
 

@@ -53,11 +53,12 @@ def how_sure(verdicts: pd.DataFrame) -> Tile:
     return Tile("How sure", number, [sentence for sentence in sentences if sentence])
 
 
-def how_fair(convergence: pd.DataFrame, fairness: pd.DataFrame, seeds: int) -> Tile:
+def how_fair(convergence: pd.DataFrame, fairness: pd.DataFrame, registered: str = "") -> Tile:
     """Whether every loss had the same chance: trained to the end, tuned alike, repeated.
 
-    convergence, fairness: rows of the question's recipe.
+    convergence, fairness: rows of the question's recipe; registered: a sentence, or empty.
     """
+    seeds = convergence["seed"].nunique()
     done = int((convergence["verdict"] == CONVERGED).sum())
     number = f"{done} of {len(convergence)} trainings done learning"
     unequal = fairness[
@@ -75,7 +76,8 @@ def how_fair(convergence: pd.DataFrame, fairness: pd.DataFrame, seeds: int) -> T
         if seeds > 1
         else "Each training ran once, with one seed."
     )
-    return Tile("How fair", number, [f"{same}.", repeated])
+    sentences = [f"{same}.", repeated, registered]
+    return Tile("How fair", number, [sentence for sentence in sentences if sentence])
 
 
 def how_good(table2: pd.DataFrame, recipe: str, best: str, reference: str) -> Tile:
@@ -94,7 +96,7 @@ def how_good(table2: pd.DataFrame, recipe: str, best: str, reference: str) -> Ti
     )
     return Tile(
         "How good",
-        f"{dice:.0f} % Dice",
+        "not measured" if math.isnan(dice) else f"{dice:.0f} % Dice",
         [
             f"The mean over patients with {best}, which was highest. Marking nothing at all has "
             f"{float(none['dice_pct']):.0f} % Dice, though {float(none['accuracy_pct']):.1f} % of "
