@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,7 @@ def test_one_backend_does_not_import_another(monkeypatch):
         assert "tensorflow" in sys.modules
         with pytest.raises(ImportError):
             importlib.import_module("jax")
+        assert find_spec("jax") is None  # PyTorch asks so
     assert "jax" not in sys.modules
 
 

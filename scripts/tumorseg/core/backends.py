@@ -5,14 +5,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
-from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
+from typing import Any
 
 from tumorseg.core.errors import UserError
 
 # The names of training.backend, which are those of the packages to import, and of those to install.
 BACKENDS = {"tensorflow": "tensorflow-cpu", "jax": "jax", "torch": "torch"}
-UNUSED = {"sklearn", "matplotlib"}  # Keras imports them to wrap what is not used here
 
 
 def installed() -> list[str]:
@@ -41,30 +40,22 @@ def use_backend(name: str = "") -> str:
     return name
 
 
-class _Others(MetaPathFinder):
-    """Finds no backend but one, and nothing of UNUSED."""
-
-    def __init__(self, backend: str) -> None:
-        self.hidden = (BACKENDS.keys() | UNUSED) - {backend}
-
-    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
-        """Asked before all other finders; None lets them look."""
-        if fullname in self.hidden:
-            raise ModuleNotFoundError(f"{fullname} is not needed here", name=fullname)
-
-
 @contextmanager
 def alone(backend: str) -> Iterator[None]:
-    """Within it no other backend nor UNUSED can be imported, which Keras tries where it is there.
+    """Hides what Keras and its backend import where it is installed, to wrap what we do not use.
 
-    That is a fourth of the start, which every training, prediction and trial waits for; and
-    TensorFlow prints what it finds.
+    A fourth of the start, which every training, prediction and trial waits for. PyTorch stays
+    visible: SciPy looks into it.
     """
-    sys.meta_path.insert(0, finder := _Others(backend))
+    names = ["sklearn", "matplotlib", "jax" if backend == "tensorflow" else "tensorflow"]
+    modules: dict[str, Any] = sys.modules  # None in it stands for a package that is not installed
+    hidden = [name for name in names if name not in modules]
+    modules.update(dict.fromkeys(hidden))
     try:
         yield
     finally:
-        sys.meta_path.remove(finder)
+        for name in hidden:
+            del modules[name]
 
 
 def not_installed(name: str, found: list[str]) -> str:

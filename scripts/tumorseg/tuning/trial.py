@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
-from tumorseg.core.backends import use_backend
 from tumorseg.core.files import write_text
 from tumorseg.core.records import Search
 from tumorseg.training.identity import content_digest
@@ -99,7 +98,6 @@ class Trial(tune.Trainable):
 
 def _fresh_training(job: TrainingJob) -> "Training":
     """A training on which the earlier trials of this process have no influence."""
-    use_backend(job.backend)
     if keras := sys.modules.get("keras"):  # else this is the first one, and `prepare` starts it
         keras.backend.clear_session()
     return prepare(job)
