@@ -24,13 +24,17 @@ ON_DEMAND = {"export_model", "predict"}  # jobs that `all` does not need
 
 @dataclass(frozen=True)
 class Job:
-    """A job, and all that decides whether it runs again. `digest` is its parameter `code`."""
+    """A job, and all that decides whether it runs again. `digest` is its parameter `code`.
+
+    arguments: the names that its script is called with.
+    """
 
     inputs: frozenset[str]
     outputs: frozenset[str]
     params: frozenset[str]
     digest: str
     code: tuple[str, ...]  # the arguments of code_digest: a script, and modules that a rule names
+    arguments: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ def _jobs(answer: dict[str, dict]) -> dict[str, Job]:
             *(frozenset(job[key]) for key in ("inputs", "outputs", "params")),
             job["digest"],
             tuple(job["code"]),
+            frozenset(job["arguments"]),
         )
         for name, job in answer.items()
     }
@@ -184,6 +189,9 @@ def _main() -> None:
 
     code_digest.code_digest = recorded
 
+    def parts(job) -> tuple:
+        return job.input, job.output, job.params
+
     def described(workflow, job) -> dict:
         return {
             "inputs": list(job.input),
@@ -192,6 +200,7 @@ def _main() -> None:
             "params": [str(value) for value in workflow.persistence._params(job)],
             "digest": job.params.code,
             "code": arguments[job.params.code],
+            "arguments": [key for part in parts(job) for key, _ in part.items()],
         }
 
     def graph(config: str) -> dict[str, dict]:
