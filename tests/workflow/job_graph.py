@@ -24,13 +24,18 @@ ON_DEMAND = {"export_model", "predict"}  # jobs that `all` does not need
 
 @dataclass(frozen=True)
 class Job:
-    """A job, and all that decides whether it runs again; ancient inputs do not."""
+    """A job, and all that decides whether it runs again; ancient inputs do not.
+
+    script: its file's name, empty for a rule without; arguments: the names it is called with.
+    """
 
     inputs: frozenset[str]
     outputs: frozenset[str]
     params: frozenset[str]
     # Code digests among its params, with their arguments: a script, and modules that a rule names.
     codes: tuple[tuple[str, tuple[str, ...]], ...]
+    script: str = field(default="", compare=False)
+    arguments: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,8 @@ def _jobs(answer: dict[str, dict]) -> dict[str, Job]:
         name: Job(
             *(frozenset(job[key]) for key in ("inputs", "outputs", "params")),
             tuple((digest, tuple(given)) for digest, given in job["codes"]),
+            job["script"],
+            frozenset(job["arguments"]),
         )
         for name, job in answer.items()
     }
@@ -185,6 +192,9 @@ def _main() -> None:
 
     code_digest.code_digest = recorded
 
+    def parts(job) -> tuple:
+        return job.input, job.output, job.params
+
     def described(workflow, job) -> dict:
         params = [str(value) for value in workflow.persistence._params(job)]
         text = " ".join(params)
@@ -194,6 +204,8 @@ def _main() -> None:
             "outputs": [*job.output, *filter(None, [job.benchmark])],
             "params": params,
             "codes": [item for item in arguments.items() if item[0] in text],
+            "script": Path(job.rule.script or "").name,
+            "arguments": [key for part in parts(job) for key, _ in part.items()],
         }
 
     def graph(config: str) -> dict[str, dict]:

@@ -4,6 +4,7 @@ Every answer is computed from the job graph and the code digests; dry runs of Sn
 finished study prove that it agrees.
 """
 
+import ast
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -137,6 +138,30 @@ def test_comments_docstrings_and_the_words_of_errors_run_nothing_wherever_they_a
     modules = [name for name in library_files() if name.endswith(".py")]
     with scripts.edited({name: job_graph.other_words for name in modules}):
         assert scripts.changed(graph) == set()
+
+
+def main_of(script: Path) -> ast.arguments:
+    """The arguments of a script's main."""
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    (found,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "main")
+    return found.args
+
+
+@pytest.mark.parametrize("name", ["tiny", "outside data"])
+def test_every_job_calls_its_script_with_the_arguments_that_it_asks_for(graphs, name):
+    wrong = {}
+    called = {job: found for job, found in graphs[name].jobs.items() if found.script}
+    assert len(called) > 30
+    for job, found in called.items():
+        asked = main_of(ROOT / "scripts" / found.script)
+        known = {argument.arg for argument in asked.kwonlyargs}
+        optional = zip(asked.kwonlyargs, asked.kw_defaults, strict=True)
+        needed = {argument.arg for argument, default in optional if default is None}
+        given = found.arguments | {"cores", "gpus", "config"}  # workflow/job.py adds these
+        unknown = set() if asked.kwarg else found.arguments - known - {"code", "sources"}
+        if needed - given or unknown:
+            wrong[job] = (needed - given, unknown)
+    assert wrong == {}
 
 
 def test_other_outside_data_run_the_outside_steps_alone(graphs):
