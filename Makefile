@@ -1,13 +1,19 @@
 # The commands to type; `make help` lists them.
 #   make all ARGS="--config seed=2"                                      other options of Snakemake
 #   make all EXPERIMENT=experiments/mine.yaml ARGS="--config data_dir=/the/folder"
+#   make all PROFILE=slurm                             on a cluster (docs/machines.md)
 PYTHON ?= python3.11
 EXPERIMENT ?= config.yaml
 ARGS ?=
+# Where the steps run: nothing for this computer, or a folder of profiles/.
+PROFILE :=
+# The name under which a cluster finds the image of `make image`.
+IMAGE ?= tumorseg:0.2.0
 
 SHELL := /bin/sh
 BIN := .venv/bin
 CONFIGFILE := $(if $(filter-out config.yaml,$(EXPERIMENT)),--configfile $(EXPERIMENT))
+WHERE := $(if $(PROFILE),--workflow-profile profiles/$(PROFILE),--cores all)
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 $(if $(UPGRADE),--upgrade)
 TORCH := $(if $(wildcard .venv-torch/bin/python),--torch-python .venv-torch/bin/python)
@@ -16,7 +22,7 @@ COVERED := 92
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale bench-volumes bench-claims torch docs lock
+.PHONY: help venv profiles image all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale bench-volumes bench-claims torch docs lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -24,8 +30,13 @@ help:  ## this list
 
 venv: .venv/installed  ## sets up .venv from requirements.lock
 
-all: venv  ## runs an experiment (by default config.yaml) and prints where its answer is
-	@sh profiles/default/resume.sh $(BIN)/snakemake --cores all all $(CONFIGFILE) $(ARGS)
+profiles: .venv/profiles  ## adds what the profiles of clusters need to .venv
+
+image:  ## builds the image in which the steps of the profiles kubernetes and awsbatch run
+	@docker build --tag $(IMAGE) .
+
+all: venv $(if $(PROFILE),.venv/profiles)  ## runs an experiment (by default config.yaml) and prints where its answer is
+	@sh profiles/default/resume.sh $(BIN)/snakemake $(WHERE) all $(CONFIGFILE) $(ARGS)
 	@echo "Open $(CURDIR)/results/$$(sed -n 's/^experiment: *\([^ #]*\).*/\1/p' $(EXPERIMENT))/answer.html"
 
 # Two processes, and the longest tests first; tests that share something stay together
@@ -85,6 +96,7 @@ docs: venv  ## writes docs/config.md and docs/data-checks.md again
 lock: .venv/developed  ## writes the package locks again (UPGRADE=1: with newer versions)
 	$(COMPILE) requirements.in -o requirements.lock
 	$(COMPILE) requirements-dev.in -o requirements-dev.lock
+	$(COMPILE) requirements-profiles.in -o requirements-profiles.lock
 	$(BIN)/python envs/write.py
 
 # pip installs uv alone; uv does the rest in half the time. Both check every hash. Bytecode is
@@ -100,6 +112,10 @@ lock: .venv/developed  ## writes the package locks again (UPGRADE=1: with newer 
 
 .venv/developed: requirements-dev.lock .venv/installed
 	@$(call install,requirements-dev.lock)
+	@touch $@
+
+.venv/profiles: requirements-profiles.lock .venv/installed
+	@$(call install,requirements-profiles.lock)
 	@touch $@
 
 # Where only pip knows the way to the packages (a mirror in its settings), pip does it.

@@ -14,15 +14,15 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
+include: "rules/storage.smk"
 include: "rules/sources.smk"
 include: "rules/params.smk"
 
 
-# The report begins with the answer, once there is one, and then explains the page.
-OPENING = os.path.abspath(f"{RESULTS}/opening.rst")
-
-
-report: OPENING if os.path.exists(OPENING) else "report/workflow.rst"
+# The report begins with what explains the page; with the answer before it in the Snakemake that
+# write_report starts.
+report: os.environ.get("TUMORSEG_OPENING", "report/workflow.rst")
 
 
 include: "rules/check.smk"
@@ -75,10 +75,9 @@ rule study:
         rules.write_answer.output,
         rules.show_convergence.output,
         rules.show_cases.output,
-        of_set_ups(rules.measure.output),
+        of_set_ups(MEASURED),
         rules.analyse_external.output if OUTSIDE else [],
-        collect(rules.show_recipe.output, recipe=RECIPES),
-        collect(rules.show_network.output, recipe=RECIPES),
+        collect(FIGURES_OF_RECIPE, recipe=RECIPES),
 
 
 include: "rules/report.smk"
@@ -86,7 +85,7 @@ include: "rules/report.smk"
 
 # Snakemake prints lines of its own after those of a failed job: the reason is repeated at the end.
 onerror:
-    atexit.register(print_errors, [LOGS, LOCAL, EXTERNAL_LOCAL], STARTED)
+    atexit.register(print_errors, [LOGS, LOCAL, EXTERNAL_LOCAL, *JOB_LOGS], STARTED)
 
 
 rule all:

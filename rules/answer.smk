@@ -29,7 +29,7 @@ rule write_answer:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("write_answer.py"),
         experiment=config["experiment"],

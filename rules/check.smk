@@ -7,12 +7,14 @@ rule check:
     input:
         DOWNLOADED,
     log:
-        f"{LOCAL}/check.log",
+        local(f"{LOCAL}/check.log"),
+    retries: 0  # what it finds is no accident, even under a profile that repeats what failed
+    localrule: STORED
     conda:
         "../envs/imaging.yaml"
     threads: 64
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         source=EXPERIMENT.source,
         data_dir=lookup(within=config, dpath="data_dir"),
@@ -35,7 +37,7 @@ if OUTSIDE:
         input:
             DOWNLOADED_OUTSIDE,
         log:
-            f"{EXTERNAL_LOCAL}/check.log",
+            local(f"{EXTERNAL_LOCAL}/check.log"),
         params:
             source=OUTSIDE.source,
             data_dir=OUTSIDE.config["data_dir"],

@@ -30,7 +30,7 @@ rule fill_checklists:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("fill_checklists.py"),
         names=lookup(within=config, dpath="identifiers/names"),

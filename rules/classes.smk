@@ -7,6 +7,7 @@ if CLASSES:
         input:
             classes_table=f"{RESULTS}/tables/classes.tsv",
         output:
+            drawn("classes"),
             classes_svg=shown(
                 "figures/classes.svg", item="Dice by class", caption="class_figure", **STATISTIC
             ),
@@ -16,7 +17,7 @@ if CLASSES:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
+            mem_mb=memory(1000),
         params:
             code=code("show_classes.py"),
             recipe=RECIPES[0],

@@ -11,9 +11,12 @@ from tumorseg.workflow import protocol, settings
 from tumorseg.workflow.code_digest import code_digest as code
 from tumorseg.workflow.job import print_errors
 
+# Whether no files are shared: then a storage has all that steps write (storage.smk).
+STORED = workflow.storage_settings.default_storage_provider is not None
+
 try:
     settings.check_files(workflow.configfiles)
-    EXPERIMENT = settings.load(config, f"{workflow.basedir}/config.schema.yaml")
+    EXPERIMENT = settings.load(config, f"{workflow.basedir}/config.schema.yaml", stored=STORED)
     OUTSIDE = EXPERIMENT.external  # the same with outside data, or None
 except UserError as error:
     sys.exit(f"ERROR: {error}")  # so that this line is the last; an exception would add its own
@@ -34,6 +37,8 @@ RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"
 # What may name source files; never shared, never part of a report.
 LOCAL = f"local/{config['experiment']}"
+# From here a killed training continues. Where jobs have no common disk: the place of a volume.
+STATE = f".resume/{config['experiment']}"
 TIMES = f"{RESULTS}/benchmarks"
 # The plan, written before the first training and never again.
 REGISTRATION = f"{RESULTS}/registration.yaml"
@@ -51,6 +56,14 @@ MODEL = f"{RESULTS}/models/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}"
 PREDICTIONS = f"{RESULTS}/predictions/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}"
 METRICS = f"{RESULTS}/metrics/{{recipe}}/{{loss}}"
 CLASS_THRESHOLDS = f"{METRICS}.class_thresholds.tsv"
+MEASURED = [f"{METRICS}.{kind}" for kind in ("tsv", "thresholds.tsv", "reliability.tsv", "html")]
+MEASURED += [f"{METRICS}.classes.tsv"] if CLASSES else []
+MEASURED += [CLASS_THRESHOLDS] if OVERLAPPING else []
+FIGURES_OF_RECIPE = [
+    f"{RESULTS}/figures/{name}/{{recipe}}.{kind}"
+    for name in ("fig1", "fig5", "training_curves")
+    for kind in ("svg", "pdf")
+]
 # The values of wildcards for collect(): of a set-up, a recipe with a loss, each training has one
 # seed and one fold.
 TRAININGS = {"seed": SEEDS, "fold": FOLDS}
@@ -93,6 +106,11 @@ def shown(path, category, item, caption=None, subcategory=None, **labels):
         subcategory=subcategory,
         labels={"item": item} | labels,
     )
+
+
+def drawn(*names):
+    """Outputs: the PDFs that are drawn beside these figures, for manuscripts."""
+    return [f"{RESULTS}/figures/{name}.pdf" for name in names]
 
 
 def reported(table, category, item, **more):

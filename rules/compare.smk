@@ -27,7 +27,7 @@ rule compare:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=code("compare.py"),
     script:
@@ -39,6 +39,7 @@ rule show_results:
         metrics=of_set_ups(f"{METRICS}.tsv"),
         background=f"{RESULTS}/metrics/background.tsv",
     output:
+        drawn("fig4", "dice_by_case"),
         bars_svg=shown("figures/fig4.svg", item="Fig. 4, precision, F1 and recall", **FIGURE),
         cases_svg=shown(
             "figures/dice_by_case.svg", item="Dice of every test case", caption="cases", **FIGURE
@@ -51,7 +52,7 @@ rule show_results:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("show_results.py"),
     script:
@@ -83,7 +84,7 @@ rule show_cases:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         **(
             {

@@ -6,15 +6,17 @@ if DOWNLOADED or DOWNLOADED_OUTSIDE:
     # An interrupted download continues where it stopped, in the next attempt and after a kill.
     rule download:
         output:
-            downloaded=f"{LOCAL}/downloaded.tsv",
+            downloaded=local(f"{LOCAL}/downloaded.tsv"),
         log:
-            f"{LOCAL}/download.log",
+            local(f"{LOCAL}/download.log"),
         retries: 3
+        # A cluster's nodes often have no way to the internet.
+        localrule: True
         conda:
             "../envs/imaging.yaml"
         threads: 1
         resources:
-            mem_mb=500,
+            mem_mb=memory(500),
         params:
             code=with_source("download.py", EXPERIMENT),
             kind=lookup(within=config, dpath="source/kind"),
@@ -32,14 +34,15 @@ rule import_cases:
         annotations_dir=directory(f"{RESULTS}/annotations"),
         true_brain_dir=directory(f"{RESULTS}/true_brain"),
     log:
-        f"{LOCAL}/import_cases.log",
+        local(f"{LOCAL}/import_cases.log"),
     benchmark:
         f"{TIMES}/import_cases.tsv"
+    localrule: STORED
     conda:
         "../envs/imaging.yaml"
     threads: 4
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=import_code,
         sources=source_digest,

@@ -42,7 +42,7 @@ rule measure:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         **CLASSES_MEASURED,
         code=code("measure.py"),
@@ -69,7 +69,7 @@ rule measure_background:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=code("measure_background.py"),
         threshold=lookup(within=config, dpath="measure/threshold"),
@@ -86,6 +86,7 @@ rule show_recipe:
         cases_dir=f"{RESULTS}/cases",
         masks_dir=f"{RESULTS}/masks",
     output:
+        drawn("fig5/{recipe}", "training_curves/{recipe}"),
         predictions_svg=shown(
             "figures/fig5/{recipe}.svg",
             "4. Results",
@@ -107,7 +108,7 @@ rule show_recipe:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("show_recipe.py"),
         recipe="{recipe}",

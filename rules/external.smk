@@ -24,10 +24,11 @@ rule predict_external:
     benchmark:
         f"{TIMES}/external/predict/{{recipe}}/{{loss}}.tsv"
     conda:
-        "../envs/training.yaml"
+        TRAINING
     threads: config["training"]["threads"]
     resources:
-        mem_mb=3000,
+        **gpus(),
+        mem_mb=memory(3000),
     params:
         code=with_network("predict_external.py"),
         settings=lookup(within=config, dpath="recipes/{recipe}"),
@@ -35,6 +36,7 @@ rule predict_external:
         seed=lookup(within=config, dpath="seed"),
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),
+        backend=lookup(within=config, dpath="training/backend"),
         threshold=lookup(within=config, dpath="measure/threshold"),
     script:
         "../scripts/predict_external.py"
@@ -57,7 +59,7 @@ rule measure_external:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         **CLASSES_MEASURED,
         code=code("measure_external.py"),
@@ -90,13 +92,14 @@ rule analyse_external:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("analyse_external.py"),
         recipe=RECIPES[0],
         reference_loss=lookup(within=config, dpath="reference_loss"),
         resamples=lookup(within=config, dpath="statistics/resamples"),
         seed=lookup(within=config, dpath="seed"),
+        margin=lookup(within=config, dpath="statistics/margin"),
         of=EXPERIMENT.asked_about,
     script:
         "../scripts/analyse_external.py"

@@ -8,7 +8,7 @@ if DOWNLOADED_OUTSIDE:
         output:
             downloaded=DOWNLOADED_OUTSIDE,
         log:
-            f"{EXTERNAL_LOCAL}/download.log",
+            local(f"{EXTERNAL_LOCAL}/download.log"),
         params:
             code=with_source("download.py", OUTSIDE),
             kind=OUTSIDE.source["kind"],
@@ -25,7 +25,7 @@ use rule import_cases as import_cases_external with:
         annotations_dir=directory(f"{EXTERNAL}/annotations"),
         true_brain_dir=directory(f"{EXTERNAL}/true_brain"),
     log:
-        f"{EXTERNAL_LOCAL}/import_cases.log",
+        local(f"{EXTERNAL_LOCAL}/import_cases.log"),
     benchmark:
         f"{TIMES}/external/import_cases.tsv"
     priority: 100
@@ -56,7 +56,7 @@ rule compare_sources:
         "../envs/imaging.yaml"
     threads: 4
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=code("compare_sources.py"),
     script:

@@ -20,6 +20,7 @@ if PAPER:
             cases_dir=f"{RESULTS}/cases",
             masks_dir=f"{RESULTS}/masks",
         output:
+            drawn("paper_p", "paper_subgroups", "paper_cases"),
             **({"voxels_svg": SOLIDS} if VOLUMES else {}),
             tables=collect(f"{RESULTS}/tables/{{name}}.tsv", name=["paper", "paper_p"]),
             pages=[
@@ -41,7 +42,7 @@ if PAPER:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=1500,
+            mem_mb=memory(1500),
         params:
             code=code("compare_paper.py"),
             paper=EXPERIMENT.paper,
@@ -58,6 +59,7 @@ if ADAPTIVE:
             cases_table=f"{RESULTS}/cases.tsv",
             masks_table=f"{RESULTS}/masks.tsv",
         output:
+            drawn("adaptive"),
             adaptive_svg=shown(
                 "figures/adaptive.svg", "3. Training", "The adaptive focal loss over the cases"
             ),
@@ -67,7 +69,7 @@ if ADAPTIVE:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=500,
+            mem_mb=memory(500),
         params:
             code=code("show_adaptive.py"),
         script:

@@ -49,7 +49,7 @@ def tuning_job(wildcards):
         settings=EXPERIMENT.trial_recipe(wildcards.recipe, wildcards.loss),
         fold=fold_of_scope(wildcards.scope),
         seed=config["seed"],
-        state_dir=f"{RESULTS}/.resume/tune-{wildcards.recipe}-{wildcards.loss}-{wildcards.scope}",
+        state_dir=f"{STATE}/tune-{wildcards.recipe}-{wildcards.loss}-{wildcards.scope}",
     )
 
 
@@ -65,7 +65,7 @@ def training_job(wildcards):
         settings=EXPERIMENT.recipe(wildcards.recipe),
         fold=int(wildcards.fold),
         seed=int(wildcards.seed),
-        state_dir=f"{RESULTS}/.resume",
+        state_dir=STATE,
     )
 
 

@@ -16,11 +16,13 @@ rule plan:
     benchmark:
         f"{TIMES}/plan.tsv"
     priority: 100
+    # Prints where the user looks, also if the other steps run on a cluster.
+    localrule: True
     conda:
         "../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("plan.py"),
         recipes={name: EXPERIMENT.recipe(name) for name in RECIPES},
@@ -38,6 +40,7 @@ rule plan:
 # Every parameter is read from the recipe, so a recipe's own channels and layers are what is drawn.
 rule show_network:
     output:
+        drawn("fig1/{recipe}"),
         network_svg=shown(
             "figures/fig1/{recipe}.svg",
             "3. Training",
@@ -52,7 +55,7 @@ rule show_network:
         "../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=with_network("show_network.py"),
         network=lookup(within=NETWORKS, dpath="{recipe}"),
@@ -64,6 +67,7 @@ rule show_network:
 
 rule show_losses:
     output:
+        drawn("losses"),
         losses_svg=shown("figures/losses.svg", "3. Training", "The losses and their gradients"),
     log:
         f"{LOGS}/show_losses.log",
@@ -73,7 +77,7 @@ rule show_losses:
         "../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=all_losses_code,
         losses=EXPERIMENT.losses,

@@ -23,7 +23,7 @@ rule export_model:
         "../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("export_model.py"),
         experiment=config["experiment"],
@@ -49,12 +49,14 @@ rule predict:
     input:
         model_dir=f"{RESULTS}/model" if config["images"] and not config["model"] else [],
     log:
-        f"{LOCAL}/predict.log",
+        local(f"{LOCAL}/predict.log"),
+    localrule: STORED
     conda:
         TRAINING
     threads: config["training"]["threads"]
     resources:
-        mem_mb=3000,
+        **gpus(),
+        mem_mb=memory(3000),
     params:
         code=predict_code,
         model=lookup(within=config, dpath="model"),

@@ -16,10 +16,10 @@ rule register:
     priority: 100
     localrule: True
     conda:
-        "../envs/training.yaml"
+        TRAINING
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         plan=planned,
         existed=existed,
@@ -41,10 +41,10 @@ rule amend:
     priority: 100
     localrule: True
     conda:
-        "../envs/training.yaml"
+        TRAINING
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("amend.py"),
         plan=PLAN,
@@ -71,7 +71,7 @@ rule show_registration:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("show_registration.py"),
     script:

@@ -1,7 +1,9 @@
 # Collects all results in one page, and for a manuscript. A rule and not --report-after-run, so that
 # the page is in its experiment's folder and is made again only if a result or a caption is newer.
 
-CAPTIONS = sorted(map(os.path.relpath, Path(workflow.basedir, "report").glob("*.rst")))
+# Files of the workflow itself, which no storage holds.
+TEXTS = map(os.path.relpath, Path(workflow.basedir, "report").glob("*.rst"))
+CAPTIONS = [local(path) for path in sorted(TEXTS)]
 
 
 rule write_report:
@@ -10,7 +12,7 @@ rule write_report:
         CAPTIONS,
         answer_file=rules.analyse.output.answer_file,
         registration_text=f"{RESULTS}/registration.rst",
-        guide_file=os.path.relpath(Path(workflow.basedir, "report/workflow.rst")),
+        guide_file=local(os.path.relpath(Path(workflow.basedir, "report/workflow.rst"))),
     output:
         settings_file=f"{RESULTS}/config.yaml",
         opening_file=f"{RESULTS}/opening.rst",
@@ -19,13 +21,18 @@ rule write_report:
     log:
         f"{LOGS}/write_report.log",
     localrule: True
-    # Starts Snakemake, so it runs in Snakemake's own environment, without `conda`.
+    # Starts Snakemake, so it runs in Snakemake's own environment, without `conda`. Without threads
+    # and resources of its own it would be given all cores: a number that a cluster has not.
     handover: True
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
     params:
         code=code("write_report.py"),
         config=dict(config),
         shown=EXPERIMENT.shown(),
         target="study",
+        storage=storage_options,
     script:
         "../scripts/write_report.py"
 
@@ -42,7 +49,7 @@ rule write_manuscript:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("write_manuscript.py"),
     script:
@@ -55,16 +62,19 @@ rule seek_names:
         rules.study.input,
         rules.write_report.output,
         rules.write_manuscript.output,
+        written,
+        report_file=f"{RESULTS}/report.html",
         cases_table=f"{RESULTS}/cases.tsv",
     output:
         privacy_table=f"{RESULTS}/privacy.tsv",
     log:
-        f"{LOCAL}/seek_names.log",
+        local(f"{LOCAL}/seek_names.log"),
+    localrule: STORED
     conda:
         "../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=with_source("seek_names.py", EXPERIMENT),
         source=EXPERIMENT.source,
@@ -72,7 +82,6 @@ rule seek_names:
         names=lookup(within=config, dpath="identifiers/names"),
         key_file=lookup(within=config, dpath="identifiers/key_file"),
         own_names=EXPERIMENT.public_names(),
-        folders=[RESULTS, LOGS],
         local_dir=LOCAL,
     script:
         "../scripts/seek_names.py"
@@ -87,11 +96,13 @@ if OUTSIDE:
             rules.write_report.output,
             rules.write_manuscript.output,
             f"{RESULTS}/privacy.tsv",
+            written,
+            report_file=f"{RESULTS}/report.html",
             cases_table=f"{EXTERNAL}/cases.tsv",
         output:
             privacy_table=f"{EXTERNAL}/privacy.tsv",
         log:
-            f"{EXTERNAL_LOCAL}/seek_names.log",
+            local(f"{EXTERNAL_LOCAL}/seek_names.log"),
         params:
             code=with_source("seek_names.py", OUTSIDE),
             source=OUTSIDE.source,

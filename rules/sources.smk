@@ -2,8 +2,10 @@
 import functools
 
 # Written once the public data set is in data_dir; the other sources download nothing.
-DOWNLOADED = f"{LOCAL}/downloaded.tsv" if EXPERIMENT.downloads else []
-DOWNLOADED_OUTSIDE = f"{EXTERNAL_LOCAL}/downloaded.tsv" if OUTSIDE and OUTSIDE.downloads else []
+DOWNLOADED = local(f"{LOCAL}/downloaded.tsv") if EXPERIMENT.downloads else []
+DOWNLOADED_OUTSIDE = []
+if OUTSIDE and OUTSIDE.downloads:
+    DOWNLOADED_OUTSIDE = local(f"{EXTERNAL_LOCAL}/downloaded.tsv")
 
 
 @functools.cache

@@ -18,7 +18,7 @@ rule split:
         "../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("split.py"),
         fold_count=lookup(within=config, dpath="folds/count"),
@@ -42,6 +42,7 @@ rule show_data:
         strip_methods_table=f"{RESULTS}/strip_methods.tsv",
         folds_table=f"{RESULTS}/folds.tsv",
     output:
+        drawn("fig2", "figS1", "fig3", "skull_stripping"),
         annotation_svg=shown("figures/fig2.svg", DATA, "Fig. 2, annotation to mask"),
         ratio_svg=shown("figures/figS1.svg", DATA, "Fig. S1, tumour to brain ratio"),
         strip_svg=shown("figures/fig3.svg", STRIPPING, "Fig. 3, skull stripping"),
@@ -71,7 +72,7 @@ rule show_data:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("show_data.py"),
         method=lookup(within=config, dpath="skull_strip/method"),

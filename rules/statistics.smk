@@ -46,7 +46,7 @@ rule analyse:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("analyse.py"),
         recipe=RECIPES[0],
@@ -71,6 +71,8 @@ rule show_statistics:
         calibration_table=f"{RESULTS}/tables/calibration.tsv",
         subgroups_table=f"{RESULTS}/tables/subgroups.tsv",
     output:
+        drawn("forest", "paired", "ranking", "balance", "size"),
+        drawn("thresholds", "reliability", "subgroups"),
         forest_svg=shown("figures/forest.svg", item="Each loss against the reference", **STATISTIC),
         paired_svg=shown(
             "figures/paired.svg", item="Dice of every patient with every loss", **STATISTIC
@@ -106,7 +108,7 @@ rule show_statistics:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("show_statistics.py"),
         recipe=RECIPES[0],

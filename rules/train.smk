@@ -22,7 +22,8 @@ rule train:
     # A fixed number, so that --cores 1 and --cores 8 give the same bytes.
     threads: config["training"]["threads"]
     resources:
-        mem_mb=3000,
+        **gpus(),
+        mem_mb=memory(3000),
     params:
         code=with_one_loss("train.py"),
         job=training_job,
@@ -48,7 +49,8 @@ rule predict_cases:
         TRAINING
     threads: config["training"]["threads"]
     resources:
-        mem_mb=2500,
+        **gpus(),
+        mem_mb=memory(2500),
     params:
         code=with_network("predict_cases.py"),
         settings=lookup(within=config, dpath="recipes/{recipe}"),

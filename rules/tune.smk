@@ -20,8 +20,8 @@ rule tune:
         TRAINING
     threads: config["tuning"]["trials_at_once"] * config["training"]["threads"]
     resources:
-        mem_mb=1500 + 2000 * config["tuning"]["trials_at_once"],
-        gpu=0,
+        **gpus(config["tuning"]["trials_at_once"]),
+        mem_mb=memory(1500 + 2000 * config["tuning"]["trials_at_once"]),
     params:
         code=with_one_loss("tune.py"),
         job=tuning_job,
@@ -31,12 +31,16 @@ rule tune:
         "../scripts/tune.py"
 
 
+TUNING_FIGURES = ("tuning_curves", "tuning_sensitivity")
+
+
 rule show_tuning:
     input:
         best_files=of_set_ups(f"{TUNING}/best.yaml", scope=SCOPES),
         # Found by the script in the folder of each best.yaml.
         others=of_set_ups(f"{TUNING}/{{name}}.tsv", scope=SCOPES, name=["trials", "history"]),
     output:
+        drawn(*(f"{name}/{r}" for name in TUNING_FIGURES for r in RECIPES)),
         tables=[
             f"{RESULTS}/tables/table1.tsv",
             reported("table1", "3. Training", "Table 1, settings searched and chosen"),
@@ -67,7 +71,7 @@ rule show_tuning:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=code("show_tuning.py"),
     script:

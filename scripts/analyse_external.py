@@ -23,6 +23,7 @@ def main(
     reference_loss: str,
     resamples: int,
     seed: int,
+    margin: float,
     of: str = "",
 ) -> None:
     """Writes external, external_contrasts and external_subgroups, as tables and as pages.
@@ -32,9 +33,9 @@ def main(
         external_metrics, members_tables: from `measure_external`, of all recipes and losses.
         cases_table, masks_table: of the outside data, for the subgroups.
         tables, pages: written.
-        recipe, reference_loss, resamples, seed, of: the question, as for `analyse`.
+        recipe, reference_loss, resamples, seed, margin, of: the question, as for `analyse`.
     """
-    question = Question(recipe, reference_loss, resamples, seed, of)
+    question = Question(recipe, reference_loss, resamples, seed, of, margin)
     inside = pd.concat([read_table(path) for path in metrics], ignore_index=True)
     at_own = own_threshold.at_own_threshold(inside, read_all(thresholds_tables, ".thresholds.tsv"))
     scores = {FIXED: comparison.patient_scores(inside), OWN: comparison.patient_scores(at_own)}

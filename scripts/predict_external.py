@@ -1,6 +1,5 @@
 """Predicts the outside data with all trainings of a loss together: their mean probability."""
 
-import os
 from pathlib import Path
 from typing import cast
 
@@ -29,6 +28,7 @@ def main(
     seed: int,
     threads: int,
     wanted_device: str,
+    backend: str,
     threshold: float,
     cases_dir: str = "",
 ) -> None:
@@ -42,7 +42,7 @@ def main(
         weights, settings_files: one per training, in the same order.
         predictions_dir: written.
         settings, network: the recipe; the network's name and size.
-        seed, threads, wanted_device: as for `predict_cases`.
+        seed, threads, wanted_device, backend: as for `predict_cases`.
         threshold: of the members' masks, which are of the first class; of exclusive classes the
             likeliest counts.
         cases_dir: the images, whose geometry predictions of volumes get.
@@ -53,7 +53,7 @@ def main(
     if not used:
         write_text(folder / "FAILED", f"all {len(facts)} trainings failed\n")
         return
-    device.start(wanted=wanted_device, threads=threads, seed=seed)
+    device.start(wanted=wanted_device, threads=threads, seed=seed, backend=backend)
     from tumorseg.prediction.ensemble import BATCH, Ensemble  # Keras starts after the device
 
     model = {"recipe": {"settings": settings}, "network": network}
@@ -85,7 +85,6 @@ def main(
 
 
 if "snakemake" in globals():
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

@@ -24,12 +24,12 @@ def main(
     names: str,
     key_file: str,
     own_names: list[str],
+    report_file: str,
     cases_table: str,
-    folders: list[str],
     local_dir: str,
     privacy_table: str,
 ) -> None:
-    """Searches everything below `folders`; writes a table of what was sought and found, by kind.
+    """Searches all results and logs; writes a table of what was sought and found, by kind.
 
     The identifiers that were found are printed and written to privacy_hits.tsv in local_dir.
 
@@ -39,8 +39,8 @@ def main(
         names: "pseudonyms" or "keep" (config key identifiers.names).
         key_file: the configured key file; may be empty.
         own_names: words of the experiment that are written on purpose.
+        report_file: the report, whose folder, and the one of that name in logs/, are searched.
         cases_table: cases.tsv, whose tumour types and sites are written on purpose as well.
-        folders: what will be shared.
         local_dir: a local folder.
         privacy_table: numbers of identifiers and hits by kind.
 
@@ -64,7 +64,9 @@ def main(
     seeker = Seeker(sought)
     kinds = sought.sought | sought.whole_values
     hits = []
-    paths = [path for folder in folders for path in sorted(Path(folder).rglob("*"))]
+    results = Path(report_file).parent
+    folders = results, results.parent.parent / "logs" / results.name
+    paths = [path for folder in folders for path in sorted(folder.rglob("*"))]
     paths = [path for path in paths if path.is_file() and path != Path(privacy_table)]
     for path in paths:
         for value in sorted(seeker.in_file(path, str(path))):

@@ -1,5 +1,6 @@
 """Writes the report: all results in one self-contained page, made by Snakemake's reporter."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ def main(
     opening_file: str,
     report_file: str,
     zip_file: str,
+    storage: list[str] | tuple = (),
 ) -> None:
     """Writes the settings and the report of everything that the rule `target` collects.
 
@@ -48,6 +50,7 @@ def main(
         opening_file: these texts as one.
         report_file: the report as a single page.
         zip_file: the report with every item as a separate file.
+        storage: the options of Snakemake that name the storage of the results, if there is one.
 
     Raises:
         RuntimeError: the report cannot be made; with Snakemake's output.
@@ -58,7 +61,12 @@ def main(
     write_text(settings_file, as_yaml(shown))
     command = [sys.executable, "-m", "snakemake", target]
     command += ["--snakefile", str(SCRIPTS.parent / "Snakefile")]
-    command += ["--nolock", "--workflow-profile", "none", "--nocolor"]
+    command += ["--nolock", "--profile", "none", "--workflow-profile", "none", "--nocolor"]
+    command += [
+        *storage,
+        "--cores",
+        "1",
+    ]  # on a cluster there is no number to take from the first process
 
     def build(path: Path) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as settings:
@@ -66,6 +74,7 @@ def main(
             settings.flush()
             done = subprocess.run(
                 [*command, "--configfile", settings.name, "--report", str(path)],
+                env=os.environ | {"TUMORSEG_OPENING": str(Path(opening_file).resolve())},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

@@ -5,6 +5,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import layouts
 import pytest
 import yaml
 from snakemake.utils import update_config
@@ -17,11 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 
 
-def load(text: str = "") -> settings.Experiment:
+def load(text: str = "", *, stored: bool = False) -> settings.Experiment:
     """The default experiment with changes written as YAML, as --configfile merges them."""
     config: dict[str, Any] = deepcopy(DEFAULT)
     update_config(config, yaml.safe_load(text) or {})
-    return settings.load(config, str(ROOT / "config.schema.yaml"))
+    return settings.load(config, str(ROOT / "config.schema.yaml"), stored=stored)
 
 
 BAD = {
@@ -528,3 +529,27 @@ def test_a_papers_networks_are_the_recipes_that_train_them():
         "networks: {UNet: unet, RRUNet: r2unet}}"
     )
     assert experiment.paper["networks"] == {"UNet": "robust", "RRUNet": "robust-r2unet"}
+
+
+def test_where_no_files_are_shared_the_config_itself_says_what_dataset_json_does(tmp_path):
+    layouts.nnunet_2(tmp_path)
+    text = f"source: {{kind: nnunet}}\ndata_dir: {tmp_path}\n"
+    filled = load(text).config
+    with pytest.raises(UserError, match=r"jobs elsewhere do not have that file") as refused:
+        load(text, stored=True)
+    told = yaml.safe_load("{" + str(refused.value).split("experiment's file: ")[1] + "}")
+    assert told["source"] == {"channels": filled["source"]["channels"]}
+    assert told["classes"] == filled["classes"]
+    update_config(told, yaml.safe_load(text))
+    whole = yaml.safe_dump(told)
+    assert load(whole, stored=True).config == filled
+    elsewhere = whole.replace(str(tmp_path), str(tmp_path / "not there"))
+    assert load(elsewhere, stored=True).source == load(text).source
+
+
+def test_where_no_files_are_shared_an_encoder_file_is_refused(tmp_path):
+    (tmp_path / "weights.h5").write_bytes(b"x")
+    network = f"{{name: resnet50_unet, base_width: 64, encoder_file: {tmp_path}/weights.h5}}"
+    load(f"network: {network}")
+    with pytest.raises(UserError, match=r"config: network.encoder_file: jobs elsewhere"):
+        load(f"network: {network}", stored=True)

@@ -309,8 +309,8 @@ def search(root: Path, names: str = "pseudonyms") -> None:
         names=names,
         key_file="",
         own_names=["own"],
+        report_file="results/report.html",
         cases_table="results/cases.tsv",
-        folders=["results"],
         local_dir="local/own",
         privacy_table="results/privacy.tsv",
     )

@@ -36,6 +36,8 @@ class Job:
     codes: tuple[tuple[str, tuple[str, ...]], ...]
     script: str = field(default="", compare=False)
     arguments: frozenset[str] = field(default=frozenset(), compare=False)
+    logs: frozenset[str] = field(default=frozenset(), compare=False)
+    local: bool = field(default=False, compare=False)  # runs where Snakemake was started
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,14 @@ class Graph:
 
 @dataclass(frozen=True)
 class Variant:
-    """The text of a config, and files that stand in the tree while it is read."""
+    """The text of a config, and files that stand in the tree while it is read.
+
+    prefix: of the keys in the storage of tests, where no files are shared.
+    """
 
     config: str
     files: dict[str, str] = field(default_factory=dict)
+    prefix: str = ""
 
 
 def load(folder: Path, variants: dict[str, Variant]) -> dict[str, Graph]:
@@ -96,6 +102,8 @@ def _jobs(answer: dict[str, dict]) -> dict[str, Job]:
             tuple((digest, tuple(given)) for digest, given in job["codes"]),
             job["script"],
             frozenset(job["arguments"]),
+            frozenset(job["logs"]),
+            job["local"],
         )
         for name, job in answer.items()
     }
@@ -178,6 +186,7 @@ def _main() -> None:
         OutputSettings,
         Quietness,
         ResourceSettings,
+        StorageSettings,
     )
 
     from tumorseg.workflow import code_digest
@@ -206,13 +215,20 @@ def _main() -> None:
             "codes": [item for item in arguments.items() if item[0] in text],
             "script": Path(job.rule.script or "").name,
             "arguments": [key for part in parts(job) for key, _ in part.items()],
+            "logs": list(job.log),
+            "local": job.rule.name in workflow._localrules,
         }
 
-    def graph(config: str) -> dict[str, dict]:
+    def graph(config: str, prefix: str) -> dict[str, dict]:
+        storage = StorageSettings()
+        if prefix:
+            storage = StorageSettings("shelf", f"shelf://{prefix}", shared_fs_usage=frozenset())
         Path("graph.yaml").write_text(config, encoding="utf-8")
         with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as snakemake:
             settings = ConfigSettings(config={"images": "images"}, configfiles=[Path("graph.yaml")])
-            loaded = snakemake.workflow(ResourceSettings(cores=1), config_settings=settings)
+            loaded = snakemake.workflow(
+                ResourceSettings(cores=1), config_settings=settings, storage_settings=storage
+            )
             loaded.dag(DAGSettings(targets=set(TARGETS)))
             workflow = loaded._workflow
             workflow._prepare_dag(
@@ -231,7 +247,7 @@ def _main() -> None:
     for name, variant in json.load(sys.stdin).items():
         for path, text in variant["files"].items():
             Path(path).write_text(text, encoding="utf-8")
-        answer[name] = graph(variant["config"])
+        answer[name] = graph(variant["config"], variant["prefix"])
         for path in variant["files"]:
             Path(path).unlink()
     print(json.dumps(answer))

@@ -46,12 +46,12 @@ class ProjectCopy:
         """Snakemake with these arguments, to its end; both streams as text in stdout."""
         return self.execute(self.command(*arguments, **options))
 
-    def execute(self, command: list[str]) -> subprocess.CompletedProcess:
+    def execute(self, command: list[str], **environment: str) -> subprocess.CompletedProcess:
         """A command in this folder, to its end; both streams as text in stdout."""
         return subprocess.run(
             command,
             cwd=self.folder,
-            env=self.environment(),
+            env=self.environment() | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -93,7 +93,7 @@ def test_the_pages_commands_check_and_run_a_folder_of_images_and_masks(project, 
         key_file="",
         own_names=["mine"],
         cases_table="results/mine/cases.tsv",
-        folders=["results", "logs"],
+        report_file="results/mine/report.html",
         local_dir="local/mine",
         privacy_table="results/mine/privacy.tsv",
     )

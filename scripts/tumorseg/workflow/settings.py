@@ -4,6 +4,7 @@ rules/common.smk calls `load`, and tests do so without running a workflow. Whate
 wrongly raises UserError with one line that names the key.
 """
 
+import copy
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from tumorseg.workflow import (
     dataset_defaults,
     external_checks,
     paper_check,
+    storage_checks,
     volume_checks,
 )
 from tumorseg.workflow.experiment import Experiment
@@ -34,8 +36,10 @@ def check_files(paths: Iterable[str | Path]) -> None:
         yaml_text.check_keys(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def load(config: dict[str, Any], schema_file: str) -> Experiment:
+def load(config: dict[str, Any], schema_file: str, *, stored: bool = False) -> Experiment:
     """The experiment of a config, into which the schema's defaults and dataset.json's are filled.
+
+    stored: whether jobs run without the user's files, with a storage for all others.
 
     Raises UserError for the first key that the schema rejects, and for what the schema cannot see:
     unknown losses, recipes and presets, constants and searched values out of range, a missing
@@ -54,7 +58,10 @@ def load(config: dict[str, Any], schema_file: str) -> Experiment:
         raise UserError(
             "config: data_dir: say where the data are, for instance --config data_dir=<folder>"
         )
+    given = copy.deepcopy(config) if stored else {}
     dataset_defaults.fill(config)
+    if stored:
+        storage_checks.check_stored(given, config)
     config_checks.check_folds(config["folds"])
     config_checks.check_channels(config)
     config_checks.check_networks(config)
