@@ -64,6 +64,11 @@ def of_set_ups(path, **others):
     ]
 
 
+def gpus(count=1):
+    """Resources: as many GPUs, where the config wants one; without, none is named, not even 0."""
+    return {"gpu": count} if config["training"]["device"] == "gpu" else {}
+
+
 def packed(path):
     """The packed file that a recipe reads. path: of PACK."""
     paths = {recipe: path.format(recipe=of) for recipe, of in EXPERIMENT.prepared.items()}

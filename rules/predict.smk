@@ -54,6 +54,7 @@ rule predict:
         "../envs/training.yaml"
     threads: config["training"]["threads"]
     resources:
+        **gpus(),
         mem_mb=3000,
     params:
         code=predict_code,

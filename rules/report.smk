@@ -18,8 +18,12 @@ rule write_report:
     log:
         f"{LOGS}/write_report.log",
     localrule: True
-    # Starts Snakemake, so it runs in Snakemake's own environment, without `conda`.
+    # Starts Snakemake, so it runs in Snakemake's own environment, without `conda`. Without threads
+    # and resources of its own it would be given all cores: a number that a cluster has not.
     handover: True
+    threads: 1
+    resources:
+        mem_mb=1000,
     params:
         code=code("write_report.py"),
         config=dict(config),

@@ -21,6 +21,7 @@ rule train:
     # A fixed number, so that --cores 1 and --cores 8 give the same bytes.
     threads: config["training"]["threads"]
     resources:
+        **gpus(),
         mem_mb=3000,
     params:
         code=with_one_loss("train.py"),
@@ -47,6 +48,7 @@ rule predict_cases:
         "../envs/training.yaml"
     threads: config["training"]["threads"]
     resources:
+        **gpus(),
         mem_mb=2500,
     params:
         code=with_network("predict_cases.py"),

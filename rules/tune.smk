@@ -19,8 +19,8 @@ rule tune:
         "../envs/training.yaml"
     threads: config["tuning"]["trials_at_once"] * config["training"]["threads"]
     resources:
+        **gpus(config["tuning"]["trials_at_once"]),
         mem_mb=1500 + 2000 * config["tuning"]["trials_at_once"],
-        gpu=0,
     params:
         code=with_one_loss("tune.py"),
         job=tuning_job,

@@ -55,7 +55,8 @@ def main(
     write_text(settings_file, as_yaml(shown))
     command = [sys.executable, "-m", "snakemake", target]
     command += ["--snakefile", str(SCRIPTS.parent / "Snakefile")]
-    command += ["--nolock", "--workflow-profile", "none", "--nocolor"]
+    command += ["--nolock", "--profile", "none", "--workflow-profile", "none", "--nocolor"]
+    command += ["--cores", "1"]  # on a cluster there is no number to take from the first process
 
     def build(path: Path) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as settings:
