@@ -12,7 +12,7 @@ rule check:
         "../envs/imaging.yaml"
     threads: 64
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         source=EXPERIMENT.source,
         data_dir=lookup(within=config, dpath="data_dir"),

@@ -16,7 +16,7 @@ if CLASSES:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
+            mem_mb=memory(1000),
         params:
             code=code("show_classes.py"),
             recipe=RECIPES[0],

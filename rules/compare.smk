@@ -27,7 +27,7 @@ rule compare:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=code("compare.py"),
     script:
@@ -51,7 +51,7 @@ rule show_results:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("show_results.py"),
     script:
@@ -83,7 +83,7 @@ rule show_cases:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         **(
             {

@@ -21,7 +21,7 @@ rule check_convergence:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=code("check_convergence.py"),
         method=lookup(within=config, dpath="skull_strip/method"),
@@ -47,7 +47,7 @@ rule show_convergence:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=code("show_convergence.py"),
     script:

@@ -10,11 +10,13 @@ if DOWNLOADED:
         log:
             f"{LOCAL}/download.log",
         retries: 3
+        # A cluster's nodes often have no way to the internet.
+        localrule: True
         conda:
             "../envs/imaging.yaml"
         threads: 1
         resources:
-            mem_mb=500,
+            mem_mb=memory(500),
         params:
             code=code("download.py", f"tumorseg.sources.{config['source']['kind']}"),
             kind=lookup(within=config, dpath="source/kind"),
@@ -39,7 +41,7 @@ rule import_cases:
         "../envs/imaging.yaml"
     threads: 4
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=import_code,
         sources=source_digest,

@@ -41,7 +41,7 @@ rule describe:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("describe.py"),
         tolerances_px=lookup(within=config, dpath="measure/tolerances_px"),

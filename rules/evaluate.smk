@@ -42,7 +42,7 @@ rule measure:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         **CLASSES_MEASURED,
         code=code("measure.py"),
@@ -69,7 +69,7 @@ rule measure_background:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=code("measure_background.py"),
         threshold=lookup(within=config, dpath="measure/threshold"),
@@ -107,7 +107,7 @@ rule show_recipe:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("show_recipe.py"),
         recipe="{recipe}",

@@ -31,7 +31,7 @@ rule pack:
         "../envs/imaging.yaml"
     threads: 4 if VOLUMES else 1
     resources:
-        mem_mb=4000 if VOLUMES else 2000,
+        mem_mb=memory(4000 if VOLUMES else 2000),
     params:
         **PACKED_AS,
         code=code("pack_volumes.py" if VOLUMES else "pack.py"),

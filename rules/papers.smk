@@ -38,7 +38,7 @@ if PAPER:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=1500,
+            mem_mb=memory(1500),
         params:
             code=code("compare_paper.py"),
             paper=EXPERIMENT.paper,
@@ -64,7 +64,7 @@ if ADAPTIVE:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=500,
+            mem_mb=memory(500),
         params:
             code=code("show_adaptive.py"),
         script:

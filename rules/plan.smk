@@ -16,11 +16,13 @@ rule plan:
     benchmark:
         f"{TIMES}/plan.tsv"
     priority: 100
+    # Prints where the user looks, also if the other steps run on a cluster.
+    localrule: True
     conda:
         "../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("plan.py"),
         recipes={name: EXPERIMENT.recipe(name) for name in RECIPES},
@@ -51,7 +53,7 @@ rule show_network:
         "../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=with_network("show_network.py"),
         network=lookup(within=NETWORKS, dpath="{recipe}"),
@@ -72,7 +74,7 @@ rule show_losses:
         "../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=all_losses_code,
         losses=EXPERIMENT.losses,

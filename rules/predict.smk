@@ -23,7 +23,7 @@ rule export_model:
         "../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("export_model.py"),
         experiment=config["experiment"],
@@ -55,7 +55,7 @@ rule predict:
     threads: config["training"]["threads"]
     resources:
         **gpus(),
-        mem_mb=3000,
+        mem_mb=memory(3000),
     params:
         code=predict_code,
         model=lookup(within=config, dpath="model"),

@@ -19,7 +19,7 @@ rule skull_strip:
         "../envs/imaging.yaml"
     threads: 4
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("skull_strip.py"),
         method=lookup(within=config, dpath="skull_strip/method"),
@@ -47,7 +47,7 @@ rule rasterize:
         "../envs/imaging.yaml"
     threads: 4
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=code("rasterize.py"),
         classes=max(1, len(CLASSES)),
@@ -73,7 +73,7 @@ rule compare_strips:
         "../envs/imaging.yaml"
     threads: 4
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("compare_strips.py"),
         methods=lookup(within=config, dpath="skull_strip/compare"),

@@ -23,7 +23,7 @@ rule write_report:
     handover: True
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=code("write_report.py"),
         config=dict(config),
@@ -44,7 +44,7 @@ rule write_manuscript:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("write_manuscript.py"),
     script:
@@ -66,7 +66,7 @@ rule seek_names:
         "../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=code("seek_names.py", f"tumorseg.sources.{config['source']['kind']}"),
         source=EXPERIMENT.source,

@@ -16,7 +16,7 @@ rule split:
         "../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         code=code("split.py"),
         fold_count=lookup(within=config, dpath="folds/count"),
@@ -69,7 +69,7 @@ rule show_data:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("show_data.py"),
         method=lookup(within=config, dpath="skull_strip/method"),

@@ -44,7 +44,7 @@ rule analyse:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("analyse.py"),
         recipe=RECIPES[0],
@@ -102,7 +102,7 @@ rule show_statistics:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
     params:
         code=code("show_statistics.py"),
         recipe=RECIPES[0],

@@ -22,7 +22,7 @@ rule train:
     threads: config["training"]["threads"]
     resources:
         **gpus(),
-        mem_mb=3000,
+        mem_mb=memory(3000),
     params:
         code=with_one_loss("train.py"),
         job=training_job,
@@ -49,7 +49,7 @@ rule predict_cases:
     threads: config["training"]["threads"]
     resources:
         **gpus(),
-        mem_mb=2500,
+        mem_mb=memory(2500),
     params:
         code=with_network("predict_cases.py"),
         settings=lookup(within=config, dpath="recipes/{recipe}"),

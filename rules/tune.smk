@@ -20,7 +20,7 @@ rule tune:
     threads: config["tuning"]["trials_at_once"] * config["training"]["threads"]
     resources:
         **gpus(config["tuning"]["trials_at_once"]),
-        mem_mb=1500 + 2000 * config["tuning"]["trials_at_once"],
+        mem_mb=memory(1500 + 2000 * config["tuning"]["trials_at_once"]),
     params:
         code=with_one_loss("tune.py"),
         job=tuning_job,
@@ -66,7 +66,7 @@ rule show_tuning:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=code("show_tuning.py"),
     script:
