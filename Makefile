@@ -1,13 +1,17 @@
 # The commands to type; `make help` lists them.
 #   make all ARGS="--config seed=2"                                      other options of Snakemake
 #   make all EXPERIMENT=experiments/mine.yaml ARGS="--config data_dir=/the/folder"
+#   make all PROFILE=slurm                             on a cluster (docs/machines.md)
 PYTHON ?= python3.11
 EXPERIMENT ?= config.yaml
 ARGS ?=
+# Where the steps run: nothing for this computer, or a folder of profiles/.
+PROFILE :=
 
 SHELL := /bin/sh
 BIN := .venv/bin
 CONFIGFILE := $(if $(filter-out config.yaml,$(EXPERIMENT)),--configfile $(EXPERIMENT))
+WHERE := $(if $(PROFILE),--workflow-profile profiles/$(PROFILE),--cores all)
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 $(if $(UPGRADE),--upgrade)
 TORCH := $(if $(wildcard .venv-torch/bin/python),--torch-python .venv-torch/bin/python)
@@ -25,7 +29,7 @@ help:  ## this list
 venv: .venv/installed  ## sets up .venv from requirements.lock
 
 all: venv  ## runs an experiment (by default config.yaml) and prints where its report is
-	@sh profiles/default/resume.sh $(BIN)/snakemake --cores all all $(CONFIGFILE) $(ARGS)
+	@sh profiles/default/resume.sh $(BIN)/snakemake $(WHERE) all $(CONFIGFILE) $(ARGS)
 	@echo "Open $(CURDIR)/results/$$(sed -n 's/^experiment: *\([^ #]*\).*/\1/p' $(EXPERIMENT))/report.html"
 
 # Two processes, and the longest tests first; tests that share something stay together

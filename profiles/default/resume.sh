@@ -4,7 +4,8 @@
 # when all of this is true:
 #   - no other `make all` is at work in this folder (it would hold a lock on $mark);
 #   - the last one was started on this computer and did not come to its end ($mark has its name);
-#   - no process in this folder runs Snakemake or a step: a step may outlive a killed Snakemake.
+#   - no process in this folder runs Snakemake or a step: a step may outlive a killed Snakemake;
+#   - no step that it gave to Slurm waits or runs.
 # Where flock or /proc is missing nothing is cleared, and Snakemake says what to do.
 
 mark=.snakemake/make-all
@@ -15,6 +16,16 @@ at_work() {
         [ "$(readlink "$process/cwd" 2>/dev/null)" = "$here" ] || continue
         case $(cat "$process/comm" 2>/dev/null) in
             python* | snakemake*) grep -qs snakemake "$process/cmdline" && echo "${process#/proc/}" ;;
+        esac
+    done
+}
+
+# Snakemake's jobs say in their comment which rule they are; their folder is where it was started.
+in_queue() {
+    command -v squeue >/dev/null || return 0
+    squeue --me --noheader --format='%i|%k|%Z' 2>/dev/null | while IFS='|' read -r job comment folder; do
+        case $comment in
+            rule_*) [ "$folder" = "$(pwd -P)" ] && echo "$job" ;;
         esac
     done
 }
@@ -30,6 +41,11 @@ if command -v flock >/dev/null && [ -r /proc/self/comm ]; then
         left=$(at_work | tr '\n' ' ')
         if [ -n "$left" ]; then
             echo "make: steps of a killed run are still at work: wait for them or end them: $left" >&2
+            exit 1
+        fi
+        left=$(in_queue | tr '\n' ' ')
+        if [ -n "$left" ]; then
+            echo "make: jobs of a killed run are still in Slurm's queue: wait for them or: scancel $left" >&2
             exit 1
         fi
         echo "Going on where the killed run was"
