@@ -20,7 +20,7 @@ COVERED := 92
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale bench-volumes torch docs lock
+.PHONY: help venv profiles all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale bench-volumes torch docs lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -28,7 +28,9 @@ help:  ## this list
 
 venv: .venv/installed  ## sets up .venv from requirements.lock
 
-all: venv  ## runs an experiment (by default config.yaml) and prints where its report is
+profiles: .venv/profiles  ## adds what the profiles of clusters need to .venv
+
+all: venv $(if $(PROFILE),.venv/profiles)  ## runs an experiment (by default config.yaml) and prints where its report is
 	@sh profiles/default/resume.sh $(BIN)/snakemake $(WHERE) all $(CONFIGFILE) $(ARGS)
 	@echo "Open $(CURDIR)/results/$$(sed -n 's/^experiment: *\([^ #]*\).*/\1/p' $(EXPERIMENT))/report.html"
 
@@ -86,6 +88,7 @@ docs: venv  ## writes docs/config.md and docs/data-checks.md again
 lock: .venv/developed  ## writes the package locks again (UPGRADE=1: with newer versions)
 	$(COMPILE) requirements.in -o requirements.lock
 	$(COMPILE) requirements-dev.in -o requirements-dev.lock
+	$(COMPILE) requirements-profiles.in -o requirements-profiles.lock
 	$(BIN)/python envs/write.py
 
 # pip installs uv alone; uv does the rest in half the time. Both check every hash. Bytecode is
@@ -101,6 +104,10 @@ lock: .venv/developed  ## writes the package locks again (UPGRADE=1: with newer 
 
 .venv/developed: requirements-dev.lock .venv/installed
 	@$(call install,requirements-dev.lock)
+	@touch $@
+
+.venv/profiles: requirements-profiles.lock .venv/installed
+	@$(call install,requirements-profiles.lock)
 	@touch $@
 
 # Where only pip knows the way to the packages (a mirror in its settings), pip does it.
