@@ -8,6 +8,7 @@ rule check:
         DOWNLOADED,
     log:
         f"{LOCAL}/check.log",
+    retries: 0  # what it finds is no accident, even under a profile that repeats what failed
     conda:
         "../envs/imaging.yaml"
     threads: 64

@@ -608,13 +608,18 @@ def test_every_loss_of_the_folder_trains(loss):
 
 @pytest.mark.parametrize("kind", ["gpu", "tpu"])
 def test_a_device_that_is_not_there_is_one_line_for_the_user(kind):
-    code = f"from tumorseg.core import device; device.start(wanted={kind!r}, threads=1, seed=1)"
-    environment = os.environ | {"PYTHONPATH": str(SCRIPTS), "CUDA_VISIBLE_DEVICES": ""}
+    code = (
+        "import os\nfrom tumorseg.core import device\n"
+        f"try: device.start(wanted={kind!r}, threads=1, seed=1)\n"
+        "finally: print(os.environ['CUDA_VISIBLE_DEVICES'])"
+    )
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS), "CUDA_VISIBLE_DEVICES": "7"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     message = f"UserError: training.device is {kind}, but there is none; set it to auto"
     assert done.stderr.strip().splitlines()[-1].endswith(message)
+    assert done.stdout == "7\n"  # the GPU that a cluster gave to the job is left as it is
 
 
 def test_a_training_whose_disk_was_full_keeps_its_state_and_ends_bit_identical(
