@@ -21,7 +21,7 @@ PREFIX = "one-node-slurm-"  # of the folder: so a link that a killed test left i
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
 NODE_MB = 8000
 
-# No systemd and no cgroups. The accounting daemon is missing: states come from the controller.
+# No systemd, no cgroups, no accounting: states come from the controller.
 # Memory is watched every second, and what takes more than it asked for is killed.
 SETTINGS = """\
 ClusterName=test
@@ -60,6 +60,13 @@ SlurmdParameters=config_overrides
 GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=test Nodes={host} Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
+"""
+
+# Slurm's own sacct needs a database. The plug-in gives the name of its jobs as the last argument.
+SACCT = """\
+#!/bin/sh
+for name; do :; done
+exec squeue --states=all --noheader --format='%i|%T' --name="$name"
 """
 
 
@@ -124,8 +131,11 @@ def one_node(cpus: int = 2, gpus: int = 2, memory_mb: int = NODE_MB) -> Iterator
     values = {"folder": folder, "host": host, "cpus": cpus, "gpus": gpus, "memory": memory_mb}
     text = SETTINGS.format(**values, control_port=control_port, node_port=node_port)
     (folder / "slurm.conf").write_text(text, encoding="ascii")
+    (folder / "bin").mkdir()
+    (folder / "bin/sacct").write_text(SACCT, encoding="ascii")
+    (folder / "bin/sacct").chmod(0o755)
     path_before = os.environ["PATH"]
-    os.environ["PATH"] = _path()
+    os.environ["PATH"] = f"{folder}/bin:{_path()}"
     try:
         _start_munge(folder)
         CONF.parent.mkdir(exist_ok=True)

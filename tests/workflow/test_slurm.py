@@ -30,6 +30,7 @@ OFTEN = (
     *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
     *("--max-status-checks-per-second", "2"),
 )
+PATIENCE = 900  # seconds: what takes 30 on an idle computer may take long on a busy one
 # Each starts by itself: what is long, asks for a GPU or reads the user's own files.
 ALONE = {"import_cases", "tune", "train", "predict_cases", "seek_names"}
 ON_DEMAND = {"check", "export_model", "predict"}
@@ -136,8 +137,8 @@ def slurm() -> Iterator[Cluster]:
         yield cluster
 
 
-def wait_for(condition, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.2)
@@ -150,10 +151,12 @@ def test_a_job_that_slurm_ends_is_run_again_with_more_memory(project, slurm):
         running = subprocess.Popen(
             command, cwd=project.folder, env=project.environment(), stdout=lines, stderr=lines
         )
-    wait_for(lambda: "RUNNING" in slurm.jobs().values())
-    first = next(iter(slurm.jobs()))
-    slurm.ask("scancel", first)
-    assert running.wait(timeout=120) == 0, log.read_text(encoding="utf-8")[-4000:]
+    try:
+        wait_for(lambda: "RUNNING" in slurm.jobs().values())
+        slurm.ask("scancel", *slurm.jobs())
+        assert running.wait(timeout=PATIENCE) == 0, log.read_text(encoding="utf-8")[-4000:]
+    finally:
+        running.kill()
     form = "--format=%i|%T|%k|%m|%l"
     told = slurm.ask("squeue", "--states=all", "--noheader", "--sort=i", form).splitlines()
     assert [line.split("|")[1:] for line in told] == [
