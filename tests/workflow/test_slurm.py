@@ -162,7 +162,7 @@ def test_a_job_that_slurm_ends_is_run_again_with_more_memory(project, slurm):
     assert [line.split("|")[1:] for line in told] == [
         ["CANCELLED", "rule_import_cases", "2000M", "1:00:00"],
         ["COMPLETED", "rule_import_cases", "4000M", "2:00:00"],
-        ["COMPLETED", "rule_prepare_rasterize_skull_strip_split", "1500M", "2:15:00"],
+        ["COMPLETED", "rule_prepare_rasterize_skull_strip_split", "1500M", "1:30:00"],
     ]
     assert "Plan: training" in log.read_text(encoding="utf-8")  # printed where the user looks
     assert (project.folder / "results/tiny/plan.tsv").is_file()
