@@ -62,11 +62,8 @@ def main(
     command = [sys.executable, "-m", "snakemake", target]
     command += ["--snakefile", str(SCRIPTS.parent / "Snakefile")]
     command += ["--nolock", "--profile", "none", "--workflow-profile", "none", "--nocolor"]
-    command += [
-        *storage,
-        "--cores",
-        "1",
-    ]  # on a cluster there is no number to take from the first process
+    # On a cluster there is no number of cores to take from the first process.
+    command += [*storage, "--cores", "1"]
 
     def build(path: Path) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as settings:
