@@ -22,7 +22,7 @@ COVERED := 92
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv profiles image all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale bench-volumes torch docs lock
+.PHONY: help venv profiles image all test quick coverage lint bench bench-losses bench-distances bench-check bench-scale bench-volumes bench-claims torch docs lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -35,9 +35,9 @@ profiles: .venv/profiles  ## adds what the profiles of clusters need to .venv
 image:  ## builds the image in which the steps of the profiles kubernetes and awsbatch run
 	@docker build --tag $(IMAGE) .
 
-all: venv $(if $(PROFILE),.venv/profiles)  ## runs an experiment (by default config.yaml) and prints where its report is
+all: venv $(if $(PROFILE),.venv/profiles)  ## runs an experiment (by default config.yaml) and prints where its answer is
 	@sh profiles/default/resume.sh $(BIN)/snakemake $(WHERE) all $(CONFIGFILE) $(ARGS)
-	@echo "Open $(CURDIR)/results/$$(sed -n 's/^experiment: *\([^ #]*\).*/\1/p' $(EXPERIMENT))/report.html"
+	@echo "Open $(CURDIR)/results/$$(sed -n 's/^experiment: *\([^ #]*\).*/\1/p' $(EXPERIMENT))/answer.html"
 
 # Two processes, and the longest tests first; tests that share something stay together
 # (tests/conftest.py).
@@ -79,6 +79,9 @@ bench-scale: venv  ## seconds and memory from raw slices to one epoch, at 314 an
 
 bench-volumes: venv  ## seconds and memory of each step on volumes of the size of BraTS
 	@PYTHONPATH=scripts $(BIN)/python bench/volumes.py $(ARGS)
+
+bench-claims: .venv/developed  ## false positives, coverage and power of the statistics, simulated
+	@PYTHONPATH=scripts $(BIN)/python bench/claims.py $(ARGS)
 
 # PyTorch is used only in tests and benchmarks. PyPI has its CUDA build (several GB); for the CPU
 # build, set PIP_INDEX_URL to the index that PyTorch's "get started" page names for CPU.

@@ -14,7 +14,9 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
 include: "rules/storage.smk"
+include: "rules/sources.smk"
 include: "rules/params.smk"
 
 
@@ -29,6 +31,8 @@ include: "rules/preprocess.smk"
 include: "rules/pack.smk"
 include: "rules/split.smk"
 include: "rules/plan.smk"
+include: "rules/protocol.smk"
+include: "rules/register.smk"
 include: "rules/tune.smk"
 include: "rules/train.smk"
 include: "rules/convergence.smk"
@@ -36,8 +40,18 @@ include: "rules/evaluate.smk"
 include: "rules/compare.smk"
 include: "rules/describe.smk"
 include: "rules/statistics.smk"
+
+
+if OUTSIDE:
+
+    include: "rules/external_data.smk"
+    include: "rules/external.smk"
+
+
+include: "rules/answer.smk"
 include: "rules/classes.smk"
 include: "rules/papers.smk"
+include: "rules/checklists.smk"
 include: "rules/predict.smk"
 
 
@@ -55,10 +69,14 @@ rule study:
         rules.show_tuning.output if SCOPES else [],
         rules.show_data.output,
         rules.describe.output,
+        rules.show_registration.output,
+        rules.fill_checklists.output,
         rules.check_convergence.output,
+        rules.write_answer.output,
         rules.show_convergence.output,
         rules.show_cases.output,
         of_set_ups(MEASURED),
+        rules.analyse_external.output if OUTSIDE else [],
         collect(FIGURES_OF_RECIPE, recipe=RECIPES),
 
 
@@ -67,7 +85,7 @@ include: "rules/report.smk"
 
 # Snakemake prints lines of its own after those of a failed job: the reason is repeated at the end.
 onerror:
-    atexit.register(print_errors, [LOGS, LOCAL, *JOB_LOGS], STARTED)
+    atexit.register(print_errors, [LOGS, LOCAL, EXTERNAL_LOCAL, *JOB_LOGS], STARTED)
 
 
 rule all:
@@ -77,3 +95,4 @@ rule all:
         rules.write_report.output,
         rules.write_manuscript.output,
         rules.seek_names.output,
+        rules.seek_names_external.output if OUTSIDE else [],

@@ -58,7 +58,10 @@ def allowed(schema: dict[str, Any]) -> str:
 def rows(schema: dict[str, Any], values: dict[str, Any], prefix: str = "") -> list[str]:
     """One table row for each key; nested keys are joined by dots. values: those of config.yaml."""
     lines = []
-    for name, part in schema.get("properties", {}).items():
+    properties = schema.get("properties", {})
+    if prefix == "external.":  # the others are those of source
+        properties = {"data_dir": properties["data_dir"]}
+    for name, part in properties.items():
         key = f"{prefix}{name}"
         value = values.get(name, part.get("default"))
         nested = isinstance(value, dict) and name != "losses"

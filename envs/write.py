@@ -8,14 +8,21 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LOCK = HERE.parent / "requirements.lock"
+# The second has JAX too.
+LOCKS = [HERE.parent / name for name in ("requirements.lock", "requirements-dev.lock")]
+# Libraries of GPUs and TPUs are built for this system; the other environments are for any.
+ACCELERATED, SYSTEM = "training-", "x86_64-manylinux_2_31"
 
 
 def pins(requirements: Path) -> list[str]:
     """name==version lines of the requirements and all that they need; raises where uv fails."""
     command = [str(Path(sys.executable).with_name("uv")), "pip", "compile", "--quiet"]
     command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--python-version", "3.11"]
-    command += ["--constraint", str(LOCK), str(requirements)]
+    for lock in LOCKS:
+        command += ["--constraint", str(lock)]
+    if requirements.name.startswith(ACCELERATED):
+        command += ["--python-platform", SYSTEM]
+    command.append(str(requirements))
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 

@@ -8,8 +8,8 @@ rule check:
         DOWNLOADED,
     log:
         local(f"{LOCAL}/check.log"),
-    localrule: STORED
     retries: 0  # what it finds is no accident, even under a profile that repeats what failed
+    localrule: STORED
     conda:
         "../envs/imaging.yaml"
     threads: 64
@@ -20,10 +20,28 @@ rule check:
         data_dir=lookup(within=config, dpath="data_dir"),
         seed=lookup(within=config, dpath="seed"),
         fold_count=lookup(within=config, dpath="folds/count"),
+        by_site=BY_SITE,
         strip_method=lookup(within=config, dpath="skull_strip/method"),
         accept_harm=lookup(within=config, dpath="skull_strip/accept_harm"),
         experiment=lookup(within=config, dpath="experiment"),
         folder=LOCAL,
+        backend=lookup(within=config, dpath="training/backend"),
         names=lookup(within=config, dpath="identifiers/names"),
     script:
         "../scripts/check.py"
+
+
+if OUTSIDE:
+
+    use rule check as check_external with:
+        input:
+            DOWNLOADED_OUTSIDE,
+        log:
+            local(f"{EXTERNAL_LOCAL}/check.log"),
+        params:
+            source=OUTSIDE.source,
+            data_dir=OUTSIDE.config["data_dir"],
+            seed=OUTSIDE.config["seed"],
+            fold_count=0,  # of no folds: nothing is trained
+            by_site=False,
+            folder=EXTERNAL_LOCAL,

@@ -7,7 +7,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
-from tumorseg.workflow import settings
+from tumorseg.workflow import protocol, settings
 from tumorseg.workflow.code_digest import code_digest as code
 from tumorseg.workflow.job import print_errors
 
@@ -17,6 +17,7 @@ STORED = workflow.storage_settings.default_storage_provider is not None
 try:
     settings.check_files(workflow.configfiles)
     EXPERIMENT = settings.load(config, f"{workflow.basedir}/config.schema.yaml", stored=STORED)
+    OUTSIDE = EXPERIMENT.external  # the same with outside data, or None
 except UserError as error:
     sys.exit(f"ERROR: {error}")  # so that this line is the last; an exception would add its own
 
@@ -30,6 +31,7 @@ NETWORKS = {recipe: EXPERIMENT.network(recipe) for recipe in RECIPES}
 PREPARED = list(dict.fromkeys(EXPERIMENT.prepared.values()))
 CLASSES, VOLUMES = EXPERIMENT.classes, EXPERIMENT.volumes
 OVERLAPPING = bool(CLASSES) and config["overlapping"]
+BY_SITE = config["folds"].get("by") == "site"
 
 RESULTS = f"results/{config['experiment']}"
 LOGS = f"logs/{config['experiment']}"
@@ -38,7 +40,14 @@ LOCAL = f"local/{config['experiment']}"
 # From here a killed training continues. Where jobs have no common disk: the place of a volume.
 STATE = f".resume/{config['experiment']}"
 TIMES = f"{RESULTS}/benchmarks"
+# The plan, written before the first training and never again.
+REGISTRATION = f"{RESULTS}/registration.yaml"
+# The outside data, where the config names some, in the same layout as the inside ones. Both have
+# the key of pseudonyms in local/, so a person has the same one in both.
+EXTERNAL, EXTERNAL_LOCAL = f"{RESULTS}/external", f"{LOCAL}.external"
 PACK = f"{RESULTS}/pack/{{recipe}}"
+# The environment of the rules that train or predict.
+TRAINING = f"../envs/{EXPERIMENT.training_environment}.yaml"
 # One file for all slices; of volumes a folder with one file each.
 PACKED_IMAGES = f"{PACK}/images" + ("" if VOLUMES else ".npy")
 PACKED_TARGETS = f"{PACK}/targets" + ("" if VOLUMES else ".npy")
@@ -77,20 +86,15 @@ def of_set_ups(path, **others):
     ]
 
 
-def memory(mb):
-    """A resource: megabytes, more at each attempt; a profile's `retries` repeat what was killed."""
-    return lambda wildcards, attempt: attempt * mb
-
-
-def gpus(count=1):
-    """Resources: as many GPUs, where the config wants one; without, none is named, not even 0."""
-    return {"gpu": count} if config["training"]["device"] == "gpu" else {}
-
-
 def packed(path):
     """The packed file that a recipe reads. path: of PACK."""
     paths = {recipe: path.format(recipe=of) for recipe, of in EXPERIMENT.prepared.items()}
     return lookup(within=paths, dpath="{recipe}")
+
+
+def of_outside(path):
+    """The outside data's file or folder that has this path among the inside ones."""
+    return f"{EXTERNAL}{path.removeprefix(RESULTS)}"
 
 
 def shown(path, category, item, caption=None, subcategory=None, **labels):

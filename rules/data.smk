@@ -1,12 +1,12 @@
 # From a data source to cases in the project's own format.
 
 
-if DOWNLOADED:
+if DOWNLOADED or DOWNLOADED_OUTSIDE:
 
     # An interrupted download continues where it stopped, in the next attempt and after a kill.
     rule download:
         output:
-            downloaded=DOWNLOADED,
+            downloaded=local(f"{LOCAL}/downloaded.tsv"),
         log:
             local(f"{LOCAL}/download.log"),
         retries: 3
@@ -18,7 +18,7 @@ if DOWNLOADED:
         resources:
             mem_mb=memory(500),
         params:
-            code=code("download.py", f"tumorseg.sources.{config['source']['kind']}"),
+            code=with_source("download.py", EXPERIMENT),
             kind=lookup(within=config, dpath="source/kind"),
             data_dir=lookup(within=config, dpath="data_dir"),
         script:

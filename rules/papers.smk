@@ -4,6 +4,7 @@
 PAPER = config.get("paper", {})
 ADAPTIVE = any(function.startswith("afl_") for function, _ in EXPERIMENT.losses.values())
 BESIDE = {"category": "4. Results", "subcategory": "The paper"}
+SOLIDS = shown("figures/paper_voxels.svg", item="Cases by shape, in space", **BESIDE)
 
 
 if PAPER:
@@ -13,12 +14,14 @@ if PAPER:
             metrics=of_set_ups(f"{METRICS}.tsv"),
             classes_tables=of_set_ups(f"{METRICS}.classes.tsv") if CLASSES else [],
             predictions=of_set_ups(PREDICTIONS, seed=SEEDS[0], fold=FOLDS),
+            cases_table=f"{RESULTS}/cases.tsv",
             masks_table=f"{RESULTS}/masks.tsv",
             subgroups_table=f"{RESULTS}/tables/subgroups.tsv",
             cases_dir=f"{RESULTS}/cases",
             masks_dir=f"{RESULTS}/masks",
         output:
             drawn("paper_p", "paper_subgroups", "paper_cases"),
+            **({"voxels_svg": SOLIDS} if VOLUMES else {}),
             tables=collect(f"{RESULTS}/tables/{{name}}.tsv", name=["paper", "paper_p"]),
             pages=[
                 reported("paper", item="Its tables beside ours", **BESIDE),

@@ -1,40 +1,5 @@
 # Parameters and inputs that are functions; Snakemake's linter wants them apart from rules.
-import functools
-
 from tumorseg.workflow.experiment import fold_of_scope
-
-# Written once the public data set is in data_dir; the other sources download nothing.
-DOWNLOADED = local(f"{LOCAL}/downloaded.tsv") if EXPERIMENT.downloads else []
-
-
-@functools.cache
-def source_state(downloaded):
-    """Changes with any file of the source. Snakemake would store and print the names of inputs."""
-    source = dict(EXPERIMENT.source)
-    kind = source.pop("kind")
-    if kind == "phantom":
-        return "made"
-    # Imported here: what reads data takes seconds to load, and the phantom does without it.
-    from tumorseg.core.digests import files_digest
-
-    reader = registry.entry("sources", kind)
-    return files_digest(reader.files(data_dir=config["data_dir"], **source), config["data_dir"])
-
-
-def source_digest(wildcards):
-    """The state of the source, looked up once, and once more after a download."""
-    return source_state(bool(DOWNLOADED) and os.path.exists(DOWNLOADED))
-
-
-def entries(*folders):
-    """The modules of all files of these registries."""
-    return [f"tumorseg.{folder}.{n}" for folder in folders for n in registry.names(folder)]
-
-
-def import_code(wildcards):
-    """The importer with the source in use, and every image and annotation format."""
-    source = f"tumorseg.sources.{config['source']['kind']}"
-    return code("import_cases.py", source, *entries("formats", "annotations"))
 
 
 def all_losses_code(wildcards):
@@ -69,6 +34,7 @@ def job_fields(wildcards, **other):
         "network": NETWORKS[wildcards.recipe],
         "threads": config["training"]["threads"],
         "wanted_device": config["training"]["device"],
+        "backend": config["training"]["backend"],
         "precision": config["training"]["precision"],
     }
     if file := EXPERIMENT.encoder_file(wildcards.recipe):

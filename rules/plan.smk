@@ -32,6 +32,7 @@ rule plan:
         seeds=SEEDS,
         networks=NETWORKS,
         threads=lookup(within=config, dpath="training/threads"),
+        backend=lookup(within=config, dpath="training/backend"),
     script:
         "../scripts/plan.py"
 

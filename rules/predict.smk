@@ -52,7 +52,7 @@ rule predict:
         local(f"{LOCAL}/predict.log"),
     localrule: STORED
     conda:
-        "../envs/training.yaml"
+        TRAINING
     threads: config["training"]["threads"]
     resources:
         **gpus(),
@@ -64,5 +64,6 @@ rule predict:
         local_dir=LOCAL,
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),
+        backend=lookup(within=config, dpath="training/backend"),
     script:
         "../scripts/predict.py"

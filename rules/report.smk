@@ -11,6 +11,7 @@ rule write_report:
         rules.study.input,
         CAPTIONS,
         answer_file=rules.analyse.output.answer_file,
+        registration_text=f"{RESULTS}/registration.rst",
         guide_file=local(os.path.relpath(Path(workflow.basedir, "report/workflow.rst"))),
     output:
         settings_file=f"{RESULTS}/config.yaml",
@@ -39,6 +40,7 @@ rule write_report:
 rule write_manuscript:
     input:
         results=rules.study.input,
+        checklists=collect(f"{RESULTS}/tables/{{name}}.tsv", name=CHECKLISTS),
     output:
         manuscript_dir=directory(f"{RESULTS}/manuscript"),
     log:
@@ -61,6 +63,7 @@ rule seek_names:
         rules.write_report.output,
         rules.write_manuscript.output,
         written,
+        report_file=f"{RESULTS}/report.html",
         cases_table=f"{RESULTS}/cases.tsv",
     output:
         privacy_table=f"{RESULTS}/privacy.tsv",
@@ -73,7 +76,7 @@ rule seek_names:
     resources:
         mem_mb=memory(2000),
     params:
-        code=code("seek_names.py", f"tumorseg.sources.{config['source']['kind']}"),
+        code=with_source("seek_names.py", EXPERIMENT),
         source=EXPERIMENT.source,
         data_dir=lookup(within=config, dpath="data_dir"),
         names=lookup(within=config, dpath="identifiers/names"),
@@ -82,3 +85,26 @@ rule seek_names:
         local_dir=LOCAL,
     script:
         "../scripts/seek_names.py"
+
+
+if OUTSIDE:
+
+    # After the other, so that neither writes while one reads.
+    use rule seek_names as seek_names_external with:
+        input:
+            rules.study.input,
+            rules.write_report.output,
+            rules.write_manuscript.output,
+            f"{RESULTS}/privacy.tsv",
+            written,
+            report_file=f"{RESULTS}/report.html",
+            cases_table=f"{EXTERNAL}/cases.tsv",
+        output:
+            privacy_table=f"{EXTERNAL}/privacy.tsv",
+        log:
+            local(f"{EXTERNAL_LOCAL}/seek_names.log"),
+        params:
+            code=with_source("seek_names.py", OUTSIDE),
+            source=OUTSIDE.source,
+            data_dir=OUTSIDE.config["data_dir"],
+            local_dir=EXTERNAL_LOCAL,

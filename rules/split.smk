@@ -3,6 +3,8 @@
 
 rule split:
     input:
+        # Without folds.by, no input more, so that older results stay.
+        **({"cases_table": f"{RESULTS}/cases.tsv"} if BY_SITE else {}),
         masks_table=f"{RESULTS}/masks.tsv",
     output:
         folds_table=f"{RESULTS}/folds.tsv",

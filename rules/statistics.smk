@@ -1,12 +1,14 @@
 # The statistics of the comparison, and their figures.
 
 STATISTICS = {
+    "verdicts": "What is claimed: better, worse, equivalent, undecided",
     "contrasts": "Every pair of losses, tested",
     "ranking": "Ranking",
     "thresholds": "Thresholds chosen on validation cases",
     "calibration": "Calibration",
     "variances": "Where the scores vary",
     "subgroups": "Subgroups",
+    "interactions": "Do differences depend on the subgroup?",
     "distribution": "Every metric: mean, quantiles, undefined",
 }
 if len(RECIPES) > 1:
@@ -51,6 +53,7 @@ rule analyse:
         reference_loss=lookup(within=config, dpath="reference_loss"),
         resamples=lookup(within=config, dpath="statistics/resamples"),
         seed=lookup(within=config, dpath="seed"),
+        margin=lookup(within=config, dpath="statistics/margin"),
         of=EXPERIMENT.asked_about,
     script:
         "../scripts/analyse.py"
@@ -62,6 +65,7 @@ rule show_statistics:
         thresholds_tables=rules.analyse.input.thresholds_tables,
         reliability_tables=rules.analyse.input.reliability_tables,
         contrasts_table=f"{RESULTS}/tables/contrasts.tsv",
+        verdicts_table=f"{RESULTS}/tables/verdicts.tsv",
         ranking_table=f"{RESULTS}/tables/ranking.tsv",
         chosen_table=f"{RESULTS}/tables/thresholds.tsv",
         calibration_table=f"{RESULTS}/tables/calibration.tsv",
@@ -110,7 +114,6 @@ rule show_statistics:
         recipe=RECIPES[0],
         reference_loss=lookup(within=config, dpath="reference_loss"),
         threshold=lookup(within=config, dpath="measure/threshold"),
-        resamples=lookup(within=config, dpath="statistics/resamples"),
-        seed=lookup(within=config, dpath="seed"),
+        margin=lookup(within=config, dpath="statistics/margin"),
     script:
         "../scripts/show_statistics.py"

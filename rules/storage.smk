@@ -13,7 +13,8 @@ if STORAGE.default_storage_provider == "s3":
 
 # Where the logs of failed jobs are besides LOGS and LOCAL.
 JOB_LOGS = [str(STORAGE.local_storage_prefix), ".snakemake/auxiliary"] if STORED else []
-ON_DEMAND = ("export_model", "predict", "check")
+ON_DEMAND = ("export_model", "predict", "check", "check_external")
+SEEKING = ("seek_names", "seek_names_external")
 
 
 def storage_options(wildcards):
@@ -35,7 +36,7 @@ def written(wildcards):
     files = []
     for each in workflow.rules if STORED else ():
         kept = [*each.output, *each.log, *filter(None, [each.benchmark])]
-        if each.name in (*ON_DEMAND, "seek_names"):
+        if each.name in (*ON_DEMAND, *SEEKING):
             continue
         for path in (under_prefix(file) for file in kept if not is_flagged(file, "local")):
             names = get_wildcard_names(path)
@@ -44,5 +45,5 @@ def written(wildcards):
             if "loss" in names:
                 files += of_set_ups(path, **others)
             else:
-                files += collect(path, recipe=PREPARED if each.name == "pack" else RECIPES)
+                files += collect(path, recipe=PREPARED if each.name.startswith("pack") else RECIPES)
     return files

@@ -7,6 +7,7 @@ rule train:
         targets_file=packed(PACKED_TARGETS),
         placement_table=packed(f"{PACK}/placement.tsv"),
         folds_table=f"{RESULTS}/folds.tsv",
+        registration=REGISTRATION,
         best_file=tuned,
     output:
         weights_file=f"{MODEL}/model.weights.h5",
@@ -17,7 +18,7 @@ rule train:
     benchmark:
         f"{TIMES}/train/{{recipe}}/{{loss}}/seed-{{seed}}/fold-{{fold}}.tsv"
     conda:
-        "../envs/training.yaml"
+        TRAINING
     # A fixed number, so that --cores 1 and --cores 8 give the same bytes.
     threads: config["training"]["threads"]
     resources:
@@ -45,7 +46,7 @@ rule predict_cases:
     benchmark:
         f"{TIMES}/predict_cases/{{recipe}}/{{loss}}.tsv"
     conda:
-        "../envs/training.yaml"
+        TRAINING
     threads: config["training"]["threads"]
     resources:
         **gpus(),
@@ -57,5 +58,6 @@ rule predict_cases:
         seed=lookup(within=config, dpath="seed"),
         threads=lookup(within=config, dpath="training/threads"),
         wanted_device=lookup(within=config, dpath="training/device"),
+        backend=lookup(within=config, dpath="training/backend"),
     script:
         "../scripts/predict_cases.py"

@@ -7,6 +7,7 @@ rule tune:
         targets_file=packed(PACKED_TARGETS),
         placement_table=packed(f"{PACK}/placement.tsv"),
         folds_table=f"{RESULTS}/folds.tsv",
+        registration=REGISTRATION,
     output:
         trials_table=f"{TUNING}/trials.tsv",
         history_table=f"{TUNING}/history.tsv",
@@ -16,7 +17,7 @@ rule tune:
     benchmark:
         f"{TIMES}/tune/{{recipe}}/{{loss}}/{{scope}}.tsv"
     conda:
-        "../envs/training.yaml"
+        TRAINING
     threads: config["tuning"]["trials_at_once"] * config["training"]["threads"]
     resources:
         **gpus(config["tuning"]["trials_at_once"]),

@@ -11,10 +11,13 @@ from tumorseg.evaluation.metric_tables import read_all
 from tumorseg.metrics import METRICS
 from tumorseg.reporting.cost_tables import loss_cost
 from tumorseg.reporting.table_pages import write_tables
-from tumorseg.statistics import answer, comparison, ranking, subgroups
+from tumorseg.statistics import answer, comparison, own_threshold, ranking, subgroups
 from tumorseg.statistics.by_class import by_class, class_thresholds
 from tumorseg.statistics.calibration import calibration
-from tumorseg.statistics.comparison import FIXED, OWN, Question
+from tumorseg.statistics.comparison import FIXED, OWN, PRIMARY, Question
+from tumorseg.statistics.interactions import interactions
+from tumorseg.statistics.verdicts import verdicts
+from tumorseg.statistics.wording import with_sentences
 
 SPREAD = (*METRICS, "area_difference", "brier")
 
@@ -35,49 +38,46 @@ def main(
     reference_loss: str,
     resamples: int,
     seed: int,
+    margin: float,
     classes_tables: list[str] | tuple = (),
     class_thresholds_tables: list[str] | tuple = (),
     of: str = "",
 ) -> None:
-    """Writes contrasts, recipes, ranking, variances, thresholds, calibration, subgroups and more.
+    """Writes contrasts, verdicts, ranking, variances, thresholds, calibration, subgroups and more.
 
     Args:
         metrics: metrics tables of all recipes and losses.
-        thresholds_tables: their counts by threshold, <recipe>/<loss>.thresholds.tsv.
-        reliability_tables: their reliability, <recipe>/<loss>.reliability.tsv.
-        cases_table: cases.tsv, for the subgroups.
-        masks_table: masks.tsv, for the subgroups.
-        settings_files: settings.yaml of every training, for the training times.
-        convergence_table: which trainings had converged.
-        tables: written, <name>.tsv with the names of `built`.
-        pages: written, <name>.html with the same names.
+        thresholds_tables, reliability_tables: theirs, <recipe>/<loss>.{thresholds,reliability}.tsv.
+        cases_table, masks_table: cases.tsv and masks.tsv, for the subgroups.
+        settings_files: settings.yaml of every training; convergence_table: which had converged.
+        tables, pages: written, <name>.tsv and <name>.html with the names of `built`.
         answer_file: written, the report's opening paragraph as reStructuredText.
-        recipe, reference_loss: of the primary contrasts, and what they compare with.
-        resamples, seed: of the bootstrap.
+        recipe, reference_loss, margin, of: see Question.
+        resamples, seed: of the random draws for the ranking.
         classes_tables: <recipe>/<loss>.classes.tsv where there are several classes.
         class_thresholds_tables: <recipe>/<loss>.class_thresholds.tsv where they may overlap.
-        of: what the question is about, in words.
     """
     cases = pd.concat([read_table(path) for path in metrics], ignore_index=True)
     curves = read_all(thresholds_tables, ".thresholds.tsv")
     bins = read_all(reliability_tables, ".reliability.tsv")
-    question = Question(recipe, reference_loss, resamples, seed, of)
-    at_own = comparison.at_own_threshold(cases, curves)
+    question = Question(recipe, reference_loss, resamples, seed, of, margin)
+    at_own = own_threshold.at_own_threshold(cases, curves)
     scores = {FIXED: comparison.patient_scores(cases), OWN: comparison.patient_scores(at_own)}
     ranked = [ranking.ranking(scores[FIXED], name, question) for name in cases["recipe"].unique()]
-    described = read_table(cases_table).merge(
-        read_table(masks_table).drop(columns=["patient", "plane"]), on="case", validate="1:1"
-    )
+    groups = subgroups.groups(subgroups.described(cases_table, masks_table))
     names = [*SPREAD, *(name for name in cases if name.startswith("nsd_"))]
     names += [f"{name}_{unit}" for unit in ("px", "mm") for name in LENGTHS]
+    pairs = comparison.contrasts(scores, question)
     built = {
-        "contrasts": comparison.contrasts(scores, question),
-        "recipes": comparison.between_recipes(scores[FIXED], question),
+        "contrasts": pairs,
+        "verdicts": with_sentences(verdicts(pairs[pairs["role"] == PRIMARY], margin)),
+        "recipes": comparison.between_recipes(scores[FIXED]),
         "ranking": pd.concat(ranked, ignore_index=True),
         "variances": ranking.variances(scores[FIXED], reference_loss),
-        "thresholds": comparison.thresholds(curves, cases, at_own),
+        "thresholds": own_threshold.thresholds(curves, cases, at_own),
         "calibration": calibration(bins, cases),
-        "subgroups": subgroups.subgroups(cases, subgroups.groups(described), question),
+        "subgroups": subgroups.subgroups(cases, groups, question),
+        "interactions": interactions(cases, groups, question),
         "distribution": subgroups.distribution(cases, names),
     }
     if classes_tables:
@@ -88,9 +88,9 @@ def main(
         built["class_thresholds"] = class_thresholds(counts, of_classes)
     write_tables(built, [*tables, *pages])
     facts = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in settings_files]
-    tables_of_answer = built | {"convergence": read_table(convergence_table)}
-    text = answer.answer(tables_of_answer, cases, loss_cost(facts), question)
-    write_text(answer_file, text + "\n")
+    built["convergence"] = read_table(convergence_table)
+    text = answer.answer(built, cases, loss_cost(facts), question)
+    write_text(answer_file, f"{text}\n")
     print(text)
 
 

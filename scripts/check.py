@@ -7,11 +7,13 @@ import pandas as pd
 
 from tumorseg.checking import all_slices, each_slice
 from tumorseg.checking.page import COLUMNS, SHEET, write_page
+from tumorseg.core.backends import check_installed
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
 from tumorseg.core.problems import Problem, print_problems
 from tumorseg.data.listing import excluded_names
 from tumorseg.data.settings import SourceSettings
+from tumorseg.data.site_folds import site_problems
 from tumorseg.privacy.kept_names import kept_problems
 from tumorseg.privacy.local import local_only
 from tumorseg.reporting.shown_cases import chosen_cases
@@ -28,7 +30,9 @@ def main(
     experiment: str,
     folder: str,
     names: str = "pseudonyms",
+    by_site: bool = False,
     cores: int = 1,
+    backend: str = "tensorflow",
 ) -> None:
     """Writes check.html and check.tsv into `folder`.
 
@@ -36,22 +40,27 @@ def main(
         source: the config's `source`.
         data_dir: the folder of the data.
         seed: of cases that the source makes itself.
-        fold_count: number of folds, for which there must be enough patients.
+        fold_count: number of folds, for which there must be enough patients; 0 without folds.
         strip_method: the skull-stripping method in use.
         accept_harm: whether it may remove tumours.
         experiment: name of the experiment, for the page's heading.
         folder: a local folder, marked LOCAL_ONLY.txt.
         names: "pseudonyms" or "keep" (config key identifiers.names).
+        by_site: whether folds are made of sites.
         cores: number of threads that read.
+        backend: on which it will be trained.
 
     Raises:
-        UserError: there is an error that would stop a run; both files have been written.
+        UserError: the backend is not installed; or there is an error in the data that would stop a
+            run, and both files have been written.
     """
+    check_installed(backend)
     checked = each_slice.read_all(source, data_dir, seed, fold_count, cores, strip_method)
     slices = checked.slices
     problems = [
         *checked.problems,
         *all_slices.problems(slices, checked.fingerprints, fold_count, strip_method, accept_harm),
+        *(site_problems(slices, fold_count) if by_site and len(slices) else []),
     ]
     if names == "keep" and len(slices):
         problems += kept_problems([*slices["case"], *slices["patient"]])

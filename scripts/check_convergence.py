@@ -27,6 +27,7 @@ def epochs_of(record: TrainingRecord, history_table: str) -> pd.DataFrame:
         status=record["status"],
         chosen_epoch=record["chosen_epoch"],
         precision=record["device"]["precision"],
+        backend=record["device"]["backend"],
         keep_best=record["settings"]["training"]["keep_best"],
     )
 

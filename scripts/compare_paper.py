@@ -6,11 +6,13 @@ import pandas as pd
 
 from tumorseg.audit import published
 from tumorseg.core.files import read_table
+from tumorseg.evaluation.metric_tables import spacings
 from tumorseg.reporting import paper_figures, paper_tables
 from tumorseg.reporting.comparison_figures import subgroup_figure
 from tumorseg.reporting.figure_style import save_svg
 from tumorseg.reporting.paper_cases import paper_cases
 from tumorseg.reporting.paper_tables import Names
+from tumorseg.reporting.paper_voxels import voxel_figure
 from tumorseg.reporting.shown_cases import first_folders
 from tumorseg.reporting.table_pages import write_tables
 
@@ -21,6 +23,7 @@ def main(
     *,
     metrics: list[str],
     predictions: list[str],
+    cases_table: str,
     masks_table: str,
     subgroups_table: str,
     cases_dir: str,
@@ -34,12 +37,13 @@ def main(
     recipe: str,
     threshold: float,
     classes_tables: list[str] | tuple = (),
+    voxels_svg: str = "",
 ) -> None:
-    """Writes the tables paper and paper_p, and three figures.
+    """Writes the tables paper and paper_p, and its figures.
 
     Args:
         metrics: the metrics table of every set-up; predictions: the first seed's folders.
-        masks_table, subgroups_table: masks.tsv and the table of `analyse`.
+        cases_table, masks_table, subgroups_table: cases.tsv, masks.tsv, the table of `analyse`.
         cases_dir, masks_dir: images and masks.
         tables, pages: paper and paper_p, as TSV and as HTML.
         matrix_svg: the matrices of p values; subgroups_svg: Dice by size and smoothness; cases_svg:
@@ -47,6 +51,7 @@ def main(
         paper: the config's `paper`.
         recipe: the experiment's first; threshold: of the predictions.
         classes_tables: the metrics of every class, where there are several.
+        voxels_svg: of volumes, the same cases in space.
     """
     source = published.PAPERS[paper["name"]]
     names = Names(recipe, paper["dataset"], paper["losses"], paper["networks"])
@@ -69,10 +74,16 @@ def main(
     first = own[own["seed"] == own["seed"].min()]
     folders = first_folders(predictions)
     masks = read_table(masks_table)
-    chosen = paper_cases(masks, first, folders, losses[:SHOWN], cases_dir, masks_dir)
+    spacing = spacings(read_table(cases_table))
+    shown = losses[:SHOWN]
+    chosen = paper_cases(
+        masks, first, folders, shown, cases_dir, masks_dir, threshold=threshold, spacing_mm=spacing
+    )
     title = f"Predictions, as {source.name} shows them"
-    figure = paper_figures.case_figure(chosen, losses[:SHOWN], title=title, threshold=threshold)
-    save_svg(figure, cases_svg)
+    save_svg(paper_figures.case_figure(chosen, shown, title=title, threshold=threshold), cases_svg)
+    if voxels_svg:
+        solids = [case.solid for case in chosen if case.solid]
+        save_svg(voxel_figure(solids, shown, f"{title}, in space"), voxels_svg)
 
 
 if "snakemake" in globals():

@@ -37,17 +37,16 @@ def main(
     cases_dir: str,
     annotations_dir: str,
     true_brain_dir: str,
+    trains: bool = True,
     cores: int = 1,
 ) -> None:
     """Writes cases.tsv, images, annotations and known brains; reads everything, then all or none.
 
     Args:
-        source, data_dir: the config's `source`; the folder of the data.
-        seed, identifiers: of cases that the source makes itself; the config's `identifiers`.
-        local_dir: gets names.tsv, the image and names of each pseudonym.
-        config: the whole config; only the number of folds is used, to check the number of patients.
-        cases_table: written; cases_dir, annotations_dir, true_brain_dir: folders, written.
-        cores: number of threads that read, and of threads that write.
+        source, data_dir, seed, identifiers: of the config; the seed is that of generated cases.
+        local_dir: gets names.tsv, the names of each pseudonym, whose key is in its parent.
+        config, trains: the number of folds; without training there are none, as outside.
+        cases_table, cases_dir, annotations_dir, true_brain_dir: written, with `cores` threads.
 
     Raises UserError where the data has errors, or two cases get the same pseudonym.
     """
@@ -57,7 +56,7 @@ def main(
     cohort = Cohort(source.get("patients_similar") == "accept", source.get("classes", ()))
     problems: list[Problem] = []
     sources: list[tuple[str | Path | None, ...]] = []
-    targets = [Path(folder) for folder in (cases_dir, annotations_dir, true_brain_dir)]
+    targets = list(map(Path, (cases_dir, annotations_dir, true_brain_dir)))
     Path(cases_table).parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=Path(cases_table).parent) as folder:
         work = Path(folder)
@@ -80,7 +79,8 @@ def main(
                     yield case, name, patient, work
 
         table = pd.DataFrame(list(by_threads(store_case, checked_cases(), cores)))
-        problems += cohort.final_problems(config["folds"]["count"], f"source {source['kind']}")
+        folds = config["folds"]["count"] if trains else 0
+        problems += cohort.final_problems(folds, f"source {source['kind']}")
         if names == "keep":
             problems += kept_problems(str(name) for row in sources for name in row[:2])
         stop_on_errors(problems)

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from tumorseg.core.backends import check_installed
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.records import NetworkSettings, RecipeSettings, Search
 from tumorseg.training import budget
@@ -20,6 +21,7 @@ def main(
     seeds: list[int],
     networks: dict[str, NetworkSettings],
     threads: int,
+    backend: str = "tensorflow",
 ) -> None:
     """Writes plan.tsv (per recipe: trainings, epochs, steps, minutes, memory, disk); prints it.
 
@@ -27,28 +29,27 @@ def main(
 
     Args:
         cases_table, folds_table, plan_table: cases.tsv and folds.tsv are read, plan.tsv written.
-        recipes: the config's recipes.
+        recipes, losses: the config's recipes; recipe -> names of the losses.
         searches, scopes: recipe -> loss -> what is tuned; how often it runs (once or per fold).
-        losses: recipe -> names of the losses.
-        seeds, threads: seeds of the trainings; threads of each.
+        seeds, threads, backend: of the trainings; UserError where the backend is not installed.
         networks: of each recipe, its name and size.
     """
-    cases, folds = read_table(cases_table), read_table(folds_table)
-    count = folds["fold"].nunique()
-    training_cases = (folds["role"] == "train").sum()  # in all folds together
+    check_installed(backend)
+    cases, folds = map(read_table, (cases_table, folds_table))
+    count, in_all_folds = folds["fold"].nunique(), (folds["role"] == "train").sum()
     speed, rows = budget.matrix_speed(), []
     for name, recipe in recipes.items():
-        network, size = networks[name], budget.image_cost(networks[name])
-        epochs, of_fold = recipe["training"]["epochs"], len(losses[name]) * len(seeds)
+        size = budget.image_cost(network := networks[name])
+        epochs, batch = recipe["training"]["epochs"], recipe["training"]["batch_size"]
         tuned = searches.get(name, {}).values()
         tuning_epochs, without_horizon = (
             scopes * sum(planned_epochs(search, horizon) for search in tuned)
             for horizon in (True, False)
         )
-        steps = budget.steps_of_an_epoch(training_cases / count, recipe["training"], network)
-        steps_in_all = steps * (count * epochs * of_fold + tuning_epochs)
-        images, trainings = steps_in_all * recipe["training"]["batch_size"], count * of_fold
-        starts = trainings + scopes * len(tuned)
+        steps = budget.steps_of_an_epoch(in_all_folds / count, recipe["training"], network)
+        trainings = count * len(losses[name]) * len(seeds)
+        steps_in_all = steps * (epochs * trainings + tuning_epochs)
+        images, starts = steps_in_all * batch, trainings + scopes * len(tuned)
         seconds = budget.expected_seconds(images, steps_in_all, starts, size, speed, threads)
         rows.append(
             {
@@ -64,12 +65,11 @@ def main(
                 "tuning_epochs_without_horizon": without_horizon,
                 "images_passed": images,
                 "estimated_min": round(seconds / 60, 1),
-                "memory_mb_a_training": round(1100 + 60 * recipe["training"]["batch_size"] * size),
+                "memory_mb_a_training": round(1100 + 60 * batch * size),
                 "disk_mb": budget.disk_mb(cases, folds, network, trainings, threads),
             }
         )
-    table = pd.DataFrame(rows)
-    write_table(table, plan_table)
+    write_table(table := pd.DataFrame(rows), plan_table)
     print("\nPlan: training, then prediction, measuring and the report")
     for row in table.itertuples():
         print(

@@ -1,6 +1,5 @@
 """Predicts new images with an exported model; results have the geometry of each image."""
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -44,6 +43,7 @@ def main(
     threads: int,
     wanted_device: str,
     code: str,
+    backend: str = "",
 ) -> None:
     """Writes masks and probabilities of each image, predictions.tsv and overview.html.
 
@@ -52,7 +52,7 @@ def main(
         local_dir: predictions go to its subfolder `predictions`.
         model, model_dir: the folder of an exported model; the second if the first is empty.
         threads: CPU threads.
-        wanted_device: auto, cpu, gpu or tpu.
+        wanted_device: auto, cpu, gpu or tpu; backend: tensorflow, jax or torch.
         code: digest of the code; when it changes, all images are predicted again.
 
     Raises:
@@ -69,10 +69,10 @@ def main(
     folder = folder_of(Path(local_dir), source)
 
     def load_members() -> "Ensemble":  # noqa: F821 - Keras starts after the device is set up
-        device.start(wanted=wanted_device, threads=threads, seed=1)
+        machine = device.start(wanted=wanted_device, threads=threads, seed=1, backend=backend)
         from tumorseg.prediction.ensemble import Ensemble
 
-        return Ensemble(model_folder, facts)
+        return Ensemble(model_folder, facts, machine)
 
     version = f"{code} {sha256(model_folder / exported_model.FACTS)}"
     work = Work(folder, facts, version, load_members)
@@ -94,7 +94,6 @@ def main(
 
 
 if "snakemake" in globals():
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

@@ -1,6 +1,5 @@
 """Predicts the test and validation cases of every training, at native size."""
 
-import os
 import time
 from pathlib import Path
 
@@ -32,6 +31,7 @@ def main(
     wanted_device: str,
     cases_dir: str = "",
     batch_size: int = 8,
+    backend: str = "",
 ) -> None:
     """Writes <case>.png: 16 bit, probability = value / 65535, native height and width.
 
@@ -48,21 +48,21 @@ def main(
         network: the network's name and size.
         seed: of the device; no prediction depends on it.
         threads: CPU threads.
-        wanted_device: auto, cpu, gpu or tpu.
+        wanted_device: auto, cpu, gpu or tpu; backend: tensorflow, jax or torch.
         cases_dir: the images, whose geometry predictions of volumes get.
         batch_size: images at once; of volumes as many patches as in a step of the training, so that
             a prediction needs no more memory than the training did.
     """
     folds = read_table(folds_table)
     places = read_table(placement_table)
-    device.start(wanted=wanted_device, threads=threads, seed=seed)
+    machine = device.start(wanted=wanted_device, threads=threads, seed=seed, backend=backend)
     from tumorseg.training.inference import of_classes, predict_whole  # Keras starts after it
 
     classes = network.get("classes", 1)
     model = build_network(network, settings)
     if "patch" in network:
         batch_size = settings["training"]["batch_size"]
-    model.compile(optimizer=None, jit_compile=False)  # XLA would compile longer than it saves
+    model.compile(optimizer=None, jit_compile=machine.xla)
     cases = PackedCases(images_file, places, settings["channels"], cases_dir)
     for weight, settings_file, prediction in zip(weights, settings_files, predictions, strict=True):
         started = time.perf_counter()
@@ -90,7 +90,6 @@ def main(
 
 
 if "snakemake" in globals():
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

@@ -24,6 +24,7 @@ def main(
     names: str,
     key_file: str,
     own_names: list[str],
+    report_file: str,
     cases_table: str,
     local_dir: str,
     privacy_table: str,
@@ -38,8 +39,8 @@ def main(
         names: "pseudonyms" or "keep" (config key identifiers.names).
         key_file: the configured key file; may be empty.
         own_names: words of the experiment that are written on purpose.
-        cases_table: cases.tsv, whose tumour types are written on purpose as well. Its folder, and
-            the one of that name in logs/, are searched.
+        report_file: the report, whose folder, and the one of that name in logs/, are searched.
+        cases_table: cases.tsv, whose tumour types and sites are written on purpose as well.
         local_dir: a local folder.
         privacy_table: numbers of identifiers and hits by kind.
 
@@ -56,13 +57,14 @@ def main(
     sought = source_names.gather(
         found.entries, files, data_dir, keep=names == "keep", key=key, excluded=found.excluded
     )
-    types = read_table(cases_table, ("tumour_type",))["tumour_type"].dropna().unique()
-    source_names.drop_common(sought, [*own_names, *types])
+    cases = read_table(cases_table, ("tumour_type", "site"))
+    words = [w for name in ("tumour_type", "site") if name in cases for w in cases[name].dropna()]
+    source_names.drop_common(sought, [*own_names, *dict.fromkeys(words)])
 
     seeker = Seeker(sought)
     kinds = sought.sought | sought.whole_values
     hits = []
-    results = Path(cases_table).parent
+    results = Path(report_file).parent
     folders = results, results.parent.parent / "logs" / results.name
     paths = [path for folder in folders for path in sorted(folder.rglob("*"))]
     paths = [path for path in paths if path.is_file() and path != Path(privacy_table)]

@@ -1,6 +1,5 @@
 """Draws each loss: value and gradient against the probability of the true class."""
 
-import os
 from typing import Any
 
 from tumorseg.core import device
@@ -22,7 +21,6 @@ def main(*, losses_svg: str, losses: dict[str, list[Any]], form: str, classes: i
 
 
 if "snakemake" in globals():
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

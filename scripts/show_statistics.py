@@ -15,6 +15,7 @@ def main(
     thresholds_tables: list[str],
     reliability_tables: list[str],
     contrasts_table: str,
+    verdicts_table: str,
     ranking_table: str,
     chosen_table: str,
     calibration_table: str,
@@ -30,8 +31,7 @@ def main(
     recipe: str,
     reference_loss: str,
     threshold: float,
-    resamples: int,
-    seed: int,
+    margin: float,
 ) -> None:
     """Writes eight figures of the primary recipe.
 
@@ -39,7 +39,8 @@ def main(
         metrics: the metrics table of every recipe and loss.
         thresholds_tables: counts at every threshold, from `measure`.
         reliability_tables: pixels by predicted probability, from `measure`.
-        contrasts_table: pairs of losses, from `analyse`, like the next four tables.
+        contrasts_table: pairs of losses, from `analyse`, like the next five tables.
+        verdicts_table: what the primary contrasts say.
         ranking_table: ranks of the losses.
         chosen_table: the threshold that each training's validation patients chose.
         calibration_table: calibration errors.
@@ -55,18 +56,18 @@ def main(
         recipe: the primary recipe.
         reference_loss: the loss that the others are compared with.
         threshold: the fixed threshold.
-        resamples: bootstrap samples.
-        seed: of the bootstrap.
+        margin: the smallest difference in Dice that matters.
     """
     cases = pd.concat([read_table(path) for path in metrics], ignore_index=True)
     curves = read_all(thresholds_tables, ".thresholds.tsv")
     bins = read_all(reliability_tables, ".reliability.tsv")
-    question = Question(recipe, reference_loss, resamples, seed)
+    question = Question(recipe, reference_loss, margin=margin)
     losses = list(dict.fromkeys(cases["loss"]))
     scores, chosen = patient_scores(cases), read_table(chosen_table)
-    save_svg(
-        comparison_figures.forest_figure(read_table(contrasts_table), question, losses), forest_svg
+    figure = comparison_figures.forest_figure(
+        read_table(contrasts_table), read_table(verdicts_table), question, losses
     )
+    save_svg(figure, forest_svg)
     save_svg(comparison_figures.paired_figure(scores, question, losses), paired_svg)
     save_svg(
         comparison_figures.ranking_figure(read_table(ranking_table), question, losses), ranking_svg

@@ -3,6 +3,7 @@
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.problems import DataError
 from tumorseg.data.folds import split, tumour_problems
+from tumorseg.data.site_folds import site_problems, site_tests
 
 
 def main(
@@ -13,6 +14,7 @@ def main(
     validation_share: float,
     seed: int,
     test_patients: int = 0,
+    cases_table: str = "",
 ) -> None:
     """Writes folds.tsv: case, patient, plane, fold, role (train, validation, test).
 
@@ -23,12 +25,19 @@ def main(
         validation_share: validation's share of the cases that are not test.
         seed: of the random assignment.
         test_patients: of a single fold, which is a fixed split.
+        cases_table: cases.tsv where folds are made of its sites.
 
     Raises:
-        UserError: there are too few patients, or a fold would train or validate without a tumour.
+        UserError: there are too few patients or sites, or a fold would train or validate without a
+            tumour.
     """
-    masks = read_table(masks_table)
-    folds = split(masks, fold_count, validation_share, seed, test_patients)
+    masks, tests = read_table(masks_table), None
+    if cases_table:
+        cases = read_table(cases_table, ("site",))
+        for problem in site_problems(cases, fold_count):
+            raise DataError(problem)
+        tests = site_tests(cases["site"], fold_count)
+    folds = split(masks, fold_count, validation_share, seed, test_patients, tests)
     for problem in tumour_problems(folds, masks):
         if problem.severity == "error":
             raise DataError(problem)

@@ -1,6 +1,5 @@
 """Trains one network: one recipe, one loss, one seed, one fold."""
 
-import os
 import platform
 import time
 from datetime import UTC, datetime
@@ -54,6 +53,7 @@ def main(
     weights_file: str,
     history_table: str,
     settings_file: str,
+    gpus: int = 1,
     best_file: str | list = "",
     **cases: str,
 ) -> None:
@@ -66,12 +66,13 @@ def main(
         job: the fields of TrainingJob that the config determines.
         code: digest of the code that trains.
         weights_file, history_table, settings_file: written.
+        gpus: that the Snakemake job may use, which share every batch; 0 like 1.
         best_file: what tuning chose, which replaces the config's values; empty without tuning.
         cases: the packed cases and the folds, under TrainingJob's names.
     """
     best = yaml.safe_load(Path(best_file).read_text(encoding="utf-8")) if best_file else {}
     training_job = TrainingJob(**job, **cases, code=code).with_tuning(best)
-    training = prepare(training_job)
+    training = prepare(training_job, gpus)
     from tumorseg.training.state import HISTORY  # Keras must start after the device
 
     started = time.perf_counter()
@@ -92,7 +93,6 @@ def main(
 
 
 if "snakemake" in globals():
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

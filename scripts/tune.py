@@ -1,6 +1,5 @@
 """Tunes one loss of one recipe: on one fold's training patients, or once for all folds."""
 
-import os
 import shutil
 import time
 from pathlib import Path
@@ -78,7 +77,6 @@ def main(
 
 
 if "snakemake" in globals():
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from tumorseg.workflow.job import run
 
     run(main, snakemake)  # noqa: F821

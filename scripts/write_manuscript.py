@@ -9,6 +9,8 @@ from tabulate import tabulate
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_text
 
+SENTENCE = 60  # characters, above which a cell is broken into lines
+
 
 def flat_name(path: Path, under: str) -> str:
     """The folders below `under` joined into one name: figures/fig5/robust.svg -> fig5_robust."""
@@ -17,9 +19,21 @@ def flat_name(path: Path, under: str) -> str:
 
 
 def latex(table: pd.DataFrame) -> str:
-    """The table as a LaTeX tabular (booktabs) with escaped text."""
+    """The table (text) as a LaTeX tabular with escaped text; it needs the package booktabs.
+
+    Where cells are sentences it is a longtable whose lines and pages break (package longtable).
+    """
     kind = {"tablefmt": "latex_booktabs", "showindex": False, "disable_numparse": True}
-    return tabulate(table, headers="keys", **kind) + "\n"
+    text = tabulate(table, headers="keys", **kind) + "\n"
+    wide = [table[name].str.len().max() > SENTENCE for name in table]
+    if not any(wide):
+        return text
+    width = 0.9 / sum(wide)
+    columns = "".join(f"p{{{width:.2f}\\linewidth}}" if one else "l" for one in wide)
+    begin = f"\\begin{{tabular}}{{{'l' * len(wide)}}}"
+    text = text.replace(begin, f"\\begin{{longtable}}{{{columns}}}", 1)
+    text = text.replace("\\midrule\n", "\\midrule\n\\endhead\n", 1)
+    return text.replace("\\end{tabular}", "\\end{longtable}")
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
@@ -28,11 +42,12 @@ def rounded(table: pd.DataFrame) -> pd.DataFrame:
     return text.replace("nan", "NaN")
 
 
-def main(*, results: list[str], manuscript_dir: str) -> None:
+def main(*, results: list[str], checklists: list[str], manuscript_dir: str) -> None:
     """Copies figures as SVG and PDF; writes tables as full CSV and as LaTeX with four digits.
 
     results: all files of the report; of these tables/*.tsv and figures/**.svg are used. Raises
-    UserError if a figure's PDF is missing.
+    UserError if a figure's PDF is missing. checklists: those of the tables that are copied as TSV
+    as well, to be filled in.
     """
     folder = Path(manuscript_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,6 +66,8 @@ def main(*, results: list[str], manuscript_dir: str) -> None:
         table = pd.read_csv(path, sep="\t", na_values=["NaN"], keep_default_na=False)
         write_text(folder / f"{path.stem}.csv", table.to_csv(index=False, na_rep="NaN"))
         write_text(folder / f"{path.stem}.tex", latex(rounded(table)))
+    for file in checklists:
+        shutil.copyfile(file, folder / Path(file).name)
     print(f"{folder}: {len(figures)} figures (SVG, PDF) and {len(tables)} tables (CSV, LaTeX)")
 
 

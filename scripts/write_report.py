@@ -25,6 +25,7 @@ def main(
     shown: dict[str, Any],
     target: str,
     answer_file: str,
+    registration_text: str,
     guide_file: str,
     settings_file: str,
     opening_file: str,
@@ -43,9 +44,10 @@ def main(
         shown: the settings without the user's folders, for settings_file.
         target: the rule whose inputs the report shows.
         answer_file: the answer, first text of the report.
-        guide_file: how to read the report, its second text.
+        registration_text: whether what was run was registered, its second text.
+        guide_file: how to read the report, its third text.
         settings_file: the settings to publish.
-        opening_file: the answer and the guide as one text.
+        opening_file: these texts as one.
         report_file: the report as a single page.
         zip_file: the report with every item as a separate file.
         storage: the options of Snakemake that name the storage of the results, if there is one.
@@ -53,17 +55,15 @@ def main(
     Raises:
         RuntimeError: the report cannot be made; with Snakemake's output.
     """
-    parts = [Path(path).read_text(encoding="utf-8") for path in (answer_file, guide_file)]
+    texts = (answer_file, registration_text, guide_file)
+    parts = [Path(path).read_text(encoding="utf-8") for path in texts]
     write_text(opening_file, "\n".join(parts))
     write_text(settings_file, as_yaml(shown))
     command = [sys.executable, "-m", "snakemake", target]
     command += ["--snakefile", str(SCRIPTS.parent / "Snakefile")]
     command += ["--nolock", "--profile", "none", "--workflow-profile", "none", "--nocolor"]
-    command += [
-        *storage,
-        "--cores",
-        "1",
-    ]  # on a cluster there is no number to take from the first process
+    # On a cluster there is no number of cores to take from the first process.
+    command += [*storage, "--cores", "1"]
 
     def build(path: Path) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as settings:

@@ -15,7 +15,7 @@ MARKERS = {
 }
 # Files of which the tests take minutes. Begun last, they would keep one process waiting at the end.
 LONGEST = (
-    *("test_classes_and_volumes", "test_privacy", "test_own_data", "test_tuning", "test_training"),
+    *("test_classes_and_volumes", "test_privacy", "test_networks", "test_tuning", "test_training"),
     *("test_loss_backends", "test_figures", "test_losses"),
 )
 

@@ -1553,6 +1553,12 @@ def _(data: Data) -> None:
         data.set(number, tumour_type="glioma" if number % 2 else "Glioma")
 
 
+@bad("sites North and north", "site_similar", "warning")
+def _(data: Data) -> None:
+    for number in range(1, PATIENTS + 1):
+        data.set(number, site="north" if number % 2 else "North")
+
+
 @bad("patient MR12 and patient MR12b", "patient_similar", "warning")
 def _(data: Data) -> None:
     data.set(3, patient="MR12")
@@ -1740,8 +1746,9 @@ def page() -> str:
             "snakemake --cores all check --configfile experiments/mine.yaml",
             "```",
             "",
-            "An error also stops `import_cases`, the first step of a run; `strip_harm` and",
-            "`fold_without_tumour` stop a later step, before training. A warning stops nothing.",
+            "An error also stops `import_cases`, the first step of a run; `strip_harm`,",
+            "`fold_without_tumour`, what is wrong with the sites of folds, and `outside_inside`",
+            "stop a later step, before training. A warning stops nothing.",
             "",
             "Each message below was printed for a data set with that fault; *none* marks unusual",
             "data that are accepted. The word in square brackets at the end is the message's code.",

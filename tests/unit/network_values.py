@@ -1,10 +1,11 @@
 """Prints what every network predicts, with weights that no backend chose, as JSON.
 
-    KERAS_BACKEND=jax python tests/unit/network_values.py 2 3
+    KERAS_BACKEND=jax python tests/unit/network_values.py unet.weights.h5 2 3
 
-in 2 and 3 dimensions. test_networks.py compares the backends; JAX, which compiles slowly, in 2-D
-only. On PyTorch it also prints the features of our RegUNet and of
-MONAI's with the same weights, and our linear enlarging beside PyTorch's interpolation.
+in 2 and 3 dimensions, and what a U-Net with dropout predicts with the weights in that file.
+test_networks.py compares the backends; JAX, which compiles slowly, in 2-D only. On PyTorch it also
+prints the features of our RegUNet and of MONAI's with the same weights, and our linear enlarging
+beside PyTorch's interpolation.
 """
 
 import json
@@ -31,6 +32,18 @@ def values(dimensions: Iterable[int]) -> dict[str, list[float]]:
             predicted = answers(filled(network.build()), images_of(network, 1))
             found[f"{name} {number}"] = predicted.ravel()[::7].tolist()
     return found
+
+
+def trained() -> keras.Model:
+    """A U-Net that has all that a weights file may hold: dropout and normalisation."""
+    return Network("unet", 2).build(levels=1, dropout=1.0)
+
+
+def from_file(path: str) -> list[float]:
+    """What it predicts with the weights in a file."""
+    model = trained()
+    model.load_weights(path)
+    return answers(model, images_of(Network("unet", 2), 1)).ravel()[::7].tolist()
 
 
 def monai_regunet(dimensions: int) -> list[list[float]]:
@@ -93,7 +106,8 @@ def interpolation(shape: tuple[int, ...]) -> list[list[float]]:
 
 
 if __name__ == "__main__":
-    results = {"keras": keras.backend.backend(), "values": values(list(map(int, sys.argv[1:])))}
+    results = {"keras": keras.backend.backend(), "values": values(list(map(int, sys.argv[2:])))}
+    results["from file"] = from_file(sys.argv[1])
     if results["keras"] == "torch":
         results["regunet"] = [monai_regunet(2), monai_regunet(3)]
         results["interpolation"] = [interpolation((5, 3)), interpolation((2, 4, 3))]

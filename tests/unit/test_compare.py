@@ -188,3 +188,10 @@ def test_pages_show_the_text_of_the_tables_and_escape_it(study):
     assert '<tr class="mean">' in content
     assert "&lt;b&gt;" in content
     assert ">0.1235<" in content
+
+
+def test_a_page_opens_on_its_means_where_it_has_them():
+    folds = pd.DataFrame({"fold": ["1", "mean", "all", "95 % low"], "dice": [1.0, 1, 1, 1]})
+    content = page(folds, "title")
+    assert content.count('<tr class="fold">') == content.count('id="folds"') == 1
+    assert '<tr class="fold">' not in page(folds[:1], "title")  # no means: every fold is shown

@@ -30,13 +30,13 @@ def masks(draw):
 
 
 @pytest.mark.slow
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(mask=masks())
 def test_the_polygons_of_a_mask_restore_it_exactly(mask):
     np.testing.assert_array_equal(filled(mask), mask)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(mask=masks())
 def test_polygons_are_simple_disjoint_and_inside_the_image(mask):
     height, width = mask.shape

@@ -91,7 +91,7 @@ def trainings(**curves: np.ndarray) -> pd.DataFrame:
                 row = {"recipe": "robust", "loss": loss, "seed": 1, "fold": fold, "status": "ok"}
                 row |= {"epoch": epoch, "val_iou": score + shift, "chosen_epoch": len(scores)}
                 row |= {"val_dice": score, "val_loss": 1 - score, "keep_best": True}
-                rows.append(row | {"precision": "float32"})
+                rows.append(row | {"precision": "float32", "backend": "tensorflow"})
     return pd.DataFrame(rows)
 
 
@@ -149,13 +149,17 @@ def test_the_first_sentence_names_what_had_not_converged_and_is_empty_where_all_
 def test_unequal_budgets_efforts_and_precisions_are_answered_with_no():
     table = convergence_table(trainings(bce=saturating(40, 0.3), focal=saturating(20, 0.6)))
     table.loc[0, "precision"] = "bfloat16"
+    table.loc[0, "backend"] = "jax"
     searches = pd.DataFrame(
         {"recipe": "robust", "loss": ["bce", "focal"], "trials": [3, 8]},
     )
     answers = fairness_table(table, searches).set_index("question")["answer"]
     assert answers["all trainings converged"] == "yes"
     assert answers["same number of trainings"] == "yes"
-    for question in ("same number of epochs", "same precision", "same number of tuning trials"):
+    for question in (
+        *("same number of epochs", "same precision", "same backend"),
+        "same number of tuning trials",
+    ):
         assert answers[question] == "no", question
 
 

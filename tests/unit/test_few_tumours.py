@@ -48,7 +48,7 @@ SHAPE = (40, 48)
 KEYS = ["case", "patient", "plane"]
 CASE_COLUMNS = ["pixel_height_mm", "pixel_width_mm", "tumour_type"]
 NAMES = {
-    "analyse": "contrasts ranking variances thresholds calibration subgroups distribution",
+    "analyse": "verdicts contrasts ranking variances thresholds calibration subgroups distribution",
     "compare": "summary table2 table3 audit",
     "show_data": "tumour_brain_ratio skull_stripping harmed_cases folds",
     "check_convergence": "convergence fairness",
@@ -164,7 +164,11 @@ class Cohort:
                 "training": {"epochs": 12, "keep_best": True},
             }
         }
-        record |= {"device": {"kind": "cpu", "precision": "float32"}, "versions": {}, "code": "c"}
+        record |= {
+            "device": {"kind": "cpu", "precision": "float32", "backend": "jax"},
+            "versions": {},
+            "code": "c",
+        }
         record |= {"training_s": 9.0, "chosen_epoch": 1, "finished": "2026-01-01T00:00:00+00:00"}
         write_text(self.folder / f"models/{place}/settings.yaml", yaml.safe_dump(record))
         folder = self.folder / f"predictions/{place}"
@@ -237,7 +241,7 @@ class Cohort:
             convergence_table=path("tables/convergence.tsv"), gains_svg=path("gains.svg")
         )
         tested = {"metrics": metrics, "thresholds_tables": curves, "reliability_tables": bins}
-        question = {"recipe": "robust", "reference_loss": "bce", "resamples": 99, "seed": 1}
+        question = {"recipe": "robust", "reference_loss": "bce", "margin": 0.02}
         analyse.main(
             **tested,
             cases_table=path("cases.tsv"),
@@ -247,6 +251,8 @@ class Cohort:
             answer_file=path("answer.rst"),
             **self.outputs("analyse"),
             **question,
+            resamples=99,
+            seed=1,
         )
         figures = [
             "forest",
@@ -259,7 +265,7 @@ class Cohort:
             "subgroups",
         ]
         tables = {"chosen": "thresholds"} | {
-            name: name for name in ("contrasts", "ranking", "calibration", "subgroups")
+            name: name for name in ("contrasts", "verdicts", "ranking", "calibration", "subgroups")
         }
         show_statistics.main(
             **tested,

@@ -18,16 +18,11 @@ from tumorseg.reporting.result_figures import bar_figure, case_figure, curve_fig
 from tumorseg.reporting.shown_cases import ShownCase, ShownPrediction, cases_by_dice, chosen_cases
 from tumorseg.reporting.slice_figures import annotation_figure, prediction_figure, strip_figure
 from tumorseg.reporting.study_tables import published_rows, table2
-from tumorseg.statistics.comparison import (
-    FIXED,
-    OWN,
-    Question,
-    chosen_thresholds,
-    contrasts,
-    patient_scores,
-)
+from tumorseg.statistics.comparison import FIXED, OWN, Question, contrasts, patient_scores
+from tumorseg.statistics.own_threshold import chosen_thresholds
 from tumorseg.statistics.ranking import ranking
 from tumorseg.statistics.subgroups import subgroups
+from tumorseg.statistics.verdicts import verdicts
 
 PLANES = ("axial", "coronal", "sagittal")
 
@@ -79,10 +74,10 @@ def statistics_figure(name, cases):
     bins = pd.concat([bins.assign(loss=loss) for loss in LOSSES])
     errors = pd.DataFrame({"recipe": "robust", "loss": LOSSES, "ece_above_10_pct": 0.1})
     chosen = chosen_thresholds(curves)
+    pairs = contrasts({FIXED: scores, OWN: scores}, QUESTION)
+    said = verdicts(pairs.query("role == 'primary'"), QUESTION.margin)
     figures = {
-        "forest": lambda: comparison_figures.forest_figure(
-            contrasts({FIXED: scores, OWN: scores}, QUESTION), QUESTION, LOSSES
-        ),
+        "forest": lambda: comparison_figures.forest_figure(pairs, said, QUESTION, LOSSES),
         "paired": lambda: comparison_figures.paired_figure(scores, QUESTION, LOSSES),
         "ranks": lambda: comparison_figures.ranking_figure(
             ranking(scores, "robust", QUESTION), QUESTION, LOSSES

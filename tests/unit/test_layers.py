@@ -15,7 +15,7 @@ from tumorseg.core.places import LIBRARY, SCRIPTS
 FLOORS = (
     ("masks",),
     ("core", "phantom", "distances", "metrics"),
-    ("network_kit", "imaging", "loss_kit", "evaluation", "statistics", "privacy"),
+    ("network_kit", "imaging", "loss_kit", "evaluation", "statistics", "privacy", "registration"),
     ("outlines", "formats", "losses", "networks", "audit"),
     ("data", "annotations"),
     ("training", "sources"),

@@ -66,7 +66,7 @@ def test_the_battery_finds_what_is_wrong(monkeypatch):
 
 
 @pytest.fixture(scope="module", params=PYTHONS)
-def other(request):
+def other(request, tmp_path_factory):
     """What the networks predict on another backend."""
     if not PYTHONS[request.param].is_file():
         pytest.skip(
@@ -74,7 +74,11 @@ def other(request):
         )
     faster = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # compiles faster
     dimensions = DIMENSIONS[request.param]
-    return printed_on(request.param, "network_values.py", *dimensions, **faster)
+    weights = str(tmp_path_factory.mktemp("weights") / "unet.weights.h5")
+    model = filled(network_values.trained())
+    model.save_weights(weights)
+    printed = printed_on(request.param, "network_values.py", weights, *dimensions, **faster)
+    return printed | {"file": network_values.from_file(weights)}
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +90,11 @@ def test_every_network_predicts_the_same_on_every_backend(here, other):
     assert set(other["values"]) == {f"{n} {d}" for n in NAMES for d in DIMENSIONS[other["keras"]]}
     for name, found in other["values"].items():
         np.testing.assert_allclose(found, here[name], atol=1e-4, err_msg=name)
+
+
+def test_weights_trained_on_one_backend_predict_the_same_on_another(other):
+    np.testing.assert_allclose(other["from file"], other["file"], atol=1e-4)
+    assert np.ptp(other["file"]) > 0.1
 
 
 def test_regunet_and_enlarging_are_those_of_monai_and_pytorch(other):

@@ -18,6 +18,7 @@ from tumorseg.evaluation.probabilities import quantised
 from tumorseg.reporting import paper_cases, paper_figures, paper_tables
 from tumorseg.reporting.adaptive_figures import adaptive_figure, constants
 from tumorseg.reporting.paper_tables import Names
+from tumorseg.reporting.paper_voxels import Solid, box_around, cubes, voxel_figure
 from tumorseg.workflow import code_digest
 
 MIXED = PAPERS["mixed_focal_2021"]
@@ -222,6 +223,8 @@ def test_the_script_writes_all_tables_and_figures_of_a_paper(tmp_path):
             folder = tmp_path / f"predictions/published/{loss}/seed-1/fold-1"
             write_png(folder / f"{case}.png", quantised(mask * 0.8))
     write_table(pd.DataFrame(masks), tmp_path / "masks.tsv")
+    sides = pd.DataFrame({"case": cases, "pixel_height_mm": 1.0, "pixel_width_mm": 1.0})
+    write_table(sides, tmp_path / "cases.tsv")
     tables = {}
     for loss in losses:
         rows = pd.DataFrame({"case": cases, "patient": cases, "fold": 1, "seed": 1})
@@ -244,6 +247,7 @@ def test_the_script_writes_all_tables_and_figures_of_a_paper(tmp_path):
     compare_paper.main(
         metrics=list(map(str, tables.values())),
         predictions=[str(tmp_path / f"predictions/published/{x}/seed-1/fold-1") for x in losses],
+        cases_table=str(tmp_path / "cases.tsv"),
         masks_table=str(tmp_path / "masks.tsv"),
         subgroups_table=str(tmp_path / "subgroups.tsv"),
         cases_dir=str(tmp_path / "cases"),
@@ -274,3 +278,28 @@ def test_a_corrected_printed_number_makes_the_comparison_run_again(tmp_path, mon
     text = printed.read_text(encoding="utf-8")
     printed.write_text(text.replace("0.769", "0.768"), encoding="utf-8")
     assert code_digest.code_digest("compare_paper.py") != before
+
+
+def test_voxels_are_drawn_as_cubes_of_equal_sides_around_the_tumour():
+    mask = np.zeros((10, 40, 40), bool)
+    mask[4:6, 10:30, 15:25] = True  # 2 x 20 x 10 voxels of 5 x 1 x 1 mm
+    box = box_around(mask)
+    assert [(part.start, part.stop) for part in box] == [(2, 8), (6, 34), (13, 27)]
+    drawn = cubes(mask[box], (5, 1, 1))  # 30 x 28 x 14 mm in cubes of 1.25 mm
+    assert drawn.shape == (24, 22, 11)
+    assert drawn.sum() * 1.25**3 == pytest.approx(mask.sum() * 5, rel=0.15)
+    empty = np.zeros((3, 4, 5), bool)
+    assert mask[box].sum() == mask.sum() and empty[box_around(empty)].shape == empty.shape
+
+
+def test_the_figure_in_space_counts_hits_false_alarms_and_misses_by_colour():
+    truth, found = np.zeros((2, 4, 4, 4), bool)
+    truth[1:3, 1:3, 1:3] = True
+    found[1:3, 1:3, 2:4] = True
+    solid = Solid("largest", (1, 1, 1), truth, [found, None])
+    figure = voxel_figure([solid], ["dice", "bce"], "a")
+    of_loss, failed = figure.axes[1], figure.axes[2]
+    colours = {tuple(c.get_facecolor()[0][:3].round(1)) for c in of_loss.collections}
+    assert len(of_loss.collections) == 12 and len(colours) > 2  # 8 cubes of truth, 4 beyond it
+    assert [text.get_text() for text in failed.texts] == ["failed", "bce"]
+    assert voxel_figure([], ["dice"], "a").axes

@@ -19,6 +19,7 @@ from tumorseg.core.cases import Channel
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table
 from tumorseg.core.images import case_file, of_class, read_image
+from tumorseg.evaluation import member_masks
 from tumorseg.imaging import planes
 from tumorseg.prediction import exporting, new_images
 from tumorseg.prediction.mean_of_members import Stack, _prepared
@@ -54,6 +55,29 @@ def mean_of_own(results, case, position):
     """The mean of what the experiment's two trainings predicted of a case, value * 65535."""
     places = (of_class(results / f"predictions/fold-{n}", position) for n in (1, 2))
     return np.mean([read_image(case_file(place, case)) for place in places], axis=0)
+
+
+@pytest.mark.parametrize("name", ["volumes", "slices"])
+def test_outside_cases_get_the_mean_of_all_trainings_of_each_class(name, request):
+    results = request.getfixturevalue(name)
+    for case in read_table(results / "cases.tsv")["case"]:
+        for position in (1, 2):
+            expected = mean_of_own(results, case, position)
+            maps = read_image(case_file(of_class(results / "external", position), case))
+            assert expected.std() > 500
+            assert np.abs(maps - expected).max() <= 1.01
+
+
+def test_outside_cases_keep_the_mask_of_every_training(volumes):
+    limit = THRESHOLDS[1] * 65535
+    for case in read_table(volumes / "cases.tsv")["case"]:
+        places = (volumes / f"predictions/fold-{fold}" for fold in (1, 2))
+        first, second = (read_image(case_file(place, case)) > limit for place in places)
+        assert 0 < first.mean() < 1
+        dices = member_masks.dice(volumes / "external/members", case, first)
+        both = 2 * (first & second).sum() / (first.sum() + second.sum())
+        expected = {"seed-1_fold-1": 1, "seed-1_fold-2": both}
+        assert dices == pytest.approx(expected, abs=0.005)
 
 
 def stacked(path, plane="axial"):

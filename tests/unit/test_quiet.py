@@ -24,8 +24,12 @@ def test_what_was_held_back_is_printed_even_when_the_block_fails(capfd):
     assert capfd.readouterr().err == "the reason\n"
 
 
-def test_starting_the_training_device_prints_nothing():
-    code = "from tumorseg.core import device; device.start(wanted='cpu', threads=1, seed=1)"
+def test_starting_the_training_device_prints_and_imports_nothing_more_than_it_needs():
+    code = (
+        "from tumorseg.core import device; device.start(wanted='cpu', threads=1, seed=1)\n"
+        "import sys; assert not {'sklearn', 'jax', 'torch', 'matplotlib'} & set(sys.modules)\n"
+        "import sklearn.model_selection, jax  # they can still be imported\n"
+    )
     environment = os.environ | {"PYTHONPATH": str(SCRIPTS), "KERAS_BACKEND": "tensorflow"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True

@@ -137,7 +137,7 @@ def test_an_outline_drawn_twice_counts_once_with_a_warning():
     assert area(parts) == 36 and notes == ["polygon_self_crossing"]
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(points=OUTLINES, seed=st.integers(0, 99))
 def test_repair_changes_no_pixel_of_the_even_odd_mask(points, seed):
     """Except where a centre lies on the outline, within a millionth of a pixel.
@@ -153,7 +153,7 @@ def test_repair_changes_no_pixel_of_the_even_odd_mask(points, seed):
     assert equal_off_the_outline([points], mask, fill(np.array(points, float), HEIGHT, WIDTH))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @example([[(0, 0), (0, 24), (1, 1)], [(1, 1), (4.75e-227, 0), (1, 0)]])
 @given(rings=st.lists(OUTLINES, min_size=1, max_size=3))
 def test_repaired_polygons_are_valid_and_inside_the_image(rings):

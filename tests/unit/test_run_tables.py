@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from tumorseg.reporting.cost_tables import loss_cost, stage_cost
-from tumorseg.reporting.run_tables import precisions, provenance, run_table
+from tumorseg.reporting.run_tables import computed_in, provenance, run_table
 
 
 def training(loss, fold, **changes):
@@ -27,7 +27,7 @@ def training(loss, fold, **changes):
         "training_s": 20.0 + fold,
         "finished": f"2026-01-0{fold}T00:00:00+00:00",
         "threads": 1,
-        "device": {"kind": "cpu", "precision": "float32"},
+        "device": {"kind": "cpu", "precision": "float32", "backend": "tensorflow"},
         "versions": {"keras": "3.15.1"},
         "code": f"digest of {loss}",
     }
@@ -105,9 +105,15 @@ def test_the_cost_of_a_loss_is_the_mean_over_its_trainings(trainings):
     assert table.loc["focal", "s_per_epoch"] == 2.15
 
 
-def test_trainings_of_different_precision_are_never_shown_without_a_warning():
-    short = {"device": {"kind": "cpu", "precision": "bfloat16"}}
+@pytest.mark.parametrize(
+    ("what", "usual", "other"),
+    [("precision", "float32", "bfloat16"), ("backend", "tensorflow", "jax")],
+)
+def test_trainings_of_different_precision_or_backend_are_never_shown_without_a_warning(
+    what, usual, other
+):
+    changed = {"device": training("bce", 1)["device"] | {what: other}}
     same = [training("bce", 1), training("focal", 1)]
-    mixed = [training("bce", 1), training("focal", 1, **short), training("focal", 2, **short)]
-    assert precisions(same) == "float32"
-    assert precisions(mixed).startswith("MIXED: float32 in 1, bfloat16 in 2 trainings")
+    mixed = [training("bce", 1), training("focal", 1, **changed), training("focal", 2, **changed)]
+    assert computed_in(same, what) == usual
+    assert computed_in(mixed, what).startswith(f"MIXED: {usual} in 1, {other} in 2 trainings")

@@ -41,6 +41,34 @@ BAD = {
         "folds: {count: 5, test_patients: 40}",
         "config: folds.test_patients: 5 folds test every patient; remove it, or set folds.count: 1",
     ),
+    "fixed split of sites": (
+        "folds: {count: 1, test_patients: 4, by: site}",
+        "config: folds.by: one fold is a fixed split; set folds.count to the number of sites",
+    ),
+    "outside data without a folder": (
+        "external: {kind: lgg}",
+        "config: external.data_dir: say where the outside data are",
+    ),
+    "outside data of no kind": (
+        "external: {patients: 9}",
+        "config: external: 'kind' is a required property",
+    ),
+    "outside volumes of trainings on slices": (
+        "external: {kind: phantom, dimensions: 3}",
+        "config: external.dimensions: 3, and source.dimensions is 2; trainings predict",
+    ),
+    "outside data with more channels": (
+        "external: {kind: phantom, channels: [t1, flair]}",
+        r"config: external.channels: 2 \(t1, flair\), and source.channels has 1 \(one without",
+    ),
+    "outside channel that is none": (
+        "external: {kind: phantom, channels: [pd]}",
+        "config: external.channels: no 'pd'; there are: t1, t1ce, t2, flair",
+    ),
+    "outside label that YAML reads as true": (
+        "external: {kind: table, data_dir: x, labels: {yes: tumour}}",
+        "config: external.labels: YAML reads one label as True",
+    ),
     "too large": (
         "measure: {threshold: 1.5}",
         "config: measure.threshold: 1.5 is greater than or equal to the maximum of 1",
@@ -199,7 +227,9 @@ def test_a_bad_config_is_one_line_that_names_the_key(name):
     "path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda p: p.stem
 )
 def test_every_shipped_experiment_is_accepted(path):
-    experiment = load(path.read_text(encoding="utf-8") + "\ndata_dir: data\n")
+    text = path.read_text(encoding="utf-8") + "\ndata_dir: data\n"
+    text = text.replace("\nexternal:\n", "\nexternal:\n  data_dir: outside\n")
+    experiment = load(text)
     assert experiment.config["experiment"] == path.stem or experiment.losses
 
 
@@ -354,6 +384,19 @@ def test_a_longer_training_does_change_a_search_whose_trials_follow_it():
     own = "tuning: {presets: {robust: {trial_epochs: 0}}}\n"
     short, long = load(own), load(own + "recipes: {robust: {training: {epochs: 40}}}\n")
     assert short.trial_recipe("robust", "focal") != long.trial_recipe("robust", "focal")
+
+
+def test_outside_data_have_the_settings_of_a_source_and_a_seed_of_their_own():
+    assert load().external is None
+    outside = load("external: {kind: phantom, patients: 9}").external
+    assert (outside.source["patients"], outside.config["seed"]) == (9, 2)
+    assert outside.source["dimensions"] == 2  # defaults are filled in as in source
+    text = "external: {kind: table, data_dir: /of/jane, table: jane.tsv, exclude: [jane]}\n"
+    text += "source: {kind: table}\ndata_dir: here\nclasses: {a: [1], b: [2]}\n"
+    experiment = load(text)
+    assert experiment.external.source["classes"] == {"a": ["1"], "b": ["2"]}
+    assert experiment.external.config["data_dir"] == "/of/jane"
+    assert "jane" not in str(experiment.shown())
 
 
 def test_what_names_files_or_people_is_not_shown():

@@ -309,6 +309,7 @@ def search(root: Path, names: str = "pseudonyms") -> None:
         names=names,
         key_file="",
         own_names=["own"],
+        report_file="results/report.html",
         cases_table="results/cases.tsv",
         local_dir="local/own",
         privacy_table="results/privacy.tsv",

@@ -142,7 +142,10 @@ def test_every_source_passes_every_check(made):
 def test_cases_patients_and_types_come_from_the_published_names(made):
     module, folder, options, names = made
     entries = module.entries(data_dir=str(folder), **options)
+    entries = list(entries)
     assert [(entry.case, entry.patient, entry.tumour_type) for entry in entries] == names
+    known = {"CS", "DU"} if module.__name__.endswith("lgg") else {""}  # TCGA's codes of hospitals
+    assert {entry.site for entry in entries} == known
 
 
 def listed_twice(listed, _):

@@ -795,12 +795,14 @@ def test_words_for_a_missing_value_are_no_patient_and_no_other_value(data, word)
     assert (problem.code, problem.row) == ("patient_missing", 2)
     assert repr(word) in problem.line()
     rows = rows_of(data).assign(patient=["a", "b", "b"], tumour_type=["x", word, "x"])
+    rows["site"] = rows["tumour_type"]
     rows.loc[1, "spacing_mm"] = word
     write(data, rows)
     cases, problems = read(data)
     assert problems == []
     assert np.isnan(cases[1].spacing_mm).all()
     assert [case.tumour_type for case in cases] == ["x", "", "x"]
+    assert [case.site for case in cases] == ["x", "", "x"]
 
 
 @pytest.mark.parametrize("name", ["Nancy", "Noneman", "0", "n1", "NA-1", "unknown-7", "#7", "-1"])

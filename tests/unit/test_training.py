@@ -105,9 +105,11 @@ def run(
     training_cases: Cases | Patches | None = None,
     validation_cases: Cases | Patches | None = None,
     precision: str = "float32",
+    batch: int = 0,
 ) -> Outcome:
-    """One training as scripts/train.py does it."""
-    machine = device.start(wanted="cpu", threads=1, seed=plan.seed, precision=precision)
+    """One training as scripts/train.py does it. batch: as in `device.start`; 0 for the plan's."""
+    settings = {"seed": plan.seed, "precision": precision, "batch": batch or plan.batch_size}
+    machine = device.start(wanted="cpu", threads=1, **settings)
     parts = (training_cases or cases(10, 1), validation_cases or cases(2, 2))
     model = network()
     trained = deeply_supervised(model, "unet") if plan.deep_supervision else None

@@ -1,4 +1,7 @@
-"""A small experiment from raw files to predictions of its cases and to its exported model."""
+"""A small experiment from raw files to predictions of its cases and to its exported model.
+
+The same cases are predicted as outside data as well.
+"""
 
 import json
 from pathlib import Path
@@ -15,6 +18,7 @@ import import_cases
 import pack
 import pack_volumes
 import predict_cases
+import predict_external
 import rasterize
 import skull_strip
 from tumorseg.core.files import read_table, write_table
@@ -171,18 +175,24 @@ def run_experiment(root: Path, name: str) -> Path:
         record["loss"] = {"name": "bce", "function": "bce", "constants": {}}
         records.append(weights[-1].with_name("settings.yaml"))
         records[-1].write_text(yaml.safe_dump(record))
-    predict_cases.main(
+    predicting = {
         **packed,
+        "weights": list(map(str, weights)),
+        "settings_files": list(map(str, records)),
+        "settings": settings,
+        "network": network,
+        "seed": 1,
+        "threads": 1,
+        "wanted_device": "cpu",
+        "cases_dir": str(out / "cases") if name == "volumes" else "",
+    }
+    predict_cases.main(
+        **predicting,
         folds_table=str(out / "folds.tsv"),
-        weights=list(map(str, weights)),
-        settings_files=list(map(str, records)),
         predictions=[str(out / f"predictions/fold-{fold}") for fold in (1, 2)],
-        settings=settings,
-        network=network,
-        seed=1,
-        threads=1,
-        wanted_device="cpu",
-        cases_dir=str(out / "cases") if name == "volumes" else "",
+    )
+    predict_external.main(
+        **predicting, predictions_dir=str(out / "external"), threshold=THRESHOLDS[1]
     )
     same = {"recipe": "robust", "loss": "bce"}
     ranking = pd.DataFrame([same | {"mean": 0.5, "low": 0.4, "high": 0.6}])

@@ -11,8 +11,13 @@ from dataclasses import dataclass
 NOTHING: tuple[str, ...] = ()
 REPORT = ("write_report", "seek_names")
 SHOWN = ("write_manuscript", *REPORT)  # where a figure or a table changes
-DESCRIBED = ("describe", *SHOWN)  # where its seconds and memory are shown as well
-ANSWER = ("analyse", "show_statistics", "export_model", "predict", *SHOWN)
+CHECKED = ("fill_checklists", *SHOWN)  # where checklists are filled from it
+DESCRIBED = ("describe", *CHECKED)  # where its seconds and memory are shown as well
+FIRST_PAGE = ("write_answer", *SHOWN)
+REGISTERED = ("show_registration", "write_answer", *CHECKED)
+AMENDED = ("amend", *REGISTERED)  # where the plan of the study changes
+ANALYSED = (*("analyse", "show_statistics", "export_model", "predict", "write_answer", *CHECKED),)
+ANSWER = (*ANALYSED, *AMENDED)  # by other code, which is part of the plan
 FIGURES = (
     *("show_data", "show_network *", "show_losses", "show_tuning", "show_recipe *"),
     *("show_convergence", "show_results", "show_statistics", "show_cases", *DESCRIBED),
@@ -20,7 +25,7 @@ FIGURES = (
 MEASURED = ("compare", "show_results", "describe", "show_recipe *", "show_cases", *ANSWER)
 
 
-CONVERGENCE = ("check_convergence", "show_convergence")
+CONVERGENCE = ("check_convergence", "show_convergence", "write_answer")
 
 
 def of_losses(first: str, recipe: str = "*", loss: str = "*") -> tuple[str, ...]:
@@ -66,6 +71,9 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("tuning/preset_check.py workflow/*.py ../audit_table.py privacy/kept_names.py", NOTHING),
     ("checking/* ../check.py ../show_classes.py", NOTHING),
     ("../show_volumes.py ../pack_volumes.py", NOTHING),
+    # Outside data, which this experiment has none of (OUTSIDE has what they run).
+    ("../*_external.py ../compare_sources.py", NOTHING),
+    ("statistics/outside.py evaluation/member_masks.py data/two_sources.py", NOTHING),
     ("reporting/volume_cases.py reporting/volume_viewer.*", NOTHING),
     ("reporting/three_planes.py", NOTHING),
     ("reporting/paper_*.py reporting/adaptive_figures.py", NOTHING),
@@ -87,11 +95,20 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("core/arrays.py", PACKED),
     ("core/case_index.py", TUNED),
     ("core/batch_norm.py", ("show_network *", *TUNED)),
-    ("core/device.py core/backend.py", ("show_losses", "show_network *", *TUNED)),
-    ("core/digests.py", ("describe", "export_model", "predict", *SHOWN)),
+    (
+        "core/device.py core/backend.py core/gpus.py core/precision.py",
+        ("show_losses", "show_network *", *TUNED),
+    ),
+    ("core/backends.py", ("plan", "show_losses", "show_network *", *TUNED)),
+    ("core/digests.py", ("describe", "export_model", "predict", *AMENDED)),
+    ("registration/record.py registration/content.py ../amend.py", AMENDED),
+    ("../show_registration.py", ("show_registration", *SHOWN)),
+    ("registration/review.py", REGISTERED),
+    ("../register.py", NOTHING),  # what it wrote stays
+    ("reporting/checklist* ../fill_checklists.py", CHECKED),
     (
         "imaging/kept_share.py ../compare_strips.py",
-        ("compare_strips", "show_data", "describe", *CONVERGENCE, *ANSWER),
+        ("compare_strips", "show_data", "describe", *CONVERGENCE, *ANALYSED),
     ),
     ("imaging/strip_harm.py", NOTHING),
     ("imaging/skull_strip.py ../skull_strip.py", STRIPPED),
@@ -102,7 +119,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("imaging/* formats/* annotations/* ../import_cases.py", DATA),
     ("outlines/contours.py", ("predict",)),
     ("outlines/*", DATA),
-    ("data/folds.py ../split.py", FOLDS),
+    ("data/folds.py data/site_folds.py ../split.py", FOLDS),
     ("data/*", DATA),
     ("../rasterize.py", MASKS),
     ("../pack.py", PACKED),
@@ -133,7 +150,8 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("../measure_background.py", ("measure_background", "compare", "show_results", *DESCRIBED)),
     # Tables and figures.
     ("statistics/estimates.py", ("compare", "show_results", "show_recipe *", "describe", *ANSWER)),
-    ("statistics/convergence.py ../check_convergence.py", (*CONVERGENCE, *ANSWER)),
+    ("../check_convergence.py", (*CONVERGENCE, *ANALYSED)),
+    ("statistics/convergence.py", (*CONVERGENCE, *ANSWER)),
     ("statistics/* ../analyse.py", ANSWER),
     ("audit/findings.py audit/rows.py ../compare.py", ("compare", *DESCRIBED)),
     ("audit/*", ("compare", "show_data", "show_results", "show_recipe *", *DESCRIBED)),
@@ -163,9 +181,10 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("reporting/tuning_figures.py ../show_tuning.py", ("show_tuning", *SHOWN)),
     ("../show_recipe.py", ("show_recipe *", *SHOWN)),
     ("../show_results.py", ("show_results", *DESCRIBED)),
-    ("reporting/run_tables.py ../describe.py", ("describe", *SHOWN)),
+    ("reporting/run_tables.py ../describe.py", DESCRIBED),
     ("reporting/large_pages.py ../write_report.py", REPORT),
     ("../write_manuscript.py", ("write_manuscript", "seek_names")),
+    ("reporting/answer_*.py statistics/plain_words.py ../write_answer.py", FIRST_PAGE),
     # The model on new images.
     ("prediction/export*.py prediction/model_*.py", ("export_model", "predict")),
     ("../export_model.py", ("export_model", "predict")),
@@ -199,6 +218,12 @@ def code(name: str, file: str, old: str, new: str, *jobs: str, dry_run: bool = F
     return Edit(name, f"scripts/tumorseg/{file}", old, new, jobs, dry_run)
 
 
+# What the outside data run, one step after another.
+OUTSIDE = (
+    *("import_cases_external", "compare_sources", "skull_strip_external", "rasterize_external"),
+    *("pack_external *", "predict_external *", "measure_external *", "analyse_external"),
+    *("seek_names_external", "write_manuscript", "write_report", "seek_names"),
+)
 RECIPE = of_losses("train", recipe="robust")
 CHANGED_FOCAL = ("show_losses", *of_losses("tune", loss="focal"))
 EDITS = [
@@ -261,10 +286,10 @@ EDITS = [
     # Recipes.
     tiny(
         "a recipe's epochs",
-        "{epochs: 3, steps: 1}",
+        "epochs: 3",
         "plan",
         *RECIPE,
-        old="{epochs: 2, steps: 1}",
+        old="epochs: 8",
         dry_run=True,
     ),
     tiny(
@@ -274,6 +299,8 @@ EDITS = [
         *of_losses("tune", recipe="paper"),
         old="{epochs: 1}",
     ),
+    # Where it trains.
+    tiny("another backend", "training: {backend: jax}\n", "plan", *TUNED),
     # Tuning.
     tiny("trials of the tuning", "trials: 3", "plan", *TUNED, old="trials: 2"),
     tiny(
@@ -292,7 +319,13 @@ EDITS = [
     # Data and measuring.
     tiny("skull_strip.method", "skull_strip: {method: none}\n", *STRIPPED),
     tiny("network.size_px", "size_px: 48", "plan", "show_network *", *PACKED, old="size_px: 32"),
-    tiny("masks.large_ratio", "masks: {large_ratio: 0.05}\n", "show_data", *DESCRIBED),
+    tiny("masks.large_ratio", "masks: {large_ratio: 0.05}\n", "show_data", "describe", *AMENDED),
     tiny("measure.threshold", "measure: {threshold: 0.4}\n", "measure_background", *METRICS),
+    tiny("statistics.margin", "statistics: {margin: 0.05}\n", *ANSWER),
+    tiny(
+        "outside data",
+        "external: {kind: phantom, patients: 7, height_px: 128, width_px: 200}\n",
+        *OUTSIDE,
+    ),
     tiny("statistics.resamples", "statistics: {resamples: 1999}\n", *ANSWER),
 ]

@@ -24,15 +24,20 @@ ON_DEMAND = {"export_model", "predict"}  # jobs that `all` does not need
 
 @dataclass(frozen=True)
 class Job:
-    """A job, and all that decides whether it runs again. `digest` is its parameter `code`."""
+    """A job, and all that decides whether it runs again; ancient inputs do not.
+
+    script: its file's name, empty for a rule without; arguments: the names it is called with.
+    """
 
     inputs: frozenset[str]
     outputs: frozenset[str]
     params: frozenset[str]
-    digest: str
-    code: tuple[str, ...]  # the arguments of code_digest: a script, and modules that a rule names
-    logs: frozenset[str]
-    local: bool  # whether it runs where Snakemake was started, whatever runs the others
+    # Code digests among its params, with their arguments: a script, and modules that a rule names.
+    codes: tuple[tuple[str, tuple[str, ...]], ...]
+    script: str = field(default="", compare=False)
+    arguments: frozenset[str] = field(default=frozenset(), compare=False)
+    logs: frozenset[str] = field(default=frozenset(), compare=False)
+    local: bool = field(default=False, compare=False)  # runs where Snakemake was started
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,9 @@ def _jobs(answer: dict[str, dict]) -> dict[str, Job]:
     return {
         name: Job(
             *(frozenset(job[key]) for key in ("inputs", "outputs", "params")),
-            job["digest"],
-            tuple(job["code"]),
+            tuple((digest, tuple(given)) for digest, given in job["codes"]),
+            job["script"],
+            frozenset(job["arguments"]),
             frozenset(job["logs"]),
             job["local"],
         )
@@ -110,12 +116,12 @@ class Code:
         self.folder = Path(copytree(scripts, folder / "scripts"))
         self.digests = self._own_module()
         parse = self.digests._parsed.__wrapped__
-        self._trees: dict[Path, tuple] = {}
+        self._modules: dict[Path, tuple] = {}
 
         def parsed(path: Path) -> tuple:
-            if path not in self._trees:  # a file is parsed again only where it was edited
-                self._trees[path] = parse(path)
-            return self._trees[path]
+            if path not in self._modules:  # a file is parsed again only where it was edited
+                self._modules[path] = parse(path)
+            return self._modules[path]
 
         self.digests._parsed = parsed
 
@@ -136,19 +142,20 @@ class Code:
             path = self.folder / name
             before[path] = path.read_text(encoding="utf-8")
             path.write_text(change(before[path]), encoding="utf-8")
-            self._trees.pop(path, None)
+            self._modules.pop(path, None)
         try:
             yield
         finally:
             for path, text in before.items():
                 path.write_text(text, encoding="utf-8")
-                self._trees.pop(path, None)
+                self._modules.pop(path, None)
 
     def changed(self, graph: Graph) -> set[str]:
         """The jobs whose digest is another than in the graph, and all that follow them."""
-        digests = {job.code: self.digests.code_digest(*job.code) for job in graph.jobs.values()}
+        codes = {code for job in graph.jobs.values() for code in job.codes}
+        other = {code for code in codes if self.digests.code_digest(*code[1]) != code[0]}
         return graph.with_followers(
-            {name for name, job in graph.jobs.items() if digests[job.code] != job.digest}
+            {name for name, job in graph.jobs.items() if other.intersection(job.codes)}
         )
 
 
@@ -172,6 +179,7 @@ def _main() -> None:
     """Reads variants from stdin and prints their graphs; runs in a copy of the project."""
     sys.path.insert(0, str(Path("scripts").resolve()))
     from snakemake.api import SnakemakeApi
+    from snakemake.io import is_flagged
     from snakemake.settings.types import (
         ConfigSettings,
         DAGSettings,
@@ -193,14 +201,20 @@ def _main() -> None:
 
     code_digest.code_digest = recorded
 
+    def parts(job) -> tuple:
+        return job.input, job.output, job.params
+
     def described(workflow, job) -> dict:
+        params = [str(value) for value in workflow.persistence._params(job)]
+        text = " ".join(params)
         return {
-            "inputs": list(job.input),
+            "inputs": [path for path in job.input if not is_flagged(path, "ancient")],
             # A benchmark is written by a job and read by another one, as an output is.
             "outputs": [*job.output, *filter(None, [job.benchmark])],
-            "params": [str(value) for value in workflow.persistence._params(job)],
-            "digest": job.params.code,
-            "code": arguments[job.params.code],
+            "params": params,
+            "codes": [item for item in arguments.items() if item[0] in text],
+            "script": Path(job.rule.script or "").name,
+            "arguments": [key for part in parts(job) for key, _ in part.items()],
             "logs": list(job.log),
             "local": job.rule.name in workflow._localrules,
         }

@@ -18,11 +18,15 @@ import pytest
 import yaml
 
 from tumorseg.core import registry
+from tumorseg.workflow.experiment import Experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
 ROLES = sorted(path.stem for path in (ROOT / "envs").glob("*.in"))
 PIN = re.compile(r"^([a-z0-9._-]+)==(\S+)", re.MULTILINE)
+
+# Several gigabytes of libraries: whether their pins fit together was asked of uv (envs/write.py).
+ACCELERATED = {"training-cuda", "training-torch", "training-tpu"}
 
 UV = Path(sys.executable).with_name("uv")
 
@@ -41,13 +45,19 @@ def scripts_by_role() -> dict[str, list[str]]:
     for path in sorted((ROOT / "rules").glob("*.smk")):
         for rule in re.split(r"^rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
             script = re.search(r"script:\s*\"\.\./scripts/(\w+)\.py\"", rule)
-            role = re.search(r"conda:\s*\"\.\./envs/(\w+)\.yaml\"", rule)
+            role = re.search(r"conda:\s*(?:\"\.\./envs/(\w+)\.yaml\"|TRAINING)", rule)
             if role:
                 assert script, f"a rule with an environment but no script: {rule[:40]}"
-                found.setdefault(role.group(1), []).append(script.group(1))
+                for name in [role.group(1)] if role.group(1) else BACKENDS_OF:
+                    found.setdefault(name, []).append(script.group(1))
             else:  # only a rule that starts Snakemake itself needs no environment
                 assert "handover: True" in rule, f"no environment: {rule[:40]}"
     return found
+
+
+def locked(name: str) -> dict[str, str]:
+    """Package to version, as a lock says."""
+    return dict(PIN.findall((ROOT / name).read_text(encoding="utf-8")))
 
 
 def file_of(module: str) -> Path | None:
@@ -56,7 +66,14 @@ def file_of(module: str) -> Path | None:
     return path if module.startswith("tumorseg.") and path.is_file() else None
 
 
-OTHER_BACKENDS = {"jax", "torch"}  # device.py takes whichever Keras runs on; conda has TensorFlow
+# Keras runs on one of them: each environment of trainings has the package by which it does.
+BACKENDS = {"tensorflow", "jax", "torch"}
+BACKENDS_OF = {
+    "training": {"tensorflow-cpu"},
+    "training-cuda": {"tensorflow", "jax"},
+    "training-torch": {"torch"},
+    "training-tpu": {"jax"},
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -88,15 +105,20 @@ def reached(script: str) -> set[str]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_pins_are_those_of_the_lock(role):
-    lock = dict(PIN.findall((ROOT / "requirements.lock").read_text(encoding="utf-8")))
+    """Accelerators' own libraries are in no lock."""
+    lock = locked("requirements-dev.lock") | locked("requirements.lock")
     ours = pins(role)
-    assert ours and ours.items() <= lock.items()
+    assert ours
+    assert {name: ours[name] for name in ours if name in lock}.items() <= lock.items()
+    assert role in ACCELERATED or set(ours) <= set(locked("requirements.lock"))
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_file_has_every_package_that_its_list_names(role):
     wanted = (ROOT / f"envs/{role}.in").read_text(encoding="utf-8").splitlines()
-    names = {line.lower().split("[")[0] for line in wanted if line and not line.startswith("#")}
+    names = {
+        re.split(r"\[|==", line.lower())[0] for line in wanted if line and not line.startswith("#")
+    }
     assert names <= set(pins(role))
 
 
@@ -116,7 +138,7 @@ def test_imports_inside_functions_and_registry_entries_are_reached():
 def test_every_import_of_its_scripts_is_of_a_package_that_it_pins(role):
     """By the names that the packages installed here declare; the test below tries it."""
     names = {name.split(".")[0] for name in set().union(*map(reached, scripts_by_role()[role]))}
-    names -= {path.stem for path in SCRIPTS.glob("*.py")} | {"tumorseg"} | OTHER_BACKENDS
+    names -= {path.stem for path in SCRIPTS.glob("*.py")} | {"tumorseg"} | BACKENDS
     declared = packages_distributions()
     pinned = set(pins(role))
     missing = {
@@ -127,11 +149,28 @@ def test_every_import_of_its_scripts_is_of_a_package_that_it_pins(role):
     assert missing == set()
 
 
+def test_every_choice_of_a_backend_and_a_device_has_an_environment_with_it():
+    """And the versions are those that the tests run."""
+    for backend in sorted(BACKENDS):
+        for device in ("auto", "cpu", "gpu", "tpu"):
+            experiment = Experiment({"training": {"backend": backend, "device": device}}, *[{}] * 6)
+            role = experiment.training_environment
+            names = {re.sub("-cpu$", "", name) for name in BACKENDS_OF[role]}
+            assert backend in names or (backend, device) == ("tensorflow", "tpu")
+    for role, packages in BACKENDS_OF.items():
+        ours = pins(role)
+        backends = set(ours) & (BACKENDS | {"tensorflow-cpu"})
+        assert backends == packages
+    cuda, torch = pins("training-cuda"), pins("training-torch")["torch"]
+    assert cuda["tensorflow"] == locked("requirements.lock")["tensorflow-cpu"]
+    assert f"torch=={torch}\n" in (ROOT / "requirements-torch.txt").read_text(encoding="utf-8")
+
+
 @pytest.mark.environments
 @pytest.mark.slow
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [role for role in ROLES if role not in ACCELERATED])
 def test_its_pins_alone_import_every_script_that_uses_it(role, tmp_path, request):
-    modules = sorted(set().union(*map(reached, scripts_by_role()[role])) - OTHER_BACKENDS)
+    modules = sorted(set().union(*map(reached, scripts_by_role()[role])) - {"jax", "torch"})
     state = hashlib.sha256(repr((sys.version, pins(role), modules)).encode()).hexdigest()
     passed, key = request.config.cache, f"tumorseg/environment_{role}"
     if passed.get(key, "") == state and os.environ.get("TEST_ENVIRONMENTS") != "always":

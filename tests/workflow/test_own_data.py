@@ -10,10 +10,12 @@ import cv2
 import nibabel as nib
 import numpy as np
 import pytest
+import yaml
 from project_copy import ROOT, ProjectCopy, copy_project
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
+import seek_names
 from tumorseg.core.files import read_table
 from tumorseg.data import reading
 
@@ -21,12 +23,9 @@ pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs/own-data.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
-# What the page leaves at its defaults takes longer than a test may.
+# Two folds for six patients.
 SMALL = """\
 folds: {count: 2}
-tuning: {scope: none}
-recipes: {robust: {training: {epochs: 1, steps: 1}}}
-skull_strip: {method: head, compare: [head, none]}
 """
 
 
@@ -63,21 +62,42 @@ def project(tmp_path_factory) -> ProjectCopy:
     return project
 
 
-def test_the_pages_commands_check_and_run_a_folder_of_images_and_masks(project):
+def ran(project: ProjectCopy, line: str, *options: str) -> str:
+    """What a command of the page prints; it must not fail."""
+    done = project.execute([sys.executable, "-m", *shlex.split(line), "--nocolor", *options])
+    assert done.returncode == 0, done.stdout[-6000:]
+    return done.stdout
+
+
+def test_the_pages_commands_check_and_run_a_folder_of_images_and_masks(project, monkeypatch):
+    """The run ends with the packed cases: no step after them reads what the page describes."""
     named = set(re.findall(r"mydata/(\S+\.png)", "".join(of_kind("text"))))
     assert named and all((project.folder / "mydata" / name).is_file() for name in named)
-    commands = "".join(of_kind("sh")).splitlines()
-    assert [line.split()[3] for line in commands] == ["check", "all"]
-    for line in commands:
-        words = [sys.executable, "-m", *shlex.split(line), "--nocolor"]
-        done = project.execute(words)
-        assert done.returncode == 0, done.stdout[-6000:]
-    for path in ("local/mine/check.html", "local/pseudonym.key", "local/mine/names.tsv"):
+    check, run = "".join(of_kind("sh")).splitlines()
+    assert [line.split()[3] for line in (check, run)] == ["check", "all"]
+    ran(project, check)
+    assert (project.folder / "local/mine/check.html").is_file()
+    assert {"train", "write_report", "seek_names"} <= set(ran(project, run, "--dry-run").split())
+    ran(project, run, "--until", "split", "pack")
+    for path in ("local/pseudonym.key", "local/mine/names.tsv", "results/mine/folds.tsv"):
         assert (project.folder / path).is_file()
-    assert (project.folder / "results/mine/report.html").is_file()
+    assert np.load(project.folder / "results/mine/pack/robust/images.npy").shape == (12, 32, 32, 1)
     cases = read_table(project.folder / "results/mine/cases.tsv")
     assert (len(cases), cases["patient"].nunique()) == (12, 6)
     assert cases["case"].str.fullmatch("c[0-9a-f]{10}").all()
+    monkeypatch.chdir(project.folder)
+    seek_names.main(  # as the last step of the run; a name of the folder would stop it
+        source=yaml.safe_load(of_kind("yaml")[0])["source"],
+        data_dir="mydata",
+        names="pseudonyms",
+        key_file="",
+        own_names=["mine"],
+        cases_table="results/mine/cases.tsv",
+        report_file="results/mine/report.html",
+        local_dir="local/mine",
+        privacy_table="results/mine/privacy.tsv",
+    )
+    assert read_table("results/mine/privacy.tsv")["sought"].sum() > 0
 
 
 def make_table(folder: Path) -> None:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 SMALL = """\
 folds: {count: 2}
-network: {size_px: 32, base_width: 4}
+network: {size_px: 32, base_width: 4, levels: 2}
 tuning: {scope: none}
 recipes: {robust: {training: {epochs: 1, steps: 1}}}
 skull_strip: {compare: [head, none]}

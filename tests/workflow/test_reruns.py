@@ -4,6 +4,7 @@ Every answer is computed from the job graph and the code digests; dry runs of Sn
 finished study prove that it agrees.
 """
 
+import ast
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,11 +14,13 @@ from shutil import copytree
 
 import job_graph
 import pytest
-from edits import EDITS, FIGURES, MODULES, TUNED, Edit
+import yaml
+from edits import EDITS, FIGURES, MODULES, OUTSIDE, TUNED, Edit
 from job_graph import ON_DEMAND, Code, Graph, Variant
 from project_copy import ROOT, TINY, ProjectCopy, copy_project
 
 LIBRARY = "tumorseg"
+UNUSED_PRESET = "a preset that is not in use"
 GENERIC = {
     ".py": "\nEDITED = True\n",
     ".css": "b { color: red }\n",
@@ -39,6 +42,9 @@ VARIANTS = {
     "a new loss": Variant(
         TINY + "losses: {bce: {}, focal: {alpha: 0.6, gamma: 2.0}, squared: {}}\n",
         {f"scripts/{LIBRARY}/losses/squared.py": NEW_LOSS},
+    ),
+    "other outside data": Variant(
+        TINY + "external: {kind: phantom, patients: 8, height_px: 128, width_px: 200}\n"
     ),
     **{case.name: Variant(case.apply(TINY)) for case in EDITS if case.file == "tiny.yaml"},
 }
@@ -134,6 +140,54 @@ def test_comments_docstrings_and_the_words_of_errors_run_nothing_wherever_they_a
         assert scripts.changed(graph) == set()
 
 
+def main_of(script: Path) -> ast.arguments:
+    """The arguments of a script's main."""
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    (found,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "main")
+    return found.args
+
+
+@pytest.mark.parametrize("name", ["tiny", "outside data"])
+def test_every_job_calls_its_script_with_the_arguments_that_it_asks_for(graphs, name):
+    wrong = {}
+    called = {job: found for job, found in graphs[name].jobs.items() if found.script}
+    assert len(called) > 30
+    for job, found in called.items():
+        asked = main_of(ROOT / "scripts" / found.script)
+        known = {argument.arg for argument in asked.kwonlyargs}
+        optional = zip(asked.kwonlyargs, asked.kw_defaults, strict=True)
+        needed = {argument.arg for argument, default in optional if default is None}
+        given = found.arguments | {"cores", "gpus", "config"}  # workflow/job.py adds these
+        unknown = set() if asked.kwarg else found.arguments - known - {"code", "sources"}
+        if needed - given or unknown:
+            wrong[job] = (needed - given, unknown)
+    assert wrong == {}
+
+
+def test_other_outside_data_run_the_outside_steps_alone(graphs):
+    before, after = graphs["outside data"], graphs["other outside data"]
+    assert after.after(before) == matching(OUTSIDE, before.jobs)
+
+
+@pytest.mark.parametrize(
+    ("file", "first"),
+    [
+        ("compare_sources.py", "compare_sources"),
+        ("predict_external.py", "predict_external *"),
+        (f"{LIBRARY}/evaluation/member_masks.py", "predict_external *"),
+        ("measure_external.py", "measure_external *"),
+        (f"{LIBRARY}/statistics/outside.py", "measure_external *"),
+        ("analyse_external.py", "analyse_external"),
+    ],
+)
+def test_a_change_of_an_outside_step_runs_it_and_what_follows(graphs, scripts, file, first):
+    steps = list(OUTSIDE)
+    later = steps[steps.index(first) :] if first != "compare_sources" else [first, *steps[-5:]]
+    with scripts.edited({file: lambda text: text + GENERIC[".py"]}):
+        found = scripts.changed(graphs["outside data"])
+    assert found == matching(later, graphs["outside data"].jobs)
+
+
 def test_groups_of_jobs_do_not_reach_further_than_their_name(graph):
     assert not [job for job in matching(FIGURES, graph.jobs) if job.startswith(("tr", "tu", "me"))]
     assert not matching(TUNED, graph.jobs) & matching(("import_cases", "pack *"), graph.jobs)
@@ -152,8 +206,19 @@ def test_one_more_training_seed_trains_that_seed_alone(graphs):
 
 def test_another_seed_runs_all_but_what_is_drawn_without_one(graphs, graph):
     found = graphs["another seed"].after(graph)
-    kept = matching(["show_losses", "show_network *"], graph.jobs)
+    kept = matching(["show_losses", "show_network *", "register"], graph.jobs)
     assert {job.replace("/2/", "/1/", 1) for job in found} == set(graph.jobs) - kept
+
+
+def test_searches_and_trainings_wait_for_a_registration_that_nothing_makes_run_again(graphs, graph):
+    for name, job in graph.jobs.items():
+        if name.startswith(("tune ", "train ")):
+            assert graph.jobs["register"].outputs <= job.inputs
+    others = [name for name in graphs if name != "another name"]
+    assert not [name for name in others if "register" in graphs[name].after(graph)]
+    assert {name for name in others if "amend" in graphs[name].after(graph)} == {
+        name for name in others if name not in ("tiny", "a comment in the config", UNUSED_PRESET)
+    }
 
 
 def test_an_experiment_of_another_name_shares_nothing(graphs, graph):
@@ -195,7 +260,8 @@ def edited(path: Path, change: Callable[[str], str]) -> Iterator[None]:
 def test_snakemake_runs_what_was_computed(study, graphs, scripts, case):
     with edited(study.folder / case.file, case.apply):
         found = study.jobs()
-    assert found == computed(case, graphs, scripts) - ON_DEMAND
+    expected = computed(case, graphs, scripts) - ON_DEMAND
+    assert found == {job for job in expected if " paper" not in job}  # the study has no such recipe
 
 
 def test_touched_scripts_rules_and_config_run_nothing(study):
@@ -218,3 +284,21 @@ def test_a_search_that_ends_as_before_trains_nothing_again(study, tmp_path):
     found = again.jobs()
     assert "show_tuning" in found
     assert not [job for job in found if job.startswith(("train ", "tune ", "predict_cases "))]
+
+
+def test_a_registration_outlives_force_and_a_change_is_appended_with_what_was_known(
+    study, tmp_path
+):
+    again = ProjectCopy(copytree(study.folder, tmp_path / "project"))
+    registration, amendments = (
+        again.folder / f"results/tiny/{name}.yaml" for name in ("registration", "amendments")
+    )
+    before = registration.read_bytes()
+    again.write("tiny.yaml", TINY + "statistics: {resamples: 1999}\n")
+    targets = [str(path.relative_to(again.folder)) for path in (registration, amendments)]
+    done = again.run("--cores", "1", "--force", *targets)
+    assert done.returncode == 0, done.stdout
+    assert registration.read_bytes() == before
+    (change,) = yaml.safe_load(amendments.read_text(encoding="utf-8"))
+    assert change["existed"] == {"trainings": 8, "tested": 4}
+    assert [item["what"] for item in change["changes"]] == ["settings.statistics.resamples"]

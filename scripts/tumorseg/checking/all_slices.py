@@ -26,8 +26,8 @@ def problems(
 ) -> list[Problem]:
     """All problems across slices; errors only where skull stripping would remove tumours.
 
-    slices, fingerprints: from each_slice.Checked. folds: their number. method, accept_harm: of
-    skull stripping.
+    slices, fingerprints: from each_slice.Checked. folds: their number, 0 where nothing is trained.
+    method, accept_harm: of skull stripping.
     Nearly empty pictures are all alike, so they are not compared with others.
     """
     if slices.empty:
@@ -120,7 +120,7 @@ def _large_patients(slices: pd.DataFrame, folds: int) -> list[Problem]:
             "use fewer of its slices, or accept that its fold is larger than the others",
         )
         for patient, count in counts.items()
-        if count > LARGE * len(slices) / folds and len(counts) >= patients_needed(folds)
+        if folds and count > LARGE * len(slices) / folds and len(counts) >= patients_needed(folds)
     ]
 
 

@@ -60,6 +60,7 @@ class SliceRecord(TypedDict):
     kept: float
     kept_by_head: float
     depth_px: int
+    site: str
 
 
 def slice_record(whole: Case, row: int = 0, method: str = "none") -> SliceRecord:
@@ -105,6 +106,7 @@ def slice_record(whole: Case, row: int = 0, method: str = "none") -> SliceRecord
         "kept": kept,
         "kept_by_head": kept_by_head,
         "depth_px": len(whole.image) if whole.image.ndim == 3 else 0,
+        "site": case.site,
     }
 
 

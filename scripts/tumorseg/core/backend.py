@@ -1,6 +1,6 @@
-"""The backend's own operations, for which Keras has none or a slower one.
+"""What each backend does in its own way: operations for which Keras has none or a slower one.
 
-Only this module and core/device.py name a backend.
+Only this module, core/backends.py and core/device.py name a backend.
 """
 
 from collections.abc import Callable
@@ -50,7 +50,10 @@ def fused_batch_norm(
     training x is normalised with its own mean and variance, otherwise with those given. Returns
     the normalised x, and the mean and the biased variance that normalised it.
     """
-    if keras.backend.backend() != "tensorflow":
+    backend = keras.backend.backend()
+    if backend == "torch":
+        return _torch_batch_norm(x, scale, offset, mean, variance, epsilon, training)
+    if backend != "tensorflow":  # XLA fuses Keras' own computation
         return None
     import tensorflow as tf
 
@@ -74,6 +77,31 @@ def fused_batch_norm(
     return (y if len(x.shape) == 4 else tf.reshape(y, shape)), used_mean, used_variance
 
 
+def _torch_batch_norm(
+    x: Any, scale: Any, offset: Any, mean: Any, variance: Any, epsilon: float, training: bool
+) -> tuple[Any, Any, Any]:
+    """As `fused_batch_norm`. The moved axes are views: channels stay last in memory."""
+    import torch
+
+    weight, bias, mean, variance = (each.value for each in (scale, offset, mean, variance))
+    moved = torch.movedim(x, -1, 1)
+    if not training:
+        options = {"training": False, "eps": epsilon}
+        y = torch.nn.functional.batch_norm(moved, mean, variance, weight, bias, **options)
+        return torch.movedim(y, 1, -1), mean, variance
+    y, mean, deviation = torch.native_batch_norm(
+        moved, weight, bias, None, None, True, 0.0, epsilon
+    )
+    with torch.no_grad():
+        variance = deviation**-2 - epsilon  # it returns 1 / sqrt(variance + epsilon)
+    return torch.movedim(y, 1, -1), mean.detach(), variance
+
+
+def has_fused_adam() -> bool:
+    """Whether `fused_adam_step` does anything; the other backends pass over the memory once too."""
+    return keras.backend.backend() == "tensorflow"
+
+
 def fused_adam_step(
     variable: Any,
     momentum: Any,
@@ -83,7 +111,7 @@ def fused_adam_step(
     rate: Any,
     powers: tuple[Any, Any],
     adam: Any,
-) -> bool:
+) -> None:
     """One step of Adam on one variable, in one kernel that passes over the memory once.
 
     Args:
@@ -93,11 +121,8 @@ def fused_adam_step(
         powers: beta_1 and beta_2 to the power of this step's number, from 1.
         adam: the optimizer, for beta_1, beta_2 and epsilon.
 
-    Returns:
-        Whether it was done; False, and nothing changed, where the backend has no such kernel.
+    For a backend of `has_fused_adam`.
     """
-    if keras.backend.backend() != "tensorflow":
-        return False
     import tensorflow as tf
 
     tf.raw_ops.ResourceApplyAdam(
@@ -112,4 +137,50 @@ def fused_adam_step(
         epsilon=adam.epsilon,
         grad=gradient,
     )
-    return True
+
+
+def seed_epoch(seed: tuple[int, int]) -> None:
+    """Makes the random numbers of an epoch a function of these numbers alone.
+
+    On PyTorch, Keras draws dropout from a generator that no variable of the model holds.
+    """
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+
+
+def divide_batches(devices: list[str]) -> None:
+    """From now on, JAX divides every batch among these devices; a single one gets it whole.
+
+    The variables of a model built after it are on every device. Each computes its part of a batch,
+    and all sums over the batch (loss, gradient, batch normalisation) are over the whole of it, so a
+    training is the same, up to rounding, on any number of devices. A batch that has no equal parts,
+    as the last of an epoch may be, is computed whole by every device.
+
+    devices: Keras' names, such as "tpu:0".
+    """
+    if len(devices) == 1:
+        keras.distribution.set_distribution(None)
+        return
+
+    class Batches(keras.distribution.DataParallel):
+        def get_data_layout(self, data_shape: tuple[int, ...]) -> Any:
+            if data_shape[0] % len(devices) == 0:
+                return super().get_data_layout(data_shape)
+            return keras.distribution.TensorLayout([None] * len(data_shape), self.device_mesh)
+
+    keras.distribution.set_distribution(Batches(devices=devices, auto_shard_dataset=False))
+
+
+def divided(batch: Any) -> Any:
+    """A batch for predict_on_batch, on the devices of `divide_batches`.
+
+    Keras divides those of train_on_batch itself.
+    """
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return batch
+    import jax
+
+    return jax.device_put(batch, distribution.get_data_layout(batch.shape).backend_layout)

@@ -63,6 +63,7 @@ class Entry:
         plane: empty where the image itself gives it.
         spacing_mm: (height, width) of a pixel; NaN where the table gives none and the image's
             own spacing is used.
+        site: the hospital or scanner that the image is from; empty where unknown.
         key: the image's path, by which an annotation file that covers many images is searched.
         among: the keys of all images that have the same annotation file.
         labels: label -> tumour or background; None to use the configured labels.
@@ -87,6 +88,7 @@ class Entry:
     plane: str = ""
     spacing_mm: tuple[float, float] = (np.nan, np.nan)
     tumour_type: str = ""
+    site: str = ""
     key: str = ""
     among: frozenset[str] = field(default=frozenset(), repr=False)
     labels: dict[str, str] | None = None
@@ -125,6 +127,7 @@ class Case:
         origin: file and row, for messages.
         true_brain: the known brain mask, if there is one.
         tumour_type: names a subgroup of the results; empty where unknown.
+        site: the hospital or scanner, a subgroup as well, by which folds may be made.
         labels: uint8 of the image's shape, the annotation's integers, where it has several; 0 is
             background.
         affine: (4, 4), a volume's indices (depth, height, width) to RAS mm.
@@ -145,6 +148,7 @@ class Case:
     scale: float = 1.0
     true_brain: np.ndarray | None = None
     tumour_type: str = ""
+    site: str = ""
     further: tuple[Channel, ...] = ()
     other_classes: tuple[Drawn, ...] = ()
     labels: np.ndarray | None = None
@@ -181,13 +185,19 @@ def flat(case: Case) -> Case:
 
 
 def patients_needed(count: int) -> int:
-    """The fewest patients needed for `count` folds with train, validation and test parts."""
+    """The fewest patients needed for `count` folds with train, validation and test parts.
+
+    Of cases that are tested alone, without folds (0), two, so that there is an interval.
+    """
     return count + 2
 
 
 def tumours_needed(count: int) -> int:
     """The fewest patients with a tumour of which `count` folds can train, validate and test.
 
-    A fold tests with at least one in `count` of them, rounded up, and needs two others.
+    A fold tests with at least one in `count` of them, rounded up, and needs two others; cases that
+    are tested alone (0 folds) need one.
     """
+    if count == 0:
+        return 1
     return 4 if count == 2 else 3

@@ -1,6 +1,6 @@
-"""Finds the device (CPU, one or several GPUs, a TPU) and runs an epoch of training on it.
+"""Starts the device (CPU, one or several GPUs, a TPU) and runs an epoch of training on it.
 
-Only this module and core/backend.py name a backend.
+Only this module, core/backend.py and core/backends.py name a backend.
 """
 
 import os
@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tumorseg.core import gpus
+from tumorseg.core.backends import alone, made_for_gpus, make_deterministic, use_backend
 from tumorseg.core.errors import UserError
+from tumorseg.core.precision import POLICIES, SHORT_PAYS, cpu_precision, gpu_precision
 from tumorseg.core.quiet import TENSORFLOW_START, without_lines
 
-# Keras' names: layers compute in the short type, variables stay float32.
-POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
-SHORT_PAYS = 16  # channels from which on a CPU may be faster in bfloat16
 Batches = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
 
 
@@ -45,20 +44,29 @@ class Device:
         return False if (self.backend, self.kind) == ("tensorflow", "cpu") else "auto"
 
     def train_epoch(
-        self, model: Any, batches: Batches, steps: int, after_step: Callable[[], None]
+        self,
+        model: Any,
+        batches: Batches,
+        steps: int,
+        after_step: Callable[[], None],
+        seed: tuple[int, int] = (0, 0),
     ) -> float:
         """One pass of a compiled Keras model over the `steps` batches(); returns the mean loss.
 
-        One device gets batch after batch: on the CPU this is twice as fast as Keras' fit, whose
-        iterator inside the graph slows the convolutions (bench/training.py). Several devices share
-        every batch, which only fit over tf.data can split. Ends early at a loss that is not finite.
+        It gets batch after batch: on the CPU this is twice as fast as Keras' fit, whose iterator
+        inside the graph slows the convolutions (bench/training.py). TensorFlow's strategies divide
+        batches in fit alone, over tf.data. Ends early at a loss that is not finite.
 
         Args:
             model: a compiled Keras model.
             batches: a function that returns the batches of the epoch.
             steps: their number.
             after_step: called after each batch.
+            seed: of the training and number of the epoch: of what the backend draws in it.
         """
+        from tumorseg.core.backend import seed_epoch  # Keras starts after the device
+
+        seed_epoch(seed)
         if self.strategy is not None:
             from keras.callbacks import LambdaCallback
 
@@ -81,41 +89,58 @@ class Device:
 
 
 def start(
-    *, wanted: str, threads: int, seed: int, precision: str = "float32", width: int = SHORT_PAYS
+    *,
+    wanted: str,
+    threads: int,
+    seed: int,
+    backend: str = "",
+    precision: str = "float32",
+    width: int = SHORT_PAYS,
+    gpu_count: int = 1,
+    batch: int = 0,
 ) -> Device:
-    """Sets threads, determinism, seed and precision; call it before any network is built.
+    """Sets backend, threads, determinism, seed and precision; call before any network is built.
 
     Args:
         wanted: auto (the best there is), cpu, gpu or tpu; UserError where there is none.
         threads: CPU threads of this process.
         seed: of everything random in Keras.
+        backend: as in `use_backend`.
         precision: auto, float32, bfloat16 or float16. auto takes what the hardware computes fast:
-            bfloat16 on TPUs, GPUs of compute capability 8 or more and CPUs of `cpu_precision`;
-            float16 on GPUs of compute capability 7; otherwise float32.
+            bfloat16 on TPUs, GPUs of compute capability 8 or more and, with TensorFlow, CPUs of
+            `cpu_precision`; float16 on GPUs of compute capability 7; otherwise float32.
         width: channels of the network's narrowest layer, which `cpu_precision` asks for.
+        gpu_count: GPUs of this process alone (`gpus.claim`), among which every batch is divided.
+        batch: cases in a batch; so many devices share it that each gets as many. 0: all devices.
     """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
+    os.environ["NPROC"] = str(threads)  # of JAX on a CPU
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    backend = use_backend(backend)
     if wanted == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         os.environ["JAX_PLATFORMS"] = "cpu"
+    elif wanted != "tpu" and made_for_gpus(backend):
+        gpus.claim(gpu_count)
+        make_deterministic(backend)
     import cv2
 
-    with without_lines(TENSORFLOW_START):
+    with without_lines(TENSORFLOW_START), alone(backend):
         import keras
 
     cv2.setNumThreads(1)
-    backend = keras.backend.backend()
-    device = (
-        _tensorflow(wanted, threads) if backend == "tensorflow" else other_device(wanted, backend)
-    )
+    if backend == "tensorflow":
+        device = _tensorflow(wanted, threads)
+    else:
+        device = other_device(wanted, backend, threads, batch)
     if precision != "auto":
         device = replace(device, precision=precision)
     elif (device.kind, device.backend) == ("cpu", "tensorflow"):
         device = replace(device, precision=cpu_precision(width))
     keras.config.set_dtype_policy(POLICIES[device.precision])
-    keras.utils.set_random_seed(seed)
+    with alone(backend):
+        keras.utils.set_random_seed(seed)
     return device
 
 
@@ -135,60 +160,63 @@ def _tensorflow(wanted: str, threads: int) -> Device:
                 raise UserError(
                     "training.device is tpu, but there is none; set it to auto"
                 ) from None
-    gpus = tf.config.list_physical_devices("GPU") if wanted != "cpu" else []
-    if not gpus:
+    found = tf.config.list_physical_devices("GPU") if wanted != "cpu" else []
+    if not found:
         if wanted == "gpu":
             raise UserError("training.device is gpu, but there is none; set it to auto")
         return Device("cpu", 1, "float32", "tensorflow")
     tf.config.experimental.enable_op_determinism()  # a CPU is bit-identical without it
     oldest = min(
         tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))[0]
-        for gpu in gpus
+        for gpu in found
     )
-    precision = "bfloat16" if oldest >= 8 else "float16" if oldest == 7 else "float32"
-    strategy = tf.distribute.MirroredStrategy() if len(gpus) > 1 else None
-    return Device("gpu", len(gpus), precision, "tensorflow", strategy)
+    strategy = tf.distribute.MirroredStrategy() if len(found) > 1 else None
+    return Device("gpu", len(found), gpu_precision(oldest), "tensorflow", strategy)
 
 
-def cpu_precision(width: int, cpuinfo: str | None = None) -> str:
-    """bfloat16 where the CPU is faster in it, else float32.
+def other_device(wanted: str, backend: str, threads: int = 1, batch: int = 0) -> Device:
+    """JAX and PyTorch: the best device there is. Arguments as in `start`.
 
-    Measured (bench/training.py), times float32: 2.0 with AMX; 1.7 with AVX-512 BF16 of AMD, but .65
-    with that of Intel without AMX; .1 without any. These kernels take SHORT_PAYS channels at once:
-    AMD's reach .6 with a base width of 8 and .9 with 12.
-
-    width: channels of the narrowest layer; cpuinfo: the text of /proc/cpuinfo, None reads it.
+    JAX divides every batch among as many devices of a kind as get equal parts of it; PyTorch uses
+    the first.
     """
-    if cpuinfo is None:
-        cpuinfo = path.read_text("utf-8") if (path := Path("/proc/cpuinfo")).is_file() else ""
-    words = set(cpuinfo.split())
-    fast = "amx_bf16" in words or {"avx512_bf16", "AuthenticAMD"} <= words
-    return "bfloat16" if fast and width >= SHORT_PAYS else "float32"
-
-
-def other_device(wanted: str, backend: str) -> Device:
-    """JAX and PyTorch: Keras uses the first device that it finds. wanted: as in `start`."""
-    kinds = ["tpu", "gpu"] if wanted == "auto" else [wanted]
-    for kind in kinds:
-        if kind != "cpu" and _has(kind, backend):
-            return Device(kind, 1, "bfloat16", backend)
-    if wanted not in ("auto", "cpu"):
+    for kind in ["tpu", "gpu", "cpu"] if wanted == "auto" else [wanted]:
+        names, precision = _torch(kind, threads) if backend == "torch" else _jax(kind)
+        if names:
+            break
+    else:
         raise UserError(f"training.device is {wanted}, but there is none; set it to auto")
-    return Device("cpu", 1, "float32", backend)
+    if batch:
+        names = names[: max(n for n in range(1, len(names) + 1) if batch % n == 0)]
+    if backend == "jax":
+        from tumorseg.core.backend import divide_batches
+
+        divide_batches(names)
+    return Device(kind, len(names), precision, backend)
 
 
-def _has(kind: str, backend: str) -> bool:
-    """Keras cannot tell: it fails for a kind that JAX does not find, and always on PyTorch."""
-    if backend == "torch":
-        import torch
+def _torch(kind: str, threads: int) -> tuple[list[str], str]:
+    """The devices of a kind that PyTorch has, by name, and their precision."""
+    import torch
 
-        return kind == "gpu" and torch.cuda.is_available()
+    torch.set_num_threads(threads)
+    if kind == "gpu" and torch.cuda.is_available():
+        return ["cuda:0"], gpu_precision(torch.cuda.get_device_capability()[0])
+    return ["cpu"] if kind == "cpu" else [], "float32"
+
+
+def _jax(kind: str) -> tuple[list[str], str]:
+    """The devices of a kind that JAX has in this process, by name, and their precision."""
     import jax
 
     try:
-        return bool(jax.devices(kind))
+        found = jax.local_devices(backend=kind)
     except RuntimeError:  # there is none, or its driver does not start
-        return False
+        return [], ""
+    precision = "float32" if kind == "cpu" else "bfloat16"
+    if kind == "gpu":
+        precision = gpu_precision(int(float(found[0].compute_capability)))
+    return [f"{device.platform}:{device.id}" for device in found], precision
 
 
 def _dataset(batches: Batches) -> Any:

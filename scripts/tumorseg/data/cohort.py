@@ -117,7 +117,10 @@ class Cohort:
         return [found]
 
     def final_problems(self, fold_count: int, source_name: str) -> list[Problem]:
-        """Problems of the data set, once all is read: too few patients or tumours, mixed pixels."""
+        """Problems of the data set, once all is read: too few patients or tumours, mixed pixels.
+
+        fold_count: 0 for outside data, which are only tested.
+        """
         problems = self._tumour_problems(fold_count, source_name)
         problems += self._class_problems(fold_count, source_name)
         needed = patients_needed(fold_count)
@@ -128,8 +131,10 @@ class Cohort:
                     "patients_too_few",
                     f"{len(self.patients)} patients",
                     f"at least {needed} for {fold_count} folds of training, validation and "
-                    "test patients",
-                    "add patients or lower folds.count",
+                    "test patients"
+                    if fold_count
+                    else f"at least {needed}, so that the results have an interval",
+                    "add patients or lower folds.count" if fold_count else "add patients",
                     source_name,
                 )
             )
@@ -159,7 +164,7 @@ class Cohort:
         value = f"{found} of {all_of_them} patients have {primary or 'a tumour'}"
         hint = "add patients with a tumour"
         if not found:
-            expected = "tumours to learn from"
+            expected = "tumours to learn from" if fold_count else "tumours to find"
             hint = "check that the annotations are those of these images, and what `labels` says"
             return [Problem("tumour_absent", value, expected, hint, source_name)]
         if found < needed:

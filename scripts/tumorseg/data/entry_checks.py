@@ -151,17 +151,31 @@ def _of_group(
     return replace(problem.at(last.origin, last.row), severity=severity)
 
 
-def similar_types(entries: list[Entry]) -> list[Problem]:
-    """A warning for each tumour type that is spelled in several ways."""
-    first: dict[str, Entry] = {}
-    for entry in entries:
-        first.setdefault(entry.tumour_type, entry)
+def similar_groups(entries: list[Entry]) -> list[Problem]:
+    """A warning for each tumour type and each site that is spelled in several ways."""
     return [
         warning(
             "tumour_type_similar",
-            f"tumour types {', '.join(map(repr, names[:GROUP_SHOWN]))} are spelled alike",
+            f"tumour types {listed} are spelled alike",
             "one spelling for each type, because each spelling becomes a subgroup of its own",
             "write the type in the same way in all rows",
-        ).at(first[names[-1]].origin, first[names[-1]].row)
-        for names in _groups(filter(None, first), spelling)
+        ).at(last.origin, last.row)
+        for listed, last in _alike(entries, "tumour_type")
+    ] + [
+        warning(
+            "site_similar",
+            f"sites {listed} are spelled alike",
+            "one spelling for each site, because each spelling becomes a subgroup of its own",
+            "write the site in the same way in all rows",
+        ).at(last.origin, last.row)
+        for listed, last in _alike(entries, "site")
     ]
+
+
+def _alike(entries: list[Entry], what: str) -> Iterator[tuple[str, Entry]]:
+    """The words of each group that are spelled alike, and the first entry of the last of them."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        first.setdefault(getattr(entry, what), entry)
+    for names in _groups(filter(None, first), spelling):
+        yield ", ".join(map(repr, names[:GROUP_SHOWN])), first[names[-1]]

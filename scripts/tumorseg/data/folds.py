@@ -100,15 +100,20 @@ def _fixed_test(masks: pd.DataFrame, count: int, seed: int) -> np.ndarray:
 
 
 def split(
-    masks: pd.DataFrame, count: int, validation_share: float, seed: int, test_patients: int = 0
+    masks: pd.DataFrame,
+    count: int,
+    validation_share: float,
+    seed: int,
+    test_patients: int = 0,
+    tests: Parts | None = None,
 ) -> pd.DataFrame:
     """Folds 1 to count, each case once per fold: case, patient, plane, fold, role.
 
     masks: case, patient, plane, tumour_px, one row per case; the result depends on their order and
     on no name. Every case is test in exactly one fold; about validation_share of the others are
     validation. As far as there are enough tumours, each part of each fold has one. A single fold is
-    a fixed split with so many test_patients. Raises UserError where there are fewer patients than
-    the folds need.
+    a fixed split with so many test_patients. tests: each fold's test cases, where they are not
+    drawn here. Raises UserError where there are fewer patients than the folds need.
     """
     patients = masks["patient"].nunique()
     needed = test_patients + 2 if count == 1 else patients_needed(count)
@@ -124,9 +129,9 @@ def split(
     def of_all_parts(parts: Parts) -> tuple[bool, ...]:
         return tuple(map(all, zip(*(_tumours(masks, part, 2) for part in parts), strict=True)))
 
-    if count == 1:
+    if tests is None and count == 1:
         tests = [_fixed_test(masks, test_patients, seed)]
-    else:
+    elif tests is None:
         tests = _best(_divisions(masks, count, seed, remaining=2), of_all_parts)
     for fold, test in enumerate(tests, start=1):
         rest = masks.drop(index=masks.index[test])

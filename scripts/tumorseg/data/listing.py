@@ -104,7 +104,7 @@ def listed(source: SourceSettings, data_dir: str) -> Listing:
     found.entries[:] = _with_neighbours(found.entries, [*everyone, *found.excluded])
     accepted = source.get("patients_similar") == "accept"
     found.problems.extend(entry_checks.similar_patients(everyone, accepted))
-    found.problems.extend(entry_checks.similar_types(everyone))
+    found.problems.extend(entry_checks.similar_groups(everyone))
     return found
 
 

@@ -209,6 +209,7 @@ def _case(
         offset=scan.offset,
         scale=scan.scale,
         tumour_type=entry.tumour_type,
+        site=entry.site,
         other_classes=tuple(others),
         channel=entry.channel,
         study=scan.study,

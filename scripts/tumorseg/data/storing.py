@@ -44,6 +44,7 @@ class CaseRow(TypedDict):
     true_brain: str | float
     tumour_type: str | float
     channel: int | float
+    site: NotRequired[str]
 
 
 def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
@@ -86,6 +87,8 @@ def store_case(case: Case, name: str, patient: str, folder: Path) -> CaseRow:
     }
     if case.image.ndim == 3:
         row |= {"depth_px": case.image.shape[0], "pixel_depth_mm": case.spacing_mm[0]}
+    if case.site:
+        row["site"] = case.site
     return row | further  # type: ignore[return-value]  # the further channels' columns
 
 

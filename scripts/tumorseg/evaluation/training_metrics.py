@@ -65,10 +65,12 @@ class Measurement:
 
         If the folder has a file FAILED, every test case gets a row of status "failed".
         """
-        training = {
-            "seed": int(folder.parent.name.removeprefix("seed-")),
-            "fold": int(folder.name.removeprefix("fold-")),
-        }
+        seed = int(folder.parent.name.removeprefix("seed-"))
+        return self.of_predictions(folder, seed, int(folder.name.removeprefix("fold-")))
+
+    def of_predictions(self, folder: Path, seed: int, fold: int) -> TrainingMetrics:
+        """The same of predictions in any folder. seed, fold: what the rows are given as theirs."""
+        training = {"seed": seed, "fold": fold}
         failure = folder / FAILED
         if failure.exists():
             print(f"{folder}: not measured, training failed: {failure.read_text().strip()}")

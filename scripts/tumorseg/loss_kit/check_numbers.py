@@ -31,14 +31,15 @@ def gradient_matches_differences(loss: CaseLoss) -> None:
         certain, p = case(loss, 3, (2, *shape[1:]))
         p = p if exact else 0.2 + 0.6 * p
         gradient = value_and_gradient(partial(loss.call, truth(loss, certain, p.dtype)), p)[1]
-        random = np.random.default_rng(4)
-        for index in map(tuple, random.integers(0, p.shape, (12, p.ndim))):
-            step = np.zeros_like(p)
-            step[index] = width
-            above, below = values(loss, certain, p + step), values(loss, certain, p - step)
-            rise = (above - below).sum() / (2 * width)
-            error = abs(rise - gradient[index]) / np.abs(gradient).max()
-            require(error < tolerance, f"gradient {gradient[index]:.8g}, difference {rise:.8g}")
+        places = np.random.default_rng(4).integers(0, p.shape, (12, p.ndim))
+        steps = np.zeros((len(places), *p.shape))
+        steps[(range(len(places)), *places.T)] = width
+        around = [(p + sign * steps).reshape(-1, *p.shape[1:]) for sign in (1, -1)]
+        above, below = (values(loss, np.concatenate([certain] * len(places)), x) for x in around)
+        rises = (above - below).reshape(len(places), -1).sum(1) / (2 * width)
+        expected = gradient[tuple(places.T)]
+        error = np.abs(rises - expected) / np.abs(gradient).max()
+        require(error < tolerance, f"gradients {expected}, differences {rises}")
 
 
 def finite_at_0_and_1(loss: CaseLoss) -> None:
@@ -47,17 +48,18 @@ def finite_at_0_and_1(loss: CaseLoss) -> None:
     A wrong p of exactly 0 or 1 still has a gradient towards the truth.
     """
     shape = SHAPES["2-D"]
+    masks = (case(loss, 8)[0], uniform(loss, 0, shape), uniform(loss, 1, shape))
+    certain = np.concatenate(masks)
+    tried = (certain, opposite(loss, certain), on_scale(loss, 0.5 + 0 * certain))
+    y_true, p = truth(loss, np.concatenate([certain] * 3)), np.concatenate(tried)
     for kind in ("float32", "float16", "bfloat16"):
-        for certain in (case(loss, 8)[0], uniform(loss, 0, shape), uniform(loss, 1, shape)):
-            y_true = truth(loss, certain)
-            for p in (certain, opposite(loss, certain), on_scale(loss, 0.5 + 0 * certain)):
 
-                def function(x: Any, y: np.ndarray = y_true, kind: str = kind) -> Any:
-                    return loss.call(y, keras.ops.cast(x, kind))
+        def function(x: Any, kind: str = kind) -> Any:
+            return loss.call(y_true, keras.ops.cast(x, kind))
 
-                found, gradient = value_and_gradient(function, p.astype(np.float32))
-                require(np.isfinite(found), f"value {found} in {kind}")
-                require(np.isfinite(gradient), f"a gradient is not finite in {kind}")
+        found, gradient = value_and_gradient(function, p.astype(np.float32))
+        require(np.isfinite(found), f"value {found} in {kind}")
+        require(np.isfinite(gradient), f"a gradient is not finite in {kind}")
     certain, _ = case(loss, 9)
     wrong = np.random.default_rng(9).random(certain.shape[:-1]) < 0.3
     p = np.where(wrong[..., None], opposite(loss, certain), certain).astype(np.float32)

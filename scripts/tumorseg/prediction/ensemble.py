@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tumorseg.core.device import Device
 from tumorseg.core.errors import UserError
 from tumorseg.prediction.records import ModelFacts
 from tumorseg.training import model
@@ -19,17 +20,17 @@ BATCH = 8
 class Ensemble:
     """One Keras network and the weights of every member; the device must be started before.
 
-    facts: as returned by exported_model.read. Raises UserError if weights do not fit the network
-    that this version builds from the facts.
+    facts: as returned by exported_model.read; machine: the device. Raises UserError if weights do
+    not fit the network that this version builds from the facts.
     """
 
-    def __init__(self, folder: Path, facts: ModelFacts) -> None:
+    def __init__(self, folder: Path, facts: ModelFacts, machine: Device) -> None:
         settings = facts["recipe"]["settings"]
         self.channels, self.mirrored = settings["channels"], settings["training"]["mirrored"]
         self.classes = facts["network"].get("classes", 1)
         self.overlap = facts.get("overlap", OVERLAP)
         self.model = model.build_network(facts["network"], settings)
-        self.model.compile(optimizer=None, jit_compile=False)
+        self.model.compile(optimizer=None, jit_compile=machine.xla)
         self.weights = [self._read(folder / member["file"], facts) for member in facts["members"]]
 
     def _read(self, path: Path, facts: ModelFacts) -> list[np.ndarray]:

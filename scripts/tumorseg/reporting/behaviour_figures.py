@@ -6,7 +6,8 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from tumorseg.reporting.figure_style import GREY, WIDTH_IN, empty_figure, palette, style, titled
-from tumorseg.statistics.comparison import Question, dice_of_counts
+from tumorseg.statistics.comparison import Question
+from tumorseg.statistics.own_threshold import dice_of_counts
 
 
 def balance_figure(metrics: pd.DataFrame, question: Question, losses: list[str]) -> Figure:

@@ -17,8 +17,10 @@ from tumorseg.reporting.figure_style import (
     style,
     titled,
 )
-from tumorseg.statistics.comparison import FIXED, OWN, PRIMARY, Question, interval
-from tumorseg.statistics.estimates import LEVEL, p_text
+from tumorseg.statistics.comparison import OWN, Question, interval
+from tumorseg.statistics.estimates import p_text
+from tumorseg.statistics.two_sources import counted
+from tumorseg.statistics.verdicts import FINAL
 
 
 def _height_in(rows: int, row_in: float = 0.34) -> float:
@@ -33,55 +35,63 @@ def _label_rows(axis: Axes, names: list[str]) -> None:
     axis.grid(axis="y", visible=False)
 
 
-def forest_figure(contrasts: pd.DataFrame, question: Question, losses: list[str]) -> Figure:
+def forest_figure(
+    contrasts: pd.DataFrame, verdicts: pd.DataFrame, question: Question, losses: list[str]
+) -> Figure:
     """Mean difference in Dice from the reference loss, with its interval; one row per loss.
 
-    contrasts: as returned by comparison.contrasts. Filled dots: the fixed threshold; hollow dots:
-    the threshold that each training's validation patients chose.
+    contrasts: as returned by comparison.contrasts, verdicts: by verdicts.verdicts. Filled dots: the
+    fixed threshold; hollow dots: the threshold that each training's validation patients chose.
+    Thick lines: 95 %; thin ones: at the level of Holm's correction. Grey band: within the margin.
     """
     title = f"Difference from {question.reference} (recipe {question.recipe})"
-    chosen = (contrasts["recipe"] == question.recipe) & (contrasts["against"] == question.reference)
-    shown = contrasts[chosen].dropna(subset=["mean_difference"])
-    if shown.empty:
+    said = verdicts.dropna(subset=["mean"]) if len(verdicts) else verdicts
+    if said.empty:
         return empty_figure(title, "there is no other loss to compare with the reference")
     style()
     colours = palette(losses)
-    fixed = shown[shown["threshold"] == FIXED].sort_values("mean_difference", ascending=False)
-    names = list(fixed["loss"])
+    said = said.sort_values("mean", ascending=False, kind="stable")
+    names = list(said["loss"])
+    at_own = contrasts[
+        (contrasts["recipe"] == question.recipe)
+        & (contrasts["against"] == question.reference)
+        & (contrasts["threshold"] == OWN)
+    ].set_index("loss")
     figure, axis = plt.subplots(figsize=(WIDTH_IN, _height_in(len(names))))
-    ends = shown[["low", "mean_difference", "high"]]  # one patient alone has no interval
-    lowest, highest = ends.min(axis=None), ends.max(axis=None)
+    axis.axvspan(-100 * question.margin, 100 * question.margin, color="0.93", zorder=0)
     axis.axvline(0, color=GREY, lw=1)
-    for threshold, offset, filled in ((FIXED, -0.12, True), (OWN, 0.16, False)):
-        rows = shown[shown["threshold"] == threshold].set_index("loss")
-        for place, name in enumerate(names):
-            if name not in rows.index:
-                continue
-            row, colour = rows.loc[name], colours[name]
-            axis.plot([100 * row["low"], 100 * row["high"]], [place + offset] * 2, color=colour)
-            x, y = 100 * row["mean_difference"], place + offset
-            face, size = (colour, 6) if filled else ("white", 5)
-            axis.plot(x, y, "o", mfc=face, mec=colour, ms=size)
-            if filled:
-                text = f"{100 * row['mean_difference']:+.1f}   {p_text(row['p_holm'])}"
-                right = 100 * highest + 0.04 * 100 * (highest - lowest)
-                weight = "bold" if row["p_holm"] < LEVEL else "normal"
-                axis.text(right, place, text, va="center", fontsize=9, weight=weight)
+    shown = [said[["adjusted_low", "mean", "adjusted_high"]].to_numpy(float).ravel()]
+    for place, row in enumerate(said.to_dict("records")):
+        colour, y = colours[row["loss"]], place - 0.12
+        for low, high, width in (("low", "high", 2.6), ("adjusted_low", "adjusted_high", 1)):
+            axis.plot([100 * row[low], 100 * row[high]], [y, y], color=colour, lw=width)
+        axis.plot(100 * row["mean"], y, "o", mfc=colour, mec=colour, ms=6)
+        if row["loss"] in at_own.index:
+            own = at_own.loc[row["loss"]]
+            ends = own[["low", "mean_difference", "high"]].to_numpy(float)
+            shown.append(ends)
+            axis.plot(100 * ends[[0, 2]], [place + 0.16] * 2, color=colour, lw=1.6)
+            axis.plot(100 * ends[1], place + 0.16, "o", mfc="white", mec=colour, ms=5)
+    values = np.concatenate(shown)
+    lowest, highest = np.nanmin(values), max(np.nanmax(values), question.margin)
+    width = max(highest - min(lowest, -question.margin), 0.01)
+    for place, row in enumerate(said.to_dict("records")):
+        weight = "bold" if row["verdict"] in FINAL else "normal"
+        text = f"{100 * row['mean']:+.1f}   {row['verdict']}"
+        axis.text(
+            100 * (highest + 0.04 * width), place, text, va="center", fontsize=9, weight=weight
+        )
     _label_rows(axis, names)
-    axis.set_xlim(right=100 * (highest + 0.28 * max(highest - lowest, 0.01)))
+    axis.set_xlim(right=100 * (highest + 0.32 * width))
     axis.set_xlabel(
         f"difference in patient-mean Dice from {question.reference} (percentage points)"
     )
-    primary = (fixed["role"] == PRIMARY).all()
-    family = (
-        f"{len(names)} primary contrast{'s' if len(names) > 1 else ''}"
-        if primary
-        else "all exploratory contrasts"
-    )
-    subtitle = (
-        f"{int(fixed['patients'].max())} patients; 95 % intervals; p: signed-rank, Holm over "
-    )
-    subtitle += f"{family}; hollow: each training at its own threshold"
+    first = said.iloc[0]
+    trainings = f"{first['trainings']} training" + ("s" if first["trainings"] != 1 else "")
+    subtitle = f"{first['patients']} patients, {trainings} of each loss; 95 % intervals"
+    subtitle += " (thin: with Holm's correction)" if len(said) > 1 else ""
+    subtitle += f"; grey: margin of {100 * question.margin:.3g} points"
+    subtitle += "; hollow: own thresholds" if len(at_own) else ""
     titled(figure, title, subtitle)
     return figure
 
@@ -93,7 +103,7 @@ def paired_figure(scores: pd.DataFrame, question: Question, losses: list[str]) -
     """
     style()
     by_loss = {
-        loss: scores[question.recipe, loss].mean(axis=1, skipna=False)
+        loss: counted(scores[question.recipe, loss])
         for loss in losses
         if (question.recipe, loss) in scores
     }
@@ -111,7 +121,7 @@ def paired_figure(scores: pd.DataFrame, question: Question, losses: list[str]) -
             axis.plot(x, y, color="0.6", lw=0.4, alpha=0.5, zorder=1)
     for place, name in enumerate(names):
         axis.scatter(places[:, place], table[name], s=10, color=colours[name], alpha=0.7, lw=0)
-        centre, low, high = interval(scores[question.recipe, name], question)
+        centre, low, high = interval(scores[question.recipe, name], least=0)
         x = place + 0.27
         axis.errorbar(x, centre, [[centre - low], [high - centre]], fmt="D", color="0.1", capsize=3)
         axis.plot([place - 0.2, place + 0.2], [table[name].median()] * 2, color="0.1", lw=2)
@@ -129,7 +139,7 @@ def paired_figure(scores: pd.DataFrame, question: Question, losses: list[str]) -
 
 
 def ranking_figure(ranking: pd.DataFrame, question: Question, losses: list[str]) -> Figure:
-    """Average ranks over patients with Nemenyi's critical difference, and bootstrap ranks."""
+    """Average ranks over patients with Nemenyi's critical difference, and possible places."""
     ranked = ranking[ranking["recipe"] == question.recipe].dropna(subset=["mean"])
     title = f"Ranks of the losses (recipe {question.recipe})"
     if "average_rank" not in ranked or ranked["average_rank"].notna().sum() < 2:
@@ -143,21 +153,22 @@ def ranking_figure(ranking: pd.DataFrame, question: Question, losses: list[str])
     critical = ranked["critical_difference"].iloc[0]
     for place, row in enumerate(ranked.itertuples()):
         left.plot(row.average_rank, place, "o", color=colours[row.loss])
-        right.plot([row.rank_low, row.rank_high], [place] * 2, color=colours[row.loss], lw=5)
-        right.text(row.rank_high + 0.15, place, f"{100 * row.p_first:.0f} %", va="center", size=9)
+        right.plot([row.place_low, row.place_high], [place] * 2, color=colours[row.loss], lw=5)
+        right.plot([row.place_low, row.place_high], [place] * 2, "o", color=colours[row.loss], ms=5)
+        right.text(row.place_high + 0.2, place, f"{100 * row.p_first:.0f} %", va="center", size=9)
         if not np.isnan(critical):
             ends = [row.average_rank - critical / 2, row.average_rank + critical / 2]
             left.plot(ends, [place] * 2, color=colours[row.loss], lw=1.5)
     _label_rows(left, names)
     right.grid(axis="y", visible=False)
     left.set_xlabel("average rank over patients (1 is best)")
-    right.set(xlabel="rank by mean Dice in 95 % of bootstrap samples", xlim=(0.6, len(names) + 1.2))
+    right.set(xlabel="possible places (95 %, all pairs at once)", xlim=(0.6, len(names) + 1.2))
     right.set_xticks(range(1, len(names) + 1))
     p = ranked["friedman_p"].iloc[0]
     subtitle = f"{int(ranked['ranked_patients'].iloc[0])} patients; "
     if not np.isnan(critical):
-        subtitle += f"Friedman {p_text(p)}; losses whose lines do not overlap differ (Nemenyi); "
-    titled(figure, title, subtitle + "right: how often the loss ranks first")
+        subtitle += f"left: patients only, Friedman {p_text(p)}, lines: Nemenyi; "
+    titled(figure, title, subtitle + "right: patients and trainings, and how often it is best")
     return figure
 
 

@@ -8,19 +8,22 @@ import pandas as pd
 
 from tumorseg.core.images import case_file, read_image, read_mask
 from tumorseg.evaluation import probabilities
+from tumorseg.reporting.paper_voxels import Solid
 from tumorseg.reporting.shown_cases import flat
 
 
 class PaperCase(NamedTuple):
     """A case for `case_figure`: image and mask (height, width), probabilities and Dice by loss.
 
-    A probability is None where the training failed.
+    A probability is None where the training failed. solid: the same of a volume, not cut to a
+    slice; None of a picture.
     """
 
     label: str
     image: np.ndarray
     mask: np.ndarray
     predictions: list[tuple[np.ndarray | None, float]]
+    solid: Solid | None = None
 
 
 def chosen_by_shape(masks: pd.DataFrame) -> dict[str, str]:
@@ -50,8 +53,15 @@ def paper_cases(
     losses: list[str],
     cases_dir: str,
     masks_dir: str,
+    *,
+    threshold: float,
+    spacing_mm: dict[str, tuple[float, ...]],
 ) -> list[PaperCase]:
-    """The cases of the figure, with what each loss predicted. metrics: of one recipe and seed."""
+    """The cases of the figure, with what each loss predicted.
+
+    metrics: of one recipe and seed; threshold: of the voxels that count as found; spacing_mm: of
+    each case, in the order of its axes.
+    """
     tested = masks[masks["case"].isin(set(metrics["case"]))]
     lines = metrics.set_index(["loss", "case"])
     found = []
@@ -59,13 +69,21 @@ def paper_cases(
         truth = read_mask(case_file(masks_dir, case))
         image, mask = flat(truth, read_image(case_file(cases_dir, case)), truth)
         predictions: list[tuple[np.ndarray | None, float]] = []
+        found_voxels: list[np.ndarray | None] = []
         for loss in losses:
             line = lines.loc[(loss, case)]
             if line["status"] != "ok":
                 predictions.append((None, float("nan")))
+                found_voxels.append(None)
                 continue
             folder = folders[line["recipe"], loss, int(line["fold"])]
-            (stored,) = flat(truth, probabilities.read(case_file(folder, case)))
+            whole = probabilities.read(case_file(folder, case))
+            found_voxels.append(probabilities.foreground(whole, threshold))
+            (stored,) = flat(truth, whole)
             predictions.append((probabilities.as_fraction(stored), float(line["dice"])))
-        found.append(PaperCase(label, image, mask, predictions))
+        solid = None
+        if truth.ndim == 3:
+            depth, height, width = spacing_mm[case]
+            solid = Solid(label, (depth, height, width), truth > 0, found_voxels)
+        found.append(PaperCase(label, image, mask, predictions, solid))
     return found

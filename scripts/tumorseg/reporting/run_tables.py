@@ -39,19 +39,23 @@ def run_table(
             lines.append(("FAILED", f"{where}: {item['failure']}"))
     lines += [
         ("device", f"{first['device']['kind']}, {first['threads']} thread(s) a training"),
-        ("precision of the trainings", precisions(trainings)),
+        ("backend of the trainings", computed_in(trainings, "backend")),
+        ("precision of the trainings", computed_in(trainings, "precision")),
     ]
     lines += list(first["versions"].items())
     lines += [("last training finished (UTC)", max(item["finished"] for item in trainings))]
     return pd.DataFrame(lines, columns=["what", "value"])
 
 
-def precisions(trainings: list[TrainingRecord]) -> str:
-    """The number format of the trainings; where it differs, how many have each, and a warning."""
-    counts = Counter(str(item["device"]["precision"]) for item in trainings)
+def computed_in(trainings: list[TrainingRecord], what: str) -> str:
+    """The precision or backend of the trainings; where it differs, how many have each, a warning.
+
+    what: precision (number format) or backend.
+    """
+    counts = Counter(str(item["device"][what]) for item in trainings)
     if len(counts) == 1:
         return next(iter(counts))
-    each = ", ".join(f"{precision} in {number}" for precision, number in counts.items())
+    each = ", ".join(f"{name} in {number}" for name, number in counts.items())
     return f"MIXED: {each} trainings; differences between losses may come from it"
 
 

@@ -8,19 +8,36 @@ import pandas as pd
 
 from tumorseg.core.files import write_table, write_text
 
-LABELS = ("case", "patient", "fold", "what", "value")  # left-aligned even if numeric
+# Left-aligned even if numeric.
+LABELS = (
+    "case",
+    "patient",
+    "fold",
+    "what",
+    "value",
+    "item",
+    "registered",
+    "run",
+    "before",
+    "after",
+)
 STYLE = """
 body { font: 13px/1.4 system-ui, sans-serif; color: #222; background: #fff; margin: 12px; }
-input { padding: 4px 8px; margin-bottom: 8px; width: 22em; font: inherit; }
+input[type=search] { padding: 4px 8px; margin-bottom: 8px; width: 22em; font: inherit; }
 table { border-collapse: collapse; }
-th, td { padding: 3px 9px; border-bottom: 1px solid #ddd; white-space: nowrap; text-align: left; }
+th, td { padding: 3px 9px; border-bottom: 1px solid #ddd; white-space: nowrap;
+  text-align: left; vertical-align: top; }
 th { position: sticky; top: 0; background: #eef2f6; white-space: normal; vertical-align: bottom; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
-td.long { white-space: normal; min-width: 18em; }
+td.long { white-space: normal; min-width: 14em; }
 tr:hover td { background: #f6f8fa; }
 tr.mean td { font-weight: 600; background: #f3f6ea; }
 td.failed { text-align: right; color: #a33b00; font-weight: 600; }
+label { margin-left: 12px; }
+body:has(#folds:not(:checked)) tr.fold { display: none; }
 """
+FOLDS = '<label><input type="checkbox" id="folds"> show each fold</label>\n'
+
 FILTER = """
 for (const field of document.querySelectorAll("input[type=search]")) {
   const rows = [...field.parentElement.querySelectorAll("tbody tr")];
@@ -61,23 +78,32 @@ def _cell(name: object, value: object) -> str:
         kind = "failed"
     else:
         numeric = name not in LABELS and _is_number(text.split(" (")[0])
-        kind = "number" if numeric else "long" if len(text) > 40 else ""
+        kind = "number" if numeric else "long" if len(text) > 30 else ""
     return f'<td class="{kind}">{escape(text)}</td>'
 
 
 def table_element(table: pd.DataFrame) -> str:
     """A search field and the table as HTML; the script FILTER makes the field filter the rows.
 
-    Undefined values are shown as NaN; rows of means are highlighted.
+    Undefined values are shown as NaN; rows of means are highlighted. Where there are such rows,
+    those of single folds are folded away until a box is ticked.
     """
     head = "".join(map(_head, table.columns))
+    folds = [str(fold) for fold in table.get("fold", [])]
+    summed = any(fold.startswith("mean") for fold in folds)
     body = []
-    for row in table.to_dict("records"):
-        mean = ' class="mean"' if str(row.get("fold", "")).startswith("mean") else ""
-        body.append(f"<tr{mean}>{''.join(_cell(*item) for item in row.items())}</tr>")
+    for index, row in enumerate(table.to_dict("records")):
+        kind = ""
+        if summed:
+            name = folds[index]
+            kind = "mean" if name.startswith("mean") else "fold" if name.isdecimal() else ""
+        cells = "".join(_cell(*item) for item in row.items())
+        body.append(f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>")
     return (
         '<input type="search" placeholder="show rows with all these words" aria-label="filter">\n'
-        f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(body) + "\n</tbody></table>"
+        f"{FOLDS if summed else ''}<table><thead><tr>{head}</tr></thead>\n<tbody>\n"
+        + "\n".join(body)
+        + "\n</tbody></table>"
     )
 
 

@@ -30,7 +30,7 @@ def entries(
     """One slice per case; most have no tumour, so the experiment needs `negatives: true`.
 
     sequence: pre, flair or post (contrast); channels: several of them. The patient is the folder's
-    name without the date.
+    name without the date; the site is TCGA's code of the hospital, such as CS or DU.
     """
     folder = source_files.data_folder(data_dir)
     wanted = channels or [sequence]
@@ -61,6 +61,7 @@ def _entries(folder: Path, wanted: list[str], labels: dict[str, str] | None) -> 
                 origin=str(image),
                 form="mask",
                 plane="axial",
+                site=place.name.split("_")[1],
                 labels=labels,
                 channel=first.inner,
                 further=tuple(others),

@@ -13,7 +13,7 @@ from tumorseg.core.spelling import missing
 from tumorseg.core.user_tables import Row, UserTable
 
 NEEDED = ("case", "image", "annotation", "patient")
-OPTIONAL = ("plane", "spacing_mm", "tumour_type", "form")
+OPTIONAL = ("plane", "spacing_mm", "tumour_type", "site", "form")
 NEGATIVE = "negative"  # instead of an annotation: the image was examined and has no tumour
 
 
@@ -29,8 +29,8 @@ def entries(
 ) -> Iterator[Entry | DataError]:
     """The table's cases in its order; those of bad rows have faults.
 
-    plane, spacing_mm (one number, or height and width), tumour_type and form may be missing or NA;
-    the annotation may be `negative`. Row 1 is the first line after the header.
+    plane, spacing_mm (one number, or height and width), tumour_type, site and form may be missing
+    or NA; the annotation may be `negative`. Row 1 is the first line after the header.
 
     Args:
         data_dir: folder of the table; the table's paths are relative to it.
@@ -167,6 +167,7 @@ def _entry(
         plane=known.get("plane", ""),
         spacing_mm=spacing_mm,
         tumour_type=known.get("tumour_type", ""),
+        site=known.get("site", ""),
         # A border file names cases; tools that annotate many images name image files.
         key=row["case"] if form == "border" else image.relative_to(folder).as_posix(),
         further=tuple(map(ImageFile, others)),

@@ -1,27 +1,22 @@
 """The report's opening paragraph: which loss is best, by how much, how certain, at what cost."""
 
-import math
-
 import pandas as pd
 
-from tumorseg.statistics.comparison import FIXED, OWN, PRIMARY, SEEDS_FOR_A_LOSS, Question
+from tumorseg.statistics.comparison import OWN, PRIMARY, Question
 from tumorseg.statistics.convergence import warning_sentence
-from tumorseg.statistics.estimates import LEVEL, p_text
+from tumorseg.statistics.estimates import p_text
+from tumorseg.statistics.wording import (
+    claim,
+    decision,
+    ends,
+    headline,
+    listed,
+    percent,
+    plural,
+    points,
+)
 
-
-def points(value: float) -> str:
-    """A Dice difference in percentage points, with its sign."""
-    return f"{100 * value:+.1f}"
-
-
-def percent(value: float) -> str:
-    """A Dice as percent."""
-    return f"{100 * value:.1f} %"
-
-
-def listed(names: list[str]) -> str:
-    """a, b and c."""
-    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
+SPELLED_OUT = 5  # so many contrasts have a sentence each; of more, only the best loss's
 
 
 def failures(cases: pd.DataFrame) -> str:
@@ -31,7 +26,10 @@ def failures(cases: pd.DataFrame) -> str:
         return ""
     counts = trainings.drop_duplicates().groupby(["recipe", "loss"], sort=False).size()
     failed = ", ".join(f"{recipe}/{loss} {number}" for (recipe, loss), number in counts.items())
-    return f"Failed trainings (their patients count as undecided): {failed}."
+    return (
+        f"Failed trainings: {failed}. They are left out; patients of a fold without any finished "
+        "training count as undecided."
+    )
 
 
 def answer(
@@ -39,107 +37,98 @@ def answer(
 ) -> str:
     """The paragraph as plain text (valid reStructuredText).
 
-    tables: contrasts, recipes, ranking and convergence; cases: rows of metrics tables; cost:
-    recipe, loss, training_s.
+    tables: contrasts, verdicts, recipes, ranking and convergence; cases: rows of metrics tables;
+    cost: recipe, loss, training_s.
     """
-    contrasts, recipe, reference = tables["contrasts"], question.recipe, question.reference
+    contrasts, verdicts = tables["contrasts"], tables["verdicts"].to_dict("records")
+    recipe, reference = question.recipe, question.reference
     order = tables["ranking"].query("recipe == @recipe").dropna(subset=["mean"])
     if order.empty:
         return "**No loss learned anything**: every training failed."
     first = order.iloc[0]
     best = first["loss"]
     if first["mean"] > 0:
-        sentences = [_lead(first, len(order), question), *_differences(contrasts, question, best)]
+        sentences = [*_verdicts(verdicts, question, best), _lead(first, order, question)]
+        sentences += [_places(order, best), _at_own(contrasts, question, best)]
     else:
         no_tumour = f"**No loss found any tumour** with recipe {recipe}"
         sentences = [f"{no_tumour}: every patient-mean Dice is 0."]
     sentences.insert(0, warning_sentence(tables["convergence"], recipe))
     sentences += [
-        _primary(contrasts[contrasts["role"] == PRIMARY], reference),
-        _not_different(contrasts, recipe, best),
         _classes(tables.get("classes"), recipe, best),
         _other_recipes(tables["recipes"], recipe, best),
         _missed(cases, recipe, best, reference),
         _cost(cost, recipe, best, reference),
-        _scope(cases["seed"].nunique()),
+        _scope(contrasts, best, reference) if first["mean"] > 0 else "",
         failures(cases),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _lead(first: pd.Series, losses: int, question: Question) -> str:
+def _verdicts(verdicts: list[dict], question: Question, best: str) -> list[str]:
+    """What the primary contrasts say, and what would decide the undecided ones."""
+    if not verdicts:
+        return []
+    said = headline(verdicts)
+    margin = f"margin {100 * question.margin:.3g} points"
+    sentences = [f"**Against {question.reference}** ({margin}) **{said}**."]
+    chosen = verdicts if len(verdicts) <= SPELLED_OUT else []
+    chosen = chosen or [row for row in verdicts if row["loss"] == best]
+    for row in chosen:
+        counts = f"higher in {row['better']} and lower in {row['worse']} of {row['patients']}"
+        sentences += [f"{claim(row)[:-1]}; {counts} patients.", decision(row)]
+    sources = "both sources of chance" if verdicts[0]["trainings_counted"] else "patients only"
+    family = plural(len(verdicts), "primary contrast")
+    sentences.append(f"p: t test with {sources}, Holm's correction over {family}.")
+    return list(dict.fromkeys(sentences))  # what would decide several is said once
+
+
+def _lead(first: pd.Series, order: pd.DataFrame, question: Question) -> str:
+    """The highest mean, with an interval that allows for its having been picked."""
     of = f" ({question.of})" if question.of else ""
+    losses = len(order)
+    text = (
+        f"**{first['loss']}** reached the highest patient-mean Dice{of} of "
+        f"{losses} {'losses' if losses > 1 else 'loss'} with recipe {first['recipe']}: "
+        f"{percent(first['mean'])}"
+    )
+    if losses == 1 or pd.isna(first["joint_low"]):
+        between = f"{percent(first['low'])} to {percent(first['high'])}"
+        return f"{text} (95 % interval {between}; {plural(first['patients'], 'patient')})."
+    between = f"{percent(first['joint_low'])} to {percent(first['joint_high'])}"
     return (
-        f"**{first['loss']}** reached the highest patient-mean Dice{of} of {losses} "
-        f"{'losses' if losses > 1 else 'loss'} with recipe {first['recipe']}: "
-        f"{percent(first['mean'])} (95 % interval {percent(first['low'])} to "
-        f"{percent(first['high'])}; {first['patients']} patients)."
+        f"{text} ({between}, a 95 % interval for all {losses} losses at once, because the highest "
+        f"was picked afterwards; it is expected to be {100 * first['luck']:.1f} points too high)."
     )
 
 
-def _differences(contrasts: pd.DataFrame, question: Question, best: str) -> list[str]:
-    """The best loss against the reference, at the fixed and at each training's own threshold."""
-    primary = contrasts[(contrasts["role"] == PRIMARY) & (contrasts["loss"] == best)]
-    at_own = contrasts[
+def _places(order: pd.DataFrame, best: str) -> str:
+    """Which losses could be the best one."""
+    others = order[(order["place_low"] == 1) & (order["loss"] != best)]["loss"]
+    if order["place_low"].isna().all():
+        return ""
+    if others.empty:
+        return f"Among all losses {best} is best also if all pairs are compared at once."
+    if len(others) == len(order) - 1:
+        return "If all pairs are compared at once, each loss could be the best."
+    return f"If all pairs are compared at once, {listed(others)} could be the best as well."
+
+
+def _at_own(contrasts: pd.DataFrame, question: Question, best: str) -> str:
+    """The best loss against the reference at each training's own threshold."""
+    if contrasts.empty:
+        return ""
+    chosen = contrasts[
         (contrasts["threshold"] == OWN)
         & (contrasts["recipe"] == question.recipe)
         & (contrasts["loss"] == best)
         & (contrasts["against"] == question.reference)
     ]
-    sentences = []
-    for _, row in primary.iterrows():
-        sentences.append(
-            f"Its difference from the reference {question.reference} is "
-            f"{points(row['mean_difference'])} points (95 % interval {points(row['low'])} to "
-            f"{points(row['high'])}; signed-rank {p_text(row['p_holm'])} after Holm's correction "
-            f"over the primary contrasts; higher in {row['better']} and lower in {row['worse']} of "
-            f"{row['patients']} patients)."
-        )
-        sentences += [
-            "If each training uses the threshold chosen on its validation patients, the difference "
-            f"is {points(contrast['mean_difference'])} points ({points(contrast['low'])} to "
-            f"{points(contrast['high'])})."
-            for _, contrast in at_own.iterrows()
-        ]
-    return sentences
-
-
-def _primary(contrasts: pd.DataFrame, reference: str) -> str:
-    """How many primary contrasts are significant, and which difference could be missed."""
-    if contrasts.empty:
-        return ""
-    significant = contrasts[contrasts["p_holm"] < LEVEL]
-    higher = list(significant.loc[significant["mean_difference"] > 0, "loss"])
-    lower = list(significant.loc[significant["mean_difference"] < 0, "loss"])
-    return (
-        f"Of {len(contrasts)} primary contrast{'s' if len(contrasts) > 1 else ''} with "
-        f"{reference}, {len(higher)} {'is' if len(higher) == 1 else 'are'} significantly higher"
-        + (f" ({listed(higher)})" if len(higher) > 1 else "")
-        + f" and {len(lower)} significantly lower"
-        + (f" ({listed(lower)})" if lower else "")
-        + f"; {_detectable(contrasts['detectable_difference'].max())}"
-    )
-
-
-def _detectable(smallest: float) -> str:
-    if math.isnan(smallest):
-        return "the smallest difference that could be detected is undefined."
-    return f"a difference below {100 * smallest:.1f} points could have been missed (80 % power)."
-
-
-def _not_different(contrasts: pd.DataFrame, recipe: str, best: str) -> str:
-    """The losses that do not differ significantly from the best one."""
-    if contrasts.empty:
-        return ""
-    fixed = contrasts[(contrasts["recipe"] == recipe) & (contrasts["threshold"] == FIXED)]
-    pairs = fixed[(fixed["loss"] == best) | (fixed["against"] == best)]
-    pairs = pairs[~(pairs["p_holm"] < LEVEL)]
-    names = [row.against if row.loss == best else row.loss for row in pairs.itertuples()]
-    if not names:
-        return ""
-    return (
-        f"Not significantly different from {best} (exploratory, Holm's correction over all pairs): "
-        f"{listed(names)}."
+    return " ".join(
+        "If each training uses the threshold chosen on its validation patients, the difference of "
+        f"{best} from {question.reference} is {points(row['mean_difference'])} points "
+        f"({ends(row['low'], row['high'])}; exploratory)."
+        for _, row in chosen.iterrows()
     )
 
 
@@ -163,7 +152,7 @@ def _other_recipes(recipes: pd.DataFrame, recipe: str, best: str) -> str:
     rows = recipes[(recipes["loss"] == best) & (recipes["against"] == recipe)]
     differences = [
         f"with {row.recipe} {points(row.mean_difference)} points ({points(row.low)} to "
-        f"{points(row.high)}; signed-rank {p_text(row.p_holm)} after Holm's correction over "
+        f"{points(row.high)}; {p_text(row.p_holm)} after Holm's correction over "
         f"{len(recipes)} pair{'s' if len(recipes) > 1 else ''} of recipes)"
         for row in rows.itertuples()
     ]
@@ -193,15 +182,29 @@ def _cost(cost: pd.DataFrame, recipe: str, best: str, reference: str) -> str:
     )
 
 
-def _scope(seeds: int) -> str:
-    """Whether the results are about the losses or only about these trained models."""
-    if seeds >= SEEDS_FOR_A_LOSS:
+def _scope(contrasts: pd.DataFrame, best: str, reference: str) -> str:
+    """Which sources of chance the intervals count, and how far other trainings could move them."""
+    primary = contrasts[contrasts["role"] == PRIMARY] if len(contrasts) else contrasts
+    primary = primary.dropna(subset=["mean_difference"]) if len(primary) else primary
+    if primary.empty:
+        return ""
+    of_best = primary[primary["loss"] == best]
+    row = (of_best if len(of_best) else primary).iloc[0]
+    models = f"{points(row['models_low'])} to {points(row['models_high'])}"
+    if not row["trainings_counted"]:
         return (
-            f"With {seeds} training seeds, the intervals resample both patients and trainings, so "
-            "the results are about the losses, on data like these."
+            "With a single training of each loss the intervals count patients only and hold **for "
+            "these trained models**; a claim about the losses needs folds or training.seeds."
         )
+    trainings = f"{row['folds']} folds x {plural(row['seeds'], 'seed')}"
+    text = (
+        f"The intervals count patients and trainings ({trainings}) as sources of chance, so they "
+        "are about the losses, on data like these"
+    )
+    if row["seeds"] == 1:
+        text += "; with one seed the luck of trainings is seen only in how the folds differ"
     return (
-        f"With {seeds} training seed{'s' if seeds > 1 else ''}, the results hold only "
-        f"**for these trained models**; a claim about the losses needs {SEEDS_FOR_A_LOSS} "
-        "(training.seeds)."
+        f"{text}. For these trained models alone the difference of {row['loss']} from {reference} "
+        f"would have the interval {models}; the same trainings with other seeds could move it by "
+        f"{100 * row['another_seed']:.1f} points (in 95 of 100 repetitions at most)."
     )

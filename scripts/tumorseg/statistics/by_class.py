@@ -7,14 +7,9 @@ import math
 
 import pandas as pd
 
-from tumorseg.statistics.comparison import (
-    Question,
-    at_own_threshold,
-    contrast,
-    patient_scores,
-    thresholds,
-)
+from tumorseg.statistics.comparison import Question, contrast, patient_scores
 from tumorseg.statistics.estimates import holm
+from tumorseg.statistics.own_threshold import at_own_threshold, thresholds
 from tumorseg.statistics.ranking import ranking
 
 
@@ -23,7 +18,7 @@ def by_class(cases: pd.DataFrame, question: Question) -> pd.DataFrame:
 
     cases: metrics rows with a column class. dice, low, high: patient-mean Dice and its 95 %
     interval; missed: tumours of this class without any predicted pixel, of `cases_with`.
-    difference and its interval: from the reference loss; p: signed-rank, p_holm: Holm's correction
+    difference and its interval: from the reference loss; p tests it, p_holm: Holm's correction
     over all differences of the table.
     """
     rows = []
@@ -46,7 +41,7 @@ def by_class(cases: pd.DataFrame, question: Question) -> pd.DataFrame:
 
 
 def class_thresholds(curves: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
-    """comparison.thresholds of each class by itself, with the class in the first column.
+    """own_threshold.thresholds of each class by itself, with the class in the first column.
 
     curves: counts at every threshold; cases: metrics rows; both with a column class.
     """
@@ -66,6 +61,6 @@ def _difference(
     pair = (recipe, loss), (recipe, question.reference)
     if loss == question.reference or pair[1] not in scores:
         return dict.fromkeys(names, math.nan)
-    found = contrast(scores, *pair, question)
+    found = contrast(scores, *pair)
     values = [found[name] for name in ("mean_difference", "low", "high", "p")]
     return dict(zip(names, map(float, values), strict=True))  # type: ignore[arg-type]

@@ -99,12 +99,12 @@ def convergence_table(trainings: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         trainings: one row per training and epoch: recipe, loss, seed, fold, status, epoch, val_iou,
-            val_dice, val_loss, chosen_epoch, precision, keep_best.
+            val_dice, val_loss, chosen_epoch, precision, backend, keep_best.
 
     Returns:
         recipe, loss, seed, fold, epochs, chosen_epoch, best_val_iou, judged_by (JUDGED_BY), gain
         (of val_loss a share of its fall), gain_error, best_at_end, below_other_folds (the median
-        best_val_iou of the loss's other trainings minus this one's), precision, verdict.
+        best_val_iou of the loss's other trainings minus this one's), precision, backend, verdict.
     """
     keys = ["recipe", "loss", "seed", "fold"]
     rows = []
@@ -119,7 +119,8 @@ def convergence_table(trainings: pd.DataFrame) -> pd.DataFrame:
         row |= {"chosen_epoch": int(first["chosen_epoch"]), "best_val_iou": best}
         row |= {"judged_by": judged_by}
         row |= {"gain": end.gain, "gain_error": end.error, "best_at_end": end.best_at_end}
-        rows.append(row | {"precision": first["precision"], "verdict": end.verdict})
+        row |= {"precision": first["precision"], "backend": first["backend"]}
+        rows.append(row | {"verdict": end.verdict})
     table = pd.DataFrame(rows)
     below = [
         table.loc[
@@ -164,6 +165,7 @@ def fairness_table(table: pd.DataFrame, searches: pd.DataFrame) -> pd.DataFrame:
             "same number of epochs": mine.groupby("loss", sort=False)["epochs"].agg(_counts),
             "same number of trainings": mine.groupby("loss", sort=False).size().astype(str),
             "same precision": mine.groupby("loss", sort=False)["precision"].agg(_counts),
+            "same backend": mine.groupby("loss", sort=False)["backend"].agg(_counts),
         }
         tuned = searches[searches["recipe"] == recipe] if len(searches) else searches
         if len(tuned):

@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from scipy.special import stdtrit
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
 
 from tumorseg.metrics import METRICS, Counts, overlap
 
@@ -118,34 +116,6 @@ def corrected_interval(
     return Interval(centre, centre - half, centre + half), p
 
 
-def bootstrap_interval(
-    values: Iterable[float], resamples: int, seed: int, confidence: float = 0.95
-) -> Interval:
-    """Mean of the defined values and its BCa bootstrap interval (Efron 1987), seeded.
-
-    If all values are equal, the interval has no width; fewer than two values have none.
-
-    >>> bootstrap_interval([0.5, 0.5, math.nan], resamples=999, seed=1)
-    Interval(mean=0.5, low=0.5, high=0.5)
-    """
-    array = _defined(values)
-    centre = mean(array).value
-    if len(array) < 2:
-        return Interval(centre, math.nan, math.nan)
-    if np.ptp(array) == 0:
-        return Interval(centre, centre, centre)
-    interval = stats.bootstrap(
-        (array,),
-        np.mean,
-        n_resamples=resamples,
-        batch=1000,
-        confidence_level=confidence,
-        method="BCa",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return Interval(centre, float(interval.low), float(interval.high))
-
-
 class SignedRank(NamedTuple):
     """Wilcoxon's signed-rank test of paired differences."""
 
@@ -187,8 +157,11 @@ def holm(ps: Iterable[float]) -> list[float]:
     """
     array = np.asarray(list(ps), float)
     filled = np.where(np.isnan(array), 1.0, array)
-    adjusted = multipletests(filled, method="holm")[1] if len(array) else filled
-    return [math.nan if math.isnan(p) else float(a) for p, a in zip(array, adjusted, strict=True)]
+    order = np.argsort(filled, kind="stable")
+    steps = filled[order] * np.arange(len(array), 0, -1)
+    adjusted = np.empty(len(array))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return np.where(np.isnan(array), np.nan, adjusted).tolist()
 
 
 def smallest_p(pairs: int) -> float:
@@ -198,22 +171,6 @@ def smallest_p(pairs: int) -> float:
     0.0625
     """
     return min(1.0, 2.0 ** (1 - pairs)) if pairs else math.nan
-
-
-def detectable_difference(
-    spread: float, pairs: int, alpha: float = 0.05, power: float = 0.8
-) -> float:
-    """The mean difference that a signed-rank test of this number of pairs detects with this power.
-
-    spread: standard deviation of the differences. Computed for a paired t-test and 3/pi times as
-    many pairs, the efficiency of the signed-rank test for normal differences (Lehmann 1975, section
-    4.3). NaN for too few pairs or no spread.
-    """
-    pairs_of_t = pairs * 3 / math.pi
-    if pairs_of_t < 3 or not spread > 0:
-        return math.nan
-    effect = TTestPower().solve_power(nobs=pairs_of_t, alpha=alpha, power=power)
-    return float(np.squeeze(effect)) * spread
 
 
 def critical_difference(columns: int, rows: int, alpha: float = 0.05) -> float:

@@ -1,12 +1,14 @@
-"""Results by plane, tumour type, size and smoothness, and the distribution of every metric."""
+"""Results by plane, tumour type, site, size and smoothness; the distribution of every metric."""
 
 import math
 from collections.abc import Iterator
 
 import pandas as pd
 
+from tumorseg.core.files import read_table
 from tumorseg.statistics.comparison import Question, interval, patient_scores, set_ups
 from tumorseg.statistics.estimates import mean
+from tumorseg.statistics.two_sources import counted
 
 TERTILES = {
     "size": ("tumour_px", ("small", "middle", "large")),
@@ -17,17 +19,25 @@ COLUMNS = (
     *("kind", "group", "recipe", "loss", "cases", "patients", "undefined", "dice", "low", "high"),
     *("difference", "difference_low", "difference_high"),
 )
-NAMED = {"plane": "plane", "tumour type": "tumour_type"}
+NAMED = {"plane": "plane", "tumour type": "tumour_type", "site": "site"}
+
+
+def described(cases_table: str, masks_table: str) -> pd.DataFrame:
+    """cases.tsv joined with masks.tsv; words for subgroups stay text."""
+    masks = read_table(masks_table).drop(columns=["patient", "plane"])
+    return read_table(cases_table, ("tumour_type", "site")).merge(masks, on="case", validate="1:1")
 
 
 def groups(cases: pd.DataFrame) -> pd.DataFrame:
     """case, kind, group: the subgroups of each case; TERTILES are of all cases with a tumour.
 
-    cases: cases.tsv joined with masks.tsv. A kind with fewer than two groups is left out, and so
+    cases: from `described`. A kind with fewer than two groups is left out, and so
     are cases for which the kind is unknown.
     """
     parts = []
     for kind, column in NAMED.items():
+        if column not in cases:  # no case has a site
+            continue
         known = cases.dropna(subset=[column])
         parts.append(pd.DataFrame({"case": known["case"], "kind": kind, "group": known[column]}))
     tumours = cases[cases["tumour_px"] > 0]
@@ -64,14 +74,14 @@ def subgroups(metrics: pd.DataFrame, table: pd.DataFrame, question: Question) ->
         for recipe, loss in set_ups(scores):
             of_loss = scores[recipe, loss]
             difference = of_loss - scores[recipe, question.reference]
-            centre, low, high = interval(of_loss, question)
+            centre, low, high = interval(of_loss, least=0)
             row: dict[str, object] = {"kind": kind, "group": group}
             row |= {"recipe": recipe, "loss": loss}
             row |= {"cases": chosen["case"].nunique(), "patients": len(of_loss)}
-            row |= {"undefined": int(of_loss.mean(axis=1, skipna=False).isna().sum())}
+            row |= {"undefined": int(counted(of_loss).isna().sum())}
             row |= {"dice": centre, "low": low, "high": high}
             if loss != question.reference:
-                row |= dict(zip(COLUMNS[-3:], interval(difference, question), strict=True))
+                row |= dict(zip(COLUMNS[-3:], interval(difference), strict=True))
             rows.append(row)
     return pd.DataFrame(rows, columns=None if rows else COLUMNS)
 

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tumorseg import __version__
+from tumorseg.core.backends import use_backend
 
 
 def random_seed(seed: int, fold: int, tuning: bool = False) -> int:
@@ -29,9 +30,7 @@ def versions() -> dict[str, str]:
 
     Of the backend in use, the package that is installed: TensorFlow has one for CPUs alone.
     """
-    import keras
-
-    backend = keras.backend.backend()
+    backend = use_backend()
     packages = ("tensorflow-cpu", "tensorflow") if backend == "tensorflow" else (backend,)
     own = {"python": sys.version.split()[0], "tumorseg": __version__}
     for name in ("keras", *packages, "numpy", "opencv-python-headless"):

@@ -6,6 +6,7 @@ from typing import Literal
 import keras
 import numpy as np
 
+from tumorseg.core.backend import divided
 from tumorseg.training.windows import OVERLAP, Windows
 
 Mirrored = bool | Literal["all"]
@@ -106,7 +107,7 @@ def _predict(model: keras.Model, images: np.ndarray, batch_size: int) -> np.ndar
     padding = -len(images) % batch_size
     padded = np.concatenate([images, np.zeros((padding, *images.shape[1:]), images.dtype)])
     parts = [
-        keras.ops.convert_to_numpy(model.predict_on_batch(padded[i : i + batch_size]))
+        keras.ops.convert_to_numpy(model.predict_on_batch(divided(padded[i : i + batch_size])))
         for i in range(0, len(padded), batch_size)
     ]
     return np.concatenate(parts)[: len(images)].astype(np.float32)

@@ -34,6 +34,7 @@ class TrainingJob:
         tuned: what tuning chose; `with_tuning` has put it into settings and loss.
         encoder_file: weights from which the network's encoder begins; empty for random ones. Its
             digest is in `network`.
+        backend: tensorflow, jax or torch; empty as in `core.backends.use_backend`.
         tuning: whether this is a trial of tuning, which has random numbers of its own.
     """
 
@@ -55,6 +56,7 @@ class TrainingJob:
     tuned: TuningResult = field(default_factory=TuningResult)
     tuning: bool = False
     encoder_file: str = ""
+    backend: str = ""
 
     @property
     def name(self) -> str:

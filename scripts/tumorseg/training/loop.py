@@ -145,7 +145,8 @@ class Training:
         batches = partial(epoch_batches, self.training, self.loss, plan, epoch)
         self.step = epoch * self.steps
         self._set_rate()
-        value = self.machine.train_epoch(self.trained, batches, self.steps, self._after_step)
+        of_epoch = batches, self.steps, self._after_step, (plan.seed, epoch)
+        value = self.machine.train_epoch(self.trained, *of_epoch)
         if not np.isfinite(value):
             outcome.failure = f"the loss became {value} in epoch {epoch + 1}"
             return None

@@ -7,7 +7,7 @@ import numpy as np
 
 from tumorseg.core.device import Device
 from tumorseg.loss_kit.keras_loss import CaseLoss
-from tumorseg.training.adam import FusedAdam
+from tumorseg.training.adam import adam
 from tumorseg.training.plan import Plan, has_horizon
 
 LARGEST_GRADIENT = 12.0  # of stochastic gradient descent, as in nnU-Net (Isensee et al. 2021)
@@ -72,5 +72,5 @@ def compile_model(
         options["global_clipnorm"] = LARGEST_GRADIENT
         optimizer: keras.optimizers.Optimizer = keras.optimizers.SGD(rate, **options)
     else:
-        optimizer = FusedAdam(rate, **options)
+        optimizer = adam(rate, **options)
     model.compile(optimizer, loss, jit_compile=machine.xla)

@@ -14,18 +14,23 @@ if TYPE_CHECKING:
     from tumorseg.training.loop import Training
 
 
-def prepare(job: TrainingJob) -> "Training":
+def prepare(job: TrainingJob, gpus: int = 1) -> "Training":
     """Starts the device, opens the training and validation cases, builds network and loss.
 
     The state file's name is a digest of everything that shapes the result, pixels included, so a
     state of other settings is never used.
+
+    gpus: of this training alone, where it runs on GPUs; they share every batch.
     """
     machine = device.start(
         wanted=job.wanted_device,
         threads=job.threads,
         seed=job.random_seed,
+        backend=job.backend,
         precision=job.precision,
         width=job.network["base_width"],
+        gpu_count=max(1, gpus),
+        batch=job.settings["training"]["batch_size"],
     )
     from tumorseg.loss_kit.keras_loss import CaseLoss  # Keras must start after the device
     from tumorseg.network_kit.encoder_weights import load_resnet50

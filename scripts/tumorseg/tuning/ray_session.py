@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from tumorseg.core.gpus import claim
 from tumorseg.core.places import SCRIPTS
 
 QUIET = {
@@ -60,15 +61,14 @@ for _ in range(50):
 def session(cpus: int, gpus: int) -> Iterator[None]:
     """Ray with `cpus` and `gpus` of this machine, or the cluster of RAY_ADDRESS where that is set.
 
-    Workers use the caller's library and Keras backend.
+    Workers use the caller's library.
     """
     os.environ.update(QUIET)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # we report failed trials
     import ray
 
-    variables = {name: os.environ[name] for name in ("KERAS_BACKEND",) if name in os.environ}
     options: dict[str, Any] = {
-        "runtime_env": {"env_vars": variables | {"PYTHONPATH": str(SCRIPTS)}},
+        "runtime_env": {"env_vars": {"PYTHONPATH": str(SCRIPTS)}},
         "log_to_driver": False,
         "logging_level": "ERROR",
     }
@@ -79,6 +79,8 @@ def session(cpus: int, gpus: int) -> Iterator[None]:
         finally:
             ray.shutdown()
         return
+    if gpus:
+        claim(gpus)  # Ray gives each worker one of them
     parent = tempfile.gettempdir()
     folder = tempfile.mkdtemp(prefix="ray-", dir=parent if len(parent) < LONGEST_PATH else "/tmp")
     with subprocess.Popen(

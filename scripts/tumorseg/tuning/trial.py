@@ -1,6 +1,7 @@
 """One trial of tuning as Ray runs it: a training, one epoch per step, that stores its progress."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,6 @@ class Trial(tune.Trainable):
 
 def _fresh_training(job: TrainingJob) -> "Training":
     """A training on which the earlier trials of this process have no influence."""
-    import keras
-
-    keras.backend.clear_session()
+    if keras := sys.modules.get("keras"):  # else this is the first one, and `prepare` starts it
+        keras.backend.clear_session()
     return prepare(job)

@@ -88,8 +88,16 @@ def _check_encoder(key: str, network: dict[str, Any], file: str) -> None:
 
 
 def check_folds(folds: dict[str, Any]) -> None:
-    """Raises UserError unless the number of test patients is given for one fold and no more."""
+    """Raises UserError unless the number of test patients is given for one fold and no more.
+
+    Also where a single fold is to be made of sites.
+    """
     count, key = folds["count"], "config: folds.test_patients"
+    if count == 1 and folds.get("by") == "site":
+        raise UserError(
+            "config: folds.by: one fold is a fixed split; set folds.count to the number of sites, "
+            "or to 2 or more"
+        )
     if count == 1 and "test_patients" not in folds:
         raise UserError(f"{key}: one fold is a fixed split; say how many patients test")
     if count > 1 and "test_patients" in folds:

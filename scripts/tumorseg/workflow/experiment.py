@@ -1,6 +1,6 @@
 """What follows from a checked config: the names, searches and settings that the rules need."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from tumorseg.core.digests import sha256
 from tumorseg.core.records import RecipeSettings, Search
 from tumorseg.training.model import form_of
 from tumorseg.tuning import search_space
-from tumorseg.workflow import config_checks
+from tumorseg.workflow import config_checks, external_checks
 
 # Keys whose values may name files, folders or people: the report shows "(local)" instead.
 LOCAL_KEYS = ("data_dir", "images", "model")
@@ -81,6 +81,16 @@ class Experiment:
         return self.primary_class
 
     @property
+    def training_environment(self) -> str:
+        """The file in envs/ that has the backend of the config, for its device."""
+        backend, device = self.config["training"]["backend"], self.config["training"]["device"]
+        if backend == "torch":
+            return "training-torch"
+        if device == "tpu":
+            return "training-tpu"
+        return "training-cuda" if backend == "jax" or device == "gpu" else "training"
+
+    @property
     def source(self) -> dict[str, Any]:
         """The config's `source`, with `classes` by which annotations are read."""
         classes = self.config.get("classes", {})
@@ -88,6 +98,13 @@ class Experiment:
             return self.config["source"]
         ordered = {name: classes[name] for name in self.classes or classes}
         return self.config["source"] | {"classes": ordered}
+
+    @property
+    def external(self) -> "Experiment | None":
+        """The experiment with the outside data in place of its own; None where there are none."""
+        if "external" not in self.config:
+            return None
+        return replace(self, config=external_checks.of_outside(self.config))
 
     def network(self, recipe: str) -> dict[str, Any]:
         """The network of a recipe, with the number of classes where there are several."""
@@ -185,7 +202,11 @@ class Experiment:
 
     def shown(self) -> dict[str, Any]:
         """The config as the report prints it: "(local)" for what may name files or people."""
-        return hidden(self.config, LOCAL_KEYS) | {
+        shown = hidden(self.config, LOCAL_KEYS)
+        if "external" in self.config:
+            keys = ("data_dir", *LOCAL_SOURCE_KEYS)
+            shown["external"] = hidden(self.config["external"], keys)
+        return shown | {
             "source": hidden(self.config["source"], LOCAL_SOURCE_KEYS),
             "network": hidden(self.config["network"], LOCAL_NETWORK_KEYS),
             "networks": {

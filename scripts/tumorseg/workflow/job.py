@@ -81,7 +81,8 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     """
     arguments = named(snakemake.input) | named(snakemake.output) | named(snakemake.params)
     asked = inspect.signature(main).parameters
-    for trigger in {"code", "sources"} - set(asked):  # they only make Snakemake run a job again
+    # These only decide whether and when Snakemake runs a job.
+    for trigger in {"code", "sources", "registration"} - set(asked):
         arguments.pop(trigger, None)
     given = {"cores": snakemake.threads, "gpus": snakemake.resources.get("gpu", 0)}
     given["config"] = snakemake.config

@@ -18,6 +18,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.workflow import (
     config_checks,
     dataset_defaults,
+    external_checks,
     paper_check,
     storage_checks,
     volume_checks,
@@ -45,6 +46,7 @@ def load(config: dict[str, Any], schema_file: str, *, stored: bool = False) -> E
     reference loss or data folder.
     """
     config_checks.name_labels(config)
+    external_checks.name_labels(config)
     try:
         validate(config, schema_file)
     except Exception as error:  # jsonschema's message spans pages; the user needs one line
@@ -69,6 +71,7 @@ def load(config: dict[str, Any], schema_file: str, *, stored: bool = False) -> E
     config["recipes"] |= {name: config["recipes"][recipe] for name, recipe in prepared.items()}
     config_checks.check_classes(config)
     volume_checks.check_volumes(config)
+    external_checks.check_external(config)
     folds = list(range(1, config["folds"]["count"] + 1))
     first = config["seed"]
     scopes = {"none": [], "shared": ["shared"], "nested": [f"fold-{fold}" for fold in folds]}
