@@ -9,6 +9,7 @@ their own, half a second each; `Code` computes the digests of edited files.
 import ast
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -222,6 +223,7 @@ def _main() -> None:
     def graph(config: str, prefix: str) -> dict[str, dict]:
         storage = StorageSettings()
         if prefix:
+            os.environ["SHELF"] = "shelf"  # a folder that is not there: nothing is stored yet
             storage = StorageSettings("shelf", f"shelf://{prefix}", shared_fs_usage=frozenset())
         Path("graph.yaml").write_text(config, encoding="utf-8")
         with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as snakemake:

@@ -12,8 +12,8 @@ from job_graph import ON_DEMAND, Graph, Variant
 from project_copy import TINY, ProjectCopy, copy_project
 
 PREFIX = "bucket/mine"
-# These read the user's own files, write what may name them, or tell the user something.
-AT_HOME = {"plan", "import_cases", "seek_names", "predict", "write_report"}
+# These read the user's own files, or write what may name them, what is kept for good, or a message.
+AT_HOME = {"plan", "register", "amend", "import_cases", "seek_names", "predict", "write_report"}
 
 
 @pytest.fixture(scope="module")
