@@ -16,6 +16,7 @@ DESCRIBED = ("describe", *CHECKED)  # where its seconds and memory are shown as 
 FIRST_PAGE = ("write_answer", *SHOWN)
 REGISTERED = ("show_registration", "write_answer", *CHECKED)
 AMENDED = ("amend", *REGISTERED)  # where the plan of the study changes
+COMPARED = ("compare", "write_answer", *DESCRIBED)
 ANALYSED = (*("analyse", "show_statistics", "export_model", "predict", "write_answer", *CHECKED),)
 ANSWER = (*ANALYSED, *AMENDED)  # by other code, which is part of the plan
 FIGURES = (
@@ -90,7 +91,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("core/json_text.py core/spelling.py core/two_files.py core/volumes.py", DATA),
     (
         "core/user_tables.py",
-        ("compare", "show_data", "show_results", "show_recipe *", "predict", *DESCRIBED),
+        ("show_data", "show_results", "show_recipe *", "predict", *COMPARED),
     ),
     ("core/arrays.py", PACKED),
     ("core/case_index.py", TUNED),
@@ -102,7 +103,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("core/backends.py", ("plan", "show_losses", "show_network *", *TUNED)),
     ("core/digests.py", ("describe", "export_model", "predict", *AMENDED)),
     ("registration/record.py registration/content.py ../amend.py", AMENDED),
-    ("../show_registration.py", ("show_registration", *SHOWN)),
+    ("../show_registration.py", ("show_registration", *FIRST_PAGE)),
     ("registration/review.py", REGISTERED),
     ("../register.py", NOTHING),  # what it wrote stays
     ("reporting/checklist* ../fill_checklists.py", CHECKED),
@@ -147,14 +148,15 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("../predict_cases.py", PREDICTED),
     ("evaluation/classes.py evaluation/training_metrics.py ../measure.py", METRICS),
     ("evaluation/* distances.py metrics.py masks.py", ("measure_background", *METRICS)),
-    ("../measure_background.py", ("measure_background", "compare", "show_results", *DESCRIBED)),
+    ("../measure_background.py", ("measure_background", "show_results", *COMPARED)),
     # Tables and figures.
+    ("reporting/answer_* statistics/plain_words.py ../write_answer.py", FIRST_PAGE),
     ("statistics/estimates.py", ("compare", "show_results", "show_recipe *", "describe", *ANSWER)),
     ("../check_convergence.py", (*CONVERGENCE, *ANALYSED)),
     ("statistics/convergence.py", (*CONVERGENCE, *ANSWER)),
     ("statistics/* ../analyse.py", ANSWER),
-    ("audit/findings.py audit/rows.py ../compare.py", ("compare", *DESCRIBED)),
-    ("audit/*", ("compare", "show_data", "show_results", "show_recipe *", *DESCRIBED)),
+    ("audit/findings.py audit/rows.py ../compare.py", COMPARED),
+    ("audit/*", ("show_data", "show_results", "show_recipe *", *COMPARED)),
     ("reporting/figure_style.py", FIGURES),
     ("reporting/table_pages.py", ("show_data", "show_tuning", *CONVERGENCE, *METRICS)),
     (
@@ -163,7 +165,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ),
     ("reporting/shown_cases.py", ("show_data", "show_recipe *", "show_cases", *DESCRIBED)),
     ("reporting/slice_figures.py", ("show_data", "show_recipe *", *DESCRIBED)),
-    ("reporting/study_tables.py", ("compare", "show_results", *DESCRIBED)),
+    ("reporting/study_tables.py", ("show_results", *COMPARED)),
     ("reporting/cost_tables.py", ("describe", *ANSWER)),
     (
         "reporting/case_browser.* ../show_cases.py",
@@ -184,7 +186,6 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("reporting/run_tables.py ../describe.py", DESCRIBED),
     ("reporting/large_pages.py ../write_report.py", REPORT),
     ("../write_manuscript.py", ("write_manuscript", "seek_names")),
-    ("reporting/answer_*.py statistics/plain_words.py ../write_answer.py", FIRST_PAGE),
     # The model on new images.
     ("prediction/export*.py prediction/model_*.py", ("export_model", "predict")),
     ("../export_model.py", ("export_model", "predict")),
@@ -222,7 +223,7 @@ def code(name: str, file: str, old: str, new: str, *jobs: str, dry_run: bool = F
 OUTSIDE = (
     *("import_cases_external", "compare_sources", "skull_strip_external", "rasterize_external"),
     *("pack_external *", "predict_external *", "measure_external *", "analyse_external"),
-    *("seek_names_external", "write_manuscript", "write_report", "seek_names"),
+    *("seek_names_external", *AMENDED),  # they are in the plan that is registered
 )
 RECIPE = of_losses("train", recipe="robust")
 CHANGED_FOCAL = ("show_losses", *of_losses("tune", loss="focal"))
