@@ -223,7 +223,7 @@ def code(name: str, file: str, old: str, new: str, *jobs: str, dry_run: bool = F
 OUTSIDE = (
     *("import_cases_external", "compare_sources", "skull_strip_external", "rasterize_external"),
     *("pack_external *", "predict_external *", "measure_external *", "analyse_external"),
-    *("seek_names_external", *AMENDED),  # they are in the plan that is registered
+    *("seek_names_external", *SHOWN),
 )
 RECIPE = of_losses("train", recipe="robust")
 CHANGED_FOCAL = ("show_losses", *of_losses("tune", loss="focal"))
@@ -327,6 +327,7 @@ EDITS = [
         "outside data",
         "external: {kind: phantom, patients: 7, height_px: 128, width_px: 200}\n",
         *OUTSIDE,
+        *AMENDED,  # they are in the plan that is registered
     ),
     tiny("statistics.resamples", "statistics: {resamples: 1999}\n", *ANSWER),
 ]
