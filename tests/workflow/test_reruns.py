@@ -300,5 +300,5 @@ def test_a_registration_outlives_force_and_a_change_is_appended_with_what_was_kn
     assert done.returncode == 0, done.stdout
     assert registration.read_bytes() == before
     (change,) = yaml.safe_load(amendments.read_text(encoding="utf-8"))
-    assert change["existed"] == {"trainings": 8, "tested": 4}
+    assert change["existed"] == {"trainings": 4, "tested": 2}
     assert [item["what"] for item in change["changes"]] == ["settings.statistics.resamples"]
