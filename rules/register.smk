@@ -1,10 +1,15 @@
 # Registers the plan before the first training, and lists its later changes.
 
+OUTSIDE_DATA = {}
+if OUTSIDE:
+    OUTSIDE_DATA = {f"external_{name}_dir": f"{EXTERNAL}/{name}" for name in ("cases", "masks")}
+
 
 # Runs once: its inputs are ancient, its params are functions of `output`, and it has no digest of
 # its code. So nothing but a missing registration makes it run, and trainings may depend on it.
 rule register:
     input:
+        **{name: ancient(path) for name, path in OUTSIDE_DATA.items()},
         cases_dir=ancient(f"{RESULTS}/cases"),
         masks_dir=ancient(f"{RESULTS}/masks"),
         folds_table=ancient(f"{RESULTS}/folds.tsv"),
@@ -30,6 +35,7 @@ rule register:
 # Goes before trainings by priority and because it waits in no queue, not as their input.
 rule amend:
     input:
+        **OUTSIDE_DATA,
         registration_file=REGISTRATION,
         cases_dir=f"{RESULTS}/cases",
         masks_dir=f"{RESULTS}/masks",

@@ -19,6 +19,8 @@ def main(
     plan: dict[str, Any],
     existed: record.Existed,
     registration_file: str,
+    external_cases_dir: str = "",
+    external_masks_dir: str = "",
 ) -> None:
     """Writes what is planned, the data's digests, the software's versions and the time.
 
@@ -26,6 +28,7 @@ def main(
 
     Args:
         cases_dir, masks_dir, folds_table: all images and masks, and the division into folds.
+        external_cases_dir, external_masks_dir: those of the outside data, if there are any.
         plan: question, use of patients, settings and code.
         existed: finished trainings and measured set-ups that were already there.
         registration_file: written.
@@ -33,13 +36,14 @@ def main(
     if Path(registration_file).exists():
         print(f"{registration_file} is there already and stays as it is")
         return
+    data = data_of(cases_dir, masks_dir, folds_table, external_cases_dir, external_masks_dir)
     settings = json.dumps(plan["settings"], sort_keys=True)
     registration: record.Registration = {
         "registered": record.now(),
         "existed": existed,
         "config_sha256": hashlib.sha256(settings.encode()).hexdigest(),
-        "software": software(),
-        "plan": record.plain(plan | {"data": data_of(cases_dir, masks_dir, folds_table)}),
+        "software": software(plan["settings"]["training"]["backend"]),
+        "plan": record.plain(plan | {"data": data}),
     }
     record.write(registration_file, registration, HEADING)
     print(f"Registered: {plan['question']['in words']}", flush=True)

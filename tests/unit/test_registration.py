@@ -89,9 +89,9 @@ def test_a_registration_that_comes_after_trainings_says_so(folder):
 
 def test_each_change_is_appended_with_its_values_and_what_was_known(folder):
     register(**arguments(folder, plan_of()))
-    amended(folder, plan_of(statistics={"resamples": 1999}))
+    amended(folder, plan_of(statistics={"resamples": 1999, "margin": 0.02}))
     losses = {"bce": {}, "focal": {"alpha": 0.6, "gamma": 2.0}, "dice": {}}
-    second = plan_of(statistics={"resamples": 1999}, losses=losses)
+    second = plan_of(statistics={"resamples": 1999, "margin": 0.02}, losses=losses)
     amendments = amended(folder, second, TESTED)
     assert amended(folder, second, TESTED) == amendments  # nothing new, nothing appended
     assert [item["existed"] for item in amendments] == [NOTHING, TESTED]
@@ -180,3 +180,19 @@ def test_the_plan_says_what_tuning_sees(scope):
     }
     used = plan_of(tuning=tuning)["use of patients"]["tuning"]
     assert ("test patients of other folds" in used) == (scope == "shared")
+
+
+def test_other_outside_images_are_a_change_of_the_plan(folder):
+    """Their settings may be the same: another export into the same folder."""
+    outside = {
+        f"external_{name}_dir": str(folder / f"external/{name}") for name in ("cases", "masks")
+    }
+    for path in map(Path, outside.values()):
+        path.mkdir(parents=True)
+        (path / "q01-1.png").write_bytes(b"pixels")
+    plan, file = plan_of(), str(folder / "amendments.yaml")
+    register(**arguments(folder, plan), **outside)
+    (folder / "external/cases/q01-1.png").write_bytes(b"other pixels")
+    amend(**arguments(folder, plan), **outside, amendments_file=file)
+    (amendment,) = record.read(Path(file))
+    assert [change["what"] for change in amendment["changes"]] == ["data.external_images_sha256"]

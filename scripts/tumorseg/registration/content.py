@@ -1,7 +1,6 @@
 """What a plan needs besides the config: digests of the data, and the versions of the software."""
 
 import hashlib
-import os
 import platform
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tumorseg import __version__
+from tumorseg.core.backends import BACKENDS
 from tumorseg.core.digests import sha256
 from tumorseg.core.files import read_table
 
@@ -24,10 +24,21 @@ def folder_digest(folder: str | Path) -> str:
     return digest.hexdigest()
 
 
-def data_of(cases_dir: str, masks_dir: str, folds_table: str) -> dict[str, Any]:
-    """The numbers of cases and patients, and digests of images, masks and division into folds."""
+def data_of(
+    cases_dir: str,
+    masks_dir: str,
+    folds_table: str,
+    external_cases_dir: str = "",
+    external_masks_dir: str = "",
+) -> dict[str, Any]:
+    """The numbers of cases and patients, and digests of images, masks and division into folds.
+
+    external_...: folders of the outside data, where there are any.
+    """
     folds = read_table(folds_table)
+    outside = {"images": external_cases_dir, "masks": external_masks_dir}
     return {
+        **{f"external_{name}_sha256": folder_digest(of) for name, of in outside.items() if of},
         "cases": int(folds["case"].nunique()),
         "patients": int(folds["patient"].nunique()),
         "images_sha256": folder_digest(cases_dir),
@@ -36,12 +47,14 @@ def data_of(cases_dir: str, masks_dir: str, folds_table: str) -> dict[str, Any]:
     }
 
 
-def software() -> dict[str, str]:
-    """Versions of Python, of tumorseg and of the packages that shape the numbers."""
+def software(backend: str) -> dict[str, str]:
+    """Versions of Python, of tumorseg and of the packages that shape the numbers.
+
+    backend: on which Keras runs; the others that are installed shape nothing.
+    """
     own = {"python": platform.python_version(), "tumorseg": __version__}
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     for name in (*PACKAGES, "opencv-python-headless"):
-        if name in ("jax", "torch") and name != backend:
+        if name.split("-")[0] in BACKENDS and name.split("-")[0] != backend:
             continue
         with suppress(PackageNotFoundError):
             own[name] = version(name)
