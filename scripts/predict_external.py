@@ -28,8 +28,8 @@ def main(
     seed: int,
     threads: int,
     wanted_device: str,
-    backend: str,
     threshold: float,
+    backend: str = "",
     cases_dir: str = "",
 ) -> None:
     """Writes <case>.png as `predict_cases` does, and members/<case>.npz, the mask of each training.

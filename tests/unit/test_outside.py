@@ -147,6 +147,7 @@ def test_the_tables_of_the_report_are_those_of_the_outside_data_by_loss_and_by_s
         reference_loss="bce",
         resamples=999,
         seed=1,
+        margin=0.02,
     )
     found, pairs, groups = (read_table(tmp_path / f"{name}.tsv", ("group",)) for name in names)
     assert list(found["loss"]) == ["bce", "focal"] * 2 and (found["inside_patients"] == 40).all()

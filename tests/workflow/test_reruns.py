@@ -17,7 +17,7 @@ import pytest
 import yaml
 from edits import AMENDED, EDITS, FIGURES, MODULES, OUTSIDE, TUNED, Edit
 from job_graph import ON_DEMAND, Code, Graph, Variant
-from project_copy import ROOT, TINY, ProjectCopy, copy_project
+from project_copy import ROOT, STUDY, TINY, ProjectCopy, copy_project
 
 LIBRARY = "tumorseg"
 UNUSED_PRESET = "a preset that is not in use"
@@ -294,7 +294,7 @@ def test_a_registration_outlives_force_and_a_change_is_appended_with_what_was_kn
         again.folder / f"results/tiny/{name}.yaml" for name in ("registration", "amendments")
     )
     before = registration.read_bytes()
-    again.write("tiny.yaml", TINY + "statistics: {resamples: 1999}\n")
+    again.write("tiny.yaml", STUDY + "statistics: {resamples: 1999}\n")
     targets = [str(path.relative_to(again.folder)) for path in (registration, amendments)]
     done = again.run("--cores", "1", "--force", *targets)
     assert done.returncode == 0, done.stdout
