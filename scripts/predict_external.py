@@ -53,12 +53,12 @@ def main(
     if not used:
         write_text(folder / "FAILED", f"all {len(facts)} trainings failed\n")
         return
-    device.start(wanted=wanted_device, threads=threads, seed=seed, backend=backend)
+    machine = device.start(wanted=wanted_device, threads=threads, seed=seed, backend=backend)
     from tumorseg.prediction.ensemble import BATCH, Ensemble  # Keras starts after the device
 
     model = {"recipe": {"settings": settings}, "network": network}
     model["members"] = [{"file": str(Path(weights[n]).resolve())} for n in used]
-    ensemble = Ensemble(Path(), cast(ModelFacts, model))
+    ensemble = Ensemble(Path(), cast(ModelFacts, model), machine)
     members = ["seed-{seed}_fold-{fold}".format(**facts[n]) for n in used]
     classes = network.get("classes", 1)
     likeliest = classes > 1 and network["exclusive"]
