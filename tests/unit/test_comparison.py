@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from tumorseg.audit import published
-from tumorseg.statistics.answer import answer
+from tumorseg.statistics.answer import answer, other_seeds
 from tumorseg.statistics.calibration import calibration_error
 from tumorseg.statistics.comparison import (
     FIXED,
@@ -381,3 +381,8 @@ def test_the_distribution_counts_undefined_values_and_has_both_means_of_a_distan
     assert row["mean"] == pytest.approx(106 / 3)
     assert row["mean_without"] == 3
     assert results.loc["dice", "by_convention"] == 0
+
+
+def test_the_paragraph_claims_no_certainty_about_other_seeds_from_folds_that_agree_by_luck():
+    assert "does not show" in other_seeds(0.01)
+    assert "could move it by 13.7 points" in other_seeds(13.7)

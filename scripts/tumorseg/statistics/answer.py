@@ -95,10 +95,11 @@ def _lead(first: pd.Series, order: pd.DataFrame, question: Question) -> str:
     if losses == 1 or pd.isna(first["joint_low"]):
         between = f"{percent(first['low'])} to {percent(first['high'])}"
         return f"{text} (95 % interval {between}; {plural(first['patients'], 'patient')})."
+    luck = max(0.0, 100 * first["luck"])
     between = f"{percent(first['joint_low'])} to {percent(first['joint_high'])}"
     return (
         f"{text} ({between}, a 95 % interval for all {losses} losses at once, because the highest "
-        f"was picked afterwards; it is expected to be {100 * first['luck']:.1f} points too high)."
+        f"was picked afterwards; it is expected to be {luck:.1f} points too high)."
     )
 
 
@@ -205,6 +206,15 @@ def _scope(contrasts: pd.DataFrame, best: str, reference: str) -> str:
         text += "; with one seed the luck of trainings is seen only in how the folds differ"
     return (
         f"{text}. For these trained models alone the difference of {row['loss']} from {reference} "
-        f"would have the interval {models}; the same trainings with other seeds could move it by "
-        f"{100 * row['another_seed']:.1f} points (in 95 of 100 repetitions at most)."
+        f"would have the interval {models}; {other_seeds(100 * row['another_seed'])}."
+    )
+
+
+def other_seeds(most: float) -> str:
+    """How far other seeds could move a difference. most: in points, 0 where none was seen."""
+    if round(most, 1) == 0:
+        return "how far other seeds could move it does not show in so few trainings"
+    return (
+        f"the same trainings with other seeds could move it by {most:.1f} points (in 95 of 100 "
+        "repetitions at most)"
     )
