@@ -34,7 +34,7 @@ PATIENCE = 900  # seconds: what takes 30 on an idle computer may take long on a 
 # Each starts by itself: what is long, asks for a GPU or reads the user's own files.
 ALONE = {"import_cases", "tune", "train", "predict_cases", "seek_names"}
 ON_DEMAND = {"check", "export_model", "predict"}
-HERE = {"plan", "write_report"}  # run by the Snakemake that submits
+HERE = {"plan", "register", "amend", "write_report"}  # run by the Snakemake that submits
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_small_steps_share_a_job_and_the_long_ones_do_not(plans):
     alone = {rule for rule, facts in plan["rules"].items() if not facts["group"]}
     assert alone == ALONE | ON_DEMAND | HERE
     together = sorted(sorted(set(group["rules"])) for group in plan["groups"])
-    assert [len(rules) for rules in together] == [13, 7, 1]
+    assert [len(rules) for rules in together] == [16, 7, 1]
     # 44 steps; without `check`, `predict` and `export_model`, which `all` does not need, 21 jobs.
     assert plan["submitted"] - len(ON_DEMAND) == 21
     assert plans["volumes"]["submitted"] == 11
@@ -120,7 +120,7 @@ def test_the_profile_names_only_rules_that_there_are():
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
     rules = set(re.findall(r"^ *rule (\w+):", text, flags=re.MULTILINE))
     assert profile["groups"].keys() | profile["set-resources"].keys() <= rules
-    assert rules - profile["groups"].keys() == ALONE | ON_DEMAND | HERE | {"download"}
+    assert rules - profile["groups"].keys() == ALONE | ON_DEMAND | HERE | {"download", "predict_external"}
     assert profile["group-components"].keys() == set(profile["groups"].values())
 
 
