@@ -120,7 +120,10 @@ def test_the_profile_names_only_rules_that_there_are():
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
     rules = set(re.findall(r"^ *rule (\w+):", text, flags=re.MULTILINE))
     assert profile["groups"].keys() | profile["set-resources"].keys() <= rules
-    assert rules - profile["groups"].keys() == ALONE | ON_DEMAND | HERE | {"download", "predict_external"}
+    assert rules - profile["groups"].keys() == ALONE | ON_DEMAND | HERE | {
+        "download",
+        "predict_external",
+    }
     assert profile["group-components"].keys() == set(profile["groups"].values())
 
 
