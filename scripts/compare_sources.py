@@ -8,7 +8,7 @@ from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import case_file, read_image
 from tumorseg.core.parallel import by_threads
 from tumorseg.core.problems import DataError
-from tumorseg.data import two_sources
+from tumorseg.data import source_overlap
 from tumorseg.data.cohort import pixel_digest
 
 
@@ -40,13 +40,13 @@ def main(
     inside, outside = read_table(cases_table), read_table(external_table)
     for table, folder in ((inside, cases_dir), (outside, external_dir)):
         table["digest"] = list(by_threads(digest, ((folder, c) for c in table["case"]), cores))
-    for problem in two_sources.problems(inside, outside):
+    for problem in source_overlap.problems(inside, outside):
         if problem.severity == "error":
             raise DataError(problem)
         print(f"WARNING {problem.line()}", file=sys.stderr)
     tables = {"inside": inside, "outside": outside}.items()
     rows = [{"data": n, "cases": len(t), "patients": t["patient"].nunique()} for n, t in tables]
-    common = len(two_sources.equal_names(inside, outside))
+    common = len(source_overlap.equal_names(inside, outside))
     write_table(pd.DataFrame(rows).assign(patients_of_equal_name=common), sources_table)
     print(f"no outside image is among the {len(inside)} inside ones")
 

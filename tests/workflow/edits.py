@@ -74,7 +74,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("../show_volumes.py ../pack_volumes.py", NOTHING),
     # Outside data, which this experiment has none of (OUTSIDE has what they run).
     ("../*_external.py ../compare_sources.py", NOTHING),
-    ("statistics/outside.py evaluation/member_masks.py data/two_sources.py", NOTHING),
+    ("statistics/outside.py evaluation/member_masks.py data/source_overlap.py", NOTHING),
     ("reporting/volume_cases.py reporting/volume_viewer.*", NOTHING),
     ("reporting/three_planes.py", NOTHING),
     ("reporting/paper_*.py reporting/adaptive_figures.py", NOTHING),

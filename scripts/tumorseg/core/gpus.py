@@ -7,9 +7,8 @@ import time
 from pathlib import Path
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-_held: list[
-    int
-] = []  # open lock files: the system frees them when the process ends, however it does
+# Open lock files: the system frees them when the process ends, however it does.
+_held: list[int] = []
 
 
 def visible(devices: Path = Path("/dev")) -> list[str]:

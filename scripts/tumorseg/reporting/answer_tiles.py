@@ -10,7 +10,7 @@ from tumorseg.statistics.convergence import CONVERGED
 from tumorseg.statistics.estimates import p_text
 from tumorseg.statistics.plain_words import chance, in_points
 from tumorseg.statistics.verdicts import BETTER, EQUIVALENT, WORSE
-from tumorseg.statistics.wording import decision
+from tumorseg.statistics.wording import decision, plural
 
 SHOWN = 4  # losses whose missed tumours are named: the best, the reference, and the next
 
@@ -114,8 +114,7 @@ def how_expensive(trainings: list[TrainingRecord], best: str) -> Tile:
     seconds = sum(training["training_s"] for training in trainings)
     number = f"{seconds / 3600:.1f} hours"
     if seconds < 3600:
-        minutes = max(1, round(seconds / 60))
-        number = f"{minutes} minute{'s' if minutes > 1 else ''}"
+        number = plural(max(1, round(seconds / 60)), "minute")
     kinds = dict.fromkeys(str(training["device"]["kind"]).upper() for training in trainings)
     of_best = [t["training_s"] for t in trainings if t["loss"]["name"] == best]
     return Tile(

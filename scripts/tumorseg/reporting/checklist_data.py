@@ -8,11 +8,11 @@ from tumorseg.reporting.checklist_evidence import (
     REGISTERED,
     RUN,
     Evidence,
-    counted,
     fact,
     listed,
     percent,
 )
+from tumorseg.statistics.wording import plural
 
 
 @fact(REGISTERED)
@@ -61,7 +61,7 @@ def preprocessing(run: Evidence) -> str:
 
 @fact("Warnings: harmed cases (table)")
 def harmed(run: Evidence) -> str:
-    warnings = counted(len(run.tables["harmed_cases"]), "warning")
+    warnings = plural(len(run.tables["harmed_cases"]), "warning")
     return f"{warnings} of tumour cut away by skull stripping"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from tumorseg.core.records import TrainingRecord
+from tumorseg.statistics.wording import plural
 
 # Items of the report that show several facts.
 RUN, REGISTERED = "Data, folds, recipes, versions", "The plan: registered and run"
@@ -46,7 +47,7 @@ class Evidence:
     @property
     def seeds(self) -> str:
         """How many training seeds there are, in words."""
-        return counted(len(set(self.of_trainings("seed"))), "training seed")
+        return plural(len(set(self.of_trainings("seed"))), "training seed")
 
     def under(self, key: str) -> list[str]:
         """The names of what the plan has below a key, such as the classes of settings.classes."""
@@ -76,8 +77,3 @@ def listed(values: Any) -> str:
 def percent(value: float, sign: str = "") -> str:
     """A fraction as percent, with one decimal."""
     return "undefined" if math.isnan(value) else f"{100 * value:{sign}.1f}"
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things: 1 seed, 3 seeds."""
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -8,11 +8,11 @@ from tumorseg.reporting.checklist_evidence import (
     REGISTERED,
     RUN,
     Evidence,
-    counted,
     fact,
     listed,
     percent,
 )
+from tumorseg.statistics.wording import plural
 
 CONVERGENCE = "Convergence of every training"
 PAIRS = "Every pair of losses, tested"
@@ -92,7 +92,7 @@ def uncertainty(run: Evidence) -> str:
     return (
         f"95 % intervals; margin {percent(run.plan['settings.statistics.margin'])} points; "
         f"{run.plan['settings.statistics.resamples']} bootstrap samples; "
-        + counted(len(run.plan["question.primary contrasts"]), "primary contrast")
+        + plural(len(run.plan["question.primary contrasts"]), "primary contrast")
     )
 
 
@@ -119,7 +119,7 @@ def external(run: Evidence) -> str:
 
 @fact(REGISTERED)
 def registered(run: Evidence) -> str:
-    changed = counted(run.changes, "value")
+    changed = plural(run.changes, "value")
     return f"plan registered {run.registered}; {changed} of it changed since"
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from tumorseg.workflow.experiment import Experiment
 
-MARGIN = 0.02  # the default of statistics.margin
 # Keys that are replaced by what follows from them, or that change no result of the comparison.
 LEFT_OUT = (
     *("experiment", "data_dir", "images", "model", "model_loss", "identifiers", "use_losses"),
@@ -34,7 +33,6 @@ def settings(experiment: Experiment) -> dict[str, Any]:
     """The settings that can change a result, with every loss, network and search in full."""
     shown = experiment.shown()
     config = {key: value for key, value in shown.items() if key not in LEFT_OUT}
-    statistics = {"margin": MARGIN} | shown["statistics"]
     losses = {
         name: {"function": function, "constants": constants}
         for name, (function, constants) in experiment.losses.items()
@@ -47,7 +45,7 @@ def settings(experiment: Experiment) -> dict[str, Any]:
         name: experiment.recipe(name) | {"network_in_use": experiment.network(name)}
         for name in experiment.recipes
     }
-    own = {"seeds": experiment.seeds, "statistics": statistics, "losses": losses}
+    own = {"seeds": experiment.seeds, "losses": losses}
     return config | own | {"recipes": recipes, "tuning": tuning}
 
 
@@ -55,7 +53,7 @@ def _question(experiment: Experiment) -> dict[str, Any]:
     config, recipe = experiment.config, experiment.recipes[0]
     reference = config["reference_loss"]
     others = [loss for loss in experiment.losses_of(recipe) if loss != reference]
-    margin = 100 * config["statistics"].get("margin", MARGIN)
+    margin = 100 * config["statistics"]["margin"]
     of = f" ({experiment.asked_about})" if experiment.asked_about else ""
     return {
         "in words": (
