@@ -46,6 +46,7 @@ if OUTSIDE:
 
     include: "rules/external_data.smk"
     include: "rules/external.smk"
+    include: "rules/external_results.smk"
 
 
 include: "rules/answer.smk"
@@ -77,6 +78,7 @@ rule study:
         rules.show_cases.output,
         of_set_ups(MEASURED),
         rules.analyse_external.output if OUTSIDE else [],
+        rules.show_external.output if OUTSIDE else [],
         collect(FIGURES_OF_RECIPE, recipe=RECIPES),
 
 

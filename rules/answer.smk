@@ -9,9 +9,17 @@ ONWARDS = [
     ("tables/convergence.html", "Which trainings had converged"),
 ]
 
+# The outside data's results, where there are any.
+OUTSIDE_RESULTS = {}
+if OUTSIDE:
+    OUTSIDE_RESULTS["outside_words"] = OUTSIDE_WORDS
+    OUTSIDE_RESULTS["external_table"] = f"{RESULTS}/tables/external.tsv"
+    OUTSIDE_RESULTS["external_contrasts_table"] = f"{RESULTS}/tables/external_contrasts.tsv"
+
 
 rule write_answer:
     input:
+        **OUTSIDE_RESULTS,
         verdicts_table=f"{RESULTS}/tables/verdicts.tsv",
         ranking_table=f"{RESULTS}/tables/ranking.tsv",
         convergence_table=f"{RESULTS}/tables/convergence.tsv",

@@ -27,6 +27,19 @@ CODE_IN_USE = {
     "metrics": code("measure.py"),
     "statistics": code("analyse.py"),
 }
+if OUTSIDE:
+    CODE_IN_USE |= {
+        "outside import": outside_import_code({}),
+        "outside comparison with the inside": code("compare_sources.py"),
+        **{
+            f"outside predictions {recipe}": with_network("predict_external.py")(
+                SimpleNamespace(recipe=recipe)
+            )
+            for recipe in RECIPES
+        },
+        "outside metrics": code("measure_external.py"),
+        "outside statistics": code("analyse_external.py"),
+    }
 PLAN = protocol.plan(EXPERIMENT, CODE_IN_USE)
 
 

@@ -11,6 +11,7 @@ rule write_report:
         rules.study.input,
         CAPTIONS,
         answer_file=rules.analyse.output.answer_file,
+        outside_words=OUTSIDE_WORDS if OUTSIDE else [],
         registration_text=f"{RESULTS}/registration.rst",
         guide_file=local(os.path.relpath(Path(workflow.basedir, "report/workflow.rst"))),
     output:

@@ -1,4 +1,4 @@
-"""Writes the first page of the results: the verdict in a sentence, a figure, and four tiles."""
+"""Writes the first page of the results: the verdict in a sentence, a figure, and tiles."""
 
 from pathlib import Path
 
@@ -7,14 +7,16 @@ import yaml
 from tumorseg.core.files import read_table
 from tumorseg.registration.review import AS_REGISTERED
 from tumorseg.reporting.answer_page import Link, Page, write_page
-from tumorseg.reporting.answer_tiles import how_expensive, how_fair, how_good, how_sure
-from tumorseg.statistics.convergence import warning_sentence
-from tumorseg.statistics.plain_words import plain_verdict
-
-GENERATED = (
-    "**These images are generated**: heads with drawn tumours. The run shows that the workflow "
-    "works, not which loss is better on patients."
+from tumorseg.reporting.answer_tiles import (
+    how_elsewhere,
+    how_expensive,
+    how_fair,
+    how_good,
+    how_sure,
 )
+from tumorseg.reporting.answer_warnings import warnings
+from tumorseg.statistics.comparison import Question
+from tumorseg.statistics.plain_words import plain_verdict
 
 
 def main(
@@ -34,6 +36,9 @@ def main(
     reference_loss: str,
     generated: bool,
     links: list[list[str]],
+    outside_words: str = "",
+    external_table: str = "",
+    external_contrasts_table: str = "",
 ) -> None:
     """Writes the page.
 
@@ -46,6 +51,8 @@ def main(
         experiment, recipe, reference_loss: of the question.
         generated: whether the images are the phantom's.
         links: path and text of what to look at next.
+        outside_words, external_table, external_contrasts_table: of the outside data, where there
+            are any.
     """
     verdicts = read_table(verdicts_table, ("reason", "decision"))
     convergence, fairness = (
@@ -66,25 +73,21 @@ def main(
         how_good(read_table(table2), recipe, best, reference_loss),
         how_expensive(facts, best),
     ]
-    failed = sum(fact["status"] != "ok" for fact in facts)
-    lost = fairness[fairness["question"].str.contains("lost") & (fairness["answer"] == "no")]
-    warnings = [
-        GENERATED if generated else "",
-        warning_sentence(convergence, recipe),
-        f"**{failed} of {len(facts)} trainings failed**; their patients are not counted."
-        if failed
-        else "",
-        "" if as_planned else registered,
-        *(f"**Skull stripping removed tumour**: {detail}." for detail in lost["detail"]),
-    ]
+    paragraph = Path(answer_file).read_text(encoding="utf-8").strip()
+    if outside_words:
+        outside = read_table(external_table), read_table(external_contrasts_table)
+        question = Question(recipe, reference_loss)
+        tiles.insert(-1, how_elsewhere(*outside, question, best))
+        paragraph += " " + Path(outside_words).read_text(encoding="utf-8").strip()
+    unregistered = "" if as_planned else registered
     shown = Page(
         study=f"{experiment}: {len(cases)} images of {cases['patient'].nunique()} patients",
         verdict=verdict.verdict,
         further=verdict.further,
-        warnings=[warning for warning in warnings if warning],
+        warnings=warnings(generated, convergence, fairness, facts, unregistered),
         verdicts=verdicts,
         tiles=tiles,
-        paragraph=Path(answer_file).read_text(encoding="utf-8").strip(),
+        paragraph=paragraph,
         links=[Link(*link) for link in links],
     )
     write_page(page, shown)

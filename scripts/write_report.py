@@ -31,6 +31,7 @@ def main(
     opening_file: str,
     report_file: str,
     zip_file: str,
+    outside_words: str | list = "",
     storage: list[str] | tuple = (),
 ) -> None:
     """Writes the settings and the report of everything that the rule `target` collects.
@@ -44,8 +45,9 @@ def main(
         shown: the settings without the user's folders, for settings_file.
         target: the rule whose inputs the report shows.
         answer_file: the answer, first text of the report.
-        registration_text: whether what was run was registered, its second text.
-        guide_file: how to read the report, its third text.
+        outside_words: what the outside data say, where there are any.
+        registration_text: whether what was run was registered.
+        guide_file: how to read the report, the last text.
         settings_file: the settings to publish.
         opening_file: these texts as one.
         report_file: the report as a single page.
@@ -55,7 +57,7 @@ def main(
     Raises:
         RuntimeError: the report cannot be made; with Snakemake's output.
     """
-    texts = (answer_file, registration_text, guide_file)
+    texts = [path for path in (answer_file, outside_words, registration_text, guide_file) if path]
     parts = [Path(path).read_text(encoding="utf-8") for path in texts]
     write_text(opening_file, "\n".join(parts))
     write_text(settings_file, as_yaml(shown))

@@ -11,12 +11,14 @@ from test_comparison import QUESTION, metrics_rows
 import analyse_external
 import compare_sources
 import measure_external
+import show_external
 from tumorseg.core.files import read_table, write_table
 from tumorseg.core.images import write_case, write_case_mask
 from tumorseg.core.problems import DataError
 from tumorseg.evaluation import member_masks
 from tumorseg.evaluation.probabilities import quantised
-from tumorseg.statistics.comparison import FIXED, OWN, patient_scores
+from tumorseg.reporting.answer_tiles import how_elsewhere
+from tumorseg.statistics.comparison import FIXED, OWN, contrasts, patient_scores
 from tumorseg.statistics.outside import (
     MEMBERS,
     outside_contrasts,
@@ -154,6 +156,67 @@ def test_the_tables_of_the_report_are_those_of_the_outside_data_by_loss_and_by_s
     assert list(pairs["loss"]) == ["focal", "focal"] and not pairs["about"].isna().any()
     by_site = groups[(groups["kind"] == "site") & (groups["loss"] == "focal")]
     assert list(by_site["group"]) == ["1", "2"] and list(by_site["patients"]) == [10, 10]
+
+
+def told(metrics, members, inside_gains, tmp_path, best="focal"):
+    """The sentences of `show_external`, and its figure's text."""
+    within = metrics_rows(inside_gains, patients=40, seed=9)
+    tables = {
+        "external": results(metrics, members, inside(inside_gains)),
+        "external_contrasts": outside_contrasts(metrics, members, QUESTION),
+        "contrasts": contrasts({FIXED: patient_scores(within)}, QUESTION),
+        "ranking": pd.DataFrame({"recipe": ["robust"], "loss": [best], "mean": [0.7]}),
+    }
+    for name, table in tables.items():
+        write_table(table, tmp_path / f"{name}.tsv")
+    show_external.main(
+        **{f"{name}_table": str(tmp_path / f"{name}.tsv") for name in tables},
+        outside_svg=str(tmp_path / "outside.svg"),
+        words_file=str(tmp_path / "answer.rst"),
+        recipe="robust",
+        reference_loss="bce",
+        margin=0.02,
+    )
+    assert (tmp_path / "outside.svg").stat().st_size > 10_000
+    return (tmp_path / "answer.rst").read_text(encoding="utf-8"), tables
+
+
+def test_the_first_lines_say_how_the_best_loss_does_outside_and_whether_its_lead_holds(tmp_path):
+    metrics, members = outside({"bce": 0.0, "focal": 0.1})
+    words, tables = told(metrics, members, {"bce": 0.2, "focal": 0.2}, tmp_path)
+    row = tables["external"].query("loss == 'focal' and choice == @FIXED").iloc[0]
+    pair = tables["external_contrasts"].query("threshold == @FIXED").iloc[0]
+    assert "(20 patients, on whom nobody trained): focal, all its trainings together" in words
+    assert f"Dice of {100 * row['dice']:.1f} %" in words
+    inside_dice, single = 100 * row["inside_dice"], 100 * row["single_dice"]
+    assert f"from {inside_dice:.1f} % inside to {single:.1f} %" in words
+    assert f"from bce there is {100 * pair['mean_difference']:+.1f} points" in words
+    assert "where the luck of trainings is counted as well" in words
+    tile = how_elsewhere(tables["external"], tables["external_contrasts"], QUESTION, "focal")
+    assert tile.number == f"{100 * row['dice']:.0f} % Dice" and tile.sentences[-1] in words
+
+
+def test_a_best_loss_that_is_the_reference_has_no_difference_outside(tmp_path):
+    metrics, members = outside({"bce": 0.1, "focal": 0.0})
+    words, _ = told(metrics, members, {"bce": 0.2, "focal": 0.1}, tmp_path, best="bce")
+    assert "bce, all its trainings together" in words and "difference" not in words
+
+
+def test_a_loss_that_failed_is_said_to_have_no_result_outside(tmp_path):
+    metrics, members = outside({"bce": 0.0, "focal": 0.1})
+    metrics.loc[metrics["loss"] == "focal", ["dice", "missed"]] = math.nan
+    members = members[members["loss"] == "bce"]
+    words, tables = told(metrics, members, {"bce": 0.2, "focal": 0.2}, tmp_path)
+    assert words == "**Outside data**: focal has no result there.\n"
+    assert how_elsewhere(tables["external"], pd.DataFrame(), QUESTION, "focal").number == (
+        "not measured"
+    )
+
+
+def test_a_dice_outside_has_no_interval_below_0():
+    metrics, members = outside({"bce": 0.0})
+    metrics["dice"] = [0.3] + [0.0] * (len(metrics) - 1)
+    assert results(metrics, members, inside({"bce": 0.0}))["low"].min() == 0
 
 
 def test_a_loss_alone_has_results_and_no_contrast():

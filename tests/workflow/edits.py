@@ -75,6 +75,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     # Outside data, which this experiment has none of (OUTSIDE has what they run).
     ("../*_external.py ../compare_sources.py", NOTHING),
     ("statistics/outside.py evaluation/member_masks.py data/source_overlap.py", NOTHING),
+    ("reporting/outside_figure.py", NOTHING),
     ("reporting/volume_cases.py reporting/volume_viewer.*", NOTHING),
     ("reporting/three_planes.py", NOTHING),
     ("reporting/paper_*.py reporting/adaptive_figures.py", NOTHING),
@@ -151,6 +152,7 @@ MODULES: list[tuple[str, tuple[str, ...]]] = [
     ("../measure_background.py", ("measure_background", "show_results", *COMPARED)),
     # Tables and figures.
     ("reporting/answer_* statistics/plain_words.py ../write_answer.py", FIRST_PAGE),
+    ("statistics/outside_words.py", FIRST_PAGE),
     ("statistics/estimates.py", ("compare", "show_results", "show_recipe *", "describe", *ANSWER)),
     ("../check_convergence.py", (*CONVERGENCE, *ANALYSED)),
     ("statistics/convergence.py", (*CONVERGENCE, *ANSWER)),
@@ -223,7 +225,7 @@ def code(name: str, file: str, old: str, new: str, *jobs: str, dry_run: bool = F
 OUTSIDE = (
     *("import_cases_external", "compare_sources", "skull_strip_external", "rasterize_external"),
     *("pack_external *", "predict_external *", "measure_external *", "analyse_external"),
-    *("seek_names_external", *SHOWN),
+    *("show_external", "write_answer", "seek_names_external", *SHOWN),
 )
 RECIPE = of_losses("train", recipe="robust")
 CHANGED_FOCAL = ("show_losses", *of_losses("tune", loss="focal"))

@@ -1,4 +1,4 @@
-"""The four tiles of the first page: how sure the answer is, how fair, how good, how expensive."""
+"""The tiles of the first page: how sure the answer is, how fair, how good, how expensive."""
 
 import math
 
@@ -6,8 +6,10 @@ import pandas as pd
 
 from tumorseg.core.records import TrainingRecord
 from tumorseg.reporting.answer_page import Tile
+from tumorseg.statistics.comparison import FIXED, Question
 from tumorseg.statistics.convergence import CONVERGED
 from tumorseg.statistics.estimates import p_text
+from tumorseg.statistics.outside_words import difference, row_of
 from tumorseg.statistics.plain_words import chance, in_points
 from tumorseg.statistics.verdicts import BETTER, EQUIVALENT, WORSE
 from tumorseg.statistics.wording import decision, plural
@@ -104,6 +106,27 @@ def how_good(table2: pd.DataFrame, recipe: str, best: str, reference: str) -> Ti
             f"Tumours missed completely: {missed}.",
         ],
     )
+
+
+def how_elsewhere(
+    external: pd.DataFrame, contrasts: pd.DataFrame, question: Question, best: str
+) -> Tile:
+    """The best loss on outside data, and whether its difference was seen there too.
+
+    external, contrasts: of statistics/outside.py.
+    """
+    found = row_of(external, recipe=question.recipe, loss=best, choice=FIXED)
+    if not found or math.isnan(found["dice"]):
+        return Tile("Elsewhere", "not measured", [f"{best} has no result on the outside data."])
+    sentences = [
+        f"The mean over {plural(int(found['patients']), 'patient')} of other data, on whom nobody "
+        f"trained, with all trainings of {best} together. A single training has "
+        f"{100 * found['single_dice']:.0f} % there, and {100 * found['inside_dice']:.0f} % on the "
+        "data of this comparison.",
+        difference(contrasts, question, best),
+    ]
+    number = f"{100 * found['dice']:.0f} % Dice"
+    return Tile("Elsewhere", number, [sentence for sentence in sentences if sentence])
 
 
 def how_expensive(trainings: list[TrainingRecord], best: str) -> Tile:

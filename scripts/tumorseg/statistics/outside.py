@@ -55,7 +55,7 @@ def results(
     `dice` is that of all trainings together, `single_dice` the mean of the trainings one by one, as
     inside, where each patient is predicted by those that did not see him. So `drop` = inside_dice -
     single_dice compares like with like; at the own threshold there are no single trainings.
-    Intervals: t over outside patients, and Welch's of the two groups of patients.
+    Intervals: t over outside patients, cut at 0 and 1, and Welch's of the two groups of patients.
 
     metrics, members: of the outside data; inside: FIXED and OWN -> patient_scores.
     """
@@ -71,7 +71,7 @@ def results(
             ]
             together = scores[recipe, loss].mean(axis=1)
             within = inside[choice][recipe, loss].mean(axis=1)
-            dice, low, high = t_interval(together)
+            dice, low, high = map(float, np.clip(t_interval(together), 0.0, 1.0))
             row: dict[str, object] = {"recipe": recipe, "loss": loss, "choice": choice}
             row |= {"threshold": cases["threshold"].iloc[0], "cases": len(cases)}
             row |= {"patients": len(together), "undefined": int(together.isna().sum())}
