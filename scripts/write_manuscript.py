@@ -10,6 +10,8 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_text
 
 SENTENCE = 60  # characters, above which a cell is broken into lines
+LINE = 140  # characters that fit a page in landscape
+FEW = 6  # rows at most of a table that is turned round
 
 
 def flat_name(path: Path, under: str) -> str:
@@ -21,19 +23,33 @@ def flat_name(path: Path, under: str) -> str:
 def latex(table: pd.DataFrame) -> str:
     """The table (text) as a LaTeX tabular with escaped text; it needs the package booktabs.
 
-    Where cells are sentences it is a longtable whose lines and pages break (package longtable).
+    One of few rows that is wider than a page is turned round: a line for each column. Where cells
+    are sentences it is a longtable whose lines and pages break (package longtable).
     """
-    kind = {"tablefmt": "latex_booktabs", "showindex": False, "disable_numparse": True}
-    text = tabulate(table, headers="keys", **kind) + "\n"
-    wide = [table[name].str.len().max() > SENTENCE for name in table]
+    widths = _widths(table)
+    if sum(widths) > LINE and 0 < len(table) <= FEW < len(widths):
+        table = table.T.reset_index()
+        table.columns = ["column", *map(str, range(1, len(table.columns)))]
+        widths = _widths(table)
+    kind = {"tablefmt": "latex_booktabs", "disable_numparse": True}
+    text = tabulate(table.to_numpy().tolist(), headers=list(table), **kind) + "\n"
+    if table.empty:  # of which tabulate counts no columns
+        text = text.replace("{}", f"{{{'l' * len(widths)}}}", 1)
+    wide = [width > SENTENCE for width in widths]
     if not any(wide):
         return text
-    width = 0.9 / sum(wide)
-    columns = "".join(f"p{{{width:.2f}\\linewidth}}" if one else "l" for one in wide)
+    left = LINE - sum(width for width in widths if width <= SENTENCE)
+    share = max(0.9 * left / LINE, 0.3) / sum(wide)
+    columns = "".join(f"p{{{share:.2f}\\linewidth}}" if one else "l" for one in wide)
     begin = f"\\begin{{tabular}}{{{'l' * len(wide)}}}"
     text = text.replace(begin, f"\\begin{{longtable}}{{{columns}}}", 1)
     text = text.replace("\\midrule\n", "\\midrule\n\\endhead\n", 1)
     return text.replace("\\end{tabular}", "\\end{longtable}")
+
+
+def _widths(table: pd.DataFrame) -> list[int]:
+    """The characters of the longest cell of each column and of the space beside it."""
+    return [max([len(name), *table[name].astype(str).str.len()]) + 2 for name in table]
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:

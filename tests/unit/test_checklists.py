@@ -150,7 +150,18 @@ def test_a_fact_that_the_run_does_not_know_leaves_the_item_to_the_author(run):
 
 def test_sentences_in_latex_break_into_lines_and_pages():
     text = latex(table(item=["1"], topic=["all of 100 % of a_b & c, " * 5]))
-    assert re.match(r"\\begin\{longtable\}\{lp\{0.90\\linewidth\}\}", text)
+    assert re.match(r"\\begin\{longtable\}\{lp\{0.86\\linewidth\}\}", text)
     assert text.rstrip().endswith("\\end{longtable}")
     assert "100 \\% of a\\_b \\& c" in text
     assert latex(table(item=["1"])).startswith("\\begin{tabular}{l}")
+
+
+def test_every_latex_table_names_the_columns_that_it_has():
+    empty = latex(table(case=[], plane=[]))
+    assert empty.startswith("\\begin{tabular}{ll}") and "case" in empty and "plane" in empty
+    wide = table(**{f"column_{n}": [f"{n}.5", "NaN"] for n in range(20)})
+    turned = latex(wide)  # wider than a page, and of few rows: a line for each column
+    assert turned.startswith("\\begin{tabular}{lll}") and "column\\_19" in turned
+    assert turned.count("\\\\") == 21
+    long = latex(pd.concat([wide] * 5))
+    assert long.startswith("\\begin{tabular}{" + "l" * 20 + "}")
