@@ -12,7 +12,8 @@ if STORAGE.default_storage_provider == "s3":
     see_new_folders()
 
 # Where the logs of failed jobs are besides LOGS and LOCAL.
-JOB_LOGS = [str(STORAGE.local_storage_prefix), ".snakemake/auxiliary"] if STORED else []
+LOGS_OF_CLOUDS = [".snakemake/auxiliary", ".snakemake/googlebatch_logs"]
+JOB_LOGS = [str(STORAGE.local_storage_prefix), *LOGS_OF_CLOUDS] if STORED else []
 ON_DEMAND = ("export_model", "predict", "check", "check_external")
 SEEKING = ("seek_names", "seek_names_external")
 

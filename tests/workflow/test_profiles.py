@@ -35,7 +35,7 @@ def profile(name: str) -> dict:
 
 
 def on_the_shelf(name: str) -> list[str]:
-    """Options of a profile, whose bucket is the storage for tests: even a dry run asks for files."""
+    """Options of a profile, with the storage for tests: even a dry run asks a bucket for files."""
     storage = ["--default-storage-provider", "shelf", "--default-storage-prefix", "shelf://mine"]
     return ["--workflow-profile", f"profiles/{name}", *storage]
 
