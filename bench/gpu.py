@@ -1,16 +1,24 @@
-"""Measures a GPU: repeats, the study's experiment, losses, and speed against plain PyTorch.
+r"""Measures a GPU: repeats, the study's experiment, losses, and speed against plain PyTorch.
 
-On a borrowed machine with JAX and PyTorch, which has no network: two calls, one after the other,
-each after `pip install --target /tmp/site` of the wheels keras 3.15.1, namex and optree.
+For a borrowed machine of Linux on x86-64 with Python 3.12, JAX, PyTorch and no network. Here, where
+pip works (the folder .whl/ then goes with the repository; `echo /.whl/ >> .git/info/exclude`):
 
+    python3 -m pip download --no-deps --only-binary=:all: --python-version 3.12 \
+        --platform manylinux_2_28_x86_64 -d .whl keras==3.15.1 namex optree
+
+There, in two calls one after the other, of six minutes at most and of five; OUT is a folder:
+
+    python3 -m pip install -q --no-index --no-deps --upgrade --target /tmp/site .whl/*.whl
     export PYTHONPATH=/tmp/site PYTHONUNBUFFERED=1
     KERAS_BACKEND=jax python3 bench/gpu.py --output $OUT/jax.tsv
+
+    export PYTHONPATH=/tmp/site PYTHONUNBUFFERED=1
     KERAS_BACKEND=torch python3 bench/gpu.py --output $OUT/torch.tsv \
         --parts repeat study "speed bfloat16" losses "speed float32"
 
-Six minutes at most, then four. Nothing else of requirements.lock is needed but numpy, scipy,
-pandas, pyyaml, pytest, h5py and opencv-python-headless, and no TensorFlow. `--small` tries every
-part at small sizes on a CPU, without limits of time.
+Of requirements.lock it needs only numpy, scipy, pandas, pyyaml, pytest, h5py and
+opencv-python-headless besides, in any recent version. `--small` tries every part at small sizes on
+a CPU, without limits of time.
 
 repeat: two trainings from the same seed must have the same bytes.
 study: two losses x five folds x 20 epochs of 314 made slices at 128 px, trained one after another
