@@ -314,7 +314,7 @@ def torch_steps(task: Task, place: str, precision: str, compiled: bool) -> list[
         len(task.shape), channels=task.channels, classes=task.classes, base_width=task.width
     )
     model = model.to(place, memory_format=kind)
-    forward = torch.compile(model) if compiled else model
+    forward = torch.compile(model, dynamic=False) if compiled else model
     optimizer = torch.optim.Adam(model.parameters())
     ends = [time.perf_counter()]
     for _ in range(STEPS):

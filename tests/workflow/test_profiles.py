@@ -88,6 +88,25 @@ def test_aws_batch_grants_trainings_the_memory_that_they_ask_for():
         assert 2048 <= own <= 8192 // 2  # doubled at the second attempt, and still one core's
 
 
+def test_the_report_gets_what_options_say_of_the_storage(tmp_path):
+    """Its own Snakemake is started where such options as the endpoint are in the environment."""
+    need(*STORAGES)
+    copy = copy_project(tmp_path)
+    shown = ["SNAKEMAKE_STORAGE_S3_ENDPOINT_URL", "SNAKEMAKE_STORAGE_GCS_PROJECT"]
+    lines = ["STORED = True", 'include: "rules/storage.smk"']
+    copy.write("Snakefile", "\n".join([*lines, *(f"print(os.environ['{key}'])" for key in shown)]))
+    options = [
+        "--storage-s3-endpoint-url",
+        "https://s3.mine",
+        "--storage-gcs-project",
+        "my-project",
+    ]
+    options += [*on_the_shelf("default")[2:], "--list-rules"]
+    search = {"PYTHONPATH": f"{copy.folder}/scripts:{places(copy.folder)['PYTHONPATH']}"}
+    done = copy.execute(copy.command(*options), **places(copy.folder) | search)
+    assert done.stdout.splitlines()[-2:] == ["https://s3.mine", "my-project"], done.stdout
+
+
 @pytest.fixture(scope="module")
 def google_job(tmp_path_factory) -> dict:
     """The definition of a job that asks for a GPU, as Google Batch gets it."""
