@@ -382,6 +382,7 @@ def main() -> int:
             run.row("failed by", " ".join(f"{type(error).__name__}: {error}".split())[:300])
             return 1
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ended() then ends the part too
     if find_spec("jax"):
         os.environ.setdefault("KERAS_BACKEND", "jax")
     # Trainings whose networks are the same compile once.
