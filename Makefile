@@ -32,7 +32,7 @@ venv: .venv/installed  ## sets up .venv from requirements.lock
 
 profiles: .venv/profiles  ## adds what the profiles of clusters need to .venv
 
-image:  ## builds the image in which the steps of the profiles kubernetes and awsbatch run
+image:  ## builds the image in which the steps of the profiles kubernetes, awsbatch and googlebatch run
 	@docker build --tag $(IMAGE) .
 
 all: venv $(if $(PROFILE),.venv/profiles)  ## runs an experiment (by default config.yaml) and prints where its answer is

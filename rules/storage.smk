@@ -1,6 +1,7 @@
 # What steps must be given where no files are shared (--default-storage-provider). Steps that read the
 # user's own files, or write what may name them, then run where Snakemake was started (localrule:
 # STORED). Without a storage provider nothing here has an effect.
+import os
 import shlex
 
 from snakemake.io import get_wildcard_names, is_flagged
@@ -10,9 +11,13 @@ from tumorseg.workflow.s3_folders import see_new_folders
 STORAGE = workflow.storage_settings
 if STORAGE.default_storage_provider == "s3":
     see_new_folders()
+# As in the jobs elsewhere: keys and what else of the storage is not among storage_options.
+if STORED:
+    os.environ.update(workflow.spawned_job_args_factory.get_storage_provider_envvars())
 
 # Where the logs of failed jobs are besides LOGS and LOCAL.
-JOB_LOGS = [str(STORAGE.local_storage_prefix), ".snakemake/auxiliary"] if STORED else []
+LOGS_OF_CLOUDS = [".snakemake/auxiliary", ".snakemake/googlebatch_logs"]
+JOB_LOGS = [str(STORAGE.local_storage_prefix), *LOGS_OF_CLOUDS] if STORED else []
 ON_DEMAND = ("export_model", "predict", "check", "check_external")
 SEEKING = ("seek_names", "seek_names_external")
 

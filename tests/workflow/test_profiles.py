@@ -3,8 +3,13 @@
 Options are read by the plug-ins themselves where `make profiles` has installed them.
 """
 
+import json
+import os
 import re
+import subprocess
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,12 +18,30 @@ from project_copy import ROOT, copy_project
 PLUGINS = {
     "kubernetes": "snakemake_executor_plugin_kubernetes",
     "awsbatch": "snakemake_executor_plugin_aws_batch",
+    "googlebatch": "snakemake_executor_plugin_googlebatch",
 }
+STORAGES = ("snakemake_storage_plugin_gcs", "snakemake_storage_plugin_s3")
 PIN = re.compile(r"^([a-z0-9._-]+)==(\S+)", re.MULTILINE)
+
+
+def need(*plugins: str) -> None:
+    for plugin in plugins:
+        if find_spec(plugin) is None:
+            pytest.skip(f"NOT CHECKED: {plugin} is not installed; `make profiles` installs it")
 
 
 def profile(name: str) -> dict:
     return yaml.safe_load((ROOT / f"profiles/{name}/profile.yaml").read_text(encoding="utf-8"))
+
+
+def on_the_shelf(name: str) -> list[str]:
+    """Options of a profile, with the storage for tests: even a dry run asks a bucket for files."""
+    storage = ["--default-storage-provider", "shelf", "--default-storage-prefix", "shelf://mine"]
+    return ["--workflow-profile", f"profiles/{name}", *storage]
+
+
+def places(folder: Path) -> dict[str, str]:
+    return {"SHELF": str(folder / "shelf"), "PYTHONPATH": str(folder / "tests/workflow")}
 
 
 @pytest.mark.parametrize("name", PLUGINS)
@@ -31,27 +54,16 @@ def test_a_profile_keeps_the_options_of_the_default_one(name):
 def test_a_profile_sets_resources_of_rules_that_exist(name):
     rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
     known = set(re.findall(r"^ *rule (\w+):", rules, flags=re.MULTILINE))
-    assert set(profile(name)["set-resources"]) <= known
+    assert set(profile(name).get("set-resources", [])) <= known
 
 
 @pytest.mark.parametrize("name", PLUGINS)
 def test_the_plug_ins_accept_the_options_of_a_profile(name, tmp_path):
     """A dry run, which parses every option and lists every job."""
-    for plugin in (PLUGINS[name], "snakemake_storage_plugin_s3"):
-        if find_spec(plugin) is None:
-            pytest.skip(f"NOT CHECKED: {plugin} is not installed; `make profiles` installs it")
+    need(PLUGINS[name], *STORAGES)
     copy = copy_project(tmp_path)
-    # The bucket's place is taken by the storage for tests: even a dry run asks for its files.
-    places = {"SHELF": str(tmp_path / "shelf"), "PYTHONPATH": str(copy.folder / "tests/workflow")}
-    options = [
-        "all",
-        "--workflow-profile",
-        f"profiles/{name}",
-        "--default-storage-provider",
-        "shelf",
-    ]
-    options += ["--default-storage-prefix", "shelf://mine", "--dry-run", "--quiet", "host"]
-    done = copy.execute(copy.command(*options), **places)
+    options = ["all", *on_the_shelf(name), "--dry-run", "--quiet", "host"]
+    done = copy.execute(copy.command(*options), **places(copy.folder))
     assert done.returncode == 0, done.stdout[-3000:]
     assert "rule train:" in done.stdout
 
@@ -76,6 +88,81 @@ def test_aws_batch_grants_trainings_the_memory_that_they_ask_for():
         assert 2048 <= own <= 8192 // 2  # doubled at the second attempt, and still one core's
 
 
+def test_the_report_gets_what_options_say_of_the_storage(tmp_path):
+    """Its own Snakemake is started where such options as the endpoint are in the environment."""
+    need(*STORAGES)
+    copy = copy_project(tmp_path)
+    shown = ["SNAKEMAKE_STORAGE_S3_ENDPOINT_URL", "SNAKEMAKE_STORAGE_GCS_PROJECT"]
+    lines = ["STORED = True", 'include: "rules/storage.smk"']
+    copy.write("Snakefile", "\n".join([*lines, *(f"print(os.environ['{key}'])" for key in shown)]))
+    options = [
+        "--storage-s3-endpoint-url",
+        "https://s3.mine",
+        "--storage-gcs-project",
+        "my-project",
+    ]
+    options += [*on_the_shelf("default")[2:], "--list-rules"]
+    search = {"PYTHONPATH": f"{copy.folder}/scripts:{places(copy.folder)['PYTHONPATH']}"}
+    done = copy.execute(copy.command(*options), **places(copy.folder) | search)
+    assert done.stdout.splitlines()[-2:] == ["https://s3.mine", "my-project"], done.stdout
+
+
+@pytest.fixture(scope="module")
+def google_job(tmp_path_factory) -> dict:
+    """The definition of a job that asks for a GPU, as Google Batch gets it."""
+    need(PLUGINS["googlebatch"], *STORAGES)
+    copy = copy_project(tmp_path_factory.mktemp("google"))
+    for command in (["init", "--quiet"], ["add", "."]):  # git lists the files that jobs get
+        subprocess.run(["git", *command], cwd=copy.folder, check=True)
+    (copy.folder / "jobs").mkdir()
+    stand_in = [sys.executable, "tests/workflow/google_batch.py"]
+    command = [*copy.command("results/tiny/figures/losses.svg", *on_the_shelf("googlebatch"))[3:]]
+    command += ["--retries", "0", "--seconds-between-status-checks", "1", "--set-resources"]
+    command += ["show_losses:nvidia_gpu=1", "show_losses:googlebatch_machine_type=n1-highmem-2"]
+    done = copy.execute([*stand_in, *command], **places(copy.folder), JOBS="jobs")
+    made = list((copy.folder / "jobs").iterdir())
+    assert [path.name[:12] for path in made] == ["show-losses-"], done.stdout[-3000:]
+    return json.loads(made[0].read_text(encoding="utf-8"))
+
+
+def test_google_batch_gets_the_machine_image_and_account_of_the_profile_and_no_key(google_job):
+    options = profile("googlebatch")
+    group = google_job["taskGroups"][0]
+    task, steps = group["taskSpec"], group["taskSpec"]["runnables"]
+    assert task["computeResource"]["memoryMib"] == str(options["googlebatch-memory"])
+    assert task["computeResource"]["cpuMilli"] == str(1000 * options["max-threads"])
+    assert task["maxRunDuration"] == options["googlebatch-max-run-duration"]
+    assert task["maxRetryCount"] == 0
+    assert steps[-1]["container"]["imageUri"] == options["container-image"]
+    named = steps[-1]["environment"]["variables"]
+    assert named.pop("SNAKEMAKE_STORAGE_GCS_PROJECT") == options["storage-gcs-project"]
+    assert not [name for name in named if "KEY" in name or "TOKEN" in name]
+    policy = google_job["allocationPolicy"]
+    assert policy["serviceAccount"]["email"] == options["googlebatch-service-account"]
+    machine = policy["instances"][0]["policy"]
+    assert machine["bootDisk"]["image"] == "batch-cos"
+    # As the job asked:
+    assert machine["machineType"] == "n1-highmem-2"
+    gpus = [(each["type"], each["count"]) for each in machine["accelerators"]]
+    assert gpus == [("nvidia-tesla-t4", "1")]
+    assert policy["instances"][0]["installGpuDrivers"] is True
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_job_on_google_batch_ends_as_its_snakemake_ends(google_job, tmp_path, status):
+    """The plug-in's script goes on with pip after Snakemake, and would end as pip does."""
+    script = google_job["taskGroups"][0]["taskSpec"]["runnables"][0]["script"]["text"]
+    script = script.replace("/tmp/workdir", str(tmp_path))
+    for name, text in {"pip": "true", "python": f"exit {status}", "python3": "exit 9"}.items():
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        program.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-c", script], env=path, stdout=subprocess.DEVNULL, check=True)
+    ended = subprocess.run(["bash", tmp_path / "entrypoint.sh"], env=path, check=False)
+    assert ended.returncode == status
+
+
 def test_the_image_has_the_locked_packages_and_none_of_the_code():
     lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
     image = next(line for line in lines if line.startswith("FROM "))
@@ -90,4 +177,4 @@ def test_the_image_has_the_locked_packages_and_none_of_the_code():
         assert "--require-hashes" in run and f"-r /locks/{name}" in run
     locks = [dict(PIN.findall((ROOT / name).read_text(encoding="utf-8"))) for name in copied[0]]
     assert all(locks[0].get(package, version) == version for package, version in locks[1].items())
-    assert "snakemake-storage-plugin-s3" in locks[1]
+    assert {name.replace("_", "-") for name in STORAGES} <= set(locks[1])
