@@ -19,6 +19,7 @@ if STORED:
 LOGS_OF_CLOUDS = [".snakemake/auxiliary", ".snakemake/googlebatch_logs"]
 JOB_LOGS = [str(STORAGE.local_storage_prefix), *LOGS_OF_CLOUDS] if STORED else []
 ON_DEMAND = ("export_model", "predict", "check", "check_external")
+NOT_RUN = () if SCOPES else ("show_tuning",)
 SEEKING = ("seek_names", "seek_names_external")
 
 
@@ -41,7 +42,7 @@ def written(wildcards):
     files = []
     for each in workflow.rules if STORED else ():
         kept = [*each.output, *each.log, *filter(None, [each.benchmark])]
-        if each.name in (*ON_DEMAND, *SEEKING):
+        if each.name in (*ON_DEMAND, *NOT_RUN, *SEEKING):
             continue
         for path in (under_prefix(file) for file in kept if not is_flagged(file, "local")):
             names = get_wildcard_names(path)

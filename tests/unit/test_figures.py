@@ -227,6 +227,18 @@ AFTER_FAILURES = {
 }
 
 
+def test_clip_paths_have_names_that_do_not_come_from_addresses_in_memory(tmp_path):
+    kept = []  # so that the second circle has another address than the first
+    for copy in ("a", "b"):
+        figure_style.style()
+        figure, axes = figure_style.pyplot.subplots()
+        kept.append(figure_style.mpl.patches.Circle((0.5, 0.5), 0.3, transform=axes.transData))
+        axes.plot([0, 1], [0, 1])[0].set_clip_path(kept[-1])
+        figure_style.save_svg(figure, tmp_path / f"{copy}.svg")
+    texts = [(tmp_path / f"{copy}.svg").read_text(encoding="utf-8") for copy in ("a", "b")]
+    assert texts[0] == texts[1] and "url(#clip0)" in texts[0]
+
+
 @pytest.mark.parametrize("name", AFTER_FAILURES)
 def test_every_figure_is_drawn_even_if_every_training_failed(name, metrics, tmp_path):
     failures = pd.DataFrame(

@@ -18,6 +18,8 @@ TRUTH, PREDICTION = "#029E73", "#DE8F05"  # green and orange of the colour-blind
 WIDTH_IN = 9.0
 GREY = "0.35"  # lines that mark a reference value
 LEGEND = 8  # at most so many lines get a legend inside their panel; a longer one hides them
+# Of a clip path that is no rectangle: matplotlib takes it from an address in memory.
+_CLIP = re.compile(r"(?<=[\"#])p[0-9a-f]{10}(?=[\")])")
 _INLINE_PNG = re.compile(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+?)(?=\")")
 
 
@@ -115,6 +117,8 @@ def save_svg(figure: Figure, path: str | Path) -> None:
     def write(temporary: Path) -> None:
         figure.savefig(temporary, format="svg", metadata={"Date": None})
         text = temporary.read_text(encoding="utf-8")
+        clips = list(dict.fromkeys(_CLIP.findall(text)))
+        text = _CLIP.sub(lambda match: f"clip{clips.index(match[0])}", text)
         temporary.write_text(_INLINE_PNG.sub(_smaller, text), encoding="utf-8")
 
     def write_pdf(temporary: Path) -> None:
