@@ -155,7 +155,7 @@ def test_a_user_without_a_name_as_in_a_container_is_no_error(monkeypatch):
 
     monkeypatch.setattr("pwd.getpwuid", missing)
     monkeypatch.setattr("socket.gethostname", lambda: "zqxhost")
-    assert identifiers.HOST == source_names.of_machine().sought["zqxhost"]
+    assert source_names.of_machine().sought["zqxhost"] == identifiers.HOST
     assert identifiers.USER not in source_names.of_machine().sought.values()
 
 
