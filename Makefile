@@ -9,6 +9,8 @@ ARGS ?=
 PROFILE :=
 # The name under which a cluster finds the image of `make image`.
 IMAGE ?= tumorseg:0.2.0
+# What trainings need in it: a file of envs/ (training-cuda, training-torch, training-tpu).
+TRAINING ?= training
 
 SHELL := /bin/sh
 BIN := .venv/bin
@@ -33,7 +35,7 @@ venv: .venv/installed  ## sets up .venv from requirements.lock
 profiles: .venv/profiles  ## adds what the profiles of clusters need to .venv
 
 image:  ## builds the image in which the steps of the profiles kubernetes, awsbatch and googlebatch run
-	@docker build --tag $(IMAGE) .
+	@docker build --build-arg TRAINING=$(TRAINING) --tag $(IMAGE) .
 
 all: venv $(if $(PROFILE),.venv/profiles)  ## runs an experiment (by default config.yaml) and prints where its answer is
 	@sh profiles/default/resume.sh $(BIN)/snakemake $(WHERE) all $(CONFIGFILE) $(ARGS)

@@ -145,6 +145,20 @@ def test_the_superusers_home_is_no_name_because_every_pdf_contains_its_letters(m
     assert "/root" not in source_names.of_machine().sought
 
 
+def test_a_user_without_a_name_as_in_a_container_is_no_error(monkeypatch):
+    """`docker run --user 1000`, or a pod that may not run as root: a number without an account."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def missing(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.setattr("pwd.getpwuid", missing)
+    monkeypatch.setattr("socket.gethostname", lambda: "zqxhost")
+    assert source_names.of_machine().sought["zqxhost"] == identifiers.HOST
+    assert identifiers.USER not in source_names.of_machine().sought.values()
+
+
 def test_the_home_folder_and_the_key_are_sought_where_names_are_kept(study, monkeypatch):
     """A user's name of two letters is no word to search for, but the path of his home is."""
     monkeypatch.setattr(Path, "home", lambda: Path("/home/jo"))

@@ -169,12 +169,40 @@ def test_the_image_has_the_locked_packages_and_none_of_the_code():
     python = (ROOT / "Makefile").read_text(encoding="utf-8").split("PYTHON ?= python")[1][:4]
     assert image.split()[1].startswith(f"python:{python}-slim")
     copied = [line.split()[1:-1] for line in lines if line.startswith("COPY ")]
-    assert copied == [["requirements.lock", "requirements-profiles.lock"]]
+    assert copied == [["requirements.lock", "requirements-profiles.lock"], ["envs/$TRAINING.yaml"]]
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
-    assert ignored == ["*", *(f"!{name}" for name in copied[0])]
+    assert ignored == ["*", *(f"!{name}" for name in copied[0]), "!envs/training*.yaml"]
     run = "\n".join(line for line in lines if line.startswith("RUN "))
     for name in copied[0]:
         assert "--require-hashes" in run and f"-r /locks/{name}" in run
     locks = [dict(PIN.findall((ROOT / name).read_text(encoding="utf-8"))) for name in copied[0]]
     assert all(locks[0].get(package, version) == version for package, version in locks[1].items())
     assert {name.replace("_", "-") for name in STORAGES} <= set(locks[1])
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "envs").glob("training*.yaml")), ids=lambda p: p.stem
+)
+def test_an_image_can_have_the_pins_of_every_environment_of_trainings(path):
+    """The Dockerfile's own command finds them all, and none changes what the locks have pinned."""
+    command = re.search(r"sed -n '[^']*==[^']*'", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    found = subprocess.run(
+        ["sh", "-c", f"{command.group()} {path}"], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    pins = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"][2]["pip"]
+    assert found.splitlines() == pins
+    for lock in ("requirements.lock", "requirements-profiles.lock"):
+        locked = dict(PIN.findall((ROOT / lock).read_text(encoding="utf-8")))
+        assert all(locked.get(name, version) == version for name, version in PIN.findall(found))
+
+
+def test_the_image_gives_a_user_without_an_account_a_name_and_a_home_to_write_to():
+    """Snakemake starts with neither `--user 1000` nor runAsNonRoot otherwise."""
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    given = dict(
+        pair.split("=") for line in lines if line.startswith("ENV ") for pair in line.split()[1:]
+    )
+    assert given["HOME"] == "/tmp" and given["USER"]
+    # The search for names looks for it: a word of ours would end every run in a container.
+    texts = [*(ROOT / "report").glob("*.rst"), *(ROOT / "scripts").rglob("*.*")]
+    assert not [p for p in texts if p.is_file() and given["USER"].encode() in p.read_bytes()]

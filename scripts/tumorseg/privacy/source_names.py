@@ -3,6 +3,7 @@
 import getpass
 import socket
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -67,10 +68,14 @@ def gather(
 
 def of_machine() -> Identifiers:
     """The user and the machine. They come first, because an identifier has its first kind."""
-    found, home = Identifiers(), Path.home()
-    found.add(identifiers.USER, [getpass.getuser(), home.name])
-    if len(home.parts) > 2:  # /root is nobody's, and every PDF contains it
-        found.add(identifiers.USER, [str(home)])
+    found = Identifiers()
+    with suppress(KeyError):  # in a container a user may have a number without an account
+        found.add(identifiers.USER, [getpass.getuser()])
+    with suppress(RuntimeError):  # and no home
+        home = Path.home()
+        found.add(identifiers.USER, [home.name])
+        if len(home.parts) > 2:  # /root is nobody's, and every PDF contains it
+            found.add(identifiers.USER, [str(home)])
     found.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
     return found
 
