@@ -3,13 +3,18 @@
 Options are read by the plug-ins themselves where `make profiles` has installed them.
 """
 
+import asyncio
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 import yaml
@@ -75,6 +80,41 @@ def test_a_job_on_kubernetes_that_wants_a_gpu_has_limits():
     for rule in gpu_rules:
         assert resources[rule]["gpu_manufacturer"] == "nvidia"
         assert resources[rule]["scale"] == 0
+
+
+def test_a_failed_pod_is_tried_again_and_its_log_kept(tmp_path):
+    """Kubernetes has a pod's log, but no `previous` one where the container was never restarted.
+
+    A pod of Snakemake never is. Version 0.5.1 of the plug-in asks for it, and the run ends.
+    """
+    plugin = pytest.importorskip(PLUGINS["kubernetes"], reason="`make profiles` installs it")
+    from kubernetes.client.rest import ApiException
+
+    def log(previous=False, **_):
+        if previous:
+            raise ApiException(400, "previous terminated container not found")
+        return "ERROR in rule train"
+
+    ended = SimpleNamespace(terminated=SimpleNamespace(exit_code=137))
+    container = SimpleNamespace(name="snakemake", state=ended)
+    pod = MagicMock()
+    pod.status.container_statuses = [container]
+    executor = object.__new__(plugin.Executor)
+    executor.kubeapi, executor.batchapi, executor.workflow = MagicMock(), MagicMock(), MagicMock()
+    executor.kubeapi.list_namespaced_pod.return_value.items = [pod]
+    executor.kubeapi.read_namespaced_pod_log.side_effect = log
+    executor.batchapi.read_namespaced_job_status.return_value.status.failed = 1
+    executor.namespace, executor.logger, executor.log_path = "science", MagicMock(), tmp_path
+    executor.lock, executor.report_job_error = threading.Lock(), MagicMock()
+    executor.status_rate_limiter = contextlib.nullcontext()
+
+    async def look() -> list:
+        return [job async for job in executor.check_active_jobs([job])]
+
+    job = SimpleNamespace(external_jobid="snakejob-1")
+    assert asyncio.run(look()) == []
+    executor.report_job_error.assert_called_once()
+    assert (tmp_path / "snakejob-1.log").read_text(encoding="utf-8") == "ERROR in rule train\n"
 
 
 def test_aws_batch_grants_trainings_the_memory_that_they_ask_for():
