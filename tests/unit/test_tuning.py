@@ -21,6 +21,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import ray
 import yaml
 from test_training import cases
 
@@ -29,6 +30,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
 from tumorseg.training.job import TrainingJob
 from tumorseg.training.prepare import prepare
+from tumorseg.tuning.ray_session import check_nodes, session
 from tumorseg.tuning.results import TrialRecord, best_result, grid_table, winner
 from tumorseg.tuning.search import _progress, recipe_values
 from tumorseg.tuning.trial import Trial
@@ -371,6 +373,31 @@ def test_a_search_killed_with_sigkill_resumes_and_ends_with_the_same_numbers(
     assert all(path.stat().st_mtime_ns == then for path, then in times.items() if path.exists())
 
 
+def test_a_node_that_does_not_share_the_files_is_named_before_any_trial(tmp_path):
+    there, absent = str(tmp_path), str(tmp_path / "images.npy")
+    with session(1, 0):
+        check_nodes([there])
+        with pytest.raises(UserError, match=f"^the Ray node .+ has no {absent}: every node needs"):
+            check_nodes([there, absent])
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        ("", "Ray did not start: timed out; where the machine is very busy"),
+        ("far:6379", "RAY_ADDRESS is far:6379, but no Ray cluster can be used there: timed out; "),
+    ],
+)
+def test_where_ray_does_not_start_or_answer_one_line_says_so(monkeypatch, address, line):
+    def init(**options: object) -> None:
+        raise ConnectionError("timed out.\nAnd many more lines")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(UserError, match=f"^{line}"), session(1, 0):
+        pass
+
+
 def node(folder: Path, *arguments: str) -> subprocess.Popen:
     """Starts a Ray node."""
     ray = Path(sys.executable).with_name("ray")
@@ -464,7 +491,8 @@ def test_a_search_joins_a_running_cluster_and_does_without_a_node_that_is_lost(
         assert head.poll() is None
     finally:
         for process in nodes:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         subprocess.run(["rm", "-rf", str(short)], check=True)
     assert at_work == {process.pid for process in nodes}

@@ -12,7 +12,7 @@ from tumorseg.core.records import Search
 from tumorseg.training.fold_cases import cases_of_fold
 from tumorseg.training.identity import content_digest
 from tumorseg.training.job import TrainingJob
-from tumorseg.tuning.ray_session import session
+from tumorseg.tuning.ray_session import check_nodes, session
 from tumorseg.tuning.results import HISTORY, TrialRecord, values_text
 from tumorseg.tuning.search_space import has_values, planned_epochs, rounded
 
@@ -42,13 +42,15 @@ def run_search(
         The trials in the order in which they were drawn.
 
     Raises:
-        UserError: every trial failed.
+        UserError: every trial failed; Ray did not start; a node has not the files.
     """
     limit: int | None = at_once
+    in_cluster = bool(os.environ.get("RAY_ADDRESS"))
     if search["search"] != "optuna":  # Optuna's proposals depend on how many run side by side
-        in_cluster = bool(os.environ.get("RAY_ADDRESS"))
         limit = None if in_cluster else min(at_once, gpus or max(1, cores // job.threads))
     with session(max(cores, job.threads), gpus):
+        if in_cluster:
+            check_nodes([job.images_file, job.state_dir])
         return _run_trials(job, search, gpus=min(gpus, 1), at_once=limit, report=report)
 
 
@@ -197,7 +199,9 @@ def _progress(search: Search, report: Callable[[str], None]) -> Any:
             )
 
         def on_trial_recover(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-            name = values_text(self.trials[trial.trial_id].chosen)
+            record = self.trials[trial.trial_id]
+            record.failure = ""
+            name = values_text(record.chosen)
             report(f"trial {name}: its process or node was lost; begins again where it was")
 
         def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
