@@ -16,10 +16,12 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import ray
 import yaml
 from test_training import cases
 
@@ -28,8 +30,9 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
 from tumorseg.training.job import TrainingJob
 from tumorseg.training.prepare import prepare
+from tumorseg.tuning.ray_session import check_nodes, session
 from tumorseg.tuning.results import TrialRecord, best_result, grid_table, winner
-from tumorseg.tuning.search import recipe_values
+from tumorseg.tuning.search import _progress, recipe_values
 from tumorseg.tuning.trial import Trial
 
 SETTINGS = {
@@ -370,6 +373,31 @@ def test_a_search_killed_with_sigkill_resumes_and_ends_with_the_same_numbers(
     assert all(path.stat().st_mtime_ns == then for path, then in times.items() if path.exists())
 
 
+def test_a_node_that_does_not_share_the_files_is_named_before_any_trial(tmp_path):
+    there, absent = str(tmp_path), str(tmp_path / "images.npy")
+    with session(1, 0):
+        check_nodes([there])
+        with pytest.raises(UserError, match=f"^the Ray node .+ has no {absent}: every node needs"):
+            check_nodes([there, absent])
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        ("", "Ray did not start: timed out; where the machine is very busy"),
+        ("far:6379", "RAY_ADDRESS is far:6379, but no Ray cluster can be used there: timed out; "),
+    ],
+)
+def test_where_ray_does_not_start_or_answer_one_line_says_so(monkeypatch, address, line):
+    def init(**options: object) -> None:
+        raise ConnectionError("timed out.\nAnd many more lines")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(UserError, match=f"^{line}"), session(1, 0):
+        pass
+
+
 def node(folder: Path, *arguments: str) -> subprocess.Popen:
     """Starts a Ray node."""
     ray = Path(sys.executable).with_name("ray")
@@ -408,10 +436,36 @@ def runs_a_trial(node: int) -> bool:
     return str(node) in {group.get(parent) for parent in parents}
 
 
-def test_a_search_joins_a_running_cluster_and_both_of_its_nodes_run_trials(
+def test_a_trial_that_begins_again_elsewhere_has_each_epoch_once_and_its_place():
+    """It reports the epochs that it has stored once more, and Ray puts it last."""
+    lines: list[str] = []
+    progress = _progress(GRID | {"scored_epochs": [3], "epochs": 3, "trials": 1}, lines.append)
+    trial = SimpleNamespace(trial_id="a", config={"alpha": 0.5})
+    other = SimpleNamespace(trial_id="b", config={"alpha": 0.8})
+    for trials in ([trial], [trial, other], [other, trial]):
+        progress.on_step_begin(1, trials)
+    assert list(progress.trials) == ["a", "b"]
+    for epoch in (1, 2, 1, 2, 3):
+        row = {"epoch": epoch, "val_iou": 0.1 * epoch, "seconds": 1.0, "failure": ""}
+        progress.on_trial_result(epoch, [trial], trial, row)
+        if len(lines) == 2:
+            progress.on_trial_recover(epoch, [trial], trial)
+    assert [row["epoch"] for row in progress.trials["a"].history] == [1, 2, 3]
+    assert [line.split("  ")[0] for line in lines] == [
+        "epoch 1 of 3",
+        "epoch 2 of 3",
+        "trial alpha 0.5: its process or node was lost; begins again where it was",
+        "epoch 3 of 3",
+    ]
+
+
+def test_a_search_joins_a_running_cluster_and_does_without_a_node_that_is_lost(
     packed, searched, tmp_path
 ):
-    """Each node has one CPU and a trial takes one, so the second trial needs the second node."""
+    """Each node has one CPU and a trial takes one, so the second trial needs the second node.
+
+    That node is killed while it trains, and the search ends as it does on one machine.
+    """
     short = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
     port = free_port()
     options = ("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={short}")
@@ -428,12 +482,17 @@ def test_a_search_joins_a_running_cluster_and_both_of_its_nodes_run_trials(
         deadline = time.monotonic() + 300
         while running.poll() is None and time.monotonic() < deadline:
             at_work |= {process.pid for process in nodes if runs_a_trial(process.pid)}
+            if nodes[-1].poll() is None and at_work == {process.pid for process in nodes}:
+                os.killpg(nodes[-1].pid, signal.SIGKILL)
             time.sleep(0.1)
-        assert running.returncode == 0, running.stdout.read()
-        assert all(process.poll() is None for process in nodes)
+        printed = running.stdout.read()
+        assert running.returncode == 0, printed
+        assert "its process or node was lost" in printed
+        assert head.poll() is None
     finally:
         for process in nodes:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         subprocess.run(["rm", "-rf", str(short)], check=True)
     assert at_work == {process.pid for process in nodes}

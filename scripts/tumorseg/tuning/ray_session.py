@@ -7,8 +7,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from tumorseg.core.errors import UserError
 from tumorseg.core.gpus import claim
 from tumorseg.core.places import SCRIPTS
 
@@ -61,7 +63,7 @@ for _ in range(50):
 def session(cpus: int, gpus: int) -> Iterator[None]:
     """Ray with `cpus` and `gpus` of this machine, or the cluster of RAY_ADDRESS where that is set.
 
-    Workers use the caller's library.
+    Workers use the caller's library. Raises UserError where Ray does not start or answer.
     """
     os.environ.update(QUIET)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # we report failed trials
@@ -72,8 +74,14 @@ def session(cpus: int, gpus: int) -> Iterator[None]:
         "log_to_driver": False,
         "logging_level": "ERROR",
     }
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(**options)
+    if address := os.environ.get("RAY_ADDRESS"):
+        try:
+            ray.init(**options)
+        except Exception as error:
+            raise UserError(
+                f"RAY_ADDRESS is {address}, but no Ray cluster can be used there: {_first(error)}; "
+                "see `ray status`, or unset RAY_ADDRESS to search on this machine alone"
+            ) from None
         try:
             yield
         finally:
@@ -90,15 +98,45 @@ def session(cpus: int, gpus: int) -> Iterator[None]:
         cleaner.stdin.write(f"{folder}\n")
         cleaner.stdin.flush()
         try:
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                num_gpus=gpus,
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                _temp_dir=folder,
-                **options,
-            )
+            try:
+                ray.init(
+                    address="local",
+                    num_cpus=cpus,
+                    num_gpus=gpus,
+                    include_dashboard=False,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    _temp_dir=folder,
+                    **options,
+                )
+            except Exception as error:
+                raise UserError(
+                    f"Ray did not start: {_first(error)}; where the machine is very busy, give the "
+                    "same command again later"
+                ) from None
             yield
         finally:
             ray.shutdown()
+
+
+def check_nodes(paths: list[str]) -> None:
+    """Raises UserError where a node of the cluster that would run trials lacks one of the paths."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    @ray.remote(num_cpus=0)
+    def missing() -> list[str]:
+        return [path for path in paths if not Path(path).exists()]
+
+    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    there = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
+    answers = ray.get([missing.options(scheduling_strategy=place).remote() for place in there])
+    for node, absent in zip(nodes, answers, strict=True):
+        if absent:
+            raise UserError(
+                f"the Ray node {node['NodeManagerHostname']} has no {absent[0]}: every node needs "
+                "the folder of this project under the same path, on a file system that all share"
+            )
+
+
+def _first(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -12,11 +12,12 @@ from tumorseg.core.records import Search
 from tumorseg.training.fold_cases import cases_of_fold
 from tumorseg.training.identity import content_digest
 from tumorseg.training.job import TrainingJob
-from tumorseg.tuning.ray_session import session
+from tumorseg.tuning.ray_session import check_nodes, session
 from tumorseg.tuning.results import HISTORY, TrialRecord, values_text
 from tumorseg.tuning.search_space import has_values, planned_epochs, rounded
 
 REDUCTION = 3  # of ASHA: a third of the trials passes each rung
+LOST = 3  # times that a trial begins again because its process, or the node under it, died
 
 
 def run_search(
@@ -41,13 +42,15 @@ def run_search(
         The trials in the order in which they were drawn.
 
     Raises:
-        UserError: every trial failed.
+        UserError: every trial failed; Ray did not start; a node has not the files.
     """
     limit: int | None = at_once
+    in_cluster = bool(os.environ.get("RAY_ADDRESS"))
     if search["search"] != "optuna":  # Optuna's proposals depend on how many run side by side
-        in_cluster = bool(os.environ.get("RAY_ADDRESS"))
         limit = None if in_cluster else min(at_once, gpus or max(1, cores // job.threads))
     with session(max(cores, job.threads), gpus):
+        if in_cluster:
+            check_nodes([job.images_file, job.state_dir])
         return _run_trials(job, search, gpus=min(gpus, 1), at_once=limit, report=report)
 
 
@@ -145,20 +148,15 @@ def _run_trials(
         run_config=tune.RunConfig(
             name="ray",
             storage_path=str(Path(job.state_dir).resolve()),
+            failure_config=tune.FailureConfig(max_failures=LOST),
             verbose=0,
             callbacks=[progress],
         ),
     )
-    results = tuner.fit()
-    trials = []
-    for index in range(len(results)):
-        result = results[index]
-        chosen, metrics = rounded(result.config or {}), result.metrics or {}
-        trial = progress.trials.get(metrics.get("trial_id", ""), TrialRecord(chosen))
-        trial.epochs = chosen.get("epochs", search["epochs"])
-        if result.error is not None:
-            trial.failure = str(result.error).strip().splitlines()[-1]
-        trials.append(trial)
+    tuner.fit()
+    trials = list(progress.trials.values())
+    for trial in trials:
+        trial.epochs = trial.chosen.get("epochs", search["epochs"])
     failures = [trial.failure for trial in trials if trial.failure]
     for failure in failures:
         if failure.startswith(f"{DiskError.__name__}: "):  # no trial's fault: search again
@@ -175,25 +173,43 @@ def _progress(search: Search, report: Callable[[str], None]) -> Any:
         """Keeps every row of every trial's history and reports a line after each."""
 
         def __init__(self) -> None:
-            self.trials: dict[str, TrialRecord] = {}
+            self.trials: dict[str, TrialRecord] = {}  # as drawn: Ray puts a lost one last
             self.epochs_done = 0
+
+        def on_step_begin(self, iteration: int, trials: list, **info: Any) -> None:
+            for trial in trials:
+                self.trials.setdefault(trial.trial_id, TrialRecord(rounded(trial.config)))
 
         def on_trial_result(
             self, iteration: int, trials: list, trial: Any, result: dict, **info: Any
         ) -> None:
-            chosen = rounded(trial.config)
-            record = self.trials.setdefault(trial.trial_id, TrialRecord(chosen))
+            record = self.trials[trial.trial_id]
             if result.get("failure"):
-                record.failure = result["failure"]
-                report(f"trial {values_text(chosen)}: {record.failure}")
+                self._failed(record, result["failure"])
+                return
+            if result["epoch"] <= len(record.history):  # it began again, and reports what it stored
                 return
             record.history.append({name: result[name] for name in HISTORY if name in result})
             self.epochs_done += 1
             best = max(row["val_iou"] for t in self.trials.values() for row in t.history)
             report(
                 f"epoch {self.epochs_done} of {planned_epochs(search)}  "
-                f"({values_text(chosen)}) at its epoch {result['epoch']}  "
+                f"({values_text(record.chosen)}) at its epoch {result['epoch']}  "
                 f"val IoU {result['val_iou']:.3f}, best so far {best:.3f}"
             )
+
+        def on_trial_recover(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+            record = self.trials[trial.trial_id]
+            record.failure = ""
+            name = values_text(record.chosen)
+            report(f"trial {name}: its process or node was lost; begins again where it was")
+
+        def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+            error = trial.get_pickled_error() or trial.get_error()
+            self._failed(self.trials[trial.trial_id], str(error).strip().splitlines()[-1])
+
+        def _failed(self, record: TrialRecord, failure: str) -> None:
+            record.failure = failure
+            report(f"trial {values_text(record.chosen)}: {failure}")
 
     return Progress()
