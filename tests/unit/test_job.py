@@ -3,6 +3,9 @@
 import os
 import time
 
+import pytest
+
+from tumorseg.core.disk import AGAIN
 from tumorseg.workflow import job
 
 
@@ -21,3 +24,24 @@ def test_the_errors_of_earlier_runs_and_lines_that_are_no_errors_stay_quiet(tmp_
     os.utime(old, (0, 0))
     job.print_errors([str(tmp_path), str(tmp_path / "missing")], since=time.time() - 60)
     assert capsys.readouterr().err == ""
+
+
+ENDS = {
+    "a mistake": ("ERROR in rule train: no memory", True),
+    "a disk that may be another one then": (f"ERROR in rule train: disk full, {AGAIN}", False),
+    "a kill": ("epoch 2", False),
+    "nothing": ("", False),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_only_what_a_mistake_ended_in_this_run_is_not_worked_at_again(end, tmp_path, monkeypatch):
+    line, refused = ENDS[end]
+    log = tmp_path / "bce.log"
+    log.write_text(f"train bce\n{line}\n", encoding="utf-8")
+    monkeypatch.setenv(job.STARTED, str(time.time() - 60))
+    assert job.refused(log) == (line if refused else "")
+    monkeypatch.setenv(job.STARTED, str(time.time() + 60))  # the user's next run
+    assert job.refused(log) == ""
+    monkeypatch.delenv(job.STARTED)
+    assert job.refused(log) == job.refused(tmp_path / "missing.log") == ""

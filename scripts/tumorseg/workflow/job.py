@@ -11,10 +11,11 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from tumorseg.core.disk import disk_error, fault
+from tumorseg.core.disk import AGAIN, disk_error, fault
 from tumorseg.core.errors import UserError
 
 ERROR = "ERROR in rule "  # begins the one line of a user's mistake, on the terminal and in the log
+STARTED = "TUMORSEG_STARTED"  # in the environment of all jobs: when their run began
 
 
 class _Log(io.TextIOBase):
@@ -56,6 +57,21 @@ class _Tee(io.TextIOBase):
             stream.flush()
 
 
+def refused(log: Path) -> str:
+    """The line of a user's mistake with which this job ended earlier in the same run, or nothing.
+
+    A profile's `retries` are for what machines do: the same data would be refused again. A disk
+    may be another one at the next attempt.
+    """
+    try:
+        if log.stat().st_mtime < float(os.environ.get(STARTED, "inf")):
+            return ""
+        last = log.read_text(encoding="utf-8", errors="replace").splitlines()[-1:]
+    except OSError:
+        return ""
+    return next((line for line in last if line.startswith(ERROR) and AGAIN not in line), "")
+
+
 def named(items: Any) -> dict[str, Any]:
     """The named members of a Snakemake list (input, output or params) as plain Python objects."""
     plain: dict[str, Any] = {}
@@ -77,7 +93,8 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     `config`, which re-runs nothing and so may only judge, never change what is written.
 
     A UserError, or a disk that cannot be written, ends the job with its one line; anything else is
-    a fault of ours and keeps its traceback. Both end up in the rule's log as well.
+    a fault of ours and keeps its traceback. Both end up in the rule's log as well. What ended with
+    a UserError is not worked at again in the same run.
     """
     arguments = named(snakemake.input) | named(snakemake.output) | named(snakemake.params)
     asked = inspect.signature(main).parameters
@@ -88,6 +105,10 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     given["config"] = snakemake.config
     arguments |= {name: value for name, value in given.items() if name in asked}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on its own build
+    # A download fails for what may be over a minute later.
+    if snakemake.rule != "download" and (line := refused(Path(str(snakemake.log[0])))):
+        print(line, file=sys.stderr, flush=True)
+        os._exit(1)
     with closing(_Log(Path(str(snakemake.log[0])))) as log:
         terminal = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = _Tee(terminal[0], log), _Tee(terminal[1], log)
