@@ -2,10 +2,12 @@
 
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from tumorseg.core.disk import AGAIN
+from tumorseg.core.disk import DiskError
+from tumorseg.core.errors import UserError
 from tumorseg.workflow import job
 
 
@@ -26,22 +28,38 @@ def test_the_errors_of_earlier_runs_and_lines_that_are_no_errors_stay_quiet(tmp_
     assert capsys.readouterr().err == ""
 
 
-ENDS = {
-    "a mistake": ("ERROR in rule train: no memory", True),
-    "a disk that may be another one then": (f"ERROR in rule train: disk full, {AGAIN}", False),
-    "a kill": ("epoch 2", False),
-    "nothing": ("", False),
-}
-
-
-@pytest.mark.parametrize("end", ENDS)
-def test_only_what_a_mistake_ended_in_this_run_is_not_worked_at_again(end, tmp_path, monkeypatch):
-    line, refused = ENDS[end]
-    log = tmp_path / "bce.log"
-    log.write_text(f"train bce\n{line}\n", encoding="utf-8")
+def test_only_the_run_that_a_mistake_ended_does_not_work_at_it_again(tmp_path, monkeypatch):
+    copy = tmp_path / "bce.refused"
+    assert job.refused(copy) == ""
+    copy.write_text("ERROR in rule train: no mask\n", encoding="utf-8")
     monkeypatch.setenv(job.STARTED, str(time.time() - 60))
-    assert job.refused(log) == (line if refused else "")
+    assert job.refused(copy) == "ERROR in rule train: no mask\n"
     monkeypatch.setenv(job.STARTED, str(time.time() + 60))  # the user's next run
-    assert job.refused(log) == ""
-    monkeypatch.delenv(job.STARTED)
-    assert job.refused(log) == job.refused(tmp_path / "missing.log") == ""
+    assert job.refused(copy) == ""
+    assert not copy.exists()
+
+
+@pytest.mark.parametrize(("error", "kept"), [(UserError, True), (DiskError, False)])
+def test_a_mistake_is_kept_for_the_next_attempt_and_what_another_disk_may_cure_is_not(
+    error, kept, tmp_path, monkeypatch
+):
+    class Ended(Exception):
+        pass
+
+    def end(status):
+        raise Ended(status)
+
+    def main():
+        raise error("no mask")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(job.os, "_exit", end)
+    monkeypatch.setattr(job, "fault", lambda error: None)
+    nothing: dict = {}
+    log = tmp_path / "train.log"
+    asked = SimpleNamespace(input=nothing, output=nothing, params=nothing, resources=nothing)
+    asked.__dict__.update(rule="train", wildcards=[], threads=1, config={}, log=[str(log)])
+    with pytest.raises(Ended):
+        job.run(main, asked)
+    assert log.read_text(encoding="utf-8").endswith("ERROR in rule train: no mask\n")
+    assert log.with_suffix(".refused").exists() == kept
