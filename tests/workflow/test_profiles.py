@@ -3,7 +3,9 @@
 Options are read by the plug-ins themselves where `make profiles` has installed them.
 """
 
+import os
 import re
+import subprocess
 from importlib.util import find_spec
 
 import pytest
@@ -91,3 +93,20 @@ def test_the_image_has_the_locked_packages_and_none_of_the_code():
     locks = [dict(PIN.findall((ROOT / name).read_text(encoding="utf-8"))) for name in copied[0]]
     assert all(locks[0].get(package, version) == version for package, version in locks[1].items())
     assert "snakemake-storage-plugin-s3" in locks[1]
+
+
+@pytest.mark.parametrize(("status", "begun"), [(1, False), (71, True)])
+def test_make_all_begins_on_a_file_system_without_locks_but_not_beside_another(
+    status, begun, tmp_path
+):
+    flock = tmp_path / "bin/flock"
+    flock.parent.mkdir()
+    flock.write_text(f"#!/bin/sh\necho flock: Function not implemented >&2\nexit {status}\n")
+    flock.chmod(0o755)
+    path = f"{flock.parent}:{os.environ['PATH']}"
+    command = ["sh", str(ROOT / "profiles/default/resume.sh"), "echo", "begun"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0, done.stdout) == (begun, "begun\n" * begun)
+    assert ("is at work in this folder" in done.stderr) == (not begun)
