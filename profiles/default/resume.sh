@@ -66,5 +66,5 @@ fi
 trap : INT TERM # the command ends first, and the mark is cleared
 "$@"
 status=$?
-: >"$mark"
+[ "$status" -gt 128 ] || : >"$mark" # more: a signal killed it, and its lock is left
 exit "$status"

@@ -110,3 +110,14 @@ def test_make_all_begins_on_a_file_system_without_locks_but_not_beside_another(
     )
     assert (done.returncode == 0, done.stdout) == (begun, "begun\n" * begun)
     assert ("is at work in this folder" in done.stderr) == (not begun)
+
+
+@pytest.mark.parametrize(("command", "killed"), [("kill -9 $$", True), ("exit 1", False)])
+def test_the_lock_of_a_killed_snakemake_is_cleared_by_the_next_make_all(command, killed, tmp_path):
+    """Also where it alone was killed, as by a login node that lacks memory."""
+    locks = tmp_path / ".snakemake/locks"
+    locks.mkdir(parents=True)
+    resume = ["sh", str(ROOT / "profiles/default/resume.sh"), "sh", "-c"]
+    subprocess.run([*resume, f"touch {locks}/0.lock; {command}"], cwd=tmp_path, check=False)
+    done = subprocess.run([*resume, "true"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, "Going on" in done.stdout) == (0, killed)
