@@ -84,7 +84,7 @@ def test_within_the_gpus_that_a_user_names_each_job_gets_its_own(job):
 
 @contextmanager
 def other_process(lock, *start):
-    """A process that has claimed a GPU of three: its number. start: the beginning of its command."""
+    """A process that claims one of three GPUs; yields its number. start: begins its command."""
     code = (
         "from tumorseg.core import gpus\n"
         f"gpus.claim(lock={lock!r})\n"

@@ -43,11 +43,11 @@ def test_only_the_run_that_a_mistake_ended_does_not_work_at_it_again(tmp_path, m
 def test_a_mistake_is_kept_for_the_next_attempt_and_what_another_disk_may_cure_is_not(
     error, kept, tmp_path, monkeypatch
 ):
-    class Ended(Exception):
+    class EndedError(Exception):
         pass
 
     def end(status):
-        raise Ended(status)
+        raise EndedError(status)
 
     def main():
         raise error("no mask")
@@ -59,7 +59,7 @@ def test_a_mistake_is_kept_for_the_next_attempt_and_what_another_disk_may_cure_i
     log = tmp_path / "train.log"
     asked = SimpleNamespace(input=nothing, output=nothing, params=nothing, resources=nothing)
     asked.__dict__.update(rule="train", wildcards=[], threads=1, config={}, log=[str(log)])
-    with pytest.raises(Ended):
+    with pytest.raises(EndedError):
         job.run(main, asked)
     assert log.read_text(encoding="utf-8").endswith("ERROR in rule train: no mask\n")
     assert log.with_suffix(".refused").exists() == kept

@@ -140,9 +140,7 @@ def test_user_machines_and_key_stay_secret_in_kept_names(tmp_path, monkeypatch, 
     word = words[where]
     data = tmp_path / "zqxuser" / "data"
     given = entry(data, case=f"{word}_1", patient=word)
-    found = source_names.gather(
-        [given], [], str(data), keep=True, key="ab" * 32, machines=noted
-    )
+    found = source_names.gather([given], [], str(data), keep=True, key="ab" * 32, machines=noted)
     assert found.sought[word] in identifiers.PERSONAL
     assert identifiers.Seeker(found).in_text(f"cases/{word}_1.png") == {word}
 
