@@ -13,7 +13,6 @@ from typing import Any, TextIO
 
 from tumorseg.core.disk import DiskError, disk_error, fault
 from tumorseg.core.errors import UserError
-from tumorseg.privacy import machines
 
 ERROR = "ERROR in rule "  # begins the one line of a user's mistake, on the terminal and in the log
 STARTED = "TUMORSEG_STARTED"  # in the environment of all jobs: when their run began
@@ -107,6 +106,8 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     given["config"] = snakemake.config
     arguments |= {name: value for name, value in given.items() if name in asked}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on its own build
+    from tumorseg.privacy import machines  # pandas, without which Snakemake itself starts sooner
+
     machines.note(Path("local/machines"))
     log_file = Path(str(snakemake.log[0]))
     copy = log_file.with_suffix(".refused")
