@@ -14,6 +14,12 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+
+
+# The jobs know when the run began that the user started, also on a cluster.
+os.environ.setdefault(job.STARTED, str(STARTED))
+
+
 include: "rules/resources.smk"
 include: "rules/storage.smk"
 include: "rules/sources.smk"
@@ -87,7 +93,7 @@ include: "rules/report.smk"
 
 # Snakemake prints lines of its own after those of a failed job: the reason is repeated at the end.
 onerror:
-    atexit.register(print_errors, [LOGS, LOCAL, EXTERNAL_LOCAL, *JOB_LOGS], STARTED)
+    atexit.register(job.print_errors, [LOGS, LOCAL, EXTERNAL_LOCAL, *JOB_LOGS], STARTED)
 
 
 rule all:

@@ -7,9 +7,8 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from tumorseg.core import registry
 from tumorseg.core.errors import UserError
-from tumorseg.workflow import protocol, settings
+from tumorseg.workflow import job, protocol, settings
 from tumorseg.workflow.code_digest import code_digest as code
-from tumorseg.workflow.job import print_errors
 
 # Whether no files are shared: then a storage has all that steps write (storage.smk).
 STORED = workflow.storage_settings.default_storage_provider is not None

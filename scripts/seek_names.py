@@ -10,7 +10,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
 from tumorseg.data.listing import listed
 from tumorseg.data.settings import SourceSettings
-from tumorseg.privacy import pseudonyms, source_names
+from tumorseg.privacy import machines, pseudonyms, source_names
 from tumorseg.privacy.identifiers import Seeker
 from tumorseg.privacy.local import local_only
 
@@ -41,7 +41,7 @@ def main(
         own_names: words of the experiment that are written on purpose.
         report_file: the report, whose folder, and the one of that name in logs/, are searched.
         cases_table: cases.tsv, whose tumour types and sites are written on purpose as well.
-        local_dir: a local folder.
+        local_dir: a local folder; beside it, machines/ has the names of those that ran steps.
         privacy_table: numbers of identifiers and hits by kind.
 
     Raises:
@@ -55,7 +55,13 @@ def main(
     local = local_only(local_dir)
     key = pseudonyms.key_text(key_file, local.parent)
     sought = source_names.gather(
-        found.entries, files, data_dir, keep=names == "keep", key=key, excluded=found.excluded
+        found.entries,
+        files,
+        data_dir,
+        keep=names == "keep",
+        key=key,
+        excluded=found.excluded,
+        machines=machines.noted(local.parent / "machines"),
     )
     cases = read_table(cases_table, ("tumour_type", "site"))
     words = [w for name in ("tumour_type", "site") if name in cases for w in cases[name].dropna()]

@@ -50,6 +50,7 @@ SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 PriorityType=priority/basic
 ReturnToService=2
+JobRequeue=0
 MinJobAge=43200
 MpiDefault=none
 SwitchType=switch/none

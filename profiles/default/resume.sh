@@ -6,7 +6,8 @@
 #   - the last one was started on this computer and did not come to its end ($mark has its name);
 #   - no process in this folder runs Snakemake or a step: a step may outlive a killed Snakemake;
 #   - no step that it gave to Slurm waits or runs.
-# Where flock or /proc is missing nothing is cleared, and Snakemake says what to do.
+# Where flock, /proc or the file system's locks are missing nothing is cleared, and Snakemake says
+# what to do.
 
 mark=.snakemake/make-all
 
@@ -30,13 +31,7 @@ in_queue() {
     done
 }
 
-mkdir -p .snakemake
-if command -v flock >/dev/null && [ -r /proc/self/comm ]; then
-    exec 9>>"$mark"
-    if ! flock -n 9; then
-        echo "make: another 'make all', or a step of a killed one, is at work in this folder: wait or end it" >&2
-        exit 1
-    fi
+go_on() {
     if [ "$(cat "$mark")" = "$(uname -n)" ] && ls .snakemake/locks/*.lock >/dev/null 2>&1; then
         left=$(at_work | tr '\n' ' ')
         if [ -n "$left" ]; then
@@ -52,10 +47,24 @@ if command -v flock >/dev/null && [ -r /proc/self/comm ]; then
         snakemake --unlock >/dev/null 2>&1
     fi
     uname -n >"$mark"
+}
+
+mkdir -p .snakemake
+if command -v flock >/dev/null && [ -r /proc/self/comm ]; then
+    exec 9>>"$mark"
+    flock -n 9 2>/dev/null
+    case $? in
+        0) go_on ;;
+        1)
+            echo "make: another 'make all', or a step of a killed one, is at work in this folder: wait or end it" >&2
+            exit 1
+            ;;
+        *) ;; # a file system without locks, as some clusters' are
+    esac
 fi
 
 trap : INT TERM # the command ends first, and the mark is cleared
 "$@"
 status=$?
-: >"$mark"
+[ "$status" -gt 128 ] || : >"$mark" # more: a signal killed it, and its lock is left
 exit "$status"

@@ -24,7 +24,7 @@ from tumorseg.core.errors import UserError
 from tumorseg.core.files import write_table
 from tumorseg.data.listing import listed
 from tumorseg.data.reading import read
-from tumorseg.privacy import embedded_text, identifiers, source_names
+from tumorseg.privacy import embedded_text, identifiers, machines, source_names
 from tumorseg.privacy.header_text import header_texts
 from tumorseg.privacy.kept_names import kept_problems
 
@@ -128,14 +128,19 @@ def test_a_files_name_that_shares_one_word_with_a_kept_name_stays_secret(tmp_pat
     assert not {"p_1", "p_2"} & found.sought.keys()
 
 
-@pytest.mark.parametrize("where", ["user", "host", "key"])
-def test_user_machine_and_key_stay_secret_in_kept_names(tmp_path, monkeypatch, where):
+@pytest.mark.parametrize("where", ["user", "host", "node", "key"])
+def test_user_machines_and_key_stay_secret_in_kept_names(tmp_path, monkeypatch, where):
     monkeypatch.setenv("LOGNAME", "zqxuser")
     monkeypatch.setattr("socket.gethostname", lambda: "zqxhost")
-    word = {"user": "zqxuser", "host": "zqxhost", "key": "ab" * 32}[where]
+    machines.note(tmp_path / "machines")
+    noted = machines.noted(tmp_path / "machines")
+    assert noted == ["zqxhost"]
+    monkeypatch.setattr("socket.gethostname", lambda: "zqxhere")
+    words = {"user": "zqxuser", "node": "zqxhost", "host": "zqxhere", "key": "ab" * 32}
+    word = words[where]
     data = tmp_path / "zqxuser" / "data"
     given = entry(data, case=f"{word}_1", patient=word)
-    found = source_names.gather([given], [], str(data), keep=True, key="ab" * 32)
+    found = source_names.gather([given], [], str(data), keep=True, key="ab" * 32, machines=noted)
     assert found.sought[word] in identifiers.PERSONAL
     assert identifiers.Seeker(found).in_text(f"cases/{word}_1.png") == {word}
 

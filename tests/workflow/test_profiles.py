@@ -246,3 +246,36 @@ def test_the_image_gives_a_user_without_an_account_a_name_and_a_home_to_write_to
     # The search for names looks for it: a word of ours would end every run in a container.
     texts = [*(ROOT / "report").glob("*.rst"), *(ROOT / "scripts").rglob("*.*")]
     assert not [p for p in texts if p.is_file() and given["USER"].encode() in p.read_bytes()]
+
+
+@pytest.mark.parametrize(("status", "begun"), [(1, False), (71, True)])
+def test_make_all_begins_on_a_file_system_without_locks_but_not_beside_another(
+    status, begun, tmp_path
+):
+    flock = tmp_path / "bin/flock"
+    flock.parent.mkdir()
+    flock.write_text(f"#!/bin/sh\necho flock: Function not implemented >&2\nexit {status}\n")
+    flock.chmod(0o755)
+    path = f"{flock.parent}:{os.environ['PATH']}"
+    command = ["sh", str(ROOT / "profiles/default/resume.sh"), "echo", "begun"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0, done.stdout) == (begun, "begun\n" * begun)
+    assert ("is at work in this folder" in done.stderr) == (not begun)
+
+
+@pytest.mark.parametrize(("command", "killed"), [("kill -9 $$", True), ("exit 1", False)])
+def test_the_lock_of_a_killed_snakemake_is_cleared_by_the_next_make_all(command, killed, tmp_path):
+    """Also where it alone was killed, as by a login node that lacks memory."""
+    locks = tmp_path / ".snakemake/locks"
+    locks.mkdir(parents=True)
+    unlock = tmp_path / "bin/snakemake"
+    unlock.parent.mkdir()
+    unlock.write_text(f"#!/bin/sh\nrm {locks}/*\n")
+    unlock.chmod(0o755)
+    resume = ["sh", str(ROOT / "profiles/default/resume.sh"), "sh", "-c"]
+    options = {"cwd": tmp_path, "env": {"PATH": f"{unlock.parent}:{os.environ['PATH']}"}}
+    subprocess.run([*resume, f"touch {locks}/0.lock; {command}"], **options)
+    assert subprocess.run([*resume, "true"], **options).returncode == 0
+    assert any(locks.iterdir()) != killed

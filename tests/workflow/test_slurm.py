@@ -170,6 +170,8 @@ def test_a_job_that_slurm_ends_is_run_again_with_more_memory(project, slurm):
         ["COMPLETED", "rule_import_cases", "4000M", "2:00:00"],
         ["COMPLETED", "rule_prepare_rasterize_skull_strip_split", "1500M", "1:30:00"],
     ]
+    # What a failed node ran Slurm itself runs elsewhere, on clusters whose own choice is not to.
+    assert slurm.ask("scontrol", "show", "jobs").count("Requeue=1") == 3
     assert "Plan: training" in log.read_text(encoding="utf-8")  # printed where the user looks
     assert (project.folder / "results/tiny/plan.tsv").is_file()
 

@@ -300,8 +300,10 @@ def test_a_bad_image_stops_the_import_and_the_lines_name_its_row_and_count_error
     image = study.folder / "data_bad_image" / "3.tif"
     image.write_bytes(image.read_bytes()[:5000])
     study.write("bad.yaml", table_config("bad_image"))
-    done = study.run("--cores", "2", "all", configfile="bad.yaml")
+    # A cluster's profile has retries; the data are read once all the same.
+    done = study.run("--cores", "2", "all", "--retries", "2", configfile="bad.yaml")
     assert done.returncode != 0
+    assert done.stdout.count("Trying to restart job") == 2
     assert "Traceback" not in done.stdout
     line, end = (
         "error: data_bad_image/cases.tsv row 3: 3.tif: ",

@@ -1,14 +1,15 @@
 """Gives a process GPUs that no other training uses; names no backend."""
 
-import fcntl
+import errno
 import os
-import tempfile
+import socket
 import time
 from pathlib import Path
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-# Open lock files: the system frees them when the process ends, however it does.
-_held: list[int] = []
+LOCK = "tumorseg-gpu-"  # the name of a GPU's lock begins like this
+# Locks: the system frees them when the process ends, however it does.
+_held: list[socket.socket] = []
 
 
 def visible(devices: Path = Path("/dev")) -> list[str]:
@@ -23,7 +24,7 @@ def visible(devices: Path = Path("/dev")) -> list[str]:
     return sorted(filter(str.isdigit, numbers), key=int)
 
 
-def claim(count: int = 1, *, folder: str = "", every_s: float = 2.0) -> None:
+def claim(count: int = 1, *, lock: str = LOCK, every_s: float = 2.0) -> None:
     """Takes `count` of the visible GPUs for this process alone, until it ends; waits for them.
 
     Snakemake counts GPUs but does not say which one a job gets. So each takes those that no other
@@ -31,7 +32,7 @@ def claim(count: int = 1, *, folder: str = "", every_s: float = 2.0) -> None:
     Nothing is locked where a cluster or Ray has already chosen as many, or there are too few. Again
     in the same process it does nothing.
 
-    folder: of the lock files, one for the machine; every_s: seconds between two tries.
+    lock: begins the names of the locks; every_s: seconds between two tries.
     """
     found = visible()
     chosen = VISIBLE in os.environ and len(found) <= count
@@ -39,16 +40,16 @@ def claim(count: int = 1, *, folder: str = "", every_s: float = 2.0) -> None:
         return
     told = False
     while True:
-        locked: dict[str, int] = {}
+        locked: dict[str, socket.socket] = {}
         for name in found:
-            if len(locked) < count and (file := _lock(Path(folder or tempfile.gettempdir()), name)):
-                locked[name] = file
+            if len(locked) < count and (held := _lock(f"{lock}{name}")):
+                locked[name] = held
         if len(locked) == count:
             _held.extend(locked.values())
             os.environ[VISIBLE] = ",".join(locked)
             return
-        for file in locked.values():  # all or none: two jobs must not wait for each other
-            os.close(file)
+        for held in locked.values():  # all or none: two jobs must not wait for each other
+            held.close()
         if not told:
             print(
                 f"waits for {count} of {len(found)} GPUs; --resources gpu={len(found)} tells "
@@ -59,16 +60,18 @@ def claim(count: int = 1, *, folder: str = "", every_s: float = 2.0) -> None:
         time.sleep(every_s)
 
 
-def _lock(folder: Path, name: str) -> int | None:
-    """The open lock file of a GPU; None where another process has it."""
-    path = folder / f"tumorseg-gpu-{name.replace('/', '_')}.lock"
+def _lock(name: str) -> socket.socket | None:
+    """The lock of that name, one for the machine; None where another process has it.
+
+    It is a socket's name in Linux's abstract name space and no file: the folder of temporary files
+    may be on a network's disk, where a lock would hold for all machines or could not be had.
+    """
+    held = socket.socket(socket.AF_UNIX)
     try:
-        file = os.open(path, os.O_RDONLY)  # another user's file cannot be opened to write
-    except FileNotFoundError:
-        file = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
+        held.bind(f"\0{name}")
+    except OSError as error:
+        held.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
         return None
-    return file
+    return held

@@ -24,6 +24,7 @@ def gather(
     keep: bool,
     key: str = "",
     excluded: Iterable[Entry] = (),
+    machines: Iterable[str] = (),
 ) -> Identifiers:
     """All identifiers that results must not contain: of the source, the user and the machine.
 
@@ -34,11 +35,12 @@ def gather(
         keep: whether the results keep the names of patients and cases, which are then not secret.
         key: the text of the pseudonyms' key file; empty where there is none.
         excluded: the entries that source.exclude takes out: no result has their names.
+        machines: the names of other machines that ran steps.
 
     Returns:
         The identifiers, among them those in the headers of all files.
     """
-    gathered = of_machine()
+    gathered = of_machine(machines)
     gathered.add(identifiers.KEY, [key])
     root = Path(data_dir).expanduser()
     kept: set[tuple[str, str]] = set()
@@ -66,8 +68,11 @@ def gather(
     return gathered
 
 
-def of_machine() -> Identifiers:
-    """The user and the machine. They come first, because an identifier has its first kind."""
+def of_machine(others: Iterable[str] = ()) -> Identifiers:
+    """The user and the machine. They come first, because an identifier has its first kind.
+
+    others: the names of other machines.
+    """
     found = Identifiers()
     with suppress(KeyError):  # in a container a user may have a number without an account
         found.add(identifiers.USER, [getpass.getuser()])
@@ -76,7 +81,7 @@ def of_machine() -> Identifiers:
         found.add(identifiers.USER, [home.name])
         if len(home.parts) > 2:  # /root is nobody's, and every PDF contains it
             found.add(identifiers.USER, [str(home)])
-    found.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn()} - {"localhost"})
+    found.add(identifiers.HOST, {socket.gethostname(), socket.getfqdn(), *others} - {"localhost"})
     return found
 
 

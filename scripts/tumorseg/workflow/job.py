@@ -11,10 +11,11 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from tumorseg.core.disk import disk_error, fault
+from tumorseg.core.disk import DiskError, disk_error, fault
 from tumorseg.core.errors import UserError
 
 ERROR = "ERROR in rule "  # begins the one line of a user's mistake, on the terminal and in the log
+STARTED = "TUMORSEG_STARTED"  # in the environment of all jobs: when their run began
 
 
 class _Log(io.TextIOBase):
@@ -56,6 +57,22 @@ class _Tee(io.TextIOBase):
             stream.flush()
 
 
+def refused(copy: Path) -> str:
+    """The log with which a user's mistake ended this job earlier in the same run, or nothing.
+
+    A profile's `retries` are for what machines do: the same data would be refused again.
+
+    copy: of the log, because Snakemake deletes a job's log before it tries again.
+    """
+    try:
+        if copy.stat().st_mtime >= float(os.environ.get(STARTED, "inf")):
+            return copy.read_text(encoding="utf-8", errors="replace")
+        copy.unlink()
+    except OSError:
+        pass
+    return ""
+
+
 def named(items: Any) -> dict[str, Any]:
     """The named members of a Snakemake list (input, output or params) as plain Python objects."""
     plain: dict[str, Any] = {}
@@ -77,7 +94,8 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     `config`, which re-runs nothing and so may only judge, never change what is written.
 
     A UserError, or a disk that cannot be written, ends the job with its one line; anything else is
-    a fault of ours and keeps its traceback. Both end up in the rule's log as well.
+    a fault of ours and keeps its traceback. Both end up in the rule's log as well. What ended with
+    a UserError is not worked at again in the same run (`refused`).
     """
     arguments = named(snakemake.input) | named(snakemake.output) | named(snakemake.params)
     asked = inspect.signature(main).parameters
@@ -88,7 +106,16 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     given["config"] = snakemake.config
     arguments |= {name: value for name, value in given.items() if name in asked}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on its own build
-    with closing(_Log(Path(str(snakemake.log[0])))) as log:
+    from tumorseg.privacy import machines  # pandas, without which Snakemake itself starts sooner
+
+    machines.note(Path("local/machines"))
+    log_file = Path(str(snakemake.log[0]))
+    copy = log_file.with_suffix(".refused")
+    with closing(_Log(log_file)) as log:
+        if earlier := refused(copy):
+            log.write(earlier)
+            print(earlier.splitlines()[-1], file=sys.stderr, flush=True)
+            os._exit(1)
         terminal = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = _Tee(terminal[0], log), _Tee(terminal[1], log)
         started = time.perf_counter()
@@ -102,6 +129,10 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
                 error = disk_error(number, file or Path.cwd())
             if isinstance(error, UserError):
                 print(f"{ERROR}{snakemake.rule}: {error}", file=sys.stderr)
+                # Another disk, or a download a minute later, may do what this one did not.
+                if not isinstance(error, DiskError) and snakemake.rule != "download":
+                    with suppress(OSError):
+                        copy.write_bytes(log_file.read_bytes())
             else:
                 traceback.print_exc()
             sys.stderr.flush()
