@@ -1,5 +1,7 @@
 """Tests of the scripts that measure and compare, and of tumorseg.reporting.study_tables."""
 
+import math
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ import measure
 import measure_background
 from tumorseg.core.errors import UserError
 from tumorseg.core.files import read_table, write_table
-from tumorseg.reporting.study_tables import published_rows, table2
+from tumorseg.reporting.study_tables import interval_text, published_rows, table2
 from tumorseg.reporting.table_pages import page
 
 FOLDS = (1, 2, 3)
@@ -116,6 +118,14 @@ def test_a_fold_whose_training_failed_is_failed_in_every_table(study):
     assert row["dice_pct"] == row["accuracy_pct"] == row["status"] == "failed"
     assert "failed" in set(tables["table3"].query("fold == '2'")["hausdorff_px"])
     assert tables["summary"].iloc[0]["status"] == "1 of 3 folds failed"
+
+
+def test_an_interval_over_folds_ends_where_no_value_can_be():
+    assert interval_text([0.1, 0.3], 1, 100) == "20.00 (0.00 to 100.00)"
+    assert interval_text([2.0, 6.0]) == "4.00 (0.00 to 29.41)"  # 4 + 12.706 x 2
+    assert interval_text([0.5, 0.5, 0.5], 1, 100) == "50.00 (50.00 to 50.00)"
+    assert interval_text([0.4], 1, 100) == "40.00"
+    assert interval_text([math.nan], 1, 100) == "NaN"
 
 
 def test_a_set_up_that_failed_in_every_fold_is_still_in_the_summary(study):

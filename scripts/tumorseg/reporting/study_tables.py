@@ -203,11 +203,16 @@ def mark_failed(text: pd.DataFrame) -> pd.DataFrame:
     return text
 
 
-def interval_text(values: list[float], scale: float = 1.0) -> str:
-    """mean (low to high) of the 95 % t interval over folds, times `scale`, as text."""
+def interval_text(values: list[float], most: float = math.inf, scale: float = 1.0) -> str:
+    """mean (low to high) of the 95 % t interval over folds, times `scale`, as text.
+
+    The interval is cut at 0 and at `most`, the least and the largest value that there can be.
+    """
     centre, low, high = (scale * value for value in t_interval(values))
-    text = number(centre)
-    return text if math.isnan(low) else f"{text} ({number(low)} to {number(high)})"
+    if math.isnan(low):
+        return number(centre)
+    low, high = max(0.0, low), min(scale * most, high)
+    return f"{number(centre)} ({number(low)} to {number(high)})"
 
 
 def summary(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -223,10 +228,10 @@ def _line(recipe: str, loss: str, cases: pd.DataFrame) -> dict[str, object]:
     means = {way: [aggregate(fold, way) for fold in folds] for way in AGGREGATIONS}
     line: dict[str, object] = {"recipe": recipe, "loss": loss}
     for way in AGGREGATIONS:
-        line[f"dice_{way}_pct"] = interval_text([fold["dice"].value for fold in means[way]], 100)
+        line[f"dice_{way}_pct"] = interval_text([fold["dice"].value for fold in means[way]], 1, 100)
     for name in ("precision", "recall", "accuracy"):
         values = [fold[name].value for fold in means["pooled"]]
-        line[f"{name}_pooled_pct"] = interval_text(values, 100)
+        line[f"{name}_pooled_pct"] = interval_text(values, 1, 100)
     for name in ("hausdorff_px", "hausdorff_mm"):
         line[name] = interval_text([mean(fold[name]).value for fold in folds])
     printed = published.TABLE2_MEANS.get(loss)
