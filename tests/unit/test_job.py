@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tumorseg.core.disk import DiskError
-from tumorseg.core.errors import UserError
+from tumorseg.core.errors import MachineError, UserError
 from tumorseg.workflow import job
 
 
@@ -39,8 +39,10 @@ def test_only_the_run_that_a_mistake_ended_does_not_work_at_it_again(tmp_path, m
     assert not copy.exists()
 
 
-@pytest.mark.parametrize(("error", "kept"), [(UserError, True), (DiskError, False)])
-def test_a_mistake_is_kept_for_the_next_attempt_and_what_another_disk_may_cure_is_not(
+@pytest.mark.parametrize(
+    ("error", "kept"), [(UserError, True), (MachineError, False), (DiskError, False)]
+)
+def test_a_mistake_is_kept_for_the_next_attempt_and_what_another_machine_may_cure_is_not(
     error, kept, tmp_path, monkeypatch
 ):
     class EndedError(Exception):

@@ -5,7 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tumorseg.core.errors import UserError
+from tumorseg.core.errors import MachineError
 
 AGAIN = "then give the same command again: what is finished is kept"
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -25,7 +25,7 @@ FAULTS = {
 _HDF5 = re.compile(r"errno = (\d+)")  # h5py states the number only in its text
 
 
-class DiskError(UserError):
+class DiskError(MachineError):
     """A file could not be written, for a reason outside this program."""
 
 

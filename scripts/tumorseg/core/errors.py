@@ -3,3 +3,7 @@
 
 class UserError(Exception):
     """Bad input: what is wrong, in which file and row, what was expected and how to fix it."""
+
+
+class MachineError(UserError):
+    """No mistake in the input: the same may succeed on another machine, or a minute later."""

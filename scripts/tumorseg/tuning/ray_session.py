@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tumorseg.core.errors import UserError
+from tumorseg.core.errors import MachineError
 from tumorseg.core.gpus import claim
 from tumorseg.core.places import SCRIPTS
 
@@ -63,7 +63,7 @@ for _ in range(50):
 def session(cpus: int, gpus: int) -> Iterator[None]:
     """Ray with `cpus` and `gpus` of this machine, or the cluster of RAY_ADDRESS where that is set.
 
-    Workers use the caller's library. Raises UserError where Ray does not start or answer.
+    Workers use the caller's library. Raises MachineError where Ray does not start or answer.
     """
     os.environ.update(QUIET)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # we report failed trials
@@ -78,7 +78,7 @@ def session(cpus: int, gpus: int) -> Iterator[None]:
         try:
             ray.init(**options)
         except Exception as error:
-            raise UserError(
+            raise MachineError(
                 f"RAY_ADDRESS is {address}, but no Ray cluster can be used there: {_first(error)}; "
                 "see `ray status`, or unset RAY_ADDRESS to search on this machine alone"
             ) from None
@@ -109,7 +109,7 @@ def session(cpus: int, gpus: int) -> Iterator[None]:
                     **options,
                 )
             except Exception as error:
-                raise UserError(
+                raise MachineError(
                     f"Ray did not start: {_first(error)}; where the machine is very busy, give the "
                     "same command again later"
                 ) from None
@@ -119,7 +119,7 @@ def session(cpus: int, gpus: int) -> Iterator[None]:
 
 
 def check_nodes(paths: list[str]) -> None:
-    """Raises UserError where a node of the cluster that would run trials lacks one of the paths."""
+    """Raises MachineError where a node that could run trials lacks one of the paths."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -132,7 +132,7 @@ def check_nodes(paths: list[str]) -> None:
     answers = ray.get([missing.options(scheduling_strategy=place).remote() for place in there])
     for node, absent in zip(nodes, answers, strict=True):
         if absent:
-            raise UserError(
+            raise MachineError(
                 f"the Ray node {node['NodeManagerHostname']} has no {absent[0]}: every node needs "
                 "the folder of this project under the same path, on a file system that all share"
             )

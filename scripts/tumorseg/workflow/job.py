@@ -11,8 +11,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from tumorseg.core.disk import DiskError, disk_error, fault
-from tumorseg.core.errors import UserError
+from tumorseg.core.disk import disk_error, fault
+from tumorseg.core.errors import MachineError, UserError
 
 ERROR = "ERROR in rule "  # begins the one line of a user's mistake, on the terminal and in the log
 STARTED = "TUMORSEG_STARTED"  # in the environment of all jobs: when their run began
@@ -95,7 +95,7 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
 
     A UserError, or a disk that cannot be written, ends the job with its one line; anything else is
     a fault of ours and keeps its traceback. Both end up in the rule's log as well. What ended with
-    a UserError is not worked at again in the same run (`refused`).
+    a mistake of the user is not worked at again in the same run (`refused`).
     """
     arguments = named(snakemake.input) | named(snakemake.output) | named(snakemake.params)
     asked = inspect.signature(main).parameters
@@ -129,8 +129,7 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
                 error = disk_error(number, file or Path.cwd())
             if isinstance(error, UserError):
                 print(f"{ERROR}{snakemake.rule}: {error}", file=sys.stderr)
-                # Another disk, or a download a minute later, may do what this one did not.
-                if not isinstance(error, DiskError) and snakemake.rule != "download":
+                if not isinstance(error, MachineError) and snakemake.rule != "download":
                     with suppress(OSError):
                         copy.write_bytes(log_file.read_bytes())
             else:
