@@ -19,7 +19,6 @@ if STORED:
 LOGS_OF_CLOUDS = [".snakemake/auxiliary", ".snakemake/googlebatch_logs"]
 JOB_LOGS = [str(STORAGE.local_storage_prefix), *LOGS_OF_CLOUDS] if STORED else []
 ON_DEMAND = ("export_model", "predict", "check", "check_external")
-NOT_RUN = () if SCOPES else ("show_tuning",)
 SEEKING = ("seek_names", "seek_names_external")
 
 
@@ -39,10 +38,10 @@ def under_prefix(file):
 
 def written(wildcards):
     """An input: all that the rules write, where a storage has it; else it is in the folder."""
-    files = []
+    files, not_run = [], () if SCOPES else ("show_tuning",)
     for each in workflow.rules if STORED else ():
         kept = [*each.output, *each.log, *filter(None, [each.benchmark])]
-        if each.name in (*ON_DEMAND, *NOT_RUN, *SEEKING):
+        if each.name in (*ON_DEMAND, *not_run, *SEEKING):
             continue
         for path in (under_prefix(file) for file in kept if not is_flagged(file, "local")):
             names = get_wildcard_names(path)
