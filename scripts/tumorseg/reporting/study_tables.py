@@ -228,10 +228,11 @@ def _line(recipe: str, loss: str, cases: pd.DataFrame) -> dict[str, object]:
     means = {way: [aggregate(fold, way) for fold in folds] for way in AGGREGATIONS}
     line: dict[str, object] = {"recipe": recipe, "loss": loss}
     for way in AGGREGATIONS:
-        line[f"dice_{way}_pct"] = interval_text([fold["dice"].value for fold in means[way]], 1, 100)
+        dices = [fold["dice"].value for fold in means[way]]
+        line[f"dice_{way}_pct"] = interval_text(dices, most=1, scale=100)
     for name in ("precision", "recall", "accuracy"):
         values = [fold[name].value for fold in means["pooled"]]
-        line[f"{name}_pooled_pct"] = interval_text(values, 1, 100)
+        line[f"{name}_pooled_pct"] = interval_text(values, most=1, scale=100)
     for name in ("hausdorff_px", "hausdorff_mm"):
         line[name] = interval_text([mean(fold[name]).value for fold in folds])
     printed = published.TABLE2_MEANS.get(loss)

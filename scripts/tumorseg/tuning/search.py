@@ -42,7 +42,8 @@ def run_search(
         The trials in the order in which they were drawn.
 
     Raises:
-        UserError: every trial failed; Ray did not start; a node has not the files.
+        UserError: every trial failed.
+        MachineError: Ray did not start; a node has not the files.
     """
     limit: int | None = at_once
     in_cluster = bool(os.environ.get("RAY_ADDRESS"))
